@@ -1,0 +1,37 @@
+"""Arrays and devices: which library computes, and where.
+
+A backend is an array library on one device. Everything above this package is written once
+against the Python array API standard (2024.12) and asks here for two things only: the namespace
+of an array it was given (`namespace_of`), or a backend by name (`get_backend`).
+
+>>> import backends
+>>> backends.get_backend("cpu")
+<backend numpy on cpu>
+"""
+
+from .base import Array, Backend, BackendUnavailableError, dtype_name
+from .registry import (
+    BackendStatus,
+    available_backends,
+    backend_names,
+    backend_of,
+    get_backend,
+    is_registered,
+    namespace_of,
+    register_backend,
+)
+
+__all__ = [
+    "Array",
+    "Backend",
+    "BackendStatus",
+    "BackendUnavailableError",
+    "available_backends",
+    "backend_names",
+    "backend_of",
+    "dtype_name",
+    "get_backend",
+    "is_registered",
+    "namespace_of",
+    "register_backend",
+]

@@ -1,0 +1,114 @@
+"""What a backend gives: an array API namespace and the way in and out of its device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# An array of any library that follows the standard; there is no common static type for them yet.
+Array: TypeAlias = Any
+
+
+class BackendUnavailableError(RuntimeError):
+    """A backend that was asked for cannot be used: one line with the cause and the cure."""
+
+    def __init__(self, name: str, cause: str, cure: str) -> None:
+        super().__init__(f"backend {name!r} cannot be used: {cause}; {cure}")
+        self.name, self.cause, self.cure = name, cause, cure
+
+
+class Backend:
+    """An array library on one device.
+
+    A subclass sets `name`, `libraries` and, in its constructor, `device` and `xp`. The constructor
+    proves by a small computation (`verify`) that the device really computes, and raises
+    `BackendUnavailableError` where it does not.
+    """
+
+    name: ClassVar[str]
+    """The name in `get_backend(name)`."""
+
+    libraries: ClassVar[tuple[str, ...]]
+    """Top-level modules of the library's array types, by which `backend_of` knows an array."""
+
+    has_views: ClassVar[bool] = False
+    """Whether a slice shares its memory with the array and writing to it changes both."""
+
+    device: str
+    """Where the arrays are, as the library names it: `"cpu"`, `"cuda:0"`."""
+
+    xp: Any
+    """The array API namespace that the layers see."""
+
+    why: str = ""
+    """Why `get_backend("auto")` chose this backend."""
+
+    def __init__(self, device: str | None = None) -> None:
+        raise NotImplementedError("a backend sets device and xp in its constructor")
+
+    @property
+    def version(self) -> str:
+        """Version of the array library."""
+        raise NotImplementedError
+
+    @property
+    def threads(self) -> int | None:
+        """How many CPU threads a matrix product may use; None where the CPU does not compute."""
+        return None
+
+    def asarray(self, values: Any, *, dtype: Any = None) -> Array:
+        """An array on this device from host values (a NumPy array, a list, a number).
+
+        `dtype` is a name such as `"float32"` or any library's dtype. An array of this library is
+        moved to this device. The result may share memory with `values`.
+        """
+        return self.xp.asarray(values, dtype=self.dtype(dtype), device=self._device)
+
+    def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
+        """The array's values on the host, as a NumPy array: the only way back."""
+        raise NotImplementedError
+
+    @staticmethod
+    def device_of(array: Array) -> str:
+        """The device of an array of this library, spelled like `device`."""
+        return str(array.device)
+
+    def owns(self, array: Array) -> bool:
+        """Whether `array` is of this library and on this device."""
+        return type(array).__module__.partition(".")[0] in self.libraries and (
+            self.device_of(array) == self.device
+        )
+
+    def dtype(self, dtype: Any) -> Any:
+        """This library's dtype of the given name; None stays None."""
+        return None if dtype is None else getattr(self.xp, dtype_name(dtype))
+
+    def synchronize(self) -> None:
+        """Wait until the device has finished all that it was given."""
+
+    def verify(self) -> None:
+        """Raise unless a small computation on this device gives the right answer."""
+        total = self.xp.sum(self.asarray([1.0, 2.0, 3.0], dtype="float32"))
+        if float(self.to_numpy(total)) != 6.0:
+            raise ArithmeticError(f"1 + 2 + 3 gave {total} on {self.device}")
+
+    @property
+    def _device(self) -> Any:
+        """The library's own device object, for `device=` arguments."""
+        return self.device
+
+    def __repr__(self) -> str:
+        return f"<backend {self.name} on {self.device}>"
+
+
+def dtype_name(dtype: Any) -> str:
+    """The standard's name of a dtype, whichever library's object (or string) it is.
+
+    >>> import numpy
+    >>> dtype_name(numpy.float32), dtype_name(numpy.dtype("float64")), dtype_name("float32")
+    ('float32', 'float64', 'float32')
+    """
+    name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
+    return str(name).rpartition(".")[2]

@@ -1,0 +1,43 @@
+"""NumPy on the CPU."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import array_api_compat.numpy as xp
+import numpy as np
+
+from .base import Array, Backend, BackendUnavailableError
+
+
+class NumpyBackend(Backend):
+    name = "numpy"
+    libraries = ("numpy",)
+    has_views = True
+
+    def __init__(self, device: str | None = None) -> None:
+        if device not in (None, "cpu"):
+            raise BackendUnavailableError(f"numpy:{device}", "NumPy computes on the CPU only", "use 'cpu'")
+        self.device, self.xp = "cpu", xp
+
+    @property
+    def version(self) -> str:
+        return np.__version__
+
+    @property
+    def threads(self) -> int | None:
+        for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+            if os.environ.get(variable, "").isdecimal():
+                return int(os.environ[variable])
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+    def asarray(self, values: Any, *, dtype: Any = None) -> Array:
+        return np.asarray(values, dtype=self.dtype(dtype))
+
+    def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
+        return np.asarray(array)
+
+    @staticmethod
+    def device_of(array: Array) -> str:
+        return "cpu"
