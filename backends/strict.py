@@ -31,6 +31,7 @@ class StrictBackend(Backend):
             raise BackendUnavailableError(
                 f"strict:{device}", "no such device", f"use one of {', '.join(DEVICES)}"
             )
+        xp.set_array_api_strict_flags(api_version="2024.12")
         self.device, self.xp = device or DEVICES[0], xp
 
     @property

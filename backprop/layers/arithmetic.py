@@ -1,0 +1,74 @@
+"""Addition and multiplication of two inputs: the nodes of the book's computational graphs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backends import Array
+
+from .base import Node
+
+
+class _Binary(Node):
+    """A node of two inputs, both Python numbers or both arrays of one shape."""
+
+    def check_pair(self, x: Any, y: Any) -> None:
+        """Raise unless `x` and `y` can meet without broadcasting or promotion."""
+        if isinstance(x, (int, float)) and isinstance(y, (int, float)):
+            return
+        self.check_float(x)
+        self.check_like(y, x, "y and x")
+        if x.shape != y.shape:
+            raise ValueError(f"{self.name}: expected inputs of one shape, got {tuple(x.shape)} and {tuple(y.shape)}")
+
+    def check_gradient(self, dout: Any, x: Any) -> None:
+        """Raise unless `dout` is a number where `x` is, or an array that fits it."""
+        if not isinstance(x, (int, float)):
+            self.check_dout(dout, x)
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> tuple[Any, ...]:
+        return cls(), rng.standard_normal((3, 4)), rng.standard_normal((3, 4))
+
+
+class Add(_Binary):
+    """z = x + y; dx = dout, dy = dout. Numbers, or arrays of one shape.
+
+    Source: *Deep Learning from Scratch*, section 5.4.2 (`AddLayer`).
+
+    >>> add = Add()
+    >>> add.forward(200, 450, training=True), add.backward(1.1)
+    (650, (1.1, 1.1))
+    """
+
+    def forward(self, x: Array, y: Array, *, training: bool = False) -> Array:
+        self.check_pair(x, y)
+        self.saved = x if training else None
+        return x + y
+
+    def backward(self, dout: Array) -> tuple[Array, Array]:
+        self.check_gradient(dout, self.saved)
+        return dout, dout
+
+
+class Mul(_Binary):
+    """z = x y, elementwise; dx = dout y, dy = dout x. Numbers, or arrays of one shape.
+
+    Source: *Deep Learning from Scratch*, section 5.4.1 (`MulLayer`).
+
+    >>> mul = Mul()
+    >>> mul.forward(100, 2, training=True), mul.backward(1.5)
+    (200, (3.0, 150.0))
+    """
+
+    def forward(self, x: Array, y: Array, *, training: bool = False) -> Array:
+        self.check_pair(x, y)
+        self.saved = (x, y) if training else None
+        return x * y
+
+    def backward(self, dout: Array) -> tuple[Array, Array]:
+        x, y = self.saved
+        self.check_gradient(dout, x)
+        return dout * y, dout * x

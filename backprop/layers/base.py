@@ -1,0 +1,137 @@
+"""What a layer is: `forward` keeps what `backward` will need, `backward` uses it."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from typing import Any, Self
+
+import numpy as np
+
+from backends import Array, Backend, backend_of, dtype_name, is_registered, namespace_of
+
+
+class Node:
+    """A differentiable function with parameters: what layers and losses have in common.
+
+    A subclass writes `forward` and, under it, `backward`. `forward(…, training=True)` sets `saved`
+    to whatever `backward` needs; inference sets it to None. Neither changes its arguments.
+    """
+
+    params: dict[str, Array]
+    """The parameters by name: `"W"`, `"b"`, …"""
+
+    grads: dict[str, Array]
+    """After `backward`, the gradient of the loss for every parameter: same keys, same shapes."""
+
+    name: str
+    """The name in error messages; a network calls its layers `"Affine1"`, `"ReLU1"`, …"""
+
+    def __init__(self, **params: Array) -> None:
+        self.params = params
+        self.grads = {}
+        self.name = type(self).__name__
+        self._saved: Any = None
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> tuple[Any, ...]:
+        """A small instance and its NumPy inputs, away from kinks: what `backprop check` checks."""
+        raise NotImplementedError(
+            f"{cls.__name__} has no case to check: add a classmethod case(cls, rng) that returns "
+            "(layer, x) with small NumPy arrays"
+        )
+
+    @property
+    def saved(self) -> Any:
+        """What the last `forward(…, training=True)` kept for `backward`."""
+        if self._saved is None:
+            raise RuntimeError(
+                f"{self.name}: backward before forward; call {self.name}.forward(…, training=True) first"
+            )
+        return self._saved
+
+    @saved.setter
+    def saved(self, value: Any) -> None:
+        self._saved = value
+
+    def to(self, backend: Backend, dtype: Any = None) -> Self:
+        """A copy of its own with the parameters on `backend`, as `dtype` (None keeps each dtype)."""
+        clone = copy.copy(self)
+        clone.params, clone.grads, clone.saved = {}, {}, None
+        for key, value in self.params.items():
+            host = backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value)
+            clone.params[key] = backend.asarray(host.copy(), dtype=dtype or dtype_name(host.dtype))
+        return clone
+
+    def check_float(self, x: Array) -> Any:
+        """The namespace of the input `x`, which must be a floating-point array."""
+        xp = namespace_of(x)
+        if not _is_float(type(x.dtype), x.dtype):
+            raise TypeError(
+                f"{self.name}: expected floating-point input, got {dtype_name(x.dtype)}; "
+                "convert it first, for instance to float32"
+            )
+        return xp
+
+    def check_like(self, x: Array, reference: Array, names: str) -> None:
+        """Raise unless `x` has the library, dtype and device of `reference`; `names` is "x and W"."""
+        if namespace_of(x) is not namespace_of(reference):
+            raise TypeError(
+                f"{self.name}: {names} are arrays of two libraries, {_kind(x)} and {_kind(reference)}; "
+                "bring both to one backend with backend.asarray(…)"
+            )
+        if x.dtype != reference.dtype:
+            raise TypeError(
+                f"{self.name}: {names} differ in dtype, {dtype_name(x.dtype)} and "
+                f"{dtype_name(reference.dtype)}; convert one of them"
+            )
+        if x.device != reference.device:
+            raise ValueError(
+                f"{self.name}: {names} are on two devices, {x.device} and {reference.device}; "
+                "bring both to one with backend.asarray(…)"
+            )
+
+    def check_dout(self, dout: Array, y: Array) -> None:
+        """Raise unless `dout` fits `y`, an array with the shape, dtype and device of the output."""
+        if dout.shape != y.shape:
+            raise ValueError(f"{self.name}: expected dout {tuple(y.shape)}, got {tuple(dout.shape)}")
+        self.check_like(dout, y, "dout and output")
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{key}={tuple(value.shape)}" for key, value in self.params.items())
+        return f"{type(self).__name__}({shapes})"
+
+
+class Layer(Node):
+    """A differentiable function of one array, stacked with others into a network."""
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """The output for a batch `x`, whose first axis counts the samples."""
+        raise NotImplementedError(f"{self.name} has no forward")
+
+    def backward(self, dout: Array) -> Array:
+        """Set `grads` and return dx, given dout: the gradient of the loss for forward's output."""
+        raise NotImplementedError(f"{self.name} has no backward")
+
+    def backward_params(self, dout: Array) -> None:
+        """Set `grads` only: what a network calls on its bottom layer, where nobody needs dx."""
+        self.backward(dout)
+
+    def region(self, x: Array) -> Array | None:
+        """For a piecewise smooth layer, which piece each entry of `x` lies on; None where smooth.
+
+        The gradient check compares it on both sides of a central difference: where it differs, a
+        kink lies between them and the difference is no derivative.
+        """
+        return None
+
+
+@cache
+def _is_float(kind: type, dtype: Any) -> bool:
+    # `kind` keeps the cache from comparing the dtypes of two libraries, which strict ones refuse.
+    return dtype_name(dtype) in ("float16", "float32", "float64")
+
+
+def _kind(array: Array) -> str:
+    kind = type(array)
+    return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"

@@ -1,0 +1,230 @@
+"""Losses: the last layer of a network, a function of the network's output x and the target t.
+
+The value is a 0-d array on the device of x, the mean over the batch of N samples, and
+`backward(dout)` scales with `dout`: a Python number, or a 0-d array like the value.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from backends import Array, dtype_name, namespace_of
+
+from .layers.activations import sigmoid
+from .layers.base import Node
+
+
+class Loss(Node):
+    """A scalar function of x and t, differentiable in x."""
+
+    counts_correct: bool = False
+    """Whether `correct` has a meaning for this loss, so that accuracy is defined."""
+
+    def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
+        """The loss of the batch: 0-d, with the dtype and device of x."""
+        raise NotImplementedError(f"{self.name} has no forward")
+
+    def backward(self, dout: Any = 1.0) -> Array:
+        """The gradient ∂(dout · loss)/∂x, with the shape of x."""
+        raise NotImplementedError(f"{self.name} has no backward")
+
+    def correct(self, x: Array, t: Array) -> Array:
+        """How many samples x puts into their class t: a 0-d integer array on the device."""
+        raise TypeError(f"{self.name} does not classify: it has no accuracy")
+
+    def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
+        """Raise unless the host array `t` is a valid target for an x of shape (samples, *outputs).
+
+        This looks at the values, so it belongs where data comes in; `forward` checks shapes only,
+        since looking at values would wait for the device.
+        """
+
+    def _check_batch(self, x: Array) -> Any:
+        xp = self.check_float(x)
+        if x.ndim == 0 or x.shape[0] == 0:
+            raise ValueError(f"{self.name}: expected at least one sample, got input {tuple(x.shape)}")
+        return xp
+
+    def _scale(self, dout: Any, x: Array, count: int) -> Any:
+        """dout / count without promoting: a NumPy scalar counts as the Python number it holds."""
+        if isinstance(dout, (int, float)):
+            return float(dout) / count
+        if dout.shape != ():
+            raise ValueError(f"{self.name}: expected a scalar dout, got shape {tuple(dout.shape)}")
+        self.check_like(dout, x, "dout and input")
+        return dout / count
+
+
+class SoftmaxWithLoss(Loss):
+    """Softmax and cross-entropy: L = −(1/N) Σₙ log pₙ[tₙ], p = softmax(x).
+
+    dx = (p − onehot(t)) · dout / N. log p is x − logsumexp(x), so that no x overflows and no
+    constant is added inside the logarithm.
+
+    x: (N, C) floating point. t: (N,) integer class numbers in [0, C), or (N, C) one-hot of any
+    dtype. A label outside [0, C), or a row that is not one-hot, makes the loss infinite here
+    (`Network` and `fit` refuse it with a `ValueError` when the data comes in).
+
+    Source: *Deep Learning from Scratch*, section 5.6.3 and appendix A.
+
+    >>> import numpy as np
+    >>> loss = SoftmaxWithLoss()
+    >>> x, t = np.asarray([[0.0, 0.0, 0.0, 0.0]]), np.asarray([2])
+    >>> float(loss.forward(x, t, training=True))  # log 4
+    1.3862943611198906
+    >>> loss.backward()
+    array([[ 0.25,  0.25, -0.75,  0.25]])
+    """
+
+    counts_correct = True
+
+    def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
+        xp = self._check_batch(x)
+        hot = self._one_hot(x, t)  # (N, C) bool
+        shifted = x - xp.max(x, axis=1, keepdims=True)
+        exp = xp.exp(shifted)
+        total = xp.sum(exp, axis=1, keepdims=True)  # (N, 1)
+        self.saved = (exp, total, hot) if training else None
+        log_p = xp.max(xp.where(hot, shifted, -float("inf")), axis=1) - xp.log(total[:, 0])
+        return -xp.mean(log_p)
+
+    def backward(self, dout: Any = 1.0) -> Array:
+        exp, total, hot = self.saved
+        p = exp / total
+        return (p - namespace_of(p).astype(hot, p.dtype)) * self._scale(dout, p, p.shape[0])
+
+    def correct(self, x: Array, t: Array) -> Array:
+        xp = namespace_of(x)
+        labels = t if t.ndim == 1 else xp.argmax(t, axis=1)
+        return xp.count_nonzero(xp.argmax(x, axis=1) == labels)
+
+    def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
+        (classes,) = outputs
+        self._check_shape(t, samples, classes)
+        if t.ndim == 1:
+            if t.min() < 0 or t.max() >= classes:
+                wrong = t[(t < 0) | (t >= classes)][0]
+                raise ValueError(f"{self.name}: expected labels 0 to {classes - 1}, got {wrong}")
+        elif not (((t == 0) | (t == 1)).all() and (t.sum(axis=1) == 1).all()):
+            raise ValueError(f"{self.name}: expected one-hot rows (a single 1, else 0) in t {t.shape}")
+
+    def _check_shape(self, t: Array, samples: int, classes: int) -> None:
+        expected = f"labels ({samples},) or one-hot ({samples}, {classes})"
+        if tuple(t.shape) not in ((samples,), (samples, classes)):
+            raise ValueError(f"{self.name}: expected {expected}, got {tuple(t.shape)}")
+        if t.ndim == 1 and not dtype_name(t.dtype).startswith(("int", "uint")):
+            raise TypeError(
+                f"{self.name}: expected integer class numbers, got {dtype_name(t.dtype)}; "
+                "convert them with astype, or give one-hot rows"
+            )
+
+    def _one_hot(self, x: Array, t: Array) -> Array:
+        xp = namespace_of(x)
+        if x.ndim != 2:
+            raise ValueError(f"{self.name}: expected input (N, C), got {tuple(x.shape)}")
+        if namespace_of(t) is not xp:
+            raise TypeError(f"{self.name}: x and t are arrays of two libraries; bring both to one backend")
+        self._check_shape(t, *x.shape)
+        if t.ndim == 2:
+            return t if dtype_name(t.dtype) == "bool" else t == 1
+        return t[:, None] == xp.arange(x.shape[1], dtype=xp.int64, device=x.device)
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> tuple[SoftmaxWithLoss, np.ndarray, np.ndarray]:
+        return cls(), rng.standard_normal((4, 3)), rng.integers(0, 3, 4)
+
+
+class _RealTargetLoss(Loss):
+    """A loss whose target has the shape of x."""
+
+    def _target(self, x: Array, t: Array) -> Array:
+        """t as an array of x's dtype."""
+        xp = self._check_batch(x)
+        if namespace_of(t) is not xp:
+            raise TypeError(f"{self.name}: x and t are arrays of two libraries; bring both to one backend")
+        self._check_shape(t, tuple(x.shape))
+        return t if t.dtype == x.dtype else xp.astype(t, x.dtype)
+
+    def _check_shape(self, t: Array, expected: tuple[int, ...]) -> None:
+        if tuple(t.shape) != expected:
+            raise ValueError(f"{self.name}: expected t {expected}, got {tuple(t.shape)}")
+
+    def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
+        self._check_shape(t, (samples, *outputs))
+
+
+class SigmoidWithLoss(_RealTargetLoss):
+    """Sigmoid and binary cross-entropy: L = −(1/N) Σ t log y + (1 − t) log(1 − y), y = sigmoid(x).
+
+    The sum goes over all entries, N is the number of samples. dx = (y − t) · dout / N. Computed as
+    max(x, 0) − x t + log(1 + exp(−|x|)), which does not overflow.
+
+    x: (N,) or (N, …) floating point. t: the same shape, values 0 or 1 (or in between).
+
+    Source: *Deep Learning from Scratch 2*, section 4.2.4.
+
+    >>> import numpy as np
+    >>> loss = SigmoidWithLoss()
+    >>> float(loss.forward(np.asarray([0.0]), np.asarray([1]), training=True))  # log 2
+    0.6931471805599453
+    >>> loss.backward()
+    array([-0.5])
+    """
+
+    counts_correct = True
+
+    def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
+        t = self._target(x, t)
+        xp = namespace_of(x)
+        self.saved = (x, t) if training else None
+        entries = xp.maximum(x, 0.0) - x * t + xp.log1p(xp.exp(-xp.abs(x)))
+        return xp.sum(entries) / x.shape[0]
+
+    def backward(self, dout: Any = 1.0) -> Array:
+        x, t = self.saved
+        return (sigmoid(x) - t) * self._scale(dout, x, x.shape[0])
+
+    def correct(self, x: Array, t: Array) -> Array:
+        xp = namespace_of(x)
+        same = (x > 0.0) == (t > 0)
+        return xp.count_nonzero(xp.all(xp.reshape(same, (x.shape[0], -1)), axis=1))
+
+    def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
+        super().check_targets(t, samples, outputs)
+        if t.min() < 0 or t.max() > 1:
+            raise ValueError(f"{self.name}: expected t between 0 and 1, got {t.min()} to {t.max()}")
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> tuple[SigmoidWithLoss, np.ndarray, np.ndarray]:
+        return cls(), rng.standard_normal((4, 3)), rng.integers(0, 2, (4, 3))
+
+
+class MeanSquaredError(_RealTargetLoss):
+    """L = mean of (x − t)² over all entries; dx = 2 (x − t) · dout / (number of entries).
+
+    x: (N,) or (N, …) floating point. t: the same shape. (The book's `sum_squared_error` of section
+    4.2.1 is half the sum instead.)
+
+    >>> import numpy as np
+    >>> loss = MeanSquaredError()
+    >>> float(loss.forward(np.asarray([1.0, 4.0]), np.asarray([0.0, 2.0]), training=True))
+    2.5
+    >>> loss.backward()
+    array([1., 2.])
+    """
+
+    def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
+        difference = x - self._target(x, t)
+        self.saved = difference if training else None
+        return namespace_of(x).mean(difference * difference)
+
+    def backward(self, dout: Any = 1.0) -> Array:
+        difference = self.saved
+        return difference * (2.0 * self._scale(dout, difference, math.prod(difference.shape)))
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> tuple[MeanSquaredError, np.ndarray, np.ndarray]:
+        return cls(), rng.standard_normal((4, 3)), rng.standard_normal((4, 3))

@@ -1,0 +1,305 @@
+"""Networks: an ordered stack of layers with a loss at the end."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from backends import Array, Backend, backend_of, dtype_name, get_backend, namespace_of
+
+from .initializers import normal
+from .layers import Affine, Layer, ReLU
+from .losses import Loss, SoftmaxWithLoss
+from .numerical import central_differences
+from .parameters import FlatVector, NamedParameters, common_dtype, parameter_places
+
+
+class Network:
+    """An ordered stack of named layers and a loss.
+
+    Parameters
+    ----------
+    layers : a mapping of names to layers, or a sequence, whose names are then made from the
+        classes: `Affine1`, `ReLU1`, `Affine2`, … Their parameters must share one floating-point
+        dtype and one device, and become parts of the network's flat vector.
+    last_layer : the loss; `SoftmaxWithLoss()` by default
+
+    The network's border is here: `x` must be an array of the network's own backend; it is
+    converted to the network's dtype (losing digits is said once, by a warning), and **uint8 counts
+    as pixel bytes, divided by 255**. Targets are checked on the host. What is inside the border
+    (`forward`, `last_layer`) expects data that has passed it.
+
+    Source: *Deep Learning from Scratch*, section 5.7.
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> W1, W2 = rng.standard_normal((2, 3)), rng.standard_normal((3, 2))
+    >>> network = Network([Affine(W1, np.zeros(3)), ReLU(), Affine(W2, np.zeros(2))])
+    >>> list(network.layers), list(network.params)
+    (['Affine1', 'ReLU1', 'Affine2'], ['W1', 'b1', 'W2', 'b2'])
+    >>> x, t = np.asarray([[1.0, 2.0]]), np.asarray([1])
+    >>> grads = network.gradient(x, t)
+    >>> bool(np.allclose(grads["W1"], network.numerical_gradient(x, t)["W1"]))
+    True
+    """
+
+    def __init__(
+        self, layers: Mapping[str, Layer] | Sequence[Layer], last_layer: Loss | None = None
+    ) -> None:
+        named = dict(layers) if isinstance(layers, Mapping) else _named(layers)
+        self._adopt(named, last_layer or SoftmaxWithLoss())
+
+    def _adopt(self, layers: dict[str, Layer], last_layer: Loss) -> None:
+        if len({id(layer) for layer in layers.values()}) < len(layers):
+            raise ValueError("a layer stands in this network twice: give every place a layer of its own")
+        for name, layer in layers.items():
+            layer.name = name
+        self.layers, self.last_layer = layers, last_layer
+        places = parameter_places(layers)
+        self.dtype = common_dtype(places) or "float32"
+        self.backend = _common_backend(places)
+        self.params = NamedParameters(places)
+        self.flat_params = FlatVector("params", places, self.backend)
+        self.flat_grads = FlatVector("grads", places, self.backend)
+        self._said = False
+
+    @property
+    def lastLayer(self) -> Loss:  # noqa: N802 - the book's spelling
+        """The loss, by the book's name."""
+        return self.last_layer
+
+    def predict(self, x: Array) -> Array:
+        """The output of the last layer before the loss, for a batch x: (N, …) to (N, C)."""
+        return self.forward(self.as_input(x))
+
+    def loss(self, x: Array, t: Array) -> Array:
+        """The loss of the batch, a 0-d array on the network's device."""
+        y = self.predict(x)
+        return self.last_layer.forward(y, self.as_target(t, y))
+
+    def accuracy(self, x: Array, t: Array) -> float:
+        """The share of samples in x whose class is predicted as in t."""
+        accuracy = self.evaluate(x, t)[1]
+        if accuracy is None:
+            raise TypeError(f"{self.last_layer.name} does not classify: this network has no accuracy")
+        return accuracy
+
+    def evaluate(self, x: Array, t: Array, batch_size: int = 1000) -> tuple[float, float | None]:
+        """Loss and accuracy over all of x, in batches; the accuracy is None if the loss has none."""
+        n, loss, correct = x.shape[0], 0.0, 0
+        for start in range(0, n, batch_size) if n else (0,):
+            part = slice(start, start + batch_size)
+            y = self.predict(x[part, ...])
+            target = self.as_target(t[part, ...], y)
+            loss = loss + self.last_layer.forward(y, target) * float(y.shape[0])
+            if self.last_layer.counts_correct:
+                correct = correct + self.last_layer.correct(y, target)
+        mean = float(self.backend.to_numpy(loss)) / n
+        if not self.last_layer.counts_correct:
+            return mean, None
+        return mean, int(self.backend.to_numpy(correct)) / n
+
+    def gradient(self, x: Array, t: Array) -> dict[str, Array]:
+        """The gradient of the loss for every parameter, by backpropagation, as arrays of its own."""
+        y = self.forward(self.as_input(x), training=True)
+        self.last_layer.forward(y, self.as_target(t, y), training=True)
+        self.backward_params()
+        xp = self.backend.xp
+        return self.flat_grads.split(xp.asarray(self.flat_grads["flat"], copy=True))
+
+    def numerical_gradient(self, x: Array, t: Array, h: float = 1e-4) -> dict[str, Array]:
+        """The same by central differences, in float64, on a copy of the network."""
+        network = self.to(dtype="float64")
+        x = network.as_input(x)
+        t = network.as_target(t, network.forward(x))
+
+        def gradient(name: str) -> Array:
+            def loss(values: np.ndarray[Any, Any]) -> float:
+                network.params[name] = self.backend.asarray(values)
+                return float(self.backend.to_numpy(network.last_layer.forward(network.forward(x), t)))
+
+            original = self.backend.to_numpy(network.params[name]).copy()
+            differences = central_differences(loss, original.copy(), h)
+            network.params[name] = self.backend.asarray(original)
+            return self.backend.asarray(differences)
+
+        return {name: gradient(name) for name in self.params}
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """The output for x, which has passed `as_input`; `training` keeps what backward needs."""
+        for layer in self.layers.values():
+            x = layer.forward(x, training=training)
+        return x
+
+    def backward(self, dout: Any = 1.0) -> Array:
+        """Set every layer's `grads`, and return the gradient of dout · loss for the input."""
+        dx = self.last_layer.backward(dout)
+        for layer in reversed(self.layers.values()):
+            dx = layer.backward(dx)
+        return dx
+
+    def backward_params(self, dout: Any = 1.0) -> None:
+        """Set every layer's `grads`, and compute nothing below the lowest parameters."""
+        dx = self.last_layer.backward(dout)
+        layers = list(self.layers.values())
+        bottom = next((i for i, layer in enumerate(layers) if layer.params), len(layers))
+        for layer in reversed(layers[bottom + 1 :]):
+            dx = layer.backward(dx)
+        if bottom < len(layers):
+            layers[bottom].backward_params(dx)
+
+    def as_input(self, x: Array) -> Array:
+        """x in the network's dtype, uint8 divided by 255; raises unless x is on its backend."""
+        self._check_owned(x, "input")
+        if x.ndim == 0 or x.shape[0] == 0:
+            raise ValueError(f"{type(self).__name__}: expected at least one sample, got input {tuple(x.shape)}")
+        name = dtype_name(x.dtype)
+        if name == self.dtype:
+            return x
+        if name.startswith("complex"):
+            raise TypeError(f"{type(self).__name__}: expected real input, got {name}")
+        if name.startswith("float") and name > self.dtype and not self._said:
+            self._said = True
+            warnings.warn(
+                f"{type(self).__name__}: {name} input is converted to the network's {self.dtype}; "
+                f"give {self.dtype}, or build the network with dtype={name!r}",
+                stacklevel=3,
+            )
+        xp = self.backend.xp
+        converted = xp.astype(x, getattr(xp, self.dtype))
+        return converted / 255.0 if name == "uint8" else converted
+
+    def as_target(self, t: Array, y: Array) -> Array:
+        """t, which is checked on the host to be a valid target for the output y."""
+        self._check_owned(t, "target")
+        self.last_layer.check_targets(self.backend.to_numpy(t), y.shape[0], tuple(y.shape[1:]))
+        return t
+
+    def _check_owned(self, array: Array, what: str) -> None:
+        namespace_of(array)  # a TypeError for what is no array
+        if self.params and not self.backend.owns(array):
+            found = backend_of(array)
+            raise TypeError(
+                f"{type(self).__name__}: the network is on {self.backend.name} ({self.backend.device}) but "
+                f"the {what} is on {found.name} ({found.device}); "
+                f"convert it with network.backend.asarray(…)"
+            )
+
+    def to(self, *, dtype: Any = None, device: str | Backend | None = None) -> Self:
+        """A copy of the network in another dtype or on another device."""
+        backend = self.backend if device is None else get_backend(device)
+        clone = copy.copy(self)
+        layers = {name: layer.to(backend, dtype) for name, layer in self.layers.items()}
+        clone._adopt(layers, self.last_layer.to(backend, dtype))
+        if not clone.params:
+            clone.dtype, clone.backend = dtype_name(dtype or self.dtype), backend
+        return clone
+
+    def summary(self, input_shape: Sequence[int] | None = None) -> str:
+        """A table of every layer's output shape for a batch of N, and its number of parameters.
+
+        `input_shape` is a sample's; by default what the bottom layer's weights expect.
+        """
+        if input_shape is None:
+            weights = [layer.params["W"] for layer in self.layers.values() if "W" in layer.params]
+            if not weights or weights[0].ndim != 2:
+                raise ValueError("summary: give input_shape, the shape of one sample, as (1, 28, 28)")
+            input_shape = (weights[0].shape[0],)
+        x = self.backend.asarray(np.zeros((1, *input_shape)), dtype=self.dtype)
+        rows = [("input", _batch_shape(x), 0)]
+        for name, layer in self.layers.items():
+            x = layer.forward(x)
+            rows.append((name, _batch_shape(x), sum(math.prod(p.shape) for p in layer.params.values())))
+        rows.append((self.last_layer.name, "()", 0))
+        width = max(len(name) for name, _, _ in rows) + 2
+        shape_width = max(len(shape) for _, shape, _ in rows) + 2
+        lines = [f"{'layer':<{width}}{'output':<{shape_width}}{'parameters':>10}"]
+        lines += [f"{name:<{width}}{shape:<{shape_width}}{count:>10,}" for name, shape, count in rows]
+        lines.append(f"{'total':<{width + shape_width}}{self.size:>10,}")
+        return "\n".join(lines)
+
+    @property
+    def size(self) -> int:
+        """The number of parameters."""
+        return sum(math.prod(p.shape) for p in self.params.values())
+
+    def __repr__(self) -> str:
+        stack = " · ".join([*self.layers, self.last_layer.name])
+        return f"{type(self).__name__}({stack}; {self.size:,} parameters, {self.dtype} on {self.backend.device})"
+
+
+class TwoLayerNet(Network):
+    """Affine, ReLU, Affine, softmax with loss: the book's network of section 5.7.2.
+
+    Parameters
+    ----------
+    input_size, hidden_size, output_size : the widths
+    weight_init_std : standard deviation of the initial weights; the biases start at 0
+    dtype : `"float32"` or `"float64"`
+    device : what `backends.get_backend` takes, or a backend
+    rng : a `numpy.random.Generator` or a seed; the same seed gives the same weights everywhere
+
+    >>> network = TwoLayerNet(784, 50, 10, rng=0)
+    >>> network
+    TwoLayerNet(Affine1 · Relu1 · Affine2 · SoftmaxWithLoss; 39,760 parameters, float32 on cpu)
+    >>> print(network.summary())
+    layer            output     parameters
+    input            (N, 784)            0
+    Affine1          (N, 50)        39,250
+    Relu1            (N, 50)             0
+    Affine2          (N, 10)           510
+    SoftmaxWithLoss  ()                  0
+    total                           39,760
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        output_size: int,
+        weight_init_std: float = 0.01,
+        *,
+        dtype: Any = "float32",
+        device: str | Backend = "cpu",
+        rng: np.random.Generator | int | None = None,
+    ) -> None:
+        for what, size in (("input", input_size), ("hidden", hidden_size), ("output", output_size)):
+            if not isinstance(size, int | np.integer) or size < 1:
+                raise ValueError(f"TwoLayerNet: expected {what}_size of at least 1, got {size!r}")
+        if dtype_name(dtype) not in ("float32", "float64"):
+            raise ValueError(f"TwoLayerNet: expected dtype float32 or float64, got {dtype_name(dtype)}")
+        backend, rng = get_backend(device), np.random.default_rng(rng)
+
+        def affine(rows: int, columns: int) -> Affine:
+            W = backend.asarray(normal((rows, columns), weight_init_std, rng), dtype=dtype)
+            return Affine(W, backend.asarray(np.zeros(columns), dtype=dtype))
+
+        first, second = affine(input_size, hidden_size), affine(hidden_size, output_size)
+        super().__init__({"Affine1": first, "Relu1": ReLU(), "Affine2": second}, SoftmaxWithLoss())
+
+
+def _named(layers: Sequence[Layer]) -> dict[str, Layer]:
+    counts: dict[str, int] = {}
+    named = {}
+    for layer in layers:
+        kind = type(layer).__name__
+        counts[kind] = counts.get(kind, 0) + 1
+        named[f"{kind}{counts[kind]}"] = layer
+    return named
+
+
+def _common_backend(places: Mapping[str, tuple[Any, str]]) -> Backend:
+    backends = {name: backend_of(layer.params[key]) for name, (layer, key) in places.items()}
+    if len({id(backend) for backend in backends.values()}) > 1:
+        listed = ", ".join(f"{name} {backend.name} ({backend.device})" for name, backend in backends.items())
+        raise TypeError(f"a network's parameters must be on one device, got {listed}")
+    return next(iter(backends.values()), get_backend("cpu"))
+
+
+def _batch_shape(x: Array) -> str:
+    return f"({', '.join(['N', *map(str, x.shape[1:])])})"

@@ -1,0 +1,158 @@
+"""A network's parameters and gradients: by name, and as one flat vector.
+
+Where the array library has views, the parameters of all layers lie in one vector and every layer
+holds views into it, so an update of the vector is an update of every layer; gradients likewise.
+Where it has none, the vector is put together when it is read and taken apart when it is set.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, MutableMapping
+
+from backends import Array, Backend, dtype_name, namespace_of
+
+from .layers.base import Node
+
+
+class Views(dict[str, Array]):
+    """A dict whose arrays keep their place: setting a key writes the value into the array there."""
+
+    def __setitem__(self, key: str, value: Array) -> None:
+        view = self[key]
+        if value is view:
+            return
+        if value.shape != view.shape:
+            raise ValueError(f"{key}: expected shape {tuple(view.shape)}, got {tuple(value.shape)}")
+        view[...] = value
+
+
+class NamedParameters(MutableMapping[str, Array]):
+    """`params["W1"]`: the live parameter of the layer that has the first weights.
+
+    `params["W1"] -= step` and `params["W1"] = values` change what the layer uses. Values of another
+    shape are a `ValueError`; another floating-point dtype is converted.
+    """
+
+    def __init__(self, places: dict[str, tuple[Node, str]]) -> None:
+        self._places = places
+
+    def __getitem__(self, name: str) -> Array:
+        layer, key = self._places[name]
+        return layer.params[key]
+
+    def __setitem__(self, name: str, value: Array) -> None:
+        if name not in self._places:
+            raise KeyError(f"no parameter {name!r}: this network has {', '.join(self._places)}")
+        layer, key = self._places[name]
+        current = layer.params[key]
+        if value is current:
+            return
+        if namespace_of(value) is not namespace_of(current):
+            raise TypeError(
+                f"{name}: expected an array of {type(current).__module__.partition('.')[0]}, "
+                f"got {type(value).__module__}.{type(value).__name__}; convert it with backend.asarray(…)"
+            )
+        if value.shape != current.shape:
+            raise ValueError(f"{name}: expected shape {tuple(current.shape)}, got {tuple(value.shape)}")
+        if value.dtype != current.dtype:
+            value = namespace_of(current).astype(value, current.dtype)
+        layer.params[key] = value
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError("a network's parameters cannot be deleted")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name}={tuple(self[name].shape)}" for name in self)
+        return f"NamedParameters({shapes})"
+
+
+class FlatVector(MutableMapping[str, Array]):
+    """All arrays of one kind (`"params"` or `"grads"`) as a mapping with a single vector, `"flat"`.
+
+    A mapping, so that an optimizer treats the vector and the named arrays alike.
+    """
+
+    def __init__(self, kind: str, places: Mapping[str, tuple[Node, str]], backend: Backend) -> None:
+        self._kind, self._places = kind, places
+        self._shapes = {name: tuple(layer.params[key].shape) for name, (layer, key) in places.items()}
+        self._xp = backend.xp
+        self._vector = None
+        if backend.has_views and places:
+            vector = self._concatenate("params")
+            self._vector = vector if kind == "params" else self._xp.zeros_like(vector)
+            self._share(self._vector)
+
+    def __getitem__(self, key: str) -> Array:
+        return self._concatenate(self._kind) if self._vector is None else self._vector
+
+    def __setitem__(self, key: str, value: Array) -> None:
+        if self._vector is None:
+            for name, part in self.split(value).items():
+                layer, own = self._places[name]
+                getattr(layer, self._kind)[own] = part
+        elif value is not self._vector:
+            self._vector[...] = value
+
+    def __delitem__(self, key: str) -> None:
+        raise TypeError("a network's flat vector cannot be deleted")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("flat",))
+
+    def __len__(self) -> int:
+        return 1
+
+    def split(self, vector: Array) -> dict[str, Array]:
+        """The named arrays in `vector`, as views where the library has them."""
+        parts, start = {}, 0
+        for name, shape in self._shapes.items():
+            stop = start + math.prod(shape)
+            parts[name] = self._xp.reshape(vector[start:stop], shape)
+            start = stop
+        return parts
+
+    def _concatenate(self, kind: str) -> Array:
+        xp = self._xp
+        return xp.concat([xp.reshape(getattr(layer, kind)[key], (-1,)) for layer, key in self._places.values()])
+
+    def _share(self, vector: Array) -> None:
+        """Make every layer's arrays views into `vector`."""
+        owned: dict[int, tuple[Node, Views]] = {}
+        for name, part in self.split(vector).items():
+            layer, key = self._places[name]
+            views = owned.setdefault(id(layer), (layer, Views()))[1]
+            dict.__setitem__(views, key, part)
+        for layer, views in owned.values():
+            setattr(layer, self._kind, views)
+
+
+def parameter_places(layers: Mapping[str, Node]) -> dict[str, tuple[Node, str]]:
+    """The book's name of every parameter, with the layer and the key it has there.
+
+    The number counts the layers that have weights "W"; the parameters of other layers carry the
+    number of the weights before them, and where that name is taken, their layer's own name.
+    """
+    places: dict[str, tuple[Node, str]] = {}
+    number = 0
+    for layer_name, layer in layers.items():
+        number += "W" in layer.params
+        for key in layer.params:
+            name = f"{key}{max(number, 1)}"
+            places[f"{layer_name}.{key}" if name in places else name] = (layer, key)
+    return places
+
+
+def common_dtype(places: Mapping[str, tuple[Node, str]]) -> str | None:
+    """The dtype that all parameters share; None if there are none."""
+    dtypes = {name: dtype_name(layer.params[key].dtype) for name, (layer, key) in places.items()}
+    if len(set(dtypes.values())) > 1:
+        listed = ", ".join(f"{name} {dtype}" for name, dtype in dtypes.items())
+        raise TypeError(f"a network's parameters must have one dtype, got {listed}")
+    return next(iter(dtypes.values()), None)
