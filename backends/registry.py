@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from .base import Array, Backend, BackendUnavailableError
@@ -54,6 +55,7 @@ def register_backend(backend: type[Backend]) -> type[Backend]:
     for key in [key for key in _opened if key[0] == backend.name]:
         del _opened[key]
     _namespaces.clear()
+    _name_of.cache_clear()
     return backend
 
 
@@ -150,6 +152,7 @@ def backend_of(array: Array) -> Backend:
     return get_backend(f"{name}:{_registry[name].load().device_of(array)}")
 
 
+@cache
 def _name_of(kind: type) -> str | None:
     roots = {base.__module__.partition(".")[0] for base in kind.__mro__}
     for name, entry in _registry.items():

@@ -48,7 +48,7 @@ class StrictBackend(Backend):
         return super().asarray(values, dtype=dtype)
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
-        return np.asarray(self.xp.to_device(array, self.xp.Device("CPU_DEVICE")))
+        return np.asarray(array.to_device(self.xp.Device("CPU_DEVICE")))
 
     @staticmethod
     def device_of(array: Array) -> str:

@@ -1,0 +1,71 @@
+"""Neural-network layers with explicit forward and backward, on any array API library.
+
+>>> from backprop import TwoLayerNet, fit
+>>> from backprop.datasets import load_mnist
+>>> (x, t), (x_test, t_test) = load_mnist()
+>>> network = TwoLayerNet(784, 50, 10, rng=0)
+>>> for m in fit(network, x, t, iterations=600, rng=0, test=(x_test, t_test)):
+...     print(f"step {m.step}: test accuracy {m.test_accuracy:.2f}")
+step 600: test accuracy 0.90
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .gradcheck import GradientReport, check_gradients
+    from .layers import Add, Affine, Identity, Layer, Mul, ReLU, Relu, Sigmoid, Tanh
+    from .losses import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
+    from .networks import Network, TwoLayerNet
+    from .numerical import numerical_gradient
+    from .optimizers import SGD
+    from .training import DivergenceError, Metrics, fit
+
+__version__ = "0.1.0"
+
+# Names are imported when they are used, so that `backprop --help` does not import NumPy.
+_homes = {
+    "gradcheck": ("GradientReport", "check_gradients"),
+    "layers": ("Add", "Affine", "Identity", "Layer", "Mul", "ReLU", "Relu", "Sigmoid", "Tanh"),
+    "losses": ("Loss", "MeanSquaredError", "SigmoidWithLoss", "SoftmaxWithLoss"),
+    "networks": ("Network", "TwoLayerNet"),
+    "numerical": ("numerical_gradient",),
+    "optimizers": ("SGD",),
+    "training": ("DivergenceError", "Metrics", "fit"),
+}
+_home = {name: module for module, names in _homes.items() for name in names}
+
+__all__ = [
+    "SGD",
+    "Add",
+    "Affine",
+    "DivergenceError",
+    "GradientReport",
+    "Identity",
+    "Layer",
+    "Loss",
+    "MeanSquaredError",
+    "Metrics",
+    "Mul",
+    "Network",
+    "ReLU",
+    "Relu",
+    "Sigmoid",
+    "SigmoidWithLoss",
+    "SoftmaxWithLoss",
+    "Tanh",
+    "TwoLayerNet",
+    "check_gradients",
+    "fit",
+    "numerical_gradient",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _home:
+        return getattr(import_module(f".{_home[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_home])

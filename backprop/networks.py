@@ -93,7 +93,7 @@ class Network:
         """Loss and accuracy over all of x, in batches; the accuracy is None if the loss has none."""
         n, loss, correct = x.shape[0], 0.0, 0
         for start in range(0, n, batch_size) if n else (0,):
-            part = slice(start, start + batch_size)
+            part = slice(start, min(start + batch_size, n))
             y = self.predict(x[part, ...])
             target = self.as_target(t[part, ...], y)
             loss = loss + self.last_layer.forward(y, target) * float(y.shape[0])
@@ -177,7 +177,7 @@ class Network:
     def as_target(self, t: Array, y: Array) -> Array:
         """t, which is checked on the host to be a valid target for the output y."""
         self._check_owned(t, "target")
-        self.last_layer.check_targets(self.backend.to_numpy(t), y.shape[0], tuple(y.shape[1:]))
+        self.last_layer.check_targets(backend_of(t).to_numpy(t), y.shape[0], tuple(y.shape[1:]))
         return t
 
     def _check_owned(self, array: Array, what: str) -> None:

@@ -1,0 +1,64 @@
+"""What a data set is: inputs and labels to train on and to test on, on the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+HostArray: TypeAlias = np.ndarray[Any, Any]
+
+
+class DatasetError(ValueError):
+    """A file that cannot be used as data: which file, what was found, what was expected."""
+
+    def __init__(self, path: Path | str, found: str, expected: str) -> None:
+        super().__init__(f"{path}: {found}; expected {expected}")
+        self.path, self.found, self.expected = path, found, expected
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples `x` (N, …) and class numbers `t` (N,), for training and for testing."""
+
+    name: str
+    x_train: HostArray
+    t_train: HostArray
+    x_test: HostArray
+    t_test: HostArray
+
+    @property
+    def classes(self) -> int:
+        """The number of classes: one more than the largest label of the training data."""
+        return int(self.t_train.max()) + 1
+
+    @property
+    def sample_size(self) -> int:
+        """The numbers in one sample."""
+        return int(np.prod(self.x_train.shape[1:]))
+
+
+def checked(dataset: Dataset, path: Path | str) -> Dataset:
+    """The data set, or a `DatasetError` where its arrays do not fit together."""
+    for part, x, t in (
+        ("train", dataset.x_train, dataset.t_train),
+        ("test", dataset.x_test, dataset.t_test),
+    ):
+        if len(x) == 0:
+            raise DatasetError(path, f"no {part} samples", "at least one")
+        if len(x) != len(t):
+            raise DatasetError(path, f"{len(x)} {part} samples but {len(t)} {part} labels", "as many labels as samples")
+        if t.min() < 0:
+            raise DatasetError(path, f"{part} label {t.min()}", "class numbers from 0")
+    if dataset.x_train.shape[1:] != dataset.x_test.shape[1:]:
+        found = f"train samples {dataset.x_train.shape[1:]} but test samples {dataset.x_test.shape[1:]}"
+        raise DatasetError(path, found, "samples of one shape")
+    if dataset.x_train.dtype != dataset.x_test.dtype:
+        found = f"train samples {dataset.x_train.dtype} but test samples {dataset.x_test.dtype}"
+        raise DatasetError(path, found, "samples of one dtype")
+    if dataset.t_test.max() >= dataset.classes:
+        found = f"test label {dataset.t_test.max()} where the train labels end at {dataset.classes - 1}"
+        raise DatasetError(path, found, "only classes that the training data has")
+    return dataset

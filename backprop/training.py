@@ -1,0 +1,259 @@
+"""The training loop: batches, steps, and metrics once an epoch. It never prints.
+
+Losses and counts stay on the device until the epoch ends; then one look at them tells whether one
+was NaN or infinite. In that case the epoch is run again from its start, step by step, to find the
+layer where it began, and the network is left as it was before that step's update.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from backends import Array, namespace_of
+
+from .networks import Network
+from .optimizers import SGD
+
+Sampling = Literal["without-replacement", "with-replacement"]
+SAMPLINGS: tuple[str, ...] = get_args(Sampling)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What is known at the end of an epoch."""
+
+    epoch: int
+    """Epochs so far, counting this one; the last may be a part of one."""
+    step: int
+    """Steps so far."""
+    loss: float
+    """Mean training loss over the epoch's steps, each before its update."""
+    accuracy: float | None
+    """The same for the accuracy on the batches; None where the loss does not classify."""
+    test_loss: float | None
+    """Loss on the test data after the epoch; None without test data."""
+    test_accuracy: float | None
+    """Accuracy on the test data after the epoch."""
+    seconds: float
+    """Training time so far, without the evaluations on test data."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is known within an epoch, for a progress line."""
+
+    step: int
+    loss: float
+    accuracy: float | None
+
+
+class DivergenceError(ArithmeticError):
+    """Training met a NaN or an infinity: at which step, and where it first appeared."""
+
+    def __init__(self, step: int, where: str) -> None:
+        super().__init__(
+            f"training diverged at step {step}: the first NaN or infinity is in {where}; "
+            "the network is as it was before that step's update; try a smaller learning rate"
+        )
+        self.step, self.where = step, where
+
+
+def fit(
+    network: Network,
+    x: Any,
+    t: Any,
+    *,
+    optimizer: SGD | None = None,
+    epochs: int | None = None,
+    iterations: int | None = None,
+    batch_size: int = 100,
+    sampling: Sampling = "without-replacement",
+    rng: np.random.Generator | int | None = None,
+    test: tuple[Any, Any] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    progress_steps: int = 50,
+) -> Iterator[Metrics]:
+    """Train `network` on x and t; yield `Metrics` at the end of every epoch.
+
+    Parameters
+    ----------
+    x, t : host arrays, or arrays on the network's device. They go to the device once, as they are;
+        uint8 inputs stay uint8 there and are divided by 255 batch by batch.
+    optimizer : `SGD(0.1)` by default
+    epochs, iterations : how long; give one. An epoch is ⌈N / batch_size⌉ steps.
+    batch_size : samples a step; the last batch of an epoch without replacement may be smaller
+    sampling : `"without-replacement"` takes every sample once an epoch, in a new order each time;
+        `"with-replacement"` draws every batch from all samples, as the book does
+    rng : a `numpy.random.Generator` or a seed for the order of the samples, drawn on the host
+    test : `(x_test, t_test)` to evaluate on after every epoch
+    progress : called every `progress_steps` steps; reading the loss then waits for the device
+
+    Raises `ValueError` for a target out of range or a batch larger than the data, before the
+    first step; `DivergenceError` when a loss is no longer finite.
+
+    Source: *Deep Learning from Scratch*, section 5.7.4.
+
+    >>> from backprop import TwoLayerNet, fit
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.standard_normal((200, 2)).astype("float32")
+    >>> t = (x[:, 0] > x[:, 1]).astype("int64")
+    >>> network = TwoLayerNet(2, 8, 2, weight_init_std=0.5, rng=0)
+    >>> for metrics in fit(network, x, t, epochs=20, batch_size=10, rng=0):
+    ...     pass
+    >>> metrics.step, metrics.accuracy > 0.97
+    (400, True)
+    """
+    n = len(x) if hasattr(x, "__len__") else x.shape[0]
+    per_epoch = _check_batches(n, batch_size, sampling)
+    total = _total_steps(epochs, iterations, per_epoch)
+    run = _Run(network, *_on_device(network, x, t), optimizer or SGD(0.1), batch_size)
+    held_out = None if test is None else _on_device(network, *test)
+    return _epochs(run, held_out, n, total, per_epoch, sampling, np.random.default_rng(rng), progress, progress_steps)
+
+
+class _Run:
+    """A network with its data on the device, and one step of training."""
+
+    def __init__(self, network: Network, x: Array, t: Array, optimizer: SGD, batch_size: int) -> None:
+        self.network, self.x, self.t = network, x, t
+        self.optimizer, self.batch_size = optimizer, batch_size
+        self.counts_correct = network.last_layer.counts_correct
+        self.losses: list[Array] = []
+        self.corrects: list[Array] = []
+
+    def batch(self, order: Array, i: int) -> tuple[Array, Array]:
+        """The i-th batch of an epoch in the given order."""
+        xp = namespace_of(order)
+        start = i * self.batch_size
+        chosen = order[start : min(start + self.batch_size, order.shape[0])]
+        return self.network.as_input(xp.take(self.x, chosen, axis=0)), xp.take(self.t, chosen, axis=0)
+
+    def step(self, order: Array, i: int) -> None:
+        """Forward, loss, backward, update on the i-th batch; loss and count stay on the device."""
+        network = self.network
+        x, t = self.batch(order, i)
+        y = network.forward(x, training=True)
+        self.losses.append(network.last_layer.forward(y, t, training=True))
+        if self.counts_correct:
+            self.corrects.append(network.last_layer.correct(y, t))
+        network.backward_params()
+        self.optimizer.update(network.flat_params, network.flat_grads)
+
+    def read(self, steps: slice, samples: int) -> tuple[np.ndarray, float | None]:
+        """The losses of these steps of the epoch, and the share of their samples that was correct."""
+        xp, to_numpy = self.network.backend.xp, self.network.backend.to_numpy
+        losses = to_numpy(xp.stack(self.losses[steps])).astype(np.float64)
+        if not self.counts_correct:
+            return losses, None
+        return losses, int(to_numpy(xp.sum(xp.stack(self.corrects[steps])))) / samples
+
+
+def _epochs(
+    run: _Run,
+    test: tuple[Array, Array] | None,
+    n: int,
+    total: int,
+    per_epoch: int,
+    sampling: Sampling,
+    rng: np.random.Generator,
+    progress: Callable[[Progress], None] | None,
+    progress_steps: int,
+) -> Iterator[Metrics]:
+    network, seconds, done, epoch = run.network, 0.0, 0, 0
+    while done < total:
+        began = time.perf_counter()
+        epoch += 1
+        steps = min(per_epoch, total - done)
+        order = network.backend.asarray(_order(n, per_epoch * run.batch_size, sampling, rng))
+        start = network.backend.xp.asarray(network.flat_params["flat"], copy=True)
+        run.losses, run.corrects = [], []
+        for i in range(steps):
+            run.step(order, i)
+            if progress and (i + 1) % progress_steps == 0:
+                first = i + 1 - progress_steps
+                seen = min((i + 1) * run.batch_size, order.shape[0]) - first * run.batch_size
+                losses, accuracy = run.read(slice(first, i + 1), seen)
+                progress(Progress(done + i + 1, float(losses.mean()), accuracy))
+        losses, accuracy = run.read(slice(None), min(steps * run.batch_size, order.shape[0]))
+        if not np.isfinite(losses).all():
+            raise _locate(run, start, order, int(np.argmin(np.isfinite(losses))), done)
+        done += steps
+        seconds += time.perf_counter() - began
+        test_loss, test_accuracy = (None, None) if test is None else network.evaluate(*test)
+        yield Metrics(epoch, done, float(losses.mean()), accuracy, test_loss, test_accuracy, seconds)
+
+
+def _order(n: int, size: int, sampling: Sampling, rng: np.random.Generator) -> np.ndarray:
+    """The indices of an epoch's samples, drawn on the host."""
+    return rng.permutation(n) if sampling == "without-replacement" else rng.integers(0, n, size)
+
+
+def _on_device(network: Network, x: Any, t: Any) -> tuple[Array, Array]:
+    """x and t on the network's device, after a look at the targets on the host."""
+    if x.shape[0] != t.shape[0]:
+        raise ValueError(f"fit: {x.shape[0]} samples but {t.shape[0]} targets; expected as many targets as samples")
+    backend = network.backend
+    x, t = (array if backend.owns(array) else backend.asarray(array) for array in (x, t))
+    y = network.predict(x[:1, ...])
+    network.last_layer.check_targets(backend.to_numpy(t), x.shape[0], tuple(y.shape[1:]))
+    return x, t
+
+
+def _check_batches(n: int, batch_size: int, sampling: str) -> int:
+    """The steps of an epoch."""
+    if sampling not in SAMPLINGS:
+        raise ValueError(f"unknown sampling {sampling!r}: expected one of {', '.join(SAMPLINGS)}")
+    if not 1 <= batch_size <= n:
+        raise ValueError(f"expected a batch size from 1 to the {n} samples there are, got {batch_size}")
+    return math.ceil(n / batch_size)
+
+
+def _total_steps(epochs: int | None, iterations: int | None, per_epoch: int) -> int:
+    if (epochs is None) == (iterations is None):
+        raise ValueError("fit: give either epochs or iterations")
+    total = iterations if epochs is None else epochs * per_epoch
+    if total is None or total < 1:
+        raise ValueError(f"fit: expected at least one epoch or iteration, got {epochs or iterations}")
+    return total
+
+
+def _locate(run: _Run, start: Array, order: Array, bad: int, done: int) -> DivergenceError:
+    """Run the epoch again up to its first step with a bad loss, and find where that began."""
+    run.network.flat_params["flat"] = start
+    for i in range(bad + 1):
+        where = _first_bad(run, *run.batch(order, i))
+        if where:
+            return DivergenceError(done + i + 1, where)
+        run.optimizer.update(run.network.flat_params, run.network.flat_grads)
+    return DivergenceError(done + bad + 1, "the loss")
+
+
+def _first_bad(run: _Run, x: Array, t: Array) -> str | None:
+    """Forward and backward on one batch; the first value that is not finite, by name."""
+    network = run.network
+    if not _finite(x):
+        return "the input"
+    for name, layer in network.layers.items():
+        x = layer.forward(x, training=True)
+        if not _finite(x):
+            return f"the output of {name}"
+    if not _finite(network.last_layer.forward(x, t, training=True)):
+        return f"the value of {network.last_layer.name}"
+    dout = network.last_layer.backward()
+    for name, layer in reversed(network.layers.items()):
+        dout = layer.backward(dout)
+        for key, gradient in layer.grads.items():
+            if not _finite(gradient):
+                return f"the gradient of {key} in {name}"
+    return None
+
+
+def _finite(array: Array) -> bool:
+    xp = namespace_of(array)
+    return bool(xp.all(xp.isfinite(array)))
