@@ -16,6 +16,8 @@ from backends import Array, dtype_name, namespace_of
 from .layers.activations import sigmoid
 from .layers.base import Node
 
+__all__ = ["Loss", "MeanSquaredError", "SigmoidWithLoss", "SoftmaxWithLoss"]
+
 
 class Loss(Node):
     """A scalar function of x and t, differentiable in x."""

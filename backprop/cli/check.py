@@ -1,0 +1,139 @@
+"""`backprop check`."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from backends import get_backend
+
+from .. import layers, losses
+from ..datasets import load_mnist
+from ..gradcheck import GradientReport, check_gradients
+from ..layers.base import Node
+from ..networks import Network, TwoLayerNet
+
+Case = tuple[Any, ...]
+"""A layer, loss or network, and its inputs."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check what was asked for, show the report, and return 0 if all of it passes."""
+    backend = get_backend(options.device)
+    reports = [
+        check_gradients(*case, device=backend, elements=options.elements, rng=options.seed) for case in _cases(options)
+    ]
+    passed = all(report.passed for report in reports)
+    if options.json:
+        print(json.dumps({"passed": passed, "reports": [report.to_dict() for report in reports]}))
+    else:
+        _show(reports, f"{backend.name} {backend.version} on {backend.device}")
+    return 0 if passed else 1
+
+
+def _cases(options: argparse.Namespace) -> Iterator[Case]:
+    rng = np.random.default_rng(options.seed)
+    everything = not (options.subjects or options.layer or options.net)
+    for subject in options.subjects:
+        yield _user_class(subject).case(rng)
+    if options.layer or everything:
+        for kind in _chosen(options.layer or "all"):
+            yield kind.case(rng)
+    if options.net or everything:
+        yield _book_network(rng)
+
+
+def checkable() -> dict[str, type[Node]]:
+    """Every layer and loss of this package that has a case, by name."""
+    kinds = [getattr(module, name) for module in (layers, losses) for name in module.__all__]
+    # dict: the book's spellings are second names of the same class
+    return {kind.__name__: kind for kind in kinds if kind.case.__func__ is not Node.case.__func__}
+
+
+def _chosen(name: str) -> list[type[Node]]:
+    known = checkable()
+    if name == "all":
+        return list(known.values())
+    by_lower = {key.lower(): kind for key, kind in known.items()}
+    if name.lower() not in by_lower:
+        near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.4)
+        hint = f"; did you mean {', '.join(by_lower[key].__name__ for key in near)}?" if near else ""
+        raise ValueError(f"unknown layer {name!r}: expected all or one of {', '.join(known)}{hint}")
+    return [by_lower[name.lower()]]
+
+
+def _user_class(subject: str) -> Any:
+    """The class in `module:Class`, with modules of the current folder importable."""
+    module_name, _, class_name = subject.partition(":")
+    if not (module_name and class_name):
+        raise ValueError(f"expected MODULE:CLASS, as in my_module:MyLayer, got {subject!r}")
+    sys.path.insert(0, os.getcwd())
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{subject}: no module {error.name!r} in this folder or environment") from None
+    kind = getattr(module, class_name, None)
+    if not (isinstance(kind, type) and issubclass(kind, (Node, Network))):
+        raise ValueError(f"{subject}: {module_name} has no layer, loss or network class {class_name!r}")
+    if not hasattr(kind, "case"):
+        raise ValueError(
+            f"{subject}: add a classmethod case(cls, rng) that returns (network, x, t) with small NumPy arrays"
+        )
+    return kind
+
+
+def _book_network(rng: np.random.Generator) -> Case:
+    """The book's network on three MNIST images, away from the kinks of its ReLU."""
+    (x, t), _ = load_mnist()
+    while True:
+        network = TwoLayerNet(784, 50, 10, dtype="float64", rng=rng)
+        three = x[:3].astype(np.float64)
+        if np.abs(network.layers["Affine1"].forward(three)).min() > 2e-4:
+            return network, three, t[:3]
+
+
+def _show(reports: list[GradientReport], where: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"Gradients against central differences in float64: {where}", title_justify="left")
+    for column in ("layer", "parameter", "shape"):
+        table.add_column(column)
+    for column in ("analytic", "numerical", "relative error", "kinks", "verdict"):
+        table.add_column(column, justify="right")
+    for report in reports:
+        for entry in report.entries:
+            table.add_row(
+                entry.layer,
+                entry.parameter,
+                "×".join(map(str, entry.shape)) or "()",
+                f"{entry.analytic:+.8f}",
+                f"{entry.numerical:+.8f}",
+                f"{entry.error:.1e}",
+                str(entry.kinks),
+                "[green]passed" if entry.passed else "[red]FAILED",
+            )
+        table.add_section()
+    console = Console()
+    if not console.is_terminal:
+        console.width = 110  # a file or a pipe is as wide as the table
+    console.print(table)
+    problems = [(report.subject, problem) for report in reports for problem in report.problems]
+    for subject, problem in problems:
+        console.print(f"[red]FAILED[/red] {subject}: {problem}", highlight=False)
+    entries = [entry for report in reports for entry in report.entries]
+    failed = sum(not entry.passed for entry in entries)
+    worst = max(entry.error for entry in entries)
+    console.print(
+        f"{len(entries)} gradients, {failed} failed, {len(problems)} broken promises; "
+        f"largest relative error {worst:.1e}, allowed {reports[0].gate:.0e}",
+        highlight=False,
+    )

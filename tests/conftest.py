@@ -1,0 +1,58 @@
+"""One fixture, `backend`, feeds every test that computes; `--backend NAME` chooses.
+
+Without `--backend` every usable backend runs and the others are skipped with their reason. A
+backend asked for by name and missing is an error. Tests that need no backend run on the host
+once: with NumPy, or when no backend is named.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backends import Backend, BackendUnavailableError, backend_names, get_backend
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--backend", choices=backend_names(), help="run the tests of this backend only")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "only(name): a test for this backend alone")
+    name = config.getoption("--backend")
+    if name:
+        try:
+            get_backend(name)
+        except BackendUnavailableError as error:
+            raise pytest.UsageError(str(error)) from None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend" not in metafunc.fixturenames:
+        return
+    only = metafunc.definition.get_closest_marker("only")
+    chosen = metafunc.config.getoption("--backend")
+    names = [only.args[0]] if only else backend_names()
+    names = [name for name in names if chosen in (None, name)]
+    metafunc.parametrize("backend", names, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--backend") in (None, "numpy"):
+        return
+    for_backend = [item for item in items if "backend" in getattr(item, "fixturenames", ())]
+    config.hook.pytest_deselected(items=[item for item in items if item not in for_backend])
+    items[:] = for_backend
+
+
+@pytest.fixture(scope="session")
+def backend(request: pytest.FixtureRequest) -> Backend:
+    try:
+        return get_backend(request.param)
+    except BackendUnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
