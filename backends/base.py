@@ -61,9 +61,12 @@ class Backend:
     def asarray(self, values: Any, *, dtype: Any = None) -> Array:
         """An array on this device from host values (a NumPy array, a list, a number).
 
-        `dtype` is a name such as `"float32"` or any library's dtype. An array of this library is
-        moved to this device. The result may share memory with `values`.
+        `dtype` is a name such as `"float32"` or any library's dtype; by default what NumPy makes of
+        the values. An array of this library is moved to this device. The result may share memory
+        with `values`.
         """
+        if not self._knows(values):
+            values = self._from_host(values)
         return self.xp.asarray(values, dtype=self.dtype(dtype), device=self._device)
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
@@ -77,9 +80,7 @@ class Backend:
 
     def owns(self, array: Array) -> bool:
         """Whether `array` is of this library and on this device."""
-        return type(array).__module__.partition(".")[0] in self.libraries and (
-            self.device_of(array) == self.device
-        )
+        return self._knows(array) and self.device_of(array) == self.device
 
     def dtype(self, dtype: Any) -> Any:
         """This library's dtype of the given name; None stays None."""
@@ -93,6 +94,16 @@ class Backend:
         total = self.xp.sum(self.asarray([1.0, 2.0, 3.0], dtype="float32"))
         if float(self.to_numpy(total)) != 6.0:
             raise ArithmeticError(f"1 + 2 + 3 gave {total} on {self.device}")
+
+    def _knows(self, values: Any) -> bool:
+        """Whether `values` is an array of this library."""
+        return type(values).__module__.partition(".")[0] in self.libraries
+
+    def _from_host(self, values: Any) -> np.ndarray[Any, Any]:
+        """Host values in the form that the library's `asarray` takes."""
+        import numpy as np
+
+        return np.asarray(values)
 
     @property
     def _device(self) -> Any:

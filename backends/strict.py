@@ -42,10 +42,8 @@ class StrictBackend(Backend):
     def _device(self) -> Any:
         return self.xp.Device(self.device)
 
-    def asarray(self, values: Any, *, dtype: Any = None) -> Array:
-        if isinstance(values, np.ndarray):
-            values = values.copy()  # a device has its own memory
-        return super().asarray(values, dtype=dtype)
+    def _from_host(self, values: Any) -> np.ndarray[Any, Any]:
+        return np.array(values)  # a copy: a device has its own memory
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
         return np.asarray(array.to_device(self.xp.Device("CPU_DEVICE")))

@@ -41,10 +41,10 @@ class TorchBackend(Backend):
     def threads(self) -> int | None:
         return self._torch.get_num_threads() if self.device == "cpu" else None
 
-    def asarray(self, values: Any, *, dtype: Any = None) -> Array:
-        if isinstance(values, np.ndarray) and not (values.flags.writeable and values.flags.c_contiguous):
-            values = np.array(values, order="C")  # PyTorch has no read-only tensors
-        return self._torch.asarray(values, dtype=self.dtype(dtype), device=self.device)
+    def _from_host(self, values: Any) -> np.ndarray[Any, Any]:
+        host = np.asarray(values)
+        # PyTorch has no read-only tensors and no negative strides.
+        return host if host.flags.writeable and host.flags.c_contiguous else host.copy(order="C")
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
         return np.asarray(array.detach().cpu().numpy())

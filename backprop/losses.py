@@ -7,6 +7,7 @@ The value is a 0-d array on the device of x, the mean over the batch of N sample
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ class Loss(Node):
 
     def _scale(self, dout: Any, x: Array, count: int) -> Any:
         """dout / count without promoting: a NumPy scalar counts as the Python number it holds."""
-        if isinstance(dout, (int, float)):
+        if isinstance(dout, Real):
             return float(dout) / count
         if dout.shape != ():
             raise ValueError(f"{self.name}: expected a scalar dout, got shape {tuple(dout.shape)}")

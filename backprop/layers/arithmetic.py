@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ class _Binary(Node):
 
     def check_pair(self, x: Any, y: Any) -> None:
         """Raise unless `x` and `y` can meet without broadcasting or promotion."""
-        if isinstance(x, (int, float)) and isinstance(y, (int, float)):
+        if isinstance(x, Real) and isinstance(y, Real):
             return
         self.check_float(x)
         self.check_like(y, x, "y and x")
@@ -25,7 +26,7 @@ class _Binary(Node):
 
     def check_gradient(self, dout: Any, x: Any) -> None:
         """Raise unless `dout` is a number where `x` is, or an array that fits it."""
-        if not isinstance(x, (int, float)):
+        if not isinstance(x, Real):
             self.check_dout(dout, x)
 
     @classmethod

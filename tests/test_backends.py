@@ -1,0 +1,187 @@
+"""The backends themselves, and who is asked for what."""
+
+from __future__ import annotations
+
+import ctypes
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backends
+import backprop
+from backends import Backend, BackendUnavailableError, backend_of, get_backend, namespace_of
+from backends.registry import _registry
+
+DTYPES = ["float32", "float64", "int64", "uint8", "bool"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_round_trip(dtype: str, backend: Backend) -> None:
+    host = np.asarray([[0, 1, 1], [1, 0, 1]], dtype=dtype)
+    array = backend.asarray(host)
+    assert array.dtype == backend.dtype(dtype)
+    assert backends.dtype_name(array.dtype) == dtype
+    assert backend.owns(array)
+    assert backend_of(array) is backend
+    assert namespace_of(array) is backend.xp
+    back = backend.to_numpy(array)
+    assert type(back) is np.ndarray
+    np.testing.assert_array_equal(back, host, strict=True)
+
+
+def test_asarray_of_lists_and_numbers(backend: Backend) -> None:
+    assert backend.asarray([1, 2], dtype="float32").dtype == backend.dtype(np.float32)
+    assert backend.asarray(3.0, dtype=np.dtype("float64")).shape == ()
+
+
+def test_read_only_and_strided_host_arrays_go_to_the_device(backend: Backend) -> None:
+    host = np.arange(6.0).reshape(2, 3)[:, ::2]
+    host.flags.writeable = False
+    np.testing.assert_array_equal(backend.to_numpy(backend.asarray(host)), [[0.0, 2.0], [3.0, 5.0]])
+
+
+def test_same_backend_every_time(backend: Backend) -> None:
+    assert get_backend(backend.name) is backend
+    assert get_backend(f"{backend.name}:{backend.device}") is backend
+    assert get_backend(backend) is backend
+    assert repr(backend) == f"<backend {backend.name} on {backend.device}>"
+    backend.synchronize()
+
+
+def test_views_where_they_are_promised(backend: Backend) -> None:
+    vector = backend.asarray(np.zeros(4))
+    part = backend.xp.reshape(vector[0:2], (1, 2))
+    part[...] = backend.asarray([[5.0, 6.0]])
+    if backend.has_views:
+        assert backend.to_numpy(vector).tolist() == [5.0, 6.0, 0.0, 0.0]
+
+
+def test_overrides_keep_the_signature(backend: Backend) -> None:
+    for name, method in vars(type(backend)).items():
+        if not name.startswith("__") and inspect.isfunction(method):
+            assert str(inspect.signature(method)) == str(inspect.signature(getattr(Backend, name, method)))
+
+
+def test_cpu_is_numpy_and_auto_says_why() -> None:
+    assert get_backend("cpu") is get_backend("numpy")
+    automatic = get_backend("auto")
+    assert automatic.name in ("numpy", "cupy")
+    assert automatic.why.startswith("no GPU: " if automatic.name == "numpy" else "a GPU")
+
+
+def test_unknown_device() -> None:
+    with pytest.raises(ValueError, match="unknown device 'tpu': expected one of auto, cpu, gpu, numpy, cupy"):
+        get_backend("tpu")
+
+
+@pytest.mark.parametrize("spec", ["numpy:gpu", "strict:device9", "torch:nowhere", "torch:cuda:99"])
+def test_unusable_device_names_cause_and_cure(spec: str) -> None:
+    with pytest.raises(BackendUnavailableError) as caught:
+        get_backend(spec)
+    assert caught.value.cause
+    assert caught.value.cure
+    assert "\n" not in str(caught.value)
+
+
+def test_gpu_number_that_is_none() -> None:
+    with pytest.raises(ValueError, match="unknown GPU 'one': expected a number"):
+        get_backend("gpu:one")
+
+
+class Driver:
+    """A stand-in for libcuda, of a given CUDA version."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+
+    def cuDriverGetVersion(self, pointer: Any) -> int:  # noqa: N802 - NVIDIA's name
+        pointer._obj.value = self.version
+        return 0
+
+
+@pytest.mark.parametrize(("version", "extra"), [(12080, "cuda12x"), (13000, "cuda13x")])
+def test_missing_cupy_names_the_extra_for_the_driver(version: int, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Driver(version))
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.delitem(sys.modules, "array_api_compat.cupy", raising=False)
+    with pytest.raises(BackendUnavailableError, match=rf"CuPy is not installed; pip install 'backprop\[{extra}\]'"):
+        _registry["cupy"].load()()
+
+
+def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise OSError(name)
+
+    monkeypatch.setattr(ctypes, "CDLL", fail)
+    with pytest.raises(BackendUnavailableError, match="no NVIDIA driver was found on this machine; install the driver"):
+        _registry["cupy"].load()()
+
+
+@pytest.mark.parametrize(("name", "module"), [("torch", "torch"), ("strict", "array_api_strict")])
+def test_missing_library(name: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(BackendUnavailableError, match=r"is not installed; pip install"):
+        _registry[name].load()()
+
+
+def test_available_backends_lists_all() -> None:
+    statuses = {status.name: status for status in backends.available_backends()}
+    assert list(statuses) == backends.backend_names()
+    assert statuses["numpy"].usable
+    assert statuses["numpy"].version == np.__version__
+    assert all(status.usable or (status.cause and status.cure) for status in statuses.values())
+
+
+def test_not_an_array() -> None:
+    with pytest.raises(TypeError, match="expected an array .* got list; make one with"):
+        namespace_of([1.0])
+    with pytest.raises(TypeError, match=r"no backend is registered for arrays of type builtins\.int"):
+        backend_of(1)
+
+
+def test_array_of_an_unregistered_library() -> None:
+    class Foreign:
+        def __array_namespace__(self) -> str:
+            return "its namespace"
+
+    assert namespace_of(Foreign()) == "its namespace"
+
+
+def test_subclass_of_a_known_array(tmp_path: Any) -> None:
+    mapped = np.memmap(tmp_path / "x", dtype="float32", shape=(2,), mode="w+")
+    assert namespace_of(mapped) is get_backend("cpu").xp
+
+
+def test_a_backend_from_outside() -> None:
+    class Own(get_backend("cpu").__class__):  # type: ignore[misc]
+        name, libraries = "own", ("own_arrays",)
+        has_views = False
+
+    class OwnArray:
+        __module__ = "own_arrays"
+
+    try:
+        backends.register_backend(Own)
+        assert isinstance(get_backend("own"), Own)
+        assert backend_of(OwnArray()) is get_backend("own")
+    finally:
+        del _registry["own"]
+
+
+def test_backends_knows_no_networks_and_imports_no_library_by_itself() -> None:
+    code = "import sys, backends; print([m for m in ('numpy', 'backprop', 'torch', 'cupy') if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_only_backends_name_array_libraries() -> None:
+    root = next(iter(backprop.__path__))
+    names = ("cupy", "torch", "array_api_strict", "array_api_compat")
+    for path in Path(root).rglob("*.py"):
+        imports = [line for line in path.read_text("utf-8").splitlines() if line.lstrip().startswith(("import ", "from "))]
+        assert not [line for line in imports if any(name in line for name in names)], path
+

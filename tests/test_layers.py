@@ -1,0 +1,198 @@
+"""Layers and losses: values, dtypes, and what they say about wrong input."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends import Backend, get_backend
+from backprop import Affine, MeanSquaredError, Mul, ReLU, Relu, Sigmoid, SigmoidWithLoss, SoftmaxWithLoss, Tanh
+from backprop.layers import Add, Identity
+
+LAYERS = [ReLU, Sigmoid, Tanh, Identity]
+
+
+def affine(backend: Backend, dtype: str = "float32") -> Affine:
+    return Affine(backend.asarray(np.ones((4, 3)), dtype=dtype), backend.asarray(np.zeros(3), dtype=dtype))
+
+
+def test_the_books_spelling() -> None:
+    assert Relu is ReLU
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (4,), (2, 3), (0, 3), (5, 2, 3)])
+def test_affine_wrong_width(shape: tuple[int, ...], backend: Backend) -> None:
+    x = backend.asarray(np.zeros(shape), dtype="float32")
+    with pytest.raises(ValueError, match=r"Affine: expected input \(N, 4\), got \("):
+        affine(backend).forward(x)
+
+
+def test_affine_single_sample_hint(backend: Backend) -> None:
+    with pytest.raises(ValueError, match=r"got \(4,\); give a single sample as x\[None, \.\.\.\]"):
+        affine(backend).forward(backend.asarray(np.zeros(4), dtype="float32"))
+
+
+def test_affine_flattens_and_restores_the_shape(backend: Backend) -> None:
+    layer = affine(backend)
+    y = layer.forward(backend.asarray(np.ones((2, 2, 2)), dtype="float32"), training=True)
+    assert tuple(y.shape) == (2, 3)
+    assert tuple(layer.backward(y).shape) == (2, 2, 2)
+
+
+def test_affine_wrong_parameters(backend: Backend) -> None:
+    W, b = backend.asarray(np.ones((4, 3))), backend.asarray(np.ones(4))
+    with pytest.raises(ValueError, match=r"expected W \(D, M\) and b \(M,\), got \(4, 3\) and \(4,\)"):
+        Affine(W, b)
+    with pytest.raises(TypeError, match="b and W differ in dtype, float32 and float64"):
+        Affine(W, backend.asarray(np.ones(3), dtype="float32"))
+    with pytest.raises(TypeError, match="expected floating-point input, got int64"):
+        Affine(backend.asarray([[1]]), backend.asarray([1]))
+
+
+def test_affine_wrong_dtype(backend: Backend) -> None:
+    with pytest.raises(TypeError, match="Affine: x and W differ in dtype, float64 and float32; convert one of them"):
+        affine(backend).forward(backend.asarray(np.zeros((5, 4))))
+
+
+def test_affine_two_libraries(backend: Backend) -> None:
+    other = get_backend("strict" if backend.name == "numpy" else "numpy")
+    with pytest.raises(TypeError, match="x and W are arrays of two libraries, .*; bring both to one backend"):
+        affine(backend).forward(other.asarray(np.zeros((5, 4)), dtype="float32"))
+
+
+@pytest.mark.only("strict")
+def test_two_devices(backend: Backend) -> None:
+    elsewhere = get_backend("strict:device2").asarray(np.zeros((5, 4)), dtype="float32")
+    with pytest.raises(ValueError, match="x and W are on two devices, .*device2.* and .*device1"):
+        affine(backend).forward(elsewhere)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_integers_are_refused(layer: Any, backend: Backend) -> None:
+    with pytest.raises(TypeError, match=rf"{layer.__name__}: expected floating-point input, got int64; convert it"):
+        layer().forward(backend.asarray([[1, 2]]))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_wrong_dout(layer: Any, backend: Backend) -> None:
+    layer = layer()
+    layer.forward(backend.asarray([[1.0, 2.0]]), training=True)
+    with pytest.raises(ValueError, match=rf"{layer.name}: expected dout \(1, 2\), got \(2,\)"):
+        layer.backward(backend.asarray([1.0, 2.0]))
+    with pytest.raises(TypeError, match="dout and output differ in dtype"):
+        layer.backward(backend.asarray([[1.0, 2.0]], dtype="float32"))
+
+
+def test_affine_wrong_dout(backend: Backend) -> None:
+    layer = affine(backend)
+    layer.forward(backend.asarray(np.ones((5, 4)), dtype="float32"), training=True)
+    with pytest.raises(ValueError, match=r"Affine: expected dout \(5, 3\), got \(5, 4\)"):
+        layer.backward(backend.asarray(np.ones((5, 4)), dtype="float32"))
+
+
+@pytest.mark.parametrize("layer", [*LAYERS, Mul, Add, SoftmaxWithLoss, SigmoidWithLoss, MeanSquaredError])
+def test_backward_before_forward(layer: Any, backend: Backend) -> None:
+    with pytest.raises(RuntimeError, match=rf"{layer.__name__}: backward before forward; call .*training=True"):
+        layer().backward(backend.asarray([1.0]))
+
+
+@pytest.mark.parametrize("layer", [Add, Mul])
+def test_two_inputs_that_do_not_fit(layer: Any, backend: Backend) -> None:
+    x = backend.asarray([1.0, 2.0])
+    with pytest.raises(ValueError, match=r"expected inputs of one shape, got \(2,\) and \(1,\)"):
+        layer().forward(x, backend.asarray([1.0]))
+    with pytest.raises(TypeError, match="y and x differ in dtype"):
+        layer().forward(x, backend.asarray([1.0, 2.0], dtype="float32"))
+
+
+def test_extreme_values(backend: Backend) -> None:
+    x = backend.asarray([[-1e30, -1000.0, 0.0, 1000.0, 1e30]], dtype="float32")
+    assert backend.to_numpy(Sigmoid().forward(x)).tolist() == [[0.0, 0.0, 0.5, 1.0, 1.0]]
+    assert backend.to_numpy(Tanh().forward(x)).tolist() == [[-1.0, -1.0, 0.0, 1.0, 1.0]]
+    loss = SoftmaxWithLoss().forward(x[:, 1:4], backend.asarray([0]))
+    assert float(backend.to_numpy(loss)) == 2000.0
+    loss = SigmoidWithLoss().forward(x[:, 1:4], backend.asarray([[1, 1, 1]]))
+    assert float(backend.to_numpy(loss)) == pytest.approx(1000.0 + math.log(2.0))
+
+
+def test_sigmoid_keeps_small_values(backend: Backend) -> None:
+    y = backend.to_numpy(Sigmoid().forward(backend.asarray([[-50.0]], dtype="float32")))
+    assert float(y[0, 0]) == pytest.approx(math.exp(-50.0), rel=1e-5)
+
+
+@pytest.mark.parametrize("dout", [2, 2.0, np.float64(2.0), np.int64(2), "array"])
+def test_scalar_dout_does_not_promote(dout: Any, backend: Backend, rng: np.random.Generator) -> None:
+    for loss_class in (SoftmaxWithLoss, SigmoidWithLoss, MeanSquaredError):
+        loss, x, t = loss_class.case(rng)
+        x = backend.asarray(x, dtype="float32")
+        loss.forward(x, backend.asarray(t), training=True)
+        given = backend.asarray(2.0, dtype="float32") if isinstance(dout, str) else dout
+        once, twice = loss.backward(), loss.backward(given)
+        assert twice.dtype == x.dtype
+        np.testing.assert_allclose(backend.to_numpy(twice), 2.0 * backend.to_numpy(once), rtol=1e-6)
+
+
+def test_loss_with_wrong_dout(backend: Backend, rng: np.random.Generator) -> None:
+    loss, x, t = MeanSquaredError.case(rng)
+    loss.forward(backend.asarray(x), backend.asarray(t), training=True)
+    with pytest.raises(ValueError, match=r"expected a scalar dout, got shape \(2,\)"):
+        loss.backward(backend.asarray([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("loss_class", [SoftmaxWithLoss, SigmoidWithLoss, MeanSquaredError])
+def test_loss_is_0d_of_the_inputs_dtype(loss_class: Any, dtype: str, backend: Backend, rng: np.random.Generator) -> None:
+    loss, x, t = loss_class.case(rng)
+    value = loss.forward(backend.asarray(x, dtype=dtype), backend.asarray(t))
+    assert value.shape == ()
+    assert value.dtype == backend.dtype(dtype)
+
+
+def test_softmax_wrong_targets(backend: Backend) -> None:
+    loss, x = SoftmaxWithLoss(), backend.asarray(np.zeros((4, 3)))
+    for t, message in [
+        (np.zeros((4, 2)), r"expected labels \(4,\) or one-hot \(4, 3\), got \(4, 2\)"),
+        (np.zeros(3, int), r"expected labels \(4,\) or one-hot \(4, 3\), got \(3,\)"),
+        (np.zeros((4, 1), int), r"got \(4, 1\)"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            loss.forward(x, backend.asarray(t))
+    with pytest.raises(TypeError, match="expected integer class numbers, got float64; convert them"):
+        loss.forward(x, backend.asarray(np.zeros(4)))
+    with pytest.raises(ValueError, match=r"expected input \(N, C\), got \(4,\)"):
+        loss.forward(backend.asarray(np.zeros(4)), backend.asarray(np.zeros(4, int)))
+    with pytest.raises(ValueError, match=r"expected at least one sample, got input \(0, 3\)"):
+        loss.forward(backend.asarray(np.zeros((0, 3))), backend.asarray(np.zeros(0, int)))
+
+
+@pytest.mark.parametrize("t", [[3], [-1], [[0, 0, 0]]])
+def test_softmax_loss_of_no_class_is_infinite(t: Any, backend: Backend) -> None:
+    loss = SoftmaxWithLoss().forward(backend.asarray(np.zeros((1, 3))), backend.asarray(t))
+    assert float(backend.to_numpy(loss)) == math.inf
+
+
+@pytest.mark.parametrize("loss_class", [SigmoidWithLoss, MeanSquaredError])
+def test_targets_of_another_shape(loss_class: Any, backend: Backend) -> None:
+    with pytest.raises(ValueError, match=r"expected t \(4, 1\), got \(4,\)"):
+        loss_class().forward(backend.asarray(np.zeros((4, 1))), backend.asarray(np.zeros(4)))
+
+
+@pytest.mark.parametrize("loss_class", [SoftmaxWithLoss, SigmoidWithLoss, MeanSquaredError])
+def test_loss_with_two_libraries(loss_class: Any, backend: Backend, rng: np.random.Generator) -> None:
+    loss, x, t = loss_class.case(rng)
+    other = get_backend("strict" if backend.name == "numpy" else "numpy")
+    with pytest.raises(TypeError, match="x and t are arrays of two libraries"):
+        loss.forward(backend.asarray(x), other.asarray(t))
+
+
+def test_counting_correct_predictions(backend: Backend) -> None:
+    x = backend.asarray([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]])
+    for t in ([1, 1, 1], [[0, 1], [0, 1], [0, 1]]):
+        assert int(SoftmaxWithLoss().correct(x, backend.asarray(t))) == 2
+    x = backend.asarray([2.0, -2.0, 3.0])
+    assert int(SigmoidWithLoss().correct(x, backend.asarray([1, 0, 0]))) == 2
+    with pytest.raises(TypeError, match="MeanSquaredError does not classify"):
+        MeanSquaredError().correct(x, x)
