@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import numpy as np
 
 from .base import Array, Backend, BackendUnavailableError
-
-
-def _driver_cuda_version() -> int | None:
-    """The CUDA version that the NVIDIA driver supports, as 12080 for 12.8; None without a driver."""
-    for library in ("libcuda.so.1", "nvcuda.dll"):
-        try:
-            driver = ctypes.CDLL(library)
-        except OSError:
-            continue
-        version = ctypes.c_int(0)
-        return version.value if driver.cuDriverGetVersion(ctypes.byref(version)) == 0 else None
-    return None
-
-
-def _extra(driver: int | None) -> str:
-    """The pip command for the CuPy build that suits the driver."""
-    extra = "cuda13x" if driver is None or driver >= 13000 else "cuda12x"
-    return f"pip install 'backprop[{extra}]'"
+from .driver import cuda_version, cupy_extra
 
 
 class CupyBackend(Backend):
@@ -35,19 +17,20 @@ class CupyBackend(Backend):
 
     def __init__(self, device: str | None = None) -> None:
         index = self._index(device)
-        driver = _driver_cuda_version()
+        driver = cuda_version()
+        install = f"pip install 'backprop[{cupy_extra(driver)}]'"
         if driver is None:
             raise BackendUnavailableError(
                 f"cupy:{index}",
                 "no NVIDIA driver was found on this machine",
-                f"install the driver and {_extra(driver)}, or use 'cpu'",
+                f"install the driver and {install}, or use 'cpu'",
             )
         try:
             import array_api_compat.cupy as xp
             import cupy
         except ImportError as error:
             cause = "CuPy is not installed" if error.name in ("cupy", None) else str(error)
-            raise BackendUnavailableError(f"cupy:{index}", cause, _extra(driver)) from None
+            raise BackendUnavailableError(f"cupy:{index}", cause, install) from None
         self._cupy, self.xp = cupy, xp
         self.device = f"cuda:{index}"
         try:
@@ -67,7 +50,7 @@ class CupyBackend(Backend):
             raise BackendUnavailableError(
                 self.device,
                 f"a small computation failed ({type(error).__name__}: {str(error).splitlines()[0]})",
-                f"install the CuPy build for this driver: {_extra(driver)}",
+                f"install the CuPy build for this driver: {install}",
             ) from None
 
     @staticmethod

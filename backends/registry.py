@@ -22,7 +22,7 @@ class _Entry:
 
 
 def _module(name: str, class_name: str) -> Callable[[], type[Backend]]:
-    return lambda: getattr(importlib.import_module(f"backends.{name}"), class_name)  # type: ignore[no-any-return]
+    return lambda: getattr(importlib.import_module(f"backends.{name}"), class_name)
 
 
 # To add a backend: its file, and its line here.
@@ -66,7 +66,7 @@ def backend_names() -> list[str]:
 
 def is_registered(array: Array) -> bool:
     """Whether the library of `array` has a backend."""
-    return _name_of(type(array)) is not None
+    return _name_of(array.__class__) is not None
 
 
 def get_backend(spec: str | Backend = "cpu") -> Backend:
@@ -127,7 +127,7 @@ def namespace_of(array: Array) -> Any:
         return _namespaces[type(array)]
     except KeyError:
         pass
-    kind = type(array)
+    kind = array.__class__
     if _name_of(kind) is not None:
         xp = backend_of(array).xp
     elif hasattr(array, "__array_namespace__"):
@@ -143,7 +143,7 @@ def namespace_of(array: Array) -> Any:
 
 def backend_of(array: Array) -> Backend:
     """The backend whose library and device hold `array`."""
-    name = _name_of(type(array))
+    name = _name_of(array.__class__)
     if name is None:
         raise TypeError(
             f"no backend is registered for arrays of type {type(array).__module__}."

@@ -79,8 +79,8 @@ class GradientReport:
 
     def __str__(self) -> str:
         lines = [
-            f"{entry.layer}.{entry.parameter} {entry.shape}: relative error {entry.error:.1e} at {entry.index} "
-            f"(analytic {entry.analytic:.10g}, numerical {entry.numerical:.10g}, {entry.kinks} kinks): "
+            f"{entry.layer}.{entry.parameter} {entry.shape}: relative error {entry.error:.1e} "
+            f"at {entry.index} (analytic {entry.analytic:.10g}, numerical {entry.numerical:.10g}, {entry.kinks} kinks): "
             f"{'passed' if entry.passed else 'FAILED'}"
             for entry in self.entries
         ]
@@ -115,10 +115,14 @@ def check_gradients(
     """
     rng = np.random.default_rng(rng)
     backend = get_backend(device) if device is not None else _home(subject, inputs)
-    host = [backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value) for value in inputs]
+    host = [
+        backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value) for value in inputs
+    ]
     double = _subject(subject, host, backend, "float64", rng)
     analytic = {slot: backend.to_numpy(value) for slot, value in double.gradients().items()}
-    entries = [_compare(double, slot, analytic[slot], backend, h, gate, elements, rng) for slot in double.slots]
+    entries = [
+        _compare(double, slot, analytic[slot], backend, h, gate, elements, rng) for slot in double.slots
+    ]
     problems = list(_broken_promises(subject, double, host, backend))
     name = subject.name if isinstance(subject, Node) else type(subject).__name__
     return GradientReport(name, backend.name, backend.device, gate, tuple(entries), tuple(problems))
@@ -210,14 +214,23 @@ class _NetworkSubject:
         network.last_layer.forward(y, self.inputs[1], training=True)
         dx = network.backward(scale)
         grads = {(n, key): grad for n, layer in network.layers.items() for key, grad in layer.grads.items()}
-        return {slot: namespace_of(dx).asarray(grad, copy=True) for slot, grad in grads.items()} | {("input", "x"): dx}
+        return {slot: namespace_of(dx).asarray(grad, copy=True) for slot, grad in grads.items()} | {
+            ("input", "x"): dx
+        }
 
 
 def _subject(
-    subject: Node | Network, host: list[np.ndarray], backend: Backend, dtype: str, rng: np.random.Generator | None
+    subject: Node | Network,
+    host: list[np.ndarray],
+    backend: Backend,
+    dtype: str,
+    rng: np.random.Generator | None,
 ) -> Any:
     """A copy of the subject with its inputs, on `backend` and in `dtype`."""
-    inputs = [backend.asarray(value.copy(), dtype=_input_dtype(i, value, subject, dtype)) for i, value in enumerate(host)]
+    inputs = [
+        backend.asarray(value.copy(), dtype=_input_dtype(i, value, subject, dtype))
+        for i, value in enumerate(host)
+    ]
     if isinstance(subject, Network):
         network = subject.to(dtype=dtype, device=backend)
         inputs[1] = network.as_target(inputs[1], network.forward(inputs[0]))

@@ -52,7 +52,7 @@ class Loss(Node):
         return xp
 
     def _scale(self, dout: Any, x: Array, count: int) -> Any:
-        """dout / count without promoting: a NumPy scalar counts as the Python number it holds."""
+        """Dout / count without promoting: a NumPy scalar counts as the Python number it holds."""
         if isinstance(dout, Real):
             return float(dout) / count
         if dout.shape != ():
@@ -144,7 +144,7 @@ class _RealTargetLoss(Loss):
     """A loss whose target has the shape of x."""
 
     def _target(self, x: Array, t: Array) -> Array:
-        """t as an array of x's dtype."""
+        """T as an array of x's dtype."""
         xp = self._check_batch(x)
         if namespace_of(t) is not xp:
             raise TypeError(f"{self.name}: x and t are arrays of two libraries; bring both to one backend")

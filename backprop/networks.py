@@ -48,9 +48,7 @@ class Network:
     True
     """
 
-    def __init__(
-        self, layers: Mapping[str, Layer] | Sequence[Layer], last_layer: Loss | None = None
-    ) -> None:
+    def __init__(self, layers: Mapping[str, Layer] | Sequence[Layer], last_layer: Loss | None = None) -> None:
         named = dict(layers) if isinstance(layers, Mapping) else _named(layers)
         self._adopt(named, last_layer or SoftmaxWithLoss())
 
@@ -91,8 +89,9 @@ class Network:
 
     def evaluate(self, x: Array, t: Array, batch_size: int = 1000) -> tuple[float, float | None]:
         """Loss and accuracy over all of x, in batches; the accuracy is None if the loss has none."""
+        check_same_length(x, t)
         n, loss, correct = x.shape[0], 0.0, 0
-        for start in range(0, n, batch_size) if n else (0,):
+        for start in range(0, max(n, 1), batch_size):
             part = slice(start, min(start + batch_size, n))
             y = self.predict(x[part, ...])
             target = self.as_target(t[part, ...], y)
@@ -154,10 +153,12 @@ class Network:
             layers[bottom].backward_params(dx)
 
     def as_input(self, x: Array) -> Array:
-        """x in the network's dtype, uint8 divided by 255; raises unless x is on its backend."""
+        """X in the network's dtype, uint8 divided by 255; raises unless x is on its backend."""
         self._check_owned(x, "input")
         if x.ndim == 0 or x.shape[0] == 0:
-            raise ValueError(f"{type(self).__name__}: expected at least one sample, got input {tuple(x.shape)}")
+            raise ValueError(
+                f"{type(self).__name__}: expected at least one sample, got input {tuple(x.shape)}"
+            )
         name = dtype_name(x.dtype)
         if name == self.dtype:
             return x
@@ -230,7 +231,9 @@ class Network:
 
     def __repr__(self) -> str:
         stack = " · ".join([*self.layers, self.last_layer.name])
-        return f"{type(self).__name__}({stack}; {self.size:,} parameters, {self.dtype} on {self.backend.device})"
+        return (
+            f"{type(self).__name__}({stack}; {self.size:,} parameters, {self.dtype} on {self.backend.device})"
+        )
 
 
 class TwoLayerNet(Network):
@@ -281,6 +284,14 @@ class TwoLayerNet(Network):
 
         first, second = affine(input_size, hidden_size), affine(hidden_size, output_size)
         super().__init__({"Affine1": first, "Relu1": ReLU(), "Affine2": second}, SoftmaxWithLoss())
+
+
+def check_same_length(x: Array, t: Array) -> None:
+    """Raise unless there is a target for every sample."""
+    if x.shape[0] != t.shape[0]:
+        raise ValueError(
+            f"{x.shape[0]} samples but {t.shape[0]} targets; expected as many targets as samples"
+        )
 
 
 def _named(layers: Sequence[Layer]) -> dict[str, Layer]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from backends import Array, namespace_of
 
-from .networks import Network
+from .networks import Network, check_same_length
 from .optimizers import SGD
 
 Sampling = Literal["without-replacement", "with-replacement"]
@@ -114,7 +114,9 @@ def fit(
     total = _total_steps(epochs, iterations, per_epoch)
     run = _Run(network, *_on_device(network, x, t), optimizer or SGD(0.1), batch_size)
     held_out = None if test is None else _on_device(network, *test)
-    return _epochs(run, held_out, n, total, per_epoch, sampling, np.random.default_rng(rng), progress, progress_steps)
+    return _epochs(
+        run, held_out, n, total, per_epoch, sampling, np.random.default_rng(rng), progress, progress_steps
+    )
 
 
 class _Run:
@@ -195,9 +197,8 @@ def _order(n: int, size: int, sampling: Sampling, rng: np.random.Generator) -> n
 
 
 def _on_device(network: Network, x: Any, t: Any) -> tuple[Array, Array]:
-    """x and t on the network's device, after a look at the targets on the host."""
-    if x.shape[0] != t.shape[0]:
-        raise ValueError(f"fit: {x.shape[0]} samples but {t.shape[0]} targets; expected as many targets as samples")
+    """X and t on the network's device, after a look at the targets on the host."""
+    check_same_length(x, t)
     backend = network.backend
     x, t = (array if backend.owns(array) else backend.asarray(array) for array in (x, t))
     y = network.predict(x[:1, ...])
@@ -219,7 +220,8 @@ def _total_steps(epochs: int | None, iterations: int | None, per_epoch: int) -> 
         raise ValueError("fit: give either epochs or iterations")
     total = iterations if epochs is None else epochs * per_epoch
     if total is None or total < 1:
-        raise ValueError(f"fit: expected at least one epoch or iteration, got {epochs or iterations}")
+        given = iterations if epochs is None else epochs
+        raise ValueError(f"fit: expected at least one epoch or iteration, got {given}")
     return total
 
 

@@ -105,11 +105,15 @@ class Driver:
 
 
 @pytest.mark.parametrize(("version", "extra"), [(12080, "cuda12x"), (13000, "cuda13x")])
-def test_missing_cupy_names_the_extra_for_the_driver(version: int, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_cupy_names_the_extra_for_the_driver(
+    version: int, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: Driver(version))
     monkeypatch.setitem(sys.modules, "cupy", None)
     monkeypatch.delitem(sys.modules, "array_api_compat.cupy", raising=False)
-    with pytest.raises(BackendUnavailableError, match=rf"CuPy is not installed; pip install 'backprop\[{extra}\]'"):
+    with pytest.raises(
+        BackendUnavailableError, match=rf"CuPy is not installed; pip install 'backprop\[{extra}\]'"
+    ):
         _registry["cupy"].load()()
 
 
@@ -118,7 +122,9 @@ def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(name)
 
     monkeypatch.setattr(ctypes, "CDLL", fail)
-    with pytest.raises(BackendUnavailableError, match="no NVIDIA driver was found on this machine; install the driver"):
+    with pytest.raises(
+        BackendUnavailableError, match="no NVIDIA driver was found on this machine; install the driver"
+    ):
         _registry["cupy"].load()()
 
 
@@ -174,7 +180,9 @@ def test_a_backend_from_outside() -> None:
 
 
 def test_backends_knows_no_networks_and_imports_no_library_by_itself() -> None:
-    code = "import sys, backends; print([m for m in ('numpy', 'backprop', 'torch', 'cupy') if m in sys.modules])"
+    code = (
+        "import sys, backends; print([m for m in ('numpy', 'backprop', 'torch', 'cupy') if m in sys.modules])"
+    )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
@@ -182,6 +190,9 @@ def test_only_backends_name_array_libraries() -> None:
     root = next(iter(backprop.__path__))
     names = ("cupy", "torch", "array_api_strict", "array_api_compat")
     for path in Path(root).rglob("*.py"):
-        imports = [line for line in path.read_text("utf-8").splitlines() if line.lstrip().startswith(("import ", "from "))]
+        imports = [
+            line
+            for line in path.read_text("utf-8").splitlines()
+            if line.lstrip().startswith(("import ", "from "))
+        ]
         assert not [line for line in imports if any(name in line for name in names)], path
-

@@ -41,7 +41,11 @@ def test_apple_graph(number: type) -> None:
     fruit = Add()
     apples = apple.forward(number(100), number(2), training=True)
     oranges = orange.forward(number(150), number(3), training=True)
-    price = tax.forward(fruit.forward(apples, oranges, training=True), number(1.1) if number is not int else 1.1, training=True)
+    price = tax.forward(
+        fruit.forward(apples, oranges, training=True),
+        number(1.1) if number is not int else 1.1,
+        training=True,
+    )
     assert float(price) == pytest.approx(715)
     d_fruit, d_tax = tax.backward(np.asarray(1.0) if isinstance(price, np.ndarray) else 1)
     d_apples, d_oranges = fruit.backward(d_fruit)

@@ -136,8 +136,14 @@ def test_planted_fault_is_caught(faulty: Any, backend: Backend, rng: np.random.G
 
 
 def test_fault_in_a_network_is_caught(backend: Backend, rng: np.random.Generator) -> None:
-    layers = [Affine(rng.standard_normal((4, 3)), np.zeros(3)), WrongSign(), Affine(rng.standard_normal((3, 2)), np.zeros(2))]
-    report = check_gradients(Network(layers), rng.standard_normal((5, 4)), rng.integers(0, 2, 5), device=backend)
+    layers = [
+        Affine(rng.standard_normal((4, 3)), np.zeros(3)),
+        WrongSign(),
+        Affine(rng.standard_normal((3, 2)), np.zeros(2)),
+    ]
+    report = check_gradients(
+        Network(layers), rng.standard_normal((5, 4)), rng.integers(0, 2, 5), device=backend
+    )
     verdicts = {f"{entry.layer}.{entry.parameter}": entry.passed for entry in report.entries}
     assert verdicts == {
         "Affine1.W": False, "Affine1.b": False, "Affine2.W": True, "Affine2.b": True, "input.x": False
@@ -152,7 +158,9 @@ def test_kinks_are_reported_and_fail(backend: Backend) -> None:
 
 def test_kinks_inside_a_network(rng: np.random.Generator) -> None:
     W = np.ones((2, 1))
-    network = Network([Affine(W, np.asarray([-3.0])), ReLU(), Affine(rng.standard_normal((1, 2)), np.zeros(2))])
+    network = Network(
+        [Affine(W, np.asarray([-3.0])), ReLU(), Affine(rng.standard_normal((1, 2)), np.zeros(2))]
+    )
     report = check_gradients(network, np.asarray([[1.0, 2.0]]), np.asarray([0]))
     assert report.entries[0].kinks == 2
     assert not report.passed
@@ -190,7 +198,9 @@ def test_users_layer_with_a_parameter_of_its_own(backend: Backend) -> None:
             self.grads["a"] = namespace_of(dout).sum(dout * self.saved, axis=0)
             return dout * self.params["a"]
 
-    report = check_gradients(Scale(a=np.asarray([2.0, 3.0])), np.asarray([[1.0, -2.0], [0.5, 4.0]]), device=backend)
+    report = check_gradients(
+        Scale(a=np.asarray([2.0, 3.0])), np.asarray([[1.0, -2.0], [0.5, 4.0]]), device=backend
+    )
     assert report.passed, f"\n{report}"
 
 

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 from backends import Backend, get_backend
-from backprop import Affine, MeanSquaredError, Mul, ReLU, Relu, Sigmoid, SigmoidWithLoss, SoftmaxWithLoss, Tanh
+from backprop import (
+    Affine,
+    MeanSquaredError,
+    Mul,
+    ReLU,
+    Relu,
+    Sigmoid,
+    SigmoidWithLoss,
+    SoftmaxWithLoss,
+    Tanh,
+)
 from backprop.layers import Add, Identity
 
 LAYERS = [ReLU, Sigmoid, Tanh, Identity]
@@ -53,7 +63,9 @@ def test_affine_wrong_parameters(backend: Backend) -> None:
 
 
 def test_affine_wrong_dtype(backend: Backend) -> None:
-    with pytest.raises(TypeError, match="Affine: x and W differ in dtype, float64 and float32; convert one of them"):
+    with pytest.raises(
+        TypeError, match="Affine: x and W differ in dtype, float64 and float32; convert one of them"
+    ):
         affine(backend).forward(backend.asarray(np.zeros((5, 4))))
 
 
@@ -72,7 +84,9 @@ def test_two_devices(backend: Backend) -> None:
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_integers_are_refused(layer: Any, backend: Backend) -> None:
-    with pytest.raises(TypeError, match=rf"{layer.__name__}: expected floating-point input, got int64; convert it"):
+    with pytest.raises(
+        TypeError, match=rf"{layer.__name__}: expected floating-point input, got int64; convert it"
+    ):
         layer().forward(backend.asarray([[1, 2]]))
 
 
@@ -95,7 +109,9 @@ def test_affine_wrong_dout(backend: Backend) -> None:
 
 @pytest.mark.parametrize("layer", [*LAYERS, Mul, Add, SoftmaxWithLoss, SigmoidWithLoss, MeanSquaredError])
 def test_backward_before_forward(layer: Any, backend: Backend) -> None:
-    with pytest.raises(RuntimeError, match=rf"{layer.__name__}: backward before forward; call .*training=True"):
+    with pytest.raises(
+        RuntimeError, match=rf"{layer.__name__}: backward before forward; call .*training=True"
+    ):
         layer().backward(backend.asarray([1.0]))
 
 
@@ -144,7 +160,9 @@ def test_loss_with_wrong_dout(backend: Backend, rng: np.random.Generator) -> Non
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("loss_class", [SoftmaxWithLoss, SigmoidWithLoss, MeanSquaredError])
-def test_loss_is_0d_of_the_inputs_dtype(loss_class: Any, dtype: str, backend: Backend, rng: np.random.Generator) -> None:
+def test_loss_is_0d_of_the_inputs_dtype(
+    loss_class: Any, dtype: str, backend: Backend, rng: np.random.Generator
+) -> None:
     loss, x, t = loss_class.case(rng)
     value = loss.forward(backend.asarray(x, dtype=dtype), backend.asarray(t))
     assert value.shape == ()

@@ -51,7 +51,11 @@ def _report(error: Exception) -> int:
     from ..training import DivergenceError
 
     message = " ".join(str(error).split()) or "no message"
-    kind = "" if isinstance(error, (ValueError, OSError, RuntimeError, ArithmeticError)) else type(error).__name__ + ": "
+    kind = (
+        ""
+        if isinstance(error, (ValueError, OSError, RuntimeError, ArithmeticError))
+        else type(error).__name__ + ": "
+    )
     print(f"backprop: error: {kind}{message}", file=sys.stderr)
     return 3 if isinstance(error, DivergenceError) else 1
 
@@ -64,5 +68,5 @@ def _set_threads(options: argparse.Namespace) -> None:
             os.environ[variable] = str(threads)
 
 
-def _show_warning(message: Warning | str, *_: Any) -> None:
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     print(f"backprop: warning: {message}", file=sys.stderr)

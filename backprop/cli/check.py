@@ -29,7 +29,8 @@ def run(options: argparse.Namespace) -> int:
     """Check what was asked for, show the report, and return 0 if all of it passes."""
     backend = get_backend(options.device)
     reports = [
-        check_gradients(*case, device=backend, elements=options.elements, rng=options.seed) for case in _cases(options)
+        check_gradients(*case, device=backend, elements=options.elements, rng=options.seed)
+        for case in _cases(options)
     ]
     passed = all(report.passed for report in reports)
     if options.json:
@@ -55,7 +56,13 @@ def checkable() -> dict[str, type[Node]]:
     """Every layer and loss of this package that has a case, by name."""
     kinds = [getattr(module, name) for module in (layers, losses) for name in module.__all__]
     # dict: the book's spellings are second names of the same class
-    return {kind.__name__: kind for kind in kinds if kind.case.__func__ is not Node.case.__func__}
+    return {kind.__name__: kind for kind in kinds if _own_case(kind)}
+
+
+def _own_case(kind: type[Node]) -> bool:
+    case: Any = kind.case
+    inherited: Any = Node.case
+    return case.__func__ is not inherited.__func__
 
 
 def _chosen(name: str) -> list[type[Node]]:
@@ -85,7 +92,8 @@ def _user_class(subject: str) -> Any:
         raise ValueError(f"{subject}: {module_name} has no layer, loss or network class {class_name!r}")
     if not hasattr(kind, "case"):
         raise ValueError(
-            f"{subject}: add a classmethod case(cls, rng) that returns (network, x, t) with small NumPy arrays"
+            f"{subject}: add a classmethod case(cls, rng) that returns (network, x, t) "
+            "with small NumPy arrays"
         )
     return kind
 

@@ -26,13 +26,21 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     train = commands.add_parser(
-        "train", help="train a network", description="Train a network; by default the book's run: 10,000 steps on MNIST."
+        "train",
+        help="train a network",
+        description="Train a network; by default the book's run: 10,000 steps on MNIST.",
     )
     train.add_argument("--device", default="auto", help=DEVICE_HELP)
-    train.add_argument("--net", choices=["two-layer"], default="two-layer", help="the network (default: %(default)s)")
-    train.add_argument("--hidden", type=_positive, default=50, metavar="N", help="hidden units (default: %(default)s)")
     train.add_argument(
-        "--data", metavar="PATH", help="a folder of four IDX files, or an .npz file (default: the MNIST in this package)"
+        "--net", choices=["two-layer"], default="two-layer", help="the network (default: %(default)s)"
+    )
+    train.add_argument(
+        "--hidden", type=_positive, default=50, metavar="N", help="hidden units (default: %(default)s)"
+    )
+    train.add_argument(
+        "--data",
+        metavar="PATH",
+        help="a folder of four IDX files, or an .npz file (default: the MNIST in this package)",
     )
     length = train.add_mutually_exclusive_group()
     length.add_argument("--iters", type=_positive, metavar="N", help="steps to train (default: 10000)")
@@ -40,17 +48,25 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     train.add_argument(
         "--batch-size", type=_positive, default=100, metavar="N", help="samples a step (default: %(default)s)"
     )
-    train.add_argument("--lr", type=_rate, default=0.1, metavar="RATE", help="learning rate of SGD (default: %(default)s)")
+    train.add_argument(
+        "--lr", type=_rate, default=0.1, metavar="RATE", help="learning rate of SGD (default: %(default)s)"
+    )
     train.add_argument(
         "--sampling",
         choices=["without-replacement", "with-replacement"],
         default="without-replacement",
         help="how batches are drawn; the book's is with-replacement (default: %(default)s)",
     )
-    train.add_argument("--seed", type=_natural, default=0, help="of weights and batch order (default: %(default)s)")
-    train.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="(default: %(default)s)")
+    train.add_argument(
+        "--seed", type=_natural, default=0, help="of weights and batch order (default: %(default)s)"
+    )
+    train.add_argument(
+        "--dtype", choices=["float32", "float64"], default="float32", help="(default: %(default)s)"
+    )
     train.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the matrix products")
-    train.add_argument("--json", action="store_true", help="one JSON object a line on stdout, and nothing else there")
+    train.add_argument(
+        "--json", action="store_true", help="one JSON object a line on stdout, and nothing else there"
+    )
     train.add_argument("--quiet", action="store_true", help="only the last line")
     _add_debug(train)
 
@@ -63,13 +79,19 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "layers, all losses and the book's network.",
     )
     check.add_argument(
-        "subjects", nargs="*", metavar="MODULE:CLASS", help="a layer, loss or network of yours, with a classmethod case(rng)"
+        "subjects",
+        nargs="*",
+        metavar="MODULE:CLASS",
+        help="a layer, loss or network of yours, with a classmethod case(rng)",
     )
     check.add_argument("--device", default="cpu", help=DEVICE_HELP)
     check.add_argument("--net", choices=["two-layer"], help="check this network, on three MNIST images")
     check.add_argument("--layer", metavar="NAME", help="check this layer or loss, or all")
     check.add_argument(
-        "--elements", type=_positive, metavar="N", help="compare N random entries of each array (default: all)"
+        "--elements",
+        type=_positive,
+        metavar="N",
+        help="compare N random entries of each array (default: all)",
     )
     check.add_argument("--seed", type=_natural, default=0, help="of the inputs (default: %(default)s)")
     check.add_argument("--json", action="store_true", help="the report as JSON")

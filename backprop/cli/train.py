@@ -129,7 +129,8 @@ class _Lines:
     def epoch(self, m: Metrics) -> None:
         if not self.quiet:
             print(
-                f"{m.epoch:5d} {m.step:7,d} {m.loss:8.4f} {m.accuracy:16.4f} {m.test_accuracy:15.4f}", flush=True
+                f"{m.epoch:5d} {m.step:7,d} {m.loss:8.4f} {m.accuracy:16.4f} {m.test_accuracy:15.4f}",
+                flush=True,
             )
 
     def end(self, metrics: Metrics, seconds: float) -> None:
@@ -167,7 +168,11 @@ def _live_line(steps: int, *, shown: bool) -> Iterator[Any]:
     )
     # Rows that go to the same terminal are printed above the line, not through it.
     line = Line(
-        *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty(), refresh_per_second=10
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+        refresh_per_second=10,
     )
     with line:
         task = line.add_task("train", total=steps, numbers="")

@@ -49,7 +49,9 @@ def checked(dataset: Dataset, path: Path | str) -> Dataset:
         if len(x) == 0:
             raise DatasetError(path, f"no {part} samples", "at least one")
         if len(x) != len(t):
-            raise DatasetError(path, f"{len(x)} {part} samples but {len(t)} {part} labels", "as many labels as samples")
+            raise DatasetError(
+                path, f"{len(x)} {part} samples but {len(t)} {part} labels", "as many labels as samples"
+            )
         if t.min() < 0:
             raise DatasetError(path, f"{part} label {t.min()}", "class numbers from 0")
     if dataset.x_train.shape[1:] != dataset.x_test.shape[1:]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +45,9 @@ def _from_folder(folder: Path) -> Dataset:
 
 def _find(folder: Path, name: str) -> Path:
     # Some mirrors write a dot before "idx".
-    candidates = [folder / f"{stem}{end}" for stem in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")]
+    candidates = [
+        folder / f"{stem}{end}" for stem in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")
+    ]
     for candidate in candidates:
         if candidate.is_file():
             return candidate
@@ -59,7 +63,7 @@ def _from_npz(path: Path) -> Dataset:
             if missing:
                 raise DatasetError(path, f"no array {missing[0]}", expected)
             arrays = {name: _read_member(archive, members[name], path) for name in NPZ_NAMES}
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError) as error:
         raise DatasetError(path, f"not a readable zip archive ({error})", expected) from None
     except OSError as error:
         raise DatasetError(path, f"cannot be read ({error.strerror or error})", expected) from None
@@ -83,11 +87,16 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) ->
             if read_header is None:
                 raise DatasetError(path, f"{info.filename} in .npy format {version}", "format 1.0 or 2.0")
             shape, _, dtype = read_header(stream)
-            promised, held = int(np.prod(shape, dtype=object)) * dtype.itemsize, info.file_size - stream.tell()
+            promised, held = (
+                int(np.prod(shape, dtype=object)) * dtype.itemsize,
+                info.file_size - stream.tell(),
+            )
         if dtype.kind not in "biuf":
             raise DatasetError(path, f"{info.filename} of dtype {dtype}", expected)
         if promised != held:
-            raise DatasetError(path, f"{info.filename} holds {held:,} bytes", f"{promised:,}, as its header says")
+            raise DatasetError(
+                path, f"{info.filename} holds {held:,} bytes", f"{promised:,}, as its header says"
+            )
         with archive.open(info) as stream:
             array: HostArray = np.lib.format.read_array(stream, allow_pickle=False)
     except (ValueError, EOFError) as error:
@@ -107,8 +116,11 @@ def _class_numbers(t: HostArray, name: str, path: Path) -> HostArray:
     """Integer class numbers from class numbers or one-hot rows."""
     if t.ndim == 2:
         if len(t) and not (np.isin(t, (0, 1)).all() and (t.sum(axis=1) == 1).all()):
-            raise DatasetError(path, f"{name} {t.shape} with rows that are not one-hot", "a single 1 in each row")
-        return t.argmax(axis=1)
+            raise DatasetError(
+                path, f"{name} {t.shape} with rows that are not one-hot", "a single 1 in each row"
+            )
+        t = t.argmax(axis=1)
+        return t.astype(np.int64)
     if t.ndim != 1 or t.dtype.kind not in "iu":
         found = f"{name} of shape {t.shape} and dtype {t.dtype}"
         raise DatasetError(path, found, "integer class numbers (N,), or one-hot rows (N, C)")

@@ -36,7 +36,9 @@ def read_idx(path: Path, dimensions: int) -> HostArray:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DatasetError(path, f"damaged gzip data ({error})", "a complete gzip file") from None
     except OSError as error:
-        raise DatasetError(path, f"cannot be read ({error.strerror or error})", "a readable IDX file") from None
+        raise DatasetError(
+            path, f"cannot be read ({error.strerror or error})", "a readable IDX file"
+        ) from None
 
 
 def _read(stream: BinaryIO, path: Path, dimensions: int) -> HostArray:

@@ -40,7 +40,9 @@ class Affine(Layer):
     def __init__(self, W: Array, b: Array) -> None:
         super().__init__(W=W, b=b)
         if W.ndim != 2 or b.shape != (W.shape[1],):
-            raise ValueError(f"Affine: expected W (D, M) and b (M,), got {tuple(W.shape)} and {tuple(b.shape)}")
+            raise ValueError(
+                f"Affine: expected W (D, M) and b (M,), got {tuple(W.shape)} and {tuple(b.shape)}"
+            )
         self.check_float(W)
         self.check_like(b, W, "b and W")
 

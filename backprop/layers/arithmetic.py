@@ -22,7 +22,9 @@ class _Binary(Node):
         self.check_float(x)
         self.check_like(y, x, "y and x")
         if x.shape != y.shape:
-            raise ValueError(f"{self.name}: expected inputs of one shape, got {tuple(x.shape)} and {tuple(y.shape)}")
+            raise ValueError(
+                f"{self.name}: expected inputs of one shape, got {tuple(x.shape)} and {tuple(y.shape)}"
+            )
 
     def check_gradient(self, dout: Any, x: Any) -> None:
         """Raise unless `dout` is a number where `x` is, or an array that fits it."""

@@ -66,7 +66,7 @@ class Node:
     def check_float(self, x: Array) -> Any:
         """The namespace of the input `x`, which must be a floating-point array."""
         xp = namespace_of(x)
-        if not _is_float(type(x.dtype), x.dtype):
+        if not _is_float(x.dtype.__class__, x.dtype):
             raise TypeError(
                 f"{self.name}: expected floating-point input, got {dtype_name(x.dtype)}; "
                 "convert it first, for instance to float32"

@@ -1,0 +1,115 @@
+"""`nox` proves everything: every backend, the style, the types, the examples, the README, the wheel.
+
+Each session installs what it needs. `nox -s "tests(numpy)"` runs one of them; what stands behind
+`--` goes to pytest.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import nox
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from backends import backend_names
+from backends.driver import cuda_version, cupy_extra
+
+nox.options.default_venv_backend = "virtualenv"
+nox.options.error_on_missing_interpreters = True
+
+GROUPS = nox.project.load_toml("pyproject.toml")
+TORCH = "torch==2.13.0"
+LARGEST_WHEEL = 15_000_000  # bytes
+
+
+def group(name: str) -> tuple[str, ...]:
+    """The requirements of a dependency group."""
+    return nox.project.dependency_groups(GROUPS, name)
+
+
+@nox.session
+@nox.parametrize("backend", backend_names())
+def tests(session: nox.Session, backend: str) -> None:
+    """The tests on one backend, and with NumPy those that need none."""
+    package = "."
+    if backend == "cupy":
+        driver = cuda_version()
+        if driver is None and "cupy" not in session.posargs:
+            session.skip("no NVIDIA driver on this machine (demand it with: -- --backend cupy)")
+        if driver is not None:
+            package = f".[{cupy_extra(driver)}]"
+    if backend == "torch":
+        session.install(TORCH)
+    session.install(package, *group("tests"))
+    session.run(
+        "pytest", *(() if "--backend" in session.posargs else ("--backend", backend)), *session.posargs
+    )
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """The tests with the oldest versions of the dependencies that pyproject.toml allows."""
+    pinned = [requirement.replace(">=", "==") for requirement in GROUPS["project"]["dependencies"]]
+    session.install(*pinned, ".", *group("tests"))
+    session.run("pytest", "--backend", "numpy", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: the rules and the format."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy, strict."""
+    session.install(".", *group("types"))
+    session.run("mypy")
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Every example runs, and the one with a backend of the user's on the library it brings."""
+    session.install(".", "jax")
+    for example in sorted(Path("examples").glob("*.py")):
+        session.run("python", "-W", "error", str(example))
+
+
+@nox.session
+def readme(session: nox.Session) -> None:
+    """The commands and the Python of the README run; what needs a GPU or starts nox is left out."""
+    session.install(".")
+    text = Path("README.md").read_text("utf-8")
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        session.run("python", "-W", "error", "-c", block)
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
+        for command in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
+            if not re.search(r"\bpip\b|\bnox\b|gpu|cuda", command):
+                session.run("bash", "-e", "-c", command, external=True)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """The wheel is small enough and has all of MNIST in it."""
+    folder = session.create_tmp()
+    session.run("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ".")
+    (wheel,) = Path(folder).glob("*.whl")
+    size = wheel.stat().st_size
+    session.log(f"{wheel.name}: {size / 1e6:.1f} MB")
+    if size > LARGEST_WHEEL:
+        session.error(f"the wheel has {size:,} bytes; expected at most {LARGEST_WHEEL:,}")
+    session.install("--force-reinstall", str(wheel))
+    with session.chdir(folder):
+        session.run("python", "-c", "import backprop.datasets as d; assert len(d.mnist().x_train) == 60_000")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The reference, from the docstrings, in build/docs."""
+    session.install(".", *group("docs"))
+    session.run("pdoc", "-o", "build/docs", "backprop", "!backprop.cli", "backends")

@@ -1,0 +1,355 @@
+"""The command line, as a shell sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backprop.cli import main
+from backprop.cli.check import checkable
+
+SHORT = ["train", "--device", "cpu", "--iters", "700"]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> str:
+    """A data set that trains in no time."""
+    rng = np.random.default_rng(0)
+    t_train, t_test = rng.integers(0, 3, 300), rng.integers(0, 3, 60)
+    x_train, x_test = (rng.standard_normal((len(t), 4)) + 3.0 * np.eye(3, 4)[t] for t in (t_train, t_test))
+    path = tmp_path / "small.npz"
+    np.savez(path, x_train=x_train.astype("f"), t_train=t_train, x_test=x_test.astype("f"), t_test=t_test)
+    return str(path)
+
+
+def backprop(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "backprop", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 1) -> str:
+    """The one line on stderr of a command that fails."""
+    assert main(arguments) == status
+    out, err = capsys.readouterr()
+    assert err.count("\n") == 1
+    assert err.startswith("backprop: error: ")
+    assert "Traceback" not in out + err
+    return err
+
+
+def usage(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_help_and_version_import_no_numpy() -> None:
+    code = (
+        "import sys; from backprop.cli import main\n"
+        "try: main(['{}'])\n"
+        "except SystemExit: print('numpy' in sys.modules, 'rich' in sys.modules)"
+    )
+    for option in ("--help", "--version"):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(option)], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[-1] == "False False"
+
+
+def test_train_prints_what_runs_where(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(SHORT) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = out.splitlines()
+    assert lines[0] == "TwoLayerNet(Affine1 · Relu1 · Affine2 · SoftmaxWithLoss): 39,760 parameters, float32"
+    assert lines[1].startswith(f"device cpu: numpy {np.__version__}, ")
+    assert lines[2] == "data mnist: 60,000 to train on, 10,000 to test on"
+    assert lines[3] == "700 steps, batches of 100 without replacement, SGD lr 0.1, seed 0"
+    assert lines[5].split() == ["epoch", "step", "loss", "train", "accuracy", "test", "accuracy"]
+    assert [line.split()[:2] for line in lines[6:8]] == [["1", "600"], ["2", "700"]]
+    assert float(lines[7].split()[-1]) > 0.9
+    assert lines[-1].startswith("test accuracy 0.9")
+    assert "steps/s" in lines[-1]
+
+
+def test_train_json_is_one_object_a_line(small: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(["train", "--device", "cpu", "--data", small, "--epochs", "5", "--batch-size", "50", "--json"])
+        == 0
+    )
+    out, err = capsys.readouterr()
+    assert err == ""
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [event["event"] for event in events] == ["start", *["epoch"] * 5, "end"]
+    start, end = events[0], events[-1]
+    assert (start["parameters"], start["steps"], start["data"], start["dtype"]) == (
+        403,
+        30,
+        "small",
+        "float32",
+    )
+    assert end["step"] == 30
+    assert end["test_accuracy"] == events[-2]["test_accuracy"] > 0.7
+
+
+def test_train_is_reproducible(small: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def losses(*more: str) -> list[float]:
+        main(["train", "--device", "cpu", "--data", small, "--epochs", "2", "--json", *more])
+        return [json.loads(line)["loss"] for line in capsys.readouterr().out.splitlines()[1:-1]]
+
+    assert losses() == losses()
+    assert losses("--seed", "1") != losses()
+    assert losses("--sampling", "with-replacement") != losses()
+    assert losses("--dtype", "float64") != losses()
+    assert losses("--dtype", "float64") == pytest.approx(losses(), rel=1e-5)
+
+
+def test_quiet_prints_the_last_line_only(small: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--device", "cpu", "--data", small, "--epochs", "2", "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.count("\n") == 1
+    assert out.startswith("test accuracy 0.")
+
+
+def test_train_on_another_backend(small: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--device", "strict", "--data", small, "--epochs", "2"]) == 0
+    assert "device device1: strict" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "2.5", "many"])
+@pytest.mark.parametrize("option", ["--hidden", "--iters", "--epochs", "--batch-size", "--threads"])
+def test_numbers_that_are_none(option: str, number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"argument {option}: expected a whole number of at least 1, got '{number}'" in usage(
+        capsys, "train", option, number
+    )
+
+
+@pytest.mark.parametrize("rate", ["nan", "-1", "inf", "fast"])
+def test_wrong_rate(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "expected a finite number of at least 0" in usage(capsys, "train", "--lr", rate)
+
+
+def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "not allowed with argument" in usage(capsys, "train", "--iters", "1", "--epochs", "1")
+    assert "COMMAND" in usage(capsys)
+    assert "invalid choice: 'sorted'" in usage(capsys, "train", "--sampling", "sorted")
+
+
+def test_errors_in_one_line(small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "unknown device 'tpu': expected one of auto, cpu, gpu" in fails(capsys, "train", "--device", "tpu")
+    assert "nowhere: no such file or folder" in fails(capsys, "train", "--device", "cpu", "--data", "nowhere")
+    (tmp_path / "empty").mkdir()
+    assert "no file train-images-idx3-ubyte" in fails(
+        capsys, "train", "--device", "cpu", "--data", str(tmp_path / "empty")
+    )
+    message = fails(capsys, "train", "--device", "cpu", "--data", small, "--batch-size", "301")
+    assert "expected a batch size from 1 to the 300 samples there are, got 301" in message
+
+
+def test_gpu_that_is_missing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backends.cupy.cuda_version", lambda: None)
+    monkeypatch.setattr("backends.registry._opened", {})
+    message = fails(capsys, "train", "--device", "gpu")
+    assert (
+        "backend 'cupy:0' cannot be used: no NVIDIA driver was found on this machine; install the driver"
+        in message
+    )
+
+
+def test_unreadable_data(
+    small: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("zipfile.ZipFile.__init__", refuse)
+    assert "small.npz: cannot be read (Permission denied)" in fails(
+        capsys, "train", "--device", "cpu", "--data", small
+    )
+
+
+def test_debug_shows_the_traceback() -> None:
+    done = backprop("train", "--data", "nowhere", "--debug")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_divergence_has_its_own_status(small: str) -> None:
+    done = backprop("train", "--device", "cpu", "--data", small, "--lr", "1e30", "--epochs", "3")
+    assert done.returncode == 3
+    assert done.stderr.startswith("backprop: error: training diverged at step ")
+    assert "Affine" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_warnings_in_one_line(small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with np.load(small) as arrays:
+        doubled = {name: value.astype(float) if name[0] == "x" else value for name, value in arrays.items()}
+    np.savez(tmp_path / "double.npz", **doubled)
+    done = backprop("train", "--device", "cpu", "--data", str(tmp_path / "double.npz"), "--epochs", "2")
+    assert done.returncode == 0
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(
+        "backprop: warning: TwoLayerNet: float64 input is converted to the network's float32"
+    )
+
+
+def test_interrupt() -> None:
+    command = [sys.executable, "-m", "backprop", "train", "--device", "cpu", "--iters", "1000000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("    1"):
+            pass
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.startswith("backprop: interrupted after step ")
+    assert err.count("\n") == 1
+
+
+def test_closed_pipe(small: str) -> None:
+    command = f"{sys.executable} -m backprop train --device cpu --data {small} --epochs 200 | head -n 2"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stderr == ""
+    assert done.stdout.count("\n") == 2
+
+
+def on_a_terminal(*arguments: str, **environment: str) -> tuple[str, str]:
+    """stdout, and what a terminal on stderr receives."""
+    leader, follower = pty.openpty()
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **environment}
+    command = [sys.executable, "-m", "backprop", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=follower, env=env, text=True) as process:
+        os.close(follower)
+        seen = b""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            try:
+                chunk = os.read(leader, 65536)
+            except OSError:
+                break
+            if not chunk:
+                break
+            seen += chunk
+        assert process.stdout is not None
+        out = process.stdout.read()
+    os.close(leader)
+    assert process.returncode == 0
+    return out, seen.decode()
+
+
+def test_live_line_goes_to_the_terminal_and_rows_to_stdout() -> None:
+    out, err = on_a_terminal("train", "--device", "cpu", "--iters", "3000")
+    assert "step " in err
+    assert "/3,000" in err
+    assert "loss " in err
+    assert "steps/s" in err
+    assert "\x1b" not in out
+    assert out.splitlines()[-1].startswith("test accuracy")
+    out, err = on_a_terminal("train", "--device", "cpu", "--iters", "1200", "--quiet")
+    assert err == ""
+
+
+def test_no_color_is_honoured() -> None:
+    _, coloured = on_a_terminal("train", "--device", "cpu", "--iters", "1200")
+    _, plain = on_a_terminal("train", "--device", "cpu", "--iters", "1200", NO_COLOR="1")
+    assert "\x1b[38;" in coloured or "\x1b[3" in coloured
+    assert "\x1b[38;" not in plain
+    assert "\x1b[35m" not in plain
+
+
+def test_check_one_layer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--layer", "affine"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("passed") == 3
+    assert "3 gradients, 0 failed, 0 broken promises; largest relative error" in out
+    assert "\x1b" not in out
+
+
+def test_check_all_layers_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--layer", "all", "--device", "strict", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["passed"] is True
+    assert [report["subject"] for report in found["reports"]] == list(checkable())
+    assert {report["backend"] for report in found["reports"]} == {"strict"}
+
+
+def test_check_the_books_network(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--net", "two-layer", "--elements", "20", "--json"]) == 0
+    (report,) = json.loads(capsys.readouterr().out)["reports"]
+    shapes = [entry["shape"] for entry in report["entries"]]
+    assert shapes == [[784, 50], [50], [50, 10], [10], [3, 784]]
+    assert all(entry["kinks"] == 0 for entry in report["entries"])
+
+
+MODULE = """
+import numpy as np
+from backprop import Affine, Network, Tanh
+
+class Good(Tanh):
+    pass
+
+class Wrong(Tanh):
+    def backward(self, dout):
+        return -super().backward(dout)
+
+class NoCase(Network):
+    pass
+
+class Net(Network):
+    @classmethod
+    def case(cls, rng):
+        layers = [Affine(rng.standard_normal((3, 2)), np.zeros(2)), Tanh()]
+        return cls(layers), rng.standard_normal((4, 3)), rng.integers(0, 2, 4)
+
+number = 3
+"""
+
+
+@pytest.fixture
+def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    name = f"own_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    return name
+
+
+def test_check_the_users_own(own_module: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", f"{own_module}:Good", f"{own_module}:Net"]) == 0
+    assert main(["check", f"{own_module}:Wrong"]) == 1
+    out = capsys.readouterr().out
+    assert "FAILED" in out
+    assert "1 gradients, 1 failed" in out
+
+
+def test_check_of_what_cannot_be_checked(own_module: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no module 'nowhere'" in fails(capsys, "check", "nowhere:Layer")
+    assert "expected MODULE:CLASS" in fails(capsys, "check", "nowhere")
+    for name in ("number", "Missing"):
+        assert f"has no layer, loss or network class {name!r}" in fails(
+            capsys, "check", f"{own_module}:{name}"
+        )
+    assert "add a classmethod case(cls, rng)" in fails(capsys, "check", f"{own_module}:NoCase")
+    assert "unknown layer 'Relo': expected all or one of Add, " in fails(capsys, "check", "--layer", "Relo")
+
+
+def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["devices"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["numpy", "cupy", "torch", "strict"]
+    assert lines[0] == f"numpy   usable    {np.__version__} on cpu"
+    assert all(line.split()[1] == "usable" or ";" in line for line in lines)
+    assert main(["devices", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["usable"] is True

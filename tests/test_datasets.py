@@ -1,0 +1,254 @@
+"""The data in the package, and files that are not what they should be."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import io
+import struct
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backprop.datasets import DatasetError, load_dataset, load_mnist, mnist
+from backprop.datasets.mnist import FOLDER
+
+NAMES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+PUBLISHED_MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+
+
+def test_packaged_files_are_the_published_ones() -> None:
+    sums = dict(reversed(line.split()) for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
+    assert set(sums) == {f"{name}.gz" for name in NAMES}
+    for name in NAMES:
+        packed = (FOLDER / f"{name}.gz").read_bytes()
+        assert hashlib.sha256(packed).hexdigest() == sums[f"{name}.gz"]
+        assert hashlib.md5(gzip.decompress(packed)).hexdigest() == PUBLISHED_MD5[name]
+    assert "Attribution-ShareAlike 3.0" in (FOLDER / "LICENSE").read_text()
+
+
+def test_mnist() -> None:
+    data = mnist()
+    assert (data.name, data.classes, data.sample_size) == ("mnist", 10, 784)
+    assert data.x_train.shape == (60000, 28, 28)
+    assert data.x_train.dtype == np.uint8
+    assert np.bincount(data.t_test).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+def test_load_mnist_as_in_the_book() -> None:
+    (x, t), (x_test, _) = load_mnist()
+    assert (x.shape, x.dtype, t.shape, t.dtype) == ((60000, 784), np.float32, (60000,), np.int64)
+    assert (x.min(), x.max()) == (0.0, 1.0)
+    (x, t), (x_test, _) = load_mnist(normalize=False, flatten=False, one_hot_label=True)
+    assert (x.shape, x.dtype, t.shape, t.dtype) == ((60000, 1, 28, 28), np.uint8, (60000, 10), np.int64)
+    assert x.max() == 255
+    assert t.sum(axis=1).tolist() == [1] * 60000
+    assert t[0].argmax() == 5
+    assert x_test.shape[0] == 10000
+
+
+def idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">{1 + array.ndim}I", 0x0800 + array.ndim, *array.shape) + array.tobytes()
+
+
+def arrays(n: int = 12, m: int = 6) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (k, 4, 4), dtype=np.uint8) for k in (n, m)]
+    labels = [np.arange(k, dtype=np.uint8) % 3 for k in (n, m)]
+    return [images[0], labels[0], images[1], labels[1]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, array in zip(NAMES, arrays(), strict=True):
+        (tmp_path / name).write_bytes(idx(array))
+    return tmp_path
+
+
+@pytest.mark.parametrize("rename", [lambda n: n, lambda n: n + ".gz", lambda n: n.replace("-idx", ".idx")])
+def test_folder_of_idx_files(rename: Callable[[str], str], tmp_path: Path) -> None:
+    for name, array in zip(NAMES, arrays(), strict=True):
+        content = idx(array)
+        (tmp_path / rename(name)).write_bytes(
+            gzip.compress(content) if rename(name).endswith(".gz") else content
+        )
+    data = load_dataset(tmp_path)
+    np.testing.assert_array_equal(data.x_train, arrays()[0])
+    np.testing.assert_array_equal(data.t_test, arrays()[3])
+    assert (data.name, data.classes, data.sample_size) == (tmp_path.name, 3, 16)
+
+
+IMAGES, LABELS = NAMES[0], NAMES[1]
+GOOD = idx(arrays()[0])
+
+DAMAGED: dict[str, tuple[str, bytes, str]] = {
+    "short": (IMAGES, GOOD[:-1], r"191 bytes after the header; expected 192 \(12×4×4\), as the header says"),
+    "long": (IMAGES, GOOD + b"\0", "more after the header; expected 192"),
+    "empty": (IMAGES, b"", "only 0 bytes; expected an IDX file of unsigned bytes in 3 dimension"),
+    "header cut": (IMAGES, GOOD[:10], "only 10 bytes; expected an IDX file"),
+    "labels for images": (IMAGES, idx(arrays()[1]), "magic number 0x00000801; expected .*0x00000803"),
+    "html": (IMAGES, b"<!DOCTYPE html><html>not found</html>", "magic number 0x3c21444f; expected"),
+    "floats": (LABELS, b"\0\0\x0d\x01" + GOOD[4:], "magic number 0x00000d01; expected .*0x00000801"),
+    "gzip cut": (IMAGES, gzip.compress(GOOD)[:-12], "damaged gzip data .*; expected a complete gzip file"),
+    "gzip flipped": (IMAGES, gzip.compress(GOOD)[:-8] + b"\0" * 8, "damaged gzip data"),
+    "gzip of noise": (IMAGES, b"\x1f\x8b" + b"\xff" * 40, "damaged gzip data"),
+    "huge": (
+        IMAGES,
+        struct.pack(">4I", 0x803, 2**31, 2**10, 2**10),
+        "a header that promises 2,251,799,813,685,248",
+    ),
+    "too few labels": (LABELS, idx(arrays(11)[1]), "12 train samples but 11 train labels; expected as many"),
+    "no samples": (IMAGES, idx(np.zeros((0, 4, 4), np.uint8)), "no train samples; expected at least one"),
+    "other size": (
+        IMAGES,
+        idx(np.zeros((12, 4, 5), np.uint8)),
+        r"train samples \(4, 5\) but test samples \(4, 4\)",
+    ),
+    "unknown class": (NAMES[3], idx(np.full(6, 7, np.uint8)), "test label 7 where the train labels end at 2"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_damaged_idx_file(damage: str, folder: Path) -> None:
+    name, content, message = DAMAGED[damage]
+    (folder / name).write_bytes(content)
+    with pytest.raises(DatasetError, match=message) as caught:
+        load_dataset(folder)
+    assert str(folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_gzip_bomb_is_not_unpacked(folder: Path) -> None:
+    bomb = gzip.compress(GOOD + b"\0" * 200_000_000, compresslevel=1)
+    (folder / IMAGES).write_bytes(bomb)
+    tracemalloc.start()
+    with pytest.raises(DatasetError, match="more after the header; expected 192"):
+        load_dataset(folder)
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+
+
+def test_header_that_promises_more_than_there_is_reserves_nothing(folder: Path) -> None:
+    (folder / IMAGES).write_bytes(struct.pack(">4I", 0x803, 2**12, 2**10, 2**9) + b"\0" * 1000)
+    tracemalloc.start()
+    with pytest.raises(DatasetError, match="1,000 bytes after the header; expected 2,147,483,648"):
+        load_dataset(folder)
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+
+
+def test_missing_files(folder: Path, tmp_path: Path) -> None:
+    (folder / LABELS).unlink()
+    with pytest.raises(
+        DatasetError, match=f"no file {LABELS} or {LABELS}.gz; expected a folder of the four IDX files"
+    ):
+        load_dataset(folder)
+    with pytest.raises(
+        DatasetError, match=r"nowhere: no such file or folder; expected a folder .* or an \.npz file"
+    ):
+        load_dataset(tmp_path / "nowhere")
+    (folder / LABELS).mkdir()
+    with pytest.raises(DatasetError, match="no file"):
+        load_dataset(folder)
+
+
+def named() -> dict[str, np.ndarray]:
+    return dict(zip(("x_train", "t_train", "x_test", "t_test"), arrays(), strict=True))
+
+
+def test_npz(tmp_path: Path) -> None:
+    for save in (np.savez, np.savez_compressed):
+        save(tmp_path / "data.npz", **named())
+        data = load_dataset(tmp_path / "data.npz")
+        np.testing.assert_array_equal(data.x_test, arrays()[2])
+        assert (data.name, data.classes, data.t_train.dtype) == ("data", 3, np.int64)
+
+
+def test_npz_one_hot(tmp_path: Path) -> None:
+    content = named()
+    np.savez(tmp_path / "data.npz", **{**content, "t_train": np.eye(3)[content["t_train"]]})
+    np.testing.assert_array_equal(load_dataset(tmp_path / "data.npz").t_train, content["t_train"])
+
+
+WRONG_NPZ = {
+    "object": (
+        {"x_train": np.asarray([{}] * 12, dtype=object)},
+        "x_train.npy of dtype object; expected a NumPy array of n",
+    ),
+    "text": ({"t_train": np.asarray(["a"] * 12)}, "t_train.npy of dtype <U1"),
+    "float labels": (
+        {"t_train": np.zeros(12)},
+        r"t_train of shape \(12,\) and dtype float64; expected integer class",
+    ),
+    "bad one-hot": ({"t_train": np.ones((12, 3))}, r"t_train \(12, 3\) with rows that are not one-hot"),
+    "negative": ({"t_train": np.arange(12) - 1}, "train label -1; expected class numbers from 0"),
+    "flat": ({"x_train": np.zeros(12)}, r"x_train of shape \(12,\); expected \(N, …\)"),
+    "mixed": (
+        {"x_test": np.zeros((6, 4, 4))},
+        "train samples uint8 but test samples float64; expected samples of one dtype",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_NPZ)
+def test_wrong_npz(wrong: str, tmp_path: Path) -> None:
+    changed, message = WRONG_NPZ[wrong]
+    np.savez(tmp_path / "data.npz", **{**named(), **changed})
+    with pytest.raises(DatasetError, match=message):
+        load_dataset(tmp_path / "data.npz")
+
+
+def test_npz_without_an_array(tmp_path: Path) -> None:
+    content = named()
+    del content["t_test"]
+    np.savez(tmp_path / "data.npz", **content)
+    with pytest.raises(
+        DatasetError, match="no array t_test; expected an .npz archive with the arrays x_train, t_train"
+    ):
+        load_dataset(tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not really", b"<html>", b"\x93NUMPY"])
+def test_no_archive(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "data.npz").write_bytes(content)
+    with pytest.raises(DatasetError, match="not a readable zip archive"):
+        load_dataset(tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize("cut", [0, 4, 20, 100, 130])
+def test_damaged_member(cut: int, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "data.npz", "w") as archive:
+        for name, array in named().items():
+            buffer = io.BytesIO()
+            np.save(buffer, array)
+            content = buffer.getvalue()
+            archive.writestr(f"{name}.npy", content[:cut] if name == "x_train" else content)
+    with pytest.raises(DatasetError, match=r"x_train\.npy"):
+        load_dataset(tmp_path / "data.npz")
+
+
+def test_flipped_bits_in_an_archive(tmp_path: Path) -> None:
+    path = tmp_path / "data.npz"
+    np.savez_compressed(path, **named())
+    content = bytearray(path.read_bytes())
+    for i in range(0, len(content), 7):
+        content[i] ^= 0x10
+        path.write_bytes(content)
+        with contextlib.suppress(DatasetError):
+            load_dataset(path)
+        content[i] ^= 0x10

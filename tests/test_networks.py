@@ -1,0 +1,294 @@
+"""Networks: live parameters, the flat vector, and the border where data comes in."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends import Array, Backend, get_backend
+from backends.numpy import NumpyBackend
+from backprop import Affine, Identity, MeanSquaredError, Network, ReLU, SigmoidWithLoss, TwoLayerNet
+from backprop.layers import Layer
+from backprop.optimizers import SGD
+from backprop.parameters import FlatVector, parameter_places
+
+
+def net(backend: Backend, dtype: str = "float32") -> TwoLayerNet:
+    return TwoLayerNet(4, 5, 3, weight_init_std=1.0, dtype=dtype, device=backend, rng=0)
+
+
+def data(backend: Backend, n: int = 6, dtype: str = "float32") -> tuple[Array, Array]:
+    rng = np.random.default_rng(1)
+    return backend.asarray(rng.standard_normal((n, 4)), dtype=dtype), backend.asarray(rng.integers(0, 3, n))
+
+
+def test_the_books_surface(backend: Backend) -> None:
+    network, (x, t) = net(backend), data(backend)
+    assert list(network.params) == ["W1", "b1", "W2", "b2"]
+    assert list(network.layers) == ["Affine1", "Relu1", "Affine2"]
+    assert network.lastLayer is network.last_layer
+    assert tuple(network.predict(x).shape) == (6, 3)
+    assert network.loss(x, t).shape == ()
+    assert isinstance(network.accuracy(x, t), float)
+    assert [tuple(g.shape) for g in network.gradient(x, t).values()] == [(4, 5), (5,), (5, 3), (3,)]
+
+
+def test_same_seed_same_weights_everywhere(backend: Backend) -> None:
+    ours, reference = net(backend), net(get_backend("cpu"))
+    for name in reference.params:
+        np.testing.assert_array_equal(backend.to_numpy(ours.params[name]), reference.params[name])
+
+
+def test_params_are_live(backend: Backend) -> None:
+    network, (x, t) = net(backend), data(backend)
+    before = float(backend.to_numpy(network.loss(x, t)))
+    for name, grad in network.gradient(x, t).items():
+        network.params[name] -= 0.1 * grad
+    assert float(backend.to_numpy(network.loss(x, t))) < before
+    network.params["W2"] = backend.asarray(np.zeros((5, 3)))  # float64 is converted
+    network.params["b2"] = backend.asarray([0.0, 0.0, 5.0], dtype="float32")
+    assert network.params["W2"].dtype == backend.dtype("float32")
+    assert backend.to_numpy(network.predict(x)).tolist() == [[0.0, 0.0, 5.0]] * 6
+    assert backend.to_numpy(network.flat_params["flat"])[-3:].tolist() == [0.0, 0.0, 5.0]
+
+
+def test_wrong_parameters(backend: Backend) -> None:
+    network = net(backend)
+    with pytest.raises(ValueError, match=r"W1: expected shape \(4, 5\), got \(5, 4\)"):
+        network.params["W1"] = backend.asarray(np.zeros((5, 4)))
+    with pytest.raises(KeyError, match="no parameter 'W3': this network has W1, b1, W2, b2"):
+        network.params["W3"] = network.params["W1"]
+    with pytest.raises(TypeError, match="cannot be deleted"):
+        del network.params["W1"]
+    other = get_backend("strict" if backend.name == "numpy" else "numpy")
+    with pytest.raises(TypeError, match=r"W1: expected an array of .*; convert it with backend\.asarray"):
+        network.params["W1"] = other.asarray(np.zeros((4, 5)))
+    with pytest.raises(ValueError, match=r"W: expected shape \(4, 5\), got \(1, 1\)"):
+        network.layers["Affine1"].params["W"] = backend.asarray([[1.0]])
+    with pytest.raises(TypeError, match="flat vector cannot be deleted"):
+        del network.flat_params["flat"]
+    assert len(network.params) == 4
+    assert "W1=(4, 5)" in repr(network.params)
+
+
+def test_flat_vector_is_all_parameters(backend: Backend) -> None:
+    network, (x, t) = net(backend), data(backend)
+    grads = network.gradient(x, t)
+    flat = np.concatenate([backend.to_numpy(g).reshape(-1) for g in grads.values()])
+    np.testing.assert_array_equal(backend.to_numpy(network.flat_grads["flat"]), flat)
+    expected = {
+        name: backend.to_numpy(p) - 0.5 * backend.to_numpy(grads[name]) for name, p in network.params.items()
+    }
+    SGD(0.5).update(network.flat_params, network.flat_grads)
+    for name, values in expected.items():
+        np.testing.assert_allclose(backend.to_numpy(network.params[name]), values, rtol=1e-6)
+
+
+def test_gradients_are_arrays_of_their_own(backend: Backend) -> None:
+    network, (x, t) = net(backend), data(backend)
+    first = network.gradient(x, t)
+    kept = {name: backend.to_numpy(g).copy() for name, g in first.items()}
+    network.gradient(x[0:1, ...] * 3.0, t[0:1])
+    for name, values in kept.items():
+        np.testing.assert_array_equal(backend.to_numpy(first[name]), values)
+
+
+class Frozen(NumpyBackend):
+    """A library without views: the flat vector is put together and taken apart."""
+
+    has_views = False
+
+
+def test_flat_vector_without_views() -> None:
+    x, t = data(get_backend("cpu"))
+    network, reference = net(get_backend("cpu")), net(get_backend("cpu"))
+    places = parameter_places({name: layer.to(Frozen()) for name, layer in network.layers.items()})
+    layers = {name: layer for name, (layer, _) in places.items()}
+    flat = FlatVector("params", places, Frozen())
+    before = flat["flat"].copy()
+    flat["flat"] -= 1.0
+    np.testing.assert_array_equal(flat["flat"], before - 1.0)
+    np.testing.assert_array_equal(layers["W1"].params["W"], network.params["W1"] - 1.0)
+    SGD(0.1).update(reference.flat_params, {"flat": reference.flat_params["flat"] * 0.0})
+    np.testing.assert_array_equal(reference.loss(x, t), network.loss(x, t))
+
+
+def test_input_gradient_only_when_asked_for(backend: Backend) -> None:
+    called = []
+
+    class Spy(Affine):
+        def backward(self, dout: Array) -> Array:
+            called.append(self.name)
+            return super().backward(dout)
+
+    first, second = (net(backend).layers[name] for name in ("Affine1", "Affine2"))
+    network = Network([Identity(), Spy(**first.params), ReLU(), Spy(**second.params)])
+    x, t = data(backend)
+    network.gradient(x, t)
+    assert called == ["Spy2"]
+    assert tuple(network.backward().shape) == (6, 4)
+    assert called == ["Spy2", "Spy2", "Spy1"]
+
+
+def test_float64_data_is_converted_and_said_once(backend: Backend) -> None:
+    network, (x, t) = net(backend), data(backend, dtype="float64")
+    with pytest.warns(
+        UserWarning, match="float64 input is converted to the network's float32; give float32, or build"
+    ):
+        network.loss(x, t)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert network.loss(x, t).dtype == backend.dtype("float32")
+
+
+def test_float32_into_float64_and_integers_are_silent(backend: Backend) -> None:
+    network, (x, t) = net(backend, "float64"), data(backend)
+    assert network.loss(x, t).dtype == backend.dtype("float64")
+    assert network.predict(backend.asarray([[1, 2, 3, 4]])).dtype == backend.dtype("float64")
+
+
+def test_bytes_are_divided_by_255(backend: Backend) -> None:
+    network = net(backend)
+    pixels = np.asarray([[0, 51, 102, 255]], dtype=np.uint8)
+    as_bytes = network.predict(backend.asarray(pixels))
+    as_floats = network.predict(backend.asarray(pixels.astype(np.float32) / 255.0))
+    np.testing.assert_array_equal(backend.to_numpy(as_bytes), backend.to_numpy(as_floats))
+
+
+BAD_TARGETS: list[tuple[Any, str]] = [
+    ([0, 1, 3], "SoftmaxWithLoss: expected labels 0 to 2, got 3"),
+    ([0, -1, 1], "expected labels 0 to 2, got -1"),
+    ([0, 1], r"expected labels \(3,\) or one-hot \(3, 3\), got \(2,\)|3 samples but 2 targets"),
+    ([0.0, 1.0, 2.0], "expected integer class numbers, got float64"),
+    ([[1, 0], [0, 1], [0, 1]], r"expected labels \(3,\) or one-hot \(3, 3\), got \(3, 2\)"),
+    ([[1, 0, 0], [0, 0, 0], [0, 1, 0]], r"expected one-hot rows \(a single 1, else 0\) in t \(3, 3\)"),
+    ([[1, 0, 0], [0.5, 0.5, 0], [0, 1, 0]], "expected one-hot rows"),
+    ([[1, 0, 0], [1, 1, 0], [0, 1, 0]], "expected one-hot rows"),
+]
+
+
+@pytest.mark.parametrize(("t", "message"), BAD_TARGETS)
+@pytest.mark.parametrize("method", ["loss", "accuracy", "gradient", "numerical_gradient"])
+def test_bad_targets(method: str, t: Any, message: str, backend: Backend) -> None:
+    x, _ = data(backend, 3)
+    with pytest.raises((ValueError, TypeError), match=message):
+        getattr(net(backend), method)(x, backend.asarray(t))
+
+
+def test_bad_inputs(backend: Backend) -> None:
+    network, (x, t) = net(backend), data(backend)
+    with pytest.raises(ValueError, match=r"Affine1: expected input \(N, 4\), got \(6, 3\)"):
+        network.predict(x[:, 0:3])
+    with pytest.raises(
+        ValueError, match=r"Affine1: expected input \(N, 4\), got \(4,\); give a single sample"
+    ):
+        network.predict(x[0, :])
+    for method in ("loss", "accuracy", "gradient"):
+        with pytest.raises(
+            ValueError, match=r"TwoLayerNet: expected at least one sample, got input \(0, 4\)"
+        ):
+            getattr(network, method)(x[0:0, :], t[0:0])
+    with pytest.raises(TypeError, match="expected real input, got complex64"):
+        network.predict(backend.asarray(np.ones((1, 4), dtype="complex64")))
+    with pytest.raises(TypeError, match="expected an array .* got list"):
+        network.predict([[1.0, 2.0, 3.0, 4.0]])
+
+
+def test_another_librarys_arrays(backend: Backend) -> None:
+    network, (x, t) = net(backend), data(backend)
+    other = get_backend("strict" if backend.name == "numpy" else "numpy")
+    with pytest.raises(TypeError, match=rf"the network is on {backend.name} .* the input is on {other.name}"):
+        network.predict(other.asarray(backend.to_numpy(x)))
+    with pytest.raises(TypeError, match=r"the target is on .*; convert it with network\.backend\.asarray"):
+        network.loss(x, other.asarray(backend.to_numpy(t)))
+
+
+@pytest.mark.only("strict")
+def test_another_device(backend: Backend) -> None:
+    x, _ = data(get_backend("strict:device2"))
+    with pytest.raises(TypeError, match=r"on strict \(device1\) but the input is on strict \(device2\)"):
+        net(backend).predict(x)
+
+
+def test_losses_without_classes(backend: Backend) -> None:
+    rng = np.random.default_rng(0)
+    layer = Affine(backend.asarray(rng.standard_normal((4, 3))), backend.asarray(np.zeros(3)))
+    network = Network([layer], MeanSquaredError())
+    x, t = backend.asarray(rng.standard_normal((5, 4))), backend.asarray(rng.standard_normal((5, 3)))
+    loss, accuracy = network.evaluate(x, t)
+    assert loss == pytest.approx(float(backend.to_numpy(network.loss(x, t))))
+    assert accuracy is None
+    with pytest.raises(TypeError, match="MeanSquaredError does not classify: this network has no accuracy"):
+        network.accuracy(x, t)
+    with pytest.raises(ValueError, match=r"expected t between 0 and 1, got .* to "):
+        Network([layer.to(backend)], SigmoidWithLoss()).loss(x, t)
+
+
+def test_evaluation_in_batches_is_evaluation_at_once(backend: Backend) -> None:
+    network, (x, t) = net(backend, "float64"), data(backend, 25)
+    loss, accuracy = network.evaluate(x, t, batch_size=10)
+    assert loss == pytest.approx(float(backend.to_numpy(network.loss(x, t))), rel=1e-12)
+    assert accuracy == network.accuracy(x, t)
+
+
+def test_copy_in_another_dtype_shares_nothing(backend: Backend) -> None:
+    network, (x, _) = net(backend), data(backend)
+    double, same = network.to(dtype="float64"), network.to()
+    assert double.dtype == "float64"
+    before = backend.to_numpy(network.predict(x)).copy()
+    for copy in (double, same):
+        copy.params["W1"] = copy.params["W1"] * 0.0
+    np.testing.assert_array_equal(backend.to_numpy(network.predict(x)), before)
+    on_host = network.to(device="cpu").predict(backend.to_numpy(x))
+    np.testing.assert_allclose(on_host, before, rtol=1e-5, atol=1e-6)
+
+
+def test_names_of_parameters() -> None:
+    class PReLU(Layer):
+        pass
+
+    class Norm(Layer):
+        pass
+
+    ones = np.ones(1)
+
+    def affine() -> Affine:
+        return Affine(np.ones((1, 1)), np.ones(1))
+
+    stack = [affine(), Norm(gamma=ones, beta=ones), PReLU(a=ones), PReLU(a=ones), affine()]
+    names = ["W1", "b1", "gamma1", "beta1", "a1", "PReLU2.a", "W2", "b2"]
+    assert list(Network(stack).params) == names
+
+
+def test_wrong_stacks() -> None:
+    affine = Affine(np.ones((2, 2)), np.ones(2))
+    with pytest.raises(ValueError, match="a layer stands in this network twice"):
+        Network([affine, affine])
+    with pytest.raises(
+        TypeError, match="must have one dtype, got W1 float64, b1 float64, W2 float32, b2 float32"
+    ):
+        Network([affine, Affine(np.ones((2, 2), "float32"), np.ones(2, "float32"))])
+    strict = get_backend("strict")
+    with pytest.raises(
+        TypeError, match=r"must be on one device, got W1 numpy \(cpu\), .* W2 strict \(device1\)"
+    ):
+        Network([affine, Affine(strict.asarray(np.ones((2, 2))), strict.asarray(np.ones(2)))])
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, "5"])
+def test_wrong_sizes(size: Any) -> None:
+    with pytest.raises(ValueError, match=r"expected hidden_size of at least 1, got"):
+        TwoLayerNet(4, size, 3)
+    with pytest.raises(ValueError, match="expected dtype float32 or float64, got int64"):
+        TwoLayerNet(4, 5, 3, dtype="int64")
+    with pytest.raises(ValueError, match="expected a standard deviation of at least 0, got -1"):
+        TwoLayerNet(4, 5, 3, weight_init_std=-1)
+
+
+def test_summary_of_other_shapes() -> None:
+    assert "(N, 2, 2)" in Network([ReLU()]).summary((2, 2))
+    with pytest.raises(ValueError, match="give input_shape"):
+        Network([ReLU()]).summary()

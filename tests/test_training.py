@@ -1,0 +1,240 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backprop.training
+from backends import Backend, get_backend
+from backprop import SGD, Affine, DivergenceError, MeanSquaredError, Network, TwoLayerNet, fit
+from backprop.training import Metrics, Progress
+
+
+def blobs(n: int = 250, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    t = rng.integers(0, 3, n)
+    return (rng.standard_normal((n, 4)) + 3.0 * np.eye(3, 4)[t]).astype("float32"), t
+
+
+def net(backend: Backend | str, dtype: str = "float32") -> TwoLayerNet:
+    return TwoLayerNet(4, 8, 3, weight_init_std=0.3, dtype=dtype, device=backend, rng=0)
+
+
+def host_params(network: Network) -> np.ndarray:
+    return network.backend.to_numpy(network.flat_params["flat"]).copy()
+
+
+def step_losses(backend: Backend | str, sampling: Any) -> list[float]:
+    """The loss of each of 200 steps, with a ragged last batch every epoch."""
+    losses: list[float] = []
+    run = fit(
+        net(backend, "float64"), *blobs(), iterations=200, batch_size=40, sampling=sampling, rng=1,
+        progress=lambda p: losses.append(p.loss), progress_steps=1,
+    )  # fmt: skip
+    list(run)
+    return losses
+
+
+@pytest.mark.parametrize("sampling", ["without-replacement", "with-replacement"])
+def test_same_seed_same_losses_on_every_backend(sampling: Any, backend: Backend) -> None:
+    ours = step_losses(backend, sampling)
+    assert len(ours) == 200
+    np.testing.assert_allclose(ours, step_losses("cpu", sampling), rtol=1e-6)
+
+
+def test_learns_and_counts(backend: Backend) -> None:
+    metrics = list(fit(net(backend), *blobs(), epochs=8, batch_size=40, rng=0, test=blobs(100, seed=1)))
+    assert [m.epoch for m in metrics] == list(range(1, 9))
+    assert [m.step for m in metrics] == list(range(7, 57, 7))
+    last = metrics[-1]
+    assert isinstance(last, Metrics)
+    assert last.loss < metrics[0].loss
+    assert last.accuracy is not None
+    assert last.test_accuracy is not None
+    assert last.accuracy > 0.85
+    assert last.test_accuracy > 0.85
+    assert last.test_loss == pytest.approx(0.4, abs=0.3)
+    assert last.seconds > metrics[0].seconds > 0.0
+
+
+def test_a_step_is_the_mathematics_of_a_step(backend: Backend) -> None:
+    x, t = blobs(40)
+    network, reference = net(backend, "float64"), net("cpu", "float64")
+    (metrics,) = fit(network, x, t, iterations=1, batch_size=40, rng=0)
+    assert metrics.loss == pytest.approx(float(reference.loss(x, t)), rel=1e-6)
+    assert metrics.accuracy == reference.accuracy(x, t)
+    for name, grad in reference.gradient(x, t).items():
+        expected = reference.params[name] - 0.1 * grad
+        np.testing.assert_allclose(
+            network.backend.to_numpy(network.params[name]), expected, rtol=1e-5, atol=1e-8
+        )
+
+
+def test_every_sample_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[np.ndarray] = []
+    batch = backprop.training._Run.batch
+
+    def spy(self: Any, order: np.ndarray, i: int) -> Any:
+        x, t = batch(self, order, i)
+        seen.append(x[:, 0])
+        return x, t
+
+    monkeypatch.setattr(backprop.training._Run, "batch", spy)
+    x, t = blobs(103)
+    list(fit(net("cpu"), x, t, epochs=2, batch_size=10, rng=0))
+    assert [len(part) for part in seen] == [*[10] * 10, 3, *[10] * 10, 3]
+    first, second = np.concatenate(seen[:11]), np.concatenate(seen[11:])
+    assert sorted(first) == sorted(second) == sorted(x[:, 0])
+    assert list(first) != list(second)
+    seen.clear()
+    list(fit(net("cpu"), x, t, epochs=1, batch_size=10, rng=0, sampling="with-replacement"))
+    assert [len(part) for part in seen] == [10] * 11
+    assert len(set(np.concatenate(seen))) < 103
+
+
+def test_iterations_end_within_an_epoch(backend: Backend) -> None:
+    metrics = list(fit(net(backend), *blobs(), iterations=10, batch_size=40, rng=0))
+    assert [(m.epoch, m.step) for m in metrics] == [(1, 7), (2, 10)]
+    assert metrics[-1].test_accuracy is None
+
+
+def test_bytes_and_floats_train_alike(backend: Backend) -> None:
+    rng = np.random.default_rng(0)
+    pixels, t = rng.integers(0, 256, (60, 2, 2), dtype=np.uint8), rng.integers(0, 3, 60)
+    flat = []
+    for x in (pixels, pixels.astype(np.float32) / 255.0):
+        network = net(backend)
+        list(fit(network, x, t, epochs=2, batch_size=10, rng=0))
+        flat.append(host_params(network))
+    np.testing.assert_array_equal(*flat)
+
+
+def test_one_hot_labels_train_alike(backend: Backend) -> None:
+    x, t = blobs(60)
+    flat = []
+    for labels in (t, np.eye(3)[t]):
+        network = net(backend)
+        list(fit(network, x, labels, epochs=2, batch_size=10, rng=0))
+        flat.append(host_params(network))
+    np.testing.assert_array_equal(*flat)
+
+
+def test_device_arrays_are_taken_as_they_are(backend: Backend) -> None:
+    x, t = (backend.asarray(values) for values in blobs())
+    assert next(iter(fit(net(backend), x, t, epochs=1, batch_size=50, rng=0))).step == 5
+
+
+def test_float32_stays_float32(backend: Backend) -> None:
+    network = net(backend)
+    list(fit(network, *blobs(), epochs=1, batch_size=50, optimizer=SGD(np.float64(0.1)), rng=0))
+    assert all(value.dtype == backend.dtype("float32") for value in network.params.values())
+
+
+def test_regression(backend: Backend) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((200, 2))
+    t = x @ np.asarray([[2.0], [-1.0]]) + 0.5
+    layer = Affine(backend.asarray(np.zeros((2, 1))), backend.asarray(np.zeros(1)))
+    *_, last = fit(Network([layer], MeanSquaredError()), x, t, epochs=30, batch_size=20, rng=0)
+    assert last.loss < 1e-6
+    assert last.accuracy is None
+    np.testing.assert_allclose(backend.to_numpy(layer.params["W"]), [[2.0], [-1.0]], atol=1e-3)
+
+
+def test_progress(backend: Backend) -> None:
+    seen: list[Progress] = []
+    list(fit(net(backend), *blobs(), epochs=2, batch_size=40, rng=0, progress=seen.append, progress_steps=3))
+    assert [p.step for p in seen] == [3, 6, 10, 13]
+    assert all(math.isfinite(p.loss) and p.accuracy is not None and 0.0 <= p.accuracy <= 1.0 for p in seen)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_divergence_names_step_and_layer_and_keeps_the_last_good_network(backend: Backend) -> None:
+    x, t = blobs()
+    network = net(backend)
+    with pytest.raises(
+        DivergenceError, match=r"diverged at step \d+: the first NaN or infinity is in the .*Affine"
+    ) as caught:
+        list(fit(network, x, t, epochs=3, batch_size=40, optimizer=SGD(1e30), rng=0))
+    assert np.isfinite(host_params(network)).all()
+    reference = net(backend)
+    steps = caught.value.step - 1
+    assert 1 <= steps < 21
+    list(fit(reference, x, t, iterations=steps, batch_size=40, optimizer=SGD(1e30), rng=0))
+    np.testing.assert_array_equal(host_params(network), host_params(reference))
+
+
+def test_nan_in_the_input_is_named(backend: Backend) -> None:
+    x, t = blobs()
+    x[130, 2] = math.nan
+    with pytest.raises(DivergenceError, match="the first NaN or infinity is in the input"):
+        list(fit(net(backend), x, t, epochs=1, batch_size=10, rng=0))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_nan_in_the_weights_is_named(backend: Backend) -> None:
+    network = net(backend)
+    network.params["b2"] = network.params["b2"] + math.inf
+    with pytest.raises(
+        DivergenceError, match="step 1: the first NaN or infinity is in the output of Affine2"
+    ):
+        list(fit(network, *blobs(), epochs=1, batch_size=10, rng=0))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"epochs": 1, "batch_size": 251},
+            "expected a batch size from 1 to the 250 samples there are, got 251",
+        ),
+        ({"epochs": 1, "batch_size": 0}, "got 0"),
+        ({}, "give either epochs or iterations"),
+        ({"epochs": 1, "iterations": 1}, "give either epochs or iterations"),
+        ({"epochs": 0}, "expected at least one epoch or iteration, got 0"),
+        (
+            {"epochs": 1, "sampling": "sorted"},
+            "unknown sampling 'sorted': expected one of without-replacement, with",
+        ),
+    ],
+)
+def test_wrong_options_before_the_first_step(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit(net("cpu"), *blobs(), **options)
+
+
+def test_wrong_data_before_the_first_step(backend: Backend) -> None:
+    x, t = blobs()
+    with pytest.raises(ValueError, match="expected labels 0 to 2, got 3"):
+        fit(net(backend), x, np.where(np.arange(250) == 200, 3, t), epochs=1)
+    with pytest.raises(ValueError, match="250 samples but 249 targets"):
+        fit(net(backend), x, t[1:], epochs=1)
+    with pytest.raises(ValueError, match=r"Affine1: expected input \(N, 4\), got \(1, 3\)"):
+        fit(net(backend), x[:, :3], t, epochs=1)
+    with pytest.raises(ValueError, match="expected labels 0 to 2, got -1"):
+        fit(net(backend), x, t, epochs=1, test=(x, t - 1))
+
+
+@pytest.mark.parametrize("lr", [-0.1, math.nan, math.inf])
+def test_wrong_learning_rate(lr: float) -> None:
+    with pytest.raises(ValueError, match="expected a finite learning rate of at least 0"):
+        SGD(lr)
+
+
+def test_host_is_only_read_at_the_end_of_an_epoch(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+    to_numpy = type(backend).to_numpy
+
+    def spy(self: Backend, array: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return to_numpy(self, array)
+
+    run = fit(net(get_backend(backend.name)), *blobs(), epochs=3, batch_size=10, rng=0)
+    monkeypatch.setattr(type(backend), "to_numpy", spy)
+    list(run)
+    assert calls == 6  # losses and counts, once an epoch
