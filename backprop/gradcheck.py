@@ -55,6 +55,13 @@ class GradientEntry:
     """At how many entries the difference straddles a kink and is no derivative."""
     passed: bool
 
+    def __str__(self) -> str:
+        return (
+            f"{self.layer}.{self.parameter} {self.shape}: relative error {self.error:.1e} at {self.index}, "
+            f"analytic {self.analytic:.10g}, numerical {self.numerical:.10g}, {self.kinks} kinks: "
+            f"{'passed' if self.passed else 'FAILED'}"
+        )
+
 
 @dataclass(frozen=True)
 class GradientReport:
@@ -78,13 +85,7 @@ class GradientReport:
         return {**asdict(self), "passed": self.passed}
 
     def __str__(self) -> str:
-        lines = [
-            f"{entry.layer}.{entry.parameter} {entry.shape}: relative error {entry.error:.1e} "
-            f"at {entry.index} (analytic {entry.analytic:.10g}, numerical {entry.numerical:.10g}, {entry.kinks} kinks): "
-            f"{'passed' if entry.passed else 'FAILED'}"
-            for entry in self.entries
-        ]
-        return "\n".join([*lines, *(f"FAILED: {problem}" for problem in self.problems)])
+        return "\n".join([*map(str, self.entries), *(f"FAILED: {problem}" for problem in self.problems)])
 
 
 def check_gradients(

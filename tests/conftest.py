@@ -12,6 +12,8 @@ import pytest
 
 from backends import Backend, BackendUnavailableError, backend_names, get_backend
 
+collect_ignore = ["book"]  # scripts, which would run when they are imported
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--backend", choices=backend_names(), help="run the tests of this backend only")
@@ -38,11 +40,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--backend") in (None, "numpy"):
-        return
-    for_backend = [item for item in items if "backend" in getattr(item, "fixturenames", ())]
-    config.hook.pytest_deselected(items=[item for item in items if item not in for_backend])
-    items[:] = for_backend
+    chosen = config.getoption("--backend")
+    kept = [item for item in items if chosen is None or _runs_with(item, chosen)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+def _runs_with(item: pytest.Item, chosen: str) -> bool:
+    if "backend" not in getattr(item, "fixturenames", ()):
+        return chosen == "numpy"
+    only = item.get_closest_marker("only")
+    return only is None or only.args[0] == chosen
 
 
 @pytest.fixture(scope="session")
