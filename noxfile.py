@@ -31,7 +31,7 @@ def group(name: str) -> tuple[str, ...]:
 
 
 @nox.session
-@nox.parametrize("backend", backend_names())
+@nox.parametrize("backend", [nox.param(name, id=name) for name in backend_names()])
 def tests(session: nox.Session, backend: str) -> None:
     """The tests on one backend, and with NumPy those that need none."""
     package = "."
@@ -88,9 +88,10 @@ def readme(session: nox.Session) -> None:
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         session.run("python", "-W", "error", "-c", block)
     for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
-        for command in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
-            if not re.search(r"\bpip\b|\bnox\b|gpu|cuda", command):
-                session.run("bash", "-e", "-c", command, external=True)
+        for line in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
+            for command in line.split(" && "):
+                if not re.search(r"\bpip\b|\bnox\b|gpu|cuda", command):
+                    session.run("bash", "-e", "-c", command, external=True)
 
 
 @nox.session
