@@ -150,7 +150,8 @@ class _NodeSubject:
     def __init__(self, node: Node, inputs: list[Array], dout: np.ndarray, backend: Backend) -> None:
         self.node, self.inputs, self.dout, self.backend = node, inputs, dout, backend
         names = ("x", "y")[: 1 if isinstance(node, (Loss, Layer)) else 2]
-        self.slots = [(node.name, key) for key in (*node.params, *names)]
+        self.param_slots = [(node.name, key) for key in node.params]
+        self.slots = [*self.param_slots, *((node.name, key) for key in names)]
 
     def get(self, slot: Slot) -> Array:
         key = slot[1]
@@ -183,14 +184,21 @@ class _NodeSubject:
         keys = [*self.node.grads, *(slot[1] for slot in self.slots if slot[1] not in self.node.params)]
         return {(self.node.name, key): value for key, value in zip(keys, values, strict=True)}
 
+    def params_alone(self) -> dict[Slot, Array]:
+        """The gradients of the parameters that `backward_params` sets."""
+        self.node.grads.clear()
+        self.forward(training=True)
+        self.node.backward_params(self.device_dout(1.0))  # type: ignore[attr-defined]
+        return {(self.node.name, key): value for key, value in self.node.grads.items()}
+
 
 class _NetworkSubject:
     """network.loss(x, t)."""
 
     def __init__(self, network: Network, inputs: list[Array]) -> None:
         self.network, self.inputs = network, inputs
-        self.slots = [(name, key) for name, layer in network.layers.items() for key in layer.params]
-        self.slots.append(("input", "x"))
+        self.param_slots = [(name, key) for name, layer in network.layers.items() for key in layer.params]
+        self.slots = [*self.param_slots, ("input", "x")]
 
     def get(self, slot: Slot) -> Array:
         return self.inputs[0] if slot[0] == "input" else self.network.layers[slot[0]].params[slot[1]]
@@ -210,13 +218,28 @@ class _NetworkSubject:
         return float(self.network.backend.to_numpy(loss)), [r for r in regions if r is not None]
 
     def gradients(self, scale: float = 1.0) -> dict[Slot, Array]:
-        network = self.network
-        y = network.forward(self.inputs[0], training=True)
-        network.last_layer.forward(y, self.inputs[1], training=True)
-        dx = network.backward(scale)
-        grads = {(n, key): grad for n, layer in network.layers.items() for key, grad in layer.grads.items()}
-        return {slot: namespace_of(dx).asarray(grad, copy=True) for slot, grad in grads.items()} | {
-            ("input", "x"): dx
+        self.forward()
+        dx = self.network.backward(scale)
+        return {**self.grads(), ("input", "x"): dx}
+
+    def params_alone(self) -> dict[Slot, Array]:
+        """The gradients of the parameters that `backward_params` sets."""
+        self.forward()
+        self.network.flat_grads["flat"] = self.network.flat_grads["flat"] * 0.0
+        self.network.backward_params()
+        return self.grads()
+
+    def forward(self) -> None:
+        """Forward, keeping what backward needs."""
+        y = self.network.forward(self.inputs[0], training=True)
+        self.network.last_layer.forward(y, self.inputs[1], training=True)
+
+    def grads(self) -> dict[Slot, Array]:
+        """The parameters' gradients, as arrays of their own."""
+        xp = self.network.backend.xp
+        layers = self.network.layers.items()
+        return {
+            (name, key): xp.asarray(g, copy=True) for name, layer in layers for key, g in layer.grads.items()
         }
 
 
@@ -326,7 +349,7 @@ def _broken_promises(
     ]
     if isinstance(subject, Node):
         promises.append(("order", lambda: _needs_forward(_subject(subject, host, backend, "float64", None))))
-    if isinstance(subject, Layer):
+    if isinstance(subject, (Layer, Network)):
         promises.append(("bottom", lambda: _params_alone_agree(double, backend)))
     for what, promise in promises:
         try:
@@ -453,13 +476,12 @@ def _needs_forward(subject: _NodeSubject) -> Iterator[str]:
         subject.forward(training=False)
 
 
-def _params_alone_agree(subject: _NodeSubject, backend: Backend) -> Iterator[str]:
+def _params_alone_agree(subject: Any, backend: Backend) -> Iterator[str]:
     """`backward_params` sets the same gradients as `backward`."""
-    subject.gradients()
-    expected = {key: backend.to_numpy(value).copy() for key, value in subject.node.grads.items()}
-    subject.node.grads.clear()
-    subject.forward(training=True)
-    subject.node.backward_params(subject.device_dout(1.0))  # type: ignore[attr-defined]
-    for key, values in expected.items():
-        if not np.allclose(backend.to_numpy(subject.node.grads[key]), values, rtol=1e-12, atol=0.0):
-            yield f"backward_params gives another gradient of {key} than backward"
+    expected = _host_gradients(subject, backend)
+    found = subject.params_alone()
+    for slot in subject.param_slots:
+        if slot not in found or not np.allclose(
+            backend.to_numpy(found[slot]), expected[slot], rtol=1e-12, atol=0.0
+        ):
+            yield f"{slot[0]}.{slot[1]}: backward_params gives another gradient than backward"

@@ -150,6 +150,18 @@ def test_fault_in_a_network_is_caught(backend: Backend, rng: np.random.Generator
     }  # fmt: skip
 
 
+def test_fault_in_a_networks_own_backward_is_caught(rng: np.random.Generator) -> None:
+    class WrongBottom(Network):
+        def backward_params(self, dout: Any = 1.0) -> None:
+            super().backward_params(-dout)
+
+    layers = [Affine(rng.standard_normal((4, 3)), np.zeros(3))]
+    report = check_gradients(WrongBottom(layers), rng.standard_normal((5, 4)), rng.integers(0, 3, 5))
+    assert all(entry.passed for entry in report.entries)
+    assert any("backward_params" in problem for problem in report.problems)
+    assert not report.passed
+
+
 def test_kinks_are_reported_and_fail(backend: Backend) -> None:
     report = check_gradients(ReLU(), np.asarray([[1.0, 5e-5, -1.0]]), device=backend)
     assert report.entries[0].kinks == 1
