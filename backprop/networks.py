@@ -154,7 +154,7 @@ class Network:
 
     def as_input(self, x: Array) -> Array:
         """X in the network's dtype, uint8 divided by 255; raises unless x is on its backend."""
-        self._check_owned(x, "input")
+        self.check_owned(x, "input")
         if x.ndim == 0 or x.shape[0] == 0:
             raise ValueError(
                 f"{type(self).__name__}: expected at least one sample, got input {tuple(x.shape)}"
@@ -164,7 +164,7 @@ class Network:
             return x
         if name.startswith("complex"):
             raise TypeError(f"{type(self).__name__}: expected real input, got {name}")
-        if name.startswith("float") and name > self.dtype and not self._said:
+        if name.startswith("float") and _bits(name) > _bits(self.dtype) and not self._said:
             self._said = True
             warnings.warn(
                 f"{type(self).__name__}: {name} input is converted to the network's {self.dtype}; "
@@ -177,11 +177,12 @@ class Network:
 
     def as_target(self, t: Array, y: Array) -> Array:
         """t, which is checked on the host to be a valid target for the output y."""
-        self._check_owned(t, "target")
+        self.check_owned(t, "target")
         self.last_layer.check_targets(backend_of(t).to_numpy(t), y.shape[0], tuple(y.shape[1:]))
         return t
 
-    def _check_owned(self, array: Array, what: str) -> None:
+    def check_owned(self, array: Array, what: str) -> None:
+        """Raise unless `array` is on the network's backend."""
         namespace_of(array)  # a TypeError for what is no array
         if self.params and not self.backend.owns(array):
             found = backend_of(array)
@@ -287,7 +288,11 @@ class TwoLayerNet(Network):
 
 
 def check_same_length(x: Array, t: Array) -> None:
-    """Raise unless there is a target for every sample."""
+    """Raise unless both are arrays and there is a target for every sample."""
+    for array in (x, t):
+        namespace_of(array)
+        if array.ndim == 0:
+            raise ValueError("expected an array of samples, got a single number")
     if x.shape[0] != t.shape[0]:
         raise ValueError(
             f"{x.shape[0]} samples but {t.shape[0]} targets; expected as many targets as samples"
@@ -310,6 +315,11 @@ def _common_backend(places: Mapping[str, tuple[Any, str]]) -> Backend:
         listed = ", ".join(f"{name} {backend.name} ({backend.device})" for name, backend in backends.items())
         raise TypeError(f"a network's parameters must be on one device, got {listed}")
     return next(iter(backends.values()), get_backend("cpu"))
+
+
+def _bits(float_name: str) -> int:
+    """The 64 in "float64"."""
+    return int(float_name.removeprefix("float"))
 
 
 def _batch_shape(x: Array) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from backends import Array, namespace_of
+from backends import Array, get_backend, namespace_of
 
 from .networks import Network, check_same_length
 from .optimizers import SGD
@@ -109,7 +109,8 @@ def fit(
     >>> metrics.step, metrics.accuracy > 0.97
     (400, True)
     """
-    n = len(x) if hasattr(x, "__len__") else x.shape[0]
+    check_same_length(x, t)
+    n = x.shape[0]
     per_epoch = _check_batches(n, batch_size, sampling)
     total = _total_steps(epochs, iterations, per_epoch)
     run = _Run(network, *_on_device(network, x, t), optimizer or SGD(0.1), batch_size)
@@ -200,10 +201,17 @@ def _on_device(network: Network, x: Any, t: Any) -> tuple[Array, Array]:
     """X and t on the network's device, after a look at the targets on the host."""
     check_same_length(x, t)
     backend = network.backend
-    x, t = (array if backend.owns(array) else backend.asarray(array) for array in (x, t))
+    x = backend.asarray(x) if _on_host(x) else x
+    t = backend.asarray(t) if _on_host(t) else t
+    network.check_owned(x, "training data")
+    network.check_owned(t, "target")
     y = network.predict(x[:1, ...])
     network.last_layer.check_targets(backend.to_numpy(t), x.shape[0], tuple(y.shape[1:]))
     return x, t
+
+
+def _on_host(array: Array) -> bool:
+    return bool(get_backend("cpu").owns(array))
 
 
 def _check_batches(n: int, batch_size: int, sampling: str) -> int:

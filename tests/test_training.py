@@ -219,6 +219,18 @@ def test_wrong_data_before_the_first_step(backend: Backend) -> None:
         fit(net(backend), x, t, epochs=1, test=(x, t - 1))
 
 
+def test_data_that_is_no_array_or_elsewhere(backend: Backend) -> None:
+    x, t = blobs()
+    with pytest.raises(TypeError, match="expected an array .* got list"):
+        fit(net(backend), x.tolist(), t, epochs=1)
+    with pytest.raises(ValueError, match="expected an array of samples, got a single number"):
+        fit(net(backend), x, np.asarray(3), epochs=1)
+    if backend.name != "strict":
+        elsewhere = get_backend("strict").asarray(x)
+        with pytest.raises(TypeError, match=r"the training data is on strict \(device1\); convert it"):
+            fit(net(backend), elsewhere, t, epochs=1)
+
+
 @pytest.mark.parametrize("lr", [-0.1, math.nan, math.inf])
 def test_wrong_learning_rate(lr: float) -> None:
     with pytest.raises(ValueError, match="expected a finite learning rate of at least 0"):
