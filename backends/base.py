@@ -91,9 +91,10 @@ class Backend:
 
     def verify(self) -> None:
         """Raise unless a small computation on this device gives the right answer."""
-        total = self.xp.sum(self.asarray([1.0, 2.0, 3.0], dtype="float32"))
-        if float(self.to_numpy(total)) != 6.0:
-            raise ArithmeticError(f"1 + 2 + 3 gave {total} on {self.device}")
+        row = self.asarray([[1.0, 2.0, 3.0]], dtype="float32")
+        product = self.to_numpy(self.xp.matmul(row + row, self.xp.matrix_transpose(row)))
+        if float(product[0, 0]) != 28.0:
+            raise ArithmeticError(f"2 (1 + 4 + 9) gave {product[0, 0]} on {self.device}")
 
     def _knows(self, values: Any) -> bool:
         """Whether `values` is an array of this library."""
@@ -103,15 +104,26 @@ class Backend:
         """Host values in the form that the library's `asarray` takes."""
         import numpy as np
 
-        return np.asarray(values)
+        host = np.asarray(values)
+        return host.astype(host.dtype.newbyteorder("="), copy=False)
 
     @property
     def _device(self) -> Any:
         """The library's own device object, for `device=` arguments."""
         return self.device
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        from .registry import get_backend
+
+        return get_backend, (f"{self.name}:{self.device}",)
+
     def __repr__(self) -> str:
         return f"<backend {self.name} on {self.device}>"
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def dtype_name(dtype: Any) -> str:

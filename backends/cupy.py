@@ -6,56 +6,66 @@ from typing import Any
 
 import numpy as np
 
-from .base import Array, Backend, BackendUnavailableError
+from .base import Array, Backend, BackendUnavailableError, first_line
 from .driver import cuda_version, cupy_extra
 
 
 class CupyBackend(Backend):
+    """CuPy on one GPU: the current device by default.
+
+    Naming a device, as in `"gpu:1"`, also makes it the current one of this thread, since that is
+    where CuPy's functions put new arrays.
+    """
+
     name = "cupy"
     libraries = ("cupy",)
     has_views = True
 
     def __init__(self, device: str | None = None) -> None:
-        index = self._index(device)
         driver = cuda_version()
         install = f"pip install 'backprop[{cupy_extra(driver)}]'"
+
+        def unavailable(cause: str, cure: str) -> BackendUnavailableError:
+            return BackendUnavailableError(f"cupy:{device}" if device else "cupy", cause, cure)
+
+        index = self._index(device)
         if driver is None:
-            raise BackendUnavailableError(
-                f"cupy:{index}",
-                "no NVIDIA driver was found on this machine",
-                f"install the driver and {install}, or use 'cpu'",
-            )
+            cause = "no NVIDIA driver was found on this machine"
+            raise unavailable(cause, f"install the driver and {install}, or use 'cpu'")
         try:
             import array_api_compat.cupy as xp
             import cupy
+        except ModuleNotFoundError as error:
+            cause = "CuPy is not installed" if error.name == "cupy" else first_line(error)
+            raise unavailable(cause, install) from None
         except ImportError as error:
-            cause = "CuPy is not installed" if error.name in ("cupy", None) else str(error)
-            raise BackendUnavailableError(f"cupy:{index}", cause, install) from None
+            raise unavailable(
+                f"CuPy does not load ({first_line(error)})", f"reinstall it: {install}"
+            ) from None
         self._cupy, self.xp = cupy, xp
-        self.device = f"cuda:{index}"
         try:
             count = cupy.cuda.runtime.getDeviceCount()
         except cupy.cuda.runtime.CUDARuntimeError as error:
-            raise BackendUnavailableError(
-                self.device, f"CUDA finds no device ({error})", "check nvidia-smi and CUDA_VISIBLE_DEVICES"
-            ) from None
+            cure = f"check nvidia-smi and CUDA_VISIBLE_DEVICES, or replace a CuPy for another CUDA: {install}"
+            raise unavailable(f"CUDA finds no device ({first_line(error)})", cure) from None
+        index = cupy.cuda.Device().id if index is None else index
         if index >= count:
-            raise BackendUnavailableError(
-                self.device, f"this machine has {count} GPU(s)", f"use 'gpu:0' to 'gpu:{count - 1}'"
-            )
-        cupy.cuda.Device(index).use()
+            raise unavailable(f"this machine has {count} GPU(s)", f"use 'gpu:0' to 'gpu:{count - 1}'")
+        self.device = f"cuda:{index}"
         try:
-            self.verify()
+            with self._device:
+                self.verify()
         except Exception as error:  # whatever a broken set-up raises is the cause to report
-            raise BackendUnavailableError(
-                self.device,
-                f"a small computation failed ({type(error).__name__}: {str(error).splitlines()[0]})",
-                f"install the CuPy build for this driver: {install}",
-            ) from None
+            cause = f"a small computation failed ({type(error).__name__}: {first_line(error)})"
+            raise unavailable(cause, f"install the CuPy build for this driver: {install}") from None
+        if device is not None:
+            self._device.use()
 
     @staticmethod
-    def _index(device: str | None) -> int:
-        index = (device or "0").removeprefix("cuda:")
+    def _index(device: str | None) -> int | None:
+        if device is None:
+            return None
+        index = device.removeprefix("cuda:")
         if not index.isdecimal():
             raise ValueError(f"unknown GPU {device!r}: expected a number, as in 'gpu:1'")
         return int(index)

@@ -33,7 +33,7 @@ class NumpyBackend(Backend):
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
     def asarray(self, values: Any, *, dtype: Any = None) -> Array:
-        return np.asarray(values, dtype=self.dtype(dtype))
+        return np.asarray(self._from_host(values), dtype=self.dtype(dtype))
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
         return np.asarray(array)

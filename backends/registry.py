@@ -80,6 +80,8 @@ def get_backend(spec: str | Backend = "cpu") -> Backend:
     """
     if isinstance(spec, Backend):
         return spec
+    if not isinstance(spec, str):
+        raise TypeError(f"expected a device name such as 'cpu' or 'gpu', got {spec!r}")
     if spec == "auto":
         return _automatic()
     name, _, device = spec.partition(":")

@@ -43,7 +43,7 @@ class StrictBackend(Backend):
         return self.xp.Device(self.device)
 
     def _from_host(self, values: Any) -> np.ndarray[Any, Any]:
-        return np.array(values)  # a copy: a device has its own memory
+        return super()._from_host(values).copy()  # a device has its own memory
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
         return np.asarray(array.to_device(self.xp.Device("CPU_DEVICE")))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Array, Backend, BackendUnavailableError
+from .base import Array, Backend, BackendUnavailableError, first_line
 
 
 class TorchBackend(Backend):
@@ -29,7 +29,7 @@ class TorchBackend(Backend):
         except Exception as error:  # torch raises RuntimeError, AssertionError, NotImplementedError, …
             raise BackendUnavailableError(
                 f"torch:{device}",
-                f"PyTorch cannot use this device ({str(error).splitlines()[0]})",
+                f"PyTorch cannot use this device ({first_line(error)})",
                 "use 'torch:cpu', or install the PyTorch build for this machine",
             ) from None
 
@@ -41,8 +41,14 @@ class TorchBackend(Backend):
     def threads(self) -> int | None:
         return self._torch.get_num_threads() if self.device == "cpu" else None
 
+    def dtype(self, dtype: Any) -> Any:
+        found = super().dtype(dtype)
+        if found is self._torch.float64 and self.device.startswith("mps"):
+            raise TypeError("torch:mps has no float64: use float32, and check gradients on 'torch:cpu'")
+        return found
+
     def _from_host(self, values: Any) -> np.ndarray[Any, Any]:
-        host = np.asarray(values)
+        host = super()._from_host(values)
         # PyTorch has no read-only tensors and no negative strides.
         return host if host.flags.writeable and host.flags.c_contiguous else host.copy(order="C")
 

@@ -78,11 +78,18 @@ class GradientReport:
     @property
     def passed(self) -> bool:
         """Whether every gradient agrees, no kink was met and every promise was kept."""
-        return not self.problems and all(entry.passed for entry in self.entries)
+        return bool(self.entries) and not self.problems and all(entry.passed for entry in self.entries)
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain data, for JSON."""
-        return {**asdict(self), "passed": self.passed}
+        """The report as plain data, for JSON, which has no NaN or infinity: they are None."""
+        entries = [
+            {
+                key: None if isinstance(v, float) and not math.isfinite(v) else v
+                for key, v in asdict(entry).items()
+            }
+            for entry in self.entries
+        ]
+        return {**asdict(self), "entries": entries, "passed": self.passed}
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self.entries), *(f"FAILED: {problem}" for problem in self.problems)])
@@ -114,19 +121,55 @@ def check_gradients(
     >>> report.passed
     True
     """
+    _check_question(subject, inputs, elements)
     rng = np.random.default_rng(rng)
     backend = get_backend(device) if device is not None else _home(subject, inputs)
     host = [
         backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value) for value in inputs
     ]
-    double = _subject(subject, host, backend, "float64", rng)
-    analytic = {slot: backend.to_numpy(value) for slot, value in double.gradients().items()}
-    entries = [
-        _compare(double, slot, analytic[slot], backend, h, gate, elements, rng) for slot in double.slots
-    ]
-    problems = list(_broken_promises(subject, double, host, backend))
     name = subject.name if isinstance(subject, Node) else type(subject).__name__
+    double = _subject(subject, host, backend, "float64", rng)
+    entries, problems = [], []
+    try:
+        gradients = double.gradients()
+    except Exception as error:  # whatever the user's layer raises is a finding, not a crash
+        problems.append(f"raised {type(error).__name__}: {error}")
+        gradients = {}
+    for slot in double.slots if gradients else ():
+        fault = _misfit(slot, gradients.get(slot), double.get(slot))
+        if fault:
+            problems.append(fault)
+        else:
+            analytic = backend.to_numpy(gradients[slot])
+            entries.append(_compare(double, slot, analytic, backend, h, gate, elements, rng))
+    if not problems:
+        problems = list(_broken_promises(subject, double, host, backend))
     return GradientReport(name, backend.name, backend.device, gate, tuple(entries), tuple(problems))
+
+
+def _check_question(subject: Node | Network, inputs: tuple[Any, ...], elements: int | None) -> None:
+    """Raise unless there is something to check."""
+    if isinstance(subject, type) or not isinstance(subject, (Node, Network)):
+        raise TypeError(f"check_gradients: expected a layer, a loss or a network, got {subject!r}")
+    wanted = 1 if isinstance(subject, Layer) else 2
+    if len(inputs) != wanted:
+        what = {1: "x"}.get(wanted, "x and t" if isinstance(subject, (Loss, Network)) else "x and y")
+        raise TypeError(f"check_gradients: {type(subject).__name__} takes {what}, got {len(inputs)} input(s)")
+    if elements is not None and elements < 1:
+        raise ValueError(f"check_gradients: expected elements of at least 1, got {elements}")
+    if isinstance(subject, Node) and not {"x", "y"}.isdisjoint(subject.params):
+        raise ValueError(f"{subject.name}: x and y are the inputs' names; give the parameter another")
+
+
+def _misfit(slot: Slot, gradient: Any, reference: Array) -> str | None:
+    """What is wrong with a gradient before its values are."""
+    what = f"{slot[0]}.{slot[1]}"
+    if gradient is None:
+        return f"{what}: backward gives no gradient"
+    if not is_registered(gradient) or tuple(gradient.shape) != tuple(reference.shape):
+        found = tuple(gradient.shape) if hasattr(gradient, "shape") else type(gradient).__name__
+        return f"{what}: a gradient of shape {found}, expected {tuple(reference.shape)}"
+    return None
 
 
 class _Subject(Protocol):
@@ -180,9 +223,8 @@ class _NodeSubject:
     def gradients(self, scale: float = 1.0) -> dict[Slot, Array]:
         self.forward(training=True)
         dx = self.node.backward(self.device_dout(scale))  # type: ignore[attr-defined]
-        values = [*self.node.grads.values(), *(dx if isinstance(dx, tuple) else (dx,))]
-        keys = [*self.node.grads, *(slot[1] for slot in self.slots if slot[1] not in self.node.params)]
-        return {(self.node.name, key): value for key, value in zip(keys, values, strict=True)}
+        inputs = zip("xy", dx if isinstance(dx, tuple) else (dx,), strict=False)
+        return {(self.node.name, key): value for key, value in (*self.node.grads.items(), *inputs)}
 
     def params_alone(self) -> dict[Slot, Array]:
         """The gradients of the parameters that `backward_params` sets."""
@@ -236,11 +278,9 @@ class _NetworkSubject:
 
     def grads(self) -> dict[Slot, Array]:
         """The parameters' gradients, as arrays of their own."""
-        xp = self.network.backend.xp
-        layers = self.network.layers.items()
-        return {
-            (name, key): xp.asarray(g, copy=True) for name, layer in layers for key, g in layer.grads.items()
-        }
+        flat = self.network.flat_grads
+        copied = self.network.backend.xp.asarray(flat["flat"], copy=True)
+        return dict(zip(self.param_slots, flat.split(copied).values(), strict=True))
 
 
 def _subject(
@@ -257,7 +297,8 @@ def _subject(
     ]
     if isinstance(subject, Network):
         network = subject.to(dtype=dtype, device=backend)
-        inputs[1] = network.as_target(inputs[1], network.forward(inputs[0]))
+        y = network.forward(inputs[0])
+        inputs[1] = network.as_target(inputs[1], y.shape[0], y.shape[1:])
         return _NetworkSubject(network, inputs)
     node = subject.to(backend, dtype)
     y = node.forward(*inputs)  # type: ignore[attr-defined]
@@ -303,12 +344,15 @@ def _compare(
             regions.clear()
         return value
 
-    some = elements is not None and elements < original.size
-    entries = rng.choice(original.size, elements, replace=False) if some else None
+    entries = np.arange(original.size)
+    if elements is not None and elements < original.size:
+        entries = rng.choice(original.size, elements, replace=False)
     numerical = central_differences(f, original.copy(), h, entries)
     subject.set(slot, backend.asarray(original))
 
-    compared = np.isfinite(numerical) if some else np.ones(original.shape, dtype=bool)
+    compared = np.zeros(original.size, dtype=bool)
+    compared[entries] = True
+    compared = compared.reshape(original.shape)
     deviation = np.where(compared, np.abs(analytic - numerical), 0.0)
     deviation = np.where(np.isnan(deviation), np.inf, deviation)
     scale = max(np.abs(analytic).max(), np.abs(np.where(compared, numerical, 0.0)).max(), SCALE_FLOOR)
@@ -335,7 +379,11 @@ def _broken_promises(
     subject: Node | Network, double: Any, host: list[np.ndarray], backend: Backend
 ) -> Iterator[str]:
     """What the subject promises besides the right gradient, and does not keep."""
-    single = _subject(subject, host, backend, "float32", None)
+    try:
+        single = _subject(subject, host, backend, "float32", None)
+    except Exception as error:  # a layer that cannot take float32 at all
+        yield f"float32: raised {type(error).__name__}: {error}"
+        return
     if isinstance(double, _NodeSubject):
         single.dout = double.dout
     promises: list[tuple[str, Callable[[], Iterator[str]]]] = [

@@ -51,6 +51,14 @@ class Loss(Node):
             raise ValueError(f"{self.name}: expected at least one sample, got input {tuple(x.shape)}")
         return xp
 
+    def _check_home(self, x: Array, t: Array) -> None:
+        if namespace_of(t) is not namespace_of(x):
+            raise TypeError(f"{self.name}: x and t are arrays of two libraries; bring both to one backend")
+        if t.device != x.device:
+            raise ValueError(
+                f"{self.name}: x and t are on two devices, {x.device} and {t.device}; bring both to one"
+            )
+
     def _scale(self, dout: Any, x: Array, count: int) -> Any:
         """Dout / count without promoting: a NumPy scalar counts as the Python number it holds."""
         if isinstance(dout, Real):
@@ -101,10 +109,12 @@ class SoftmaxWithLoss(Loss):
 
     def correct(self, x: Array, t: Array) -> Array:
         xp = namespace_of(x)
-        labels = t if t.ndim == 1 else xp.argmax(t, axis=1)
+        labels = t if t.ndim == 1 else xp.argmax(xp.astype(t, x.dtype), axis=1)
         return xp.count_nonzero(xp.argmax(x, axis=1) == labels)
 
     def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
+        if len(outputs) != 1:
+            raise ValueError(f"{self.name}: expected input (N, C), got {(samples, *outputs)}")
         (classes,) = outputs
         self._check_shape(t, samples, classes)
         if t.ndim == 1:
@@ -128,8 +138,7 @@ class SoftmaxWithLoss(Loss):
         xp = namespace_of(x)
         if x.ndim != 2:
             raise ValueError(f"{self.name}: expected input (N, C), got {tuple(x.shape)}")
-        if namespace_of(t) is not xp:
-            raise TypeError(f"{self.name}: x and t are arrays of two libraries; bring both to one backend")
+        self._check_home(x, t)
         self._check_shape(t, *x.shape)
         if t.ndim == 2:
             return t if dtype_name(t.dtype) == "bool" else t == 1
@@ -146,8 +155,7 @@ class _RealTargetLoss(Loss):
     def _target(self, x: Array, t: Array) -> Array:
         """T as an array of x's dtype."""
         xp = self._check_batch(x)
-        if namespace_of(t) is not xp:
-            raise TypeError(f"{self.name}: x and t are arrays of two libraries; bring both to one backend")
+        self._check_home(x, t)
         self._check_shape(t, tuple(x.shape))
         return t if t.dtype == x.dtype else xp.astype(t, x.dtype)
 
@@ -165,7 +173,8 @@ class SigmoidWithLoss(_RealTargetLoss):
     The sum goes over all entries, N is the number of samples. dx = (y − t) · dout / N. Computed as
     max(x, 0) − x t + log(1 + exp(−|x|)), which does not overflow.
 
-    x: (N,) or (N, …) floating point. t: the same shape, values 0 or 1 (or in between).
+    x: (N,) or (N, …) floating point. t: the same shape, values 0 or 1 (or in between; a sample counts
+    as correct where x > 0 agrees with t > 1/2 in every entry).
 
     Source: *Deep Learning from Scratch 2*, section 4.2.4.
 
@@ -192,7 +201,7 @@ class SigmoidWithLoss(_RealTargetLoss):
 
     def correct(self, x: Array, t: Array) -> Array:
         xp = namespace_of(x)
-        same = (x > 0.0) == (t > 0)
+        same = (x > 0.0) == (self._target(x, t) > 0.5)
         return xp.count_nonzero(xp.all(xp.reshape(same, (x.shape[0], -1)), axis=1))
 
     def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:

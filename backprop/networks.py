@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -50,21 +49,30 @@ class Network:
 
     def __init__(self, layers: Mapping[str, Layer] | Sequence[Layer], last_layer: Loss | None = None) -> None:
         named = dict(layers) if isinstance(layers, Mapping) else _named(layers)
-        self._adopt(named, last_layer or SoftmaxWithLoss())
+        last_layer = SoftmaxWithLoss() if last_layer is None else last_layer
+        _check_stack(named, last_layer)
+        self._adopt(named, last_layer)
 
     def _adopt(self, layers: dict[str, Layer], last_layer: Loss) -> None:
-        if len({id(layer) for layer in layers.values()}) < len(layers):
-            raise ValueError("a layer stands in this network twice: give every place a layer of its own")
-        for name, layer in layers.items():
-            layer.name = name
         self.layers, self.last_layer = layers, last_layer
         places = parameter_places(layers)
         self.dtype = common_dtype(places) or "float32"
         self.backend = _common_backend(places)
+        for name, layer in layers.items():
+            layer.name, layer.in_network = name, True
         self.params = NamedParameters(places)
         self.flat_params = FlatVector("params", places, self.backend)
         self.flat_grads = FlatVector("grads", places, self.backend)
         self._said = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and deepcopy: all but the flat vector, which is made anew."""
+        made = ("params", "flat_params", "flat_grads", "backend")
+        return {name: value for name, value in vars(self).items() if name not in made}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._adopt(self.layers, self.last_layer)
 
     @property
     def lastLayer(self) -> Loss:  # noqa: N802 - the book's spelling
@@ -78,7 +86,7 @@ class Network:
     def loss(self, x: Array, t: Array) -> Array:
         """The loss of the batch, a 0-d array on the network's device."""
         y = self.predict(x)
-        return self.last_layer.forward(y, self.as_target(t, y))
+        return self.last_layer.forward(y, self.as_target(t, *_samples(y)))
 
     def accuracy(self, x: Array, t: Array) -> float:
         """The share of samples in x whose class is predicted as in t."""
@@ -90,23 +98,28 @@ class Network:
     def evaluate(self, x: Array, t: Array, batch_size: int = 1000) -> tuple[float, float | None]:
         """Loss and accuracy over all of x, in batches; the accuracy is None if the loss has none."""
         check_same_length(x, t)
+        y = self.predict(x[0 : min(1, x.shape[0]), ...])
+        return self.evaluate_checked(x, self.as_target(t, x.shape[0], y.shape[1:]), batch_size)
+
+    def evaluate_checked(self, x: Array, t: Array, batch_size: int = 1000) -> tuple[float, float | None]:
+        """`evaluate` for targets that have passed `as_target`: two numbers are read at the end."""
         n, loss, correct = x.shape[0], 0.0, 0
-        for start in range(0, max(n, 1), batch_size):
+        for start in range(0, n, batch_size):
             part = slice(start, min(start + batch_size, n))
-            y = self.predict(x[part, ...])
-            target = self.as_target(t[part, ...], y)
+            y, target = self.predict(x[part, ...]), t[part, ...]
             loss = loss + self.last_layer.forward(y, target) * float(y.shape[0])
             if self.last_layer.counts_correct:
                 correct = correct + self.last_layer.correct(y, target)
-        mean = float(self.backend.to_numpy(loss)) / n
-        if not self.last_layer.counts_correct:
-            return mean, None
-        return mean, int(self.backend.to_numpy(correct)) / n
+        to_numpy = backend_of(loss).to_numpy
+        accuracy = int(to_numpy(correct)) / n if self.last_layer.counts_correct else None
+        return float(to_numpy(loss)) / n, accuracy
 
     def gradient(self, x: Array, t: Array) -> dict[str, Array]:
         """The gradient of the loss for every parameter, by backpropagation, as arrays of its own."""
         y = self.forward(self.as_input(x), training=True)
-        self.last_layer.forward(y, self.as_target(t, y), training=True)
+        self.last_layer.forward(y, self.as_target(t, *_samples(y)), training=True)
+        if not self.params:
+            return {}
         self.backward_params()
         xp = self.backend.xp
         return self.flat_grads.split(xp.asarray(self.flat_grads["flat"], copy=True))
@@ -115,7 +128,7 @@ class Network:
         """The same by central differences, in float64, on a copy of the network."""
         network = self.to(dtype="float64")
         x = network.as_input(x)
-        t = network.as_target(t, network.forward(x))
+        t = network.as_target(t, *_samples(network.forward(x)))
 
         def gradient(name: str) -> Array:
             def loss(values: np.ndarray[Any, Any]) -> float:
@@ -159,9 +172,11 @@ class Network:
             raise ValueError(
                 f"{type(self).__name__}: expected at least one sample, got input {tuple(x.shape)}"
             )
-        name = dtype_name(x.dtype)
-        if name == self.dtype:
+        backend = self.backend if self.params else backend_of(x)
+        dtype = backend.dtype(self.dtype)
+        if x.dtype == dtype:
             return x
+        name = dtype_name(x.dtype)
         if name.startswith("complex"):
             raise TypeError(f"{type(self).__name__}: expected real input, got {name}")
         if name.startswith("float") and _bits(name) > _bits(self.dtype) and not self._said:
@@ -171,15 +186,16 @@ class Network:
                 f"give {self.dtype}, or build the network with dtype={name!r}",
                 stacklevel=3,
             )
-        xp = self.backend.xp
-        converted = xp.astype(x, getattr(xp, self.dtype))
+        converted = backend.xp.astype(x, dtype)
         return converted / 255.0 if name == "uint8" else converted
 
-    def as_target(self, t: Array, y: Array) -> Array:
-        """t, which is checked on the host to be a valid target for the output y."""
+    def as_target(self, t: Array, samples: int, outputs: tuple[int, ...]) -> Array:
+        """t, checked on the host to be a target for an output (samples, *outputs); integers as int64."""
         self.check_owned(t, "target")
-        self.last_layer.check_targets(backend_of(t).to_numpy(t), y.shape[0], tuple(y.shape[1:]))
-        return t
+        backend = backend_of(t)
+        self.last_layer.check_targets(backend.to_numpy(t), samples, tuple(outputs))
+        whole = dtype_name(t.dtype).startswith(("int", "uint", "bool"))
+        return backend.xp.astype(t, backend.xp.int64) if whole else t
 
     def check_owned(self, array: Array, what: str) -> None:
         """Raise unless `array` is on the network's backend."""
@@ -195,7 +211,8 @@ class Network:
     def to(self, *, dtype: Any = None, device: str | Backend | None = None) -> Self:
         """A copy of the network in another dtype or on another device."""
         backend = self.backend if device is None else get_backend(device)
-        clone = copy.copy(self)
+        clone = object.__new__(type(self))
+        vars(clone).update(vars(self))
         layers = {name: layer.to(backend, dtype) for name, layer in self.layers.items()}
         clone._adopt(layers, self.last_layer.to(backend, dtype))
         if not clone.params:
@@ -299,11 +316,35 @@ def check_same_length(x: Array, t: Array) -> None:
         )
 
 
+def _samples(y: Array) -> tuple[int, tuple[int, ...]]:
+    return y.shape[0], tuple(y.shape[1:])
+
+
+def _check_stack(layers: Mapping[str, Layer], last_layer: Loss) -> None:
+    """Raise unless every layer is one, and free to be put into a network."""
+    for name, layer in layers.items():
+        if not isinstance(layer, Layer) or not hasattr(layer, "_params"):
+            hint = " (call super().__init__() in its constructor)" if isinstance(layer, Layer) else ""
+            raise TypeError(f"{name}: expected a layer, such as ReLU(), got {_described(layer)}{hint}")
+        if layer.in_network:
+            raise ValueError(f"{name}: this layer is in a network already; give a copy, layer.to(backend)")
+    if not isinstance(last_layer, Loss):
+        raise TypeError(
+            f"expected a loss, such as SoftmaxWithLoss(), as last_layer, got {_described(last_layer)}"
+        )
+    if len({id(layer) for layer in layers.values()}) < len(layers):
+        raise ValueError("a layer stands in this network twice: give every place a layer of its own")
+
+
+def _described(value: Any) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+
+
 def _named(layers: Sequence[Layer]) -> dict[str, Layer]:
     counts: dict[str, int] = {}
     named = {}
     for layer in layers:
-        kind = type(layer).__name__
+        kind = layer.__name__ if isinstance(layer, type) else type(layer).__name__
         counts[kind] = counts.get(kind, 0) + 1
         named[f"{kind}{counts[kind]}"] = layer
     return named

@@ -37,7 +37,7 @@ def numerical_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Ar
         raise TypeError(f"numerical_gradient: expected a real array, got {dtype_name(x.dtype)}")
     backend = backend_of(x) if known else get_backend("numpy")
     host = np.array(backend.to_numpy(x) if known else x, dtype=np.float64)
-    differences = central_differences(lambda values: _value(f(backend.asarray(values))), host, h)
+    differences = central_differences(lambda values: _value(f(backend.asarray(values.copy()))), host, h)
     if differences.size and not differences.any():
         warnings.warn(
             "numerical_gradient: f did not change with any entry of x; it must compute from its "

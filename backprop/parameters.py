@@ -12,19 +12,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 
 from backends import Array, Backend, dtype_name, namespace_of
 
-from .layers.base import Node
-
-
-class Views(dict[str, Array]):
-    """A dict whose arrays keep their place: setting a key writes the value into the array there."""
-
-    def __setitem__(self, key: str, value: Array) -> None:
-        view = self[key]
-        if value is view:
-            return
-        if value.shape != view.shape:
-            raise ValueError(f"{key}: expected shape {tuple(view.shape)}, got {tuple(value.shape)}")
-        view[...] = value
+from .layers.base import Node, Views
 
 
 class NamedParameters(MutableMapping[str, Array]):

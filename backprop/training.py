@@ -11,16 +11,20 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from backends import Array, get_backend, namespace_of
+from backends import Array, backend_of, get_backend, namespace_of
 
 from .networks import Network, check_same_length
 from .optimizers import SGD
 
 Sampling = Literal["without-replacement", "with-replacement"]
+LOOK_STEPS = 1000
+"""After how many steps of a long epoch the loss is looked at, to stop a run that has diverged."""
+
 SAMPLINGS: tuple[str, ...] = get_args(Sampling)
 
 
@@ -56,10 +60,10 @@ class Progress:
 class DivergenceError(ArithmeticError):
     """Training met a NaN or an infinity: at which step, and where it first appeared."""
 
-    def __init__(self, step: int, where: str) -> None:
+    def __init__(self, step: int, where: str, state: str = "as it was before that step's update") -> None:
         super().__init__(
             f"training diverged at step {step}: the first NaN or infinity is in {where}; "
-            "the network is as it was before that step's update; try a smaller learning rate"
+            f"the network is {state}; try a smaller learning rate"
         )
         self.step, self.where = step, where
 
@@ -79,7 +83,7 @@ def fit(
     progress: Callable[[Progress], None] | None = None,
     progress_steps: int = 50,
 ) -> Iterator[Metrics]:
-    """Train `network` on x and t; yield `Metrics` at the end of every epoch.
+    """Train `network` on x and t; yield `Metrics` at the end of every epoch. Iterating trains.
 
     Parameters
     ----------
@@ -111,8 +115,13 @@ def fit(
     """
     check_same_length(x, t)
     n = x.shape[0]
+    _check_whole(epochs=epochs, iterations=iterations, batch_size=batch_size, progress_steps=progress_steps)
     per_epoch = _check_batches(n, batch_size, sampling)
     total = _total_steps(epochs, iterations, per_epoch)
+    if optimizer is not None and not hasattr(optimizer, "update"):
+        raise TypeError(f"fit: expected an optimizer, such as SGD(0.1), got {optimizer!r}")
+    if test is not None and not (isinstance(test, (tuple, list)) and len(test) == 2):
+        raise TypeError(f"fit: expected test=(x_test, t_test), got a {type(test).__name__}")
     run = _Run(network, *_on_device(network, x, t), optimizer or SGD(0.1), batch_size)
     held_out = None if test is None else _on_device(network, *test)
     return _epochs(
@@ -148,13 +157,14 @@ class _Run:
         network.backward_params()
         self.optimizer.update(network.flat_params, network.flat_grads)
 
-    def read(self, steps: slice, samples: int) -> tuple[np.ndarray, float | None]:
+    def read(self, order: Array, first: int, last: int) -> tuple[np.ndarray, float | None]:
         """The losses of these steps of the epoch, and the share of their samples that was correct."""
         xp, to_numpy = self.network.backend.xp, self.network.backend.to_numpy
-        losses = to_numpy(xp.stack(self.losses[steps])).astype(np.float64)
+        losses = to_numpy(xp.stack(self.losses[first:last])).astype(np.float64)
         if not self.counts_correct:
             return losses, None
-        return losses, int(to_numpy(xp.sum(xp.stack(self.corrects[steps])))) / samples
+        samples = min(last * self.batch_size, order.shape[0]) - first * self.batch_size
+        return losses, int(to_numpy(xp.sum(xp.stack(self.corrects[first:last])))) / samples
 
 
 def _epochs(
@@ -174,21 +184,25 @@ def _epochs(
         epoch += 1
         steps = min(per_epoch, total - done)
         order = network.backend.asarray(_order(n, per_epoch * run.batch_size, sampling, rng))
-        start = network.backend.xp.asarray(network.flat_params["flat"], copy=True)
+        start = _copy(network)
         run.losses, run.corrects = [], []
         for i in range(steps):
             run.step(order, i)
             if progress and (i + 1) % progress_steps == 0:
-                first = i + 1 - progress_steps
-                seen = min((i + 1) * run.batch_size, order.shape[0]) - first * run.batch_size
-                losses, accuracy = run.read(slice(first, i + 1), seen)
+                losses, accuracy = run.read(order, i + 1 - progress_steps, i + 1)
+                if not np.isfinite(losses).all():
+                    break
                 progress(Progress(done + i + 1, float(losses.mean()), accuracy))
-        losses, accuracy = run.read(slice(None), min(steps * run.batch_size, order.shape[0]))
-        if not np.isfinite(losses).all():
-            raise _locate(run, start, order, int(np.argmin(np.isfinite(losses))), done)
+            elif (i + 1) % LOOK_STEPS == 0 and not _finite(run.losses[-1]):
+                break
+        losses, accuracy = run.read(order, 0, len(run.losses))
+        if not (np.isfinite(losses).all() and _finite(network.flat_params["flat"])):
+            raise _locate(run, start, order, len(losses), done)
         done += steps
         seconds += time.perf_counter() - began
-        test_loss, test_accuracy = (None, None) if test is None else network.evaluate(*test)
+        test_loss, test_accuracy = (None, None) if test is None else network.evaluate_checked(*test)
+        if test_loss is not None and not math.isfinite(test_loss):
+            raise DivergenceError(done, "the loss on the test data", "trained up to that step")
         yield Metrics(epoch, done, float(losses.mean()), accuracy, test_loss, test_accuracy, seconds)
 
 
@@ -205,20 +219,25 @@ def _on_device(network: Network, x: Any, t: Any) -> tuple[Array, Array]:
     t = backend.asarray(t) if _on_host(t) else t
     network.check_owned(x, "training data")
     network.check_owned(t, "target")
-    y = network.predict(x[:1, ...])
-    network.last_layer.check_targets(backend.to_numpy(t), x.shape[0], tuple(y.shape[1:]))
-    return x, t
+    y = network.predict(x[0 : min(1, x.shape[0]), ...])
+    return x, network.as_target(t, x.shape[0], y.shape[1:])
 
 
 def _on_host(array: Array) -> bool:
     return bool(get_backend("cpu").owns(array))
 
 
+def _check_whole(**numbers: Any) -> None:
+    for name, value in numbers.items():
+        if value is not None and (not isinstance(value, Integral) or value < 1):
+            raise ValueError(f"fit: expected {name} to be a whole number of at least 1, got {value!r}")
+
+
 def _check_batches(n: int, batch_size: int, sampling: str) -> int:
     """The steps of an epoch."""
     if sampling not in SAMPLINGS:
         raise ValueError(f"unknown sampling {sampling!r}: expected one of {', '.join(SAMPLINGS)}")
-    if not 1 <= batch_size <= n:
+    if batch_size > n:
         raise ValueError(f"expected a batch size from 1 to the {n} samples there are, got {batch_size}")
     return math.ceil(n / batch_size)
 
@@ -226,22 +245,28 @@ def _check_batches(n: int, batch_size: int, sampling: str) -> int:
 def _total_steps(epochs: int | None, iterations: int | None, per_epoch: int) -> int:
     if (epochs is None) == (iterations is None):
         raise ValueError("fit: give either epochs or iterations")
-    total = iterations if epochs is None else epochs * per_epoch
-    if total is None or total < 1:
-        given = iterations if epochs is None else epochs
-        raise ValueError(f"fit: expected at least one epoch or iteration, got {given}")
-    return total
+    return epochs * per_epoch if epochs is not None else iterations or 0
 
 
-def _locate(run: _Run, start: Array, order: Array, bad: int, done: int) -> DivergenceError:
-    """Run the epoch again up to its first step with a bad loss, and find where that began."""
-    run.network.flat_params["flat"] = start
-    for i in range(bad + 1):
+def _copy(network: Network) -> Array:
+    """The parameters as they are now."""
+    return network.backend.xp.asarray(network.flat_params["flat"], copy=True)
+
+
+def _locate(run: _Run, start: Array, order: Array, steps: int, done: int) -> DivergenceError:
+    """Run the epoch again to where the first value is not finite, and stop before that update."""
+    params = run.network.flat_params
+    params["flat"] = start
+    for i in range(steps):
+        before = _copy(run.network)
         where = _first_bad(run, *run.batch(order, i))
+        if where is None:
+            run.optimizer.update(params, run.network.flat_grads)
+            where = None if _finite(params["flat"]) else "the updated parameters"
         if where:
+            params["flat"] = before
             return DivergenceError(done + i + 1, where)
-        run.optimizer.update(run.network.flat_params, run.network.flat_grads)
-    return DivergenceError(done + bad + 1, "the loss")
+    return DivergenceError(done + steps, "a value that a second run did not meet")
 
 
 def _first_bad(run: _Run, x: Array, t: Array) -> str | None:
@@ -266,4 +291,4 @@ def _first_bad(run: _Run, x: Array, t: Array) -> str | None:
 
 def _finite(array: Array) -> bool:
     xp = namespace_of(array)
-    return bool(xp.all(xp.isfinite(array)))
+    return bool(backend_of(array).to_numpy(xp.all(xp.isfinite(array))))

@@ -162,7 +162,7 @@ def test_gpu_that_is_missing(capsys: pytest.CaptureFixture[str], monkeypatch: py
     monkeypatch.setattr("backends.registry._opened", {})
     message = fails(capsys, "train", "--device", "gpu")
     assert (
-        "backend 'cupy:0' cannot be used: no NVIDIA driver was found on this machine; install the driver"
+        "backend 'cupy' cannot be used: no NVIDIA driver was found on this machine; install the driver"
         in message
     )
 

@@ -8,6 +8,7 @@ import hashlib
 import io
 import struct
 import tracemalloc
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -197,6 +198,15 @@ WRONG_NPZ = {
     ),
     "bad one-hot": ({"t_train": np.ones((12, 3))}, r"t_train \(12, 3\) with rows that are not one-hot"),
     "negative": ({"t_train": np.arange(12) - 1}, "train label -1; expected class numbers from 0"),
+    "one class": (
+        {"t_train": np.zeros(12, int)},
+        "labels 0 to 0 for 12 train samples; expected at least two classes",
+    ),
+    "wild": ({"t_train": np.full(12, 10**9)}, "labels 0 to 1000000000 for 12 train samples"),
+    "widths": (
+        {"t_train": np.eye(3)[np.arange(12) % 3], "t_test": np.eye(5)[np.arange(6) % 5]},
+        "one-hot labels of 3 classes to train and 5 to test",
+    ),
     "flat": ({"x_train": np.zeros(12)}, r"x_train of shape \(12,\); expected \(N, …\)"),
     "mixed": (
         {"x_test": np.zeros((6, 4, 4))},
@@ -242,9 +252,35 @@ def test_damaged_member(cut: int, tmp_path: Path) -> None:
         load_dataset(tmp_path / "data.npz")
 
 
-def test_flipped_bits_in_an_archive(tmp_path: Path) -> None:
+def test_damaged_headers(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, named()["x_train"])
+    content, rng = buffer.getvalue(), np.random.default_rng(0)
+    rest = {}
+    for name, array in named().items():
+        np.save(member := io.BytesIO(), array)
+        rest[name] = member.getvalue()
+    for _ in range(500):
+        damaged = bytearray(content)
+        damaged[rng.integers(0, 128)] = rng.integers(0, 256)
+        with zipfile.ZipFile(tmp_path / "data.npz", "w") as archive:
+            for name, whole in rest.items():
+                archive.writestr(f"{name}.npy", bytes(damaged) if name == "x_train" else whole)
+        with contextlib.suppress(DatasetError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            load_dataset(tmp_path / "data.npz")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no /dev/zero on this system")
+def test_neither_file_nor_folder() -> None:
+    with pytest.raises(DatasetError, match="/dev/zero: no such file or folder"):
+        load_dataset("/dev/zero")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_flipped_bits_in_an_archive(save: Callable[..., None], tmp_path: Path) -> None:
     path = tmp_path / "data.npz"
-    np.savez_compressed(path, **named())
+    save(path, **named())
     content = bytearray(path.read_bytes())
     for i in range(0, len(content), 7):
         content[i] ^= 0x10

@@ -82,6 +82,19 @@ def test_two_devices(backend: Backend) -> None:
         affine(backend).forward(elsewhere)
 
 
+@pytest.mark.only("strict")
+@pytest.mark.parametrize("loss_class", [SoftmaxWithLoss, SigmoidWithLoss, MeanSquaredError])
+def test_targets_on_another_device(loss_class: Any, backend: Backend, rng: np.random.Generator) -> None:
+    loss, x, t = loss_class.case(rng)
+    with pytest.raises(ValueError, match="x and t are on two devices, .*device1.* and .*device2"):
+        loss.forward(backend.asarray(x), get_backend("strict:device2").asarray(t))
+
+
+def test_parameters_that_are_no_arrays() -> None:
+    with pytest.raises(TypeError, match="expected an array .* got list"):
+        Affine([[1.0]], [0.0])
+
+
 @pytest.mark.parametrize("layer", LAYERS)
 def test_integers_are_refused(layer: Any, backend: Backend) -> None:
     with pytest.raises(
@@ -109,9 +122,7 @@ def test_affine_wrong_dout(backend: Backend) -> None:
 
 @pytest.mark.parametrize("layer", [*LAYERS, Mul, Add, SoftmaxWithLoss, SigmoidWithLoss, MeanSquaredError])
 def test_backward_before_forward(layer: Any, backend: Backend) -> None:
-    with pytest.raises(
-        RuntimeError, match=rf"{layer.__name__}: backward before forward; call .*training=True"
-    ):
+    with pytest.raises(RuntimeError, match=rf"{layer.__name__}: backward needs .*training=True.* first"):
         layer().backward(backend.asarray([1.0]))
 
 
@@ -210,7 +221,12 @@ def test_counting_correct_predictions(backend: Backend) -> None:
     x = backend.asarray([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]])
     for t in ([1, 1, 1], [[0, 1], [0, 1], [0, 1]]):
         assert int(SoftmaxWithLoss().correct(x, backend.asarray(t))) == 2
+    assert (
+        int(SoftmaxWithLoss().correct(x, backend.asarray([[False, True], [True, False], [True, False]]))) == 2
+    )
     x = backend.asarray([2.0, -2.0, 3.0])
     assert int(SigmoidWithLoss().correct(x, backend.asarray([1, 0, 0]))) == 2
+    assert int(SigmoidWithLoss().correct(x, backend.asarray([True, False, True]))) == 3
+    assert int(SigmoidWithLoss().correct(x, backend.asarray([0.9, 0.1, 0.4]))) == 2
     with pytest.raises(TypeError, match="MeanSquaredError does not classify"):
         MeanSquaredError().correct(x, x)

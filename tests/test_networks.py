@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 
-from backends import Array, Backend, get_backend
+from backends import Array, Backend, get_backend, namespace_of
 from backends.numpy import NumpyBackend
-from backprop import Affine, Identity, MeanSquaredError, Network, ReLU, SigmoidWithLoss, TwoLayerNet
+from backprop import (
+    Affine,
+    Identity,
+    MeanSquaredError,
+    Network,
+    ReLU,
+    SigmoidWithLoss,
+    TwoLayerNet,
+    check_gradients,
+    fit,
+)
 from backprop.layers import Layer
+from backprop.layers.base import Views
 from backprop.optimizers import SGD
-from backprop.parameters import FlatVector, parameter_places
 
 
 def net(backend: Backend, dtype: str = "float32") -> TwoLayerNet:
@@ -96,24 +108,61 @@ def test_gradients_are_arrays_of_their_own(backend: Backend) -> None:
         np.testing.assert_array_equal(backend.to_numpy(first[name]), values)
 
 
-class Frozen(NumpyBackend):
-    """A library without views: the flat vector is put together and taken apart."""
+def test_library_without_views_trains_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, t = data(get_backend("cpu"), 20)
+    flat = []
+    for has_views in (True, False):
+        monkeypatch.setattr(NumpyBackend, "has_views", has_views)
+        network = net(get_backend("cpu"))
+        assert isinstance(network.layers["Affine1"].params, Views) is has_views
+        list(fit(network, x, t, epochs=3, batch_size=5, rng=0))
+        report = check_gradients(network, x.astype(float), t)
+        assert report.passed, f"\n{report}"
+        flat.append(network.flat_params["flat"].copy())
+    np.testing.assert_array_equal(*flat)
 
-    has_views = False
+
+class Scale(Layer):
+    """A layer that sets all its gradients at once."""
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        self.saved = x if training else None
+        return x * self.params["a"]
+
+    def backward(self, dout: Array) -> Array:
+        self.grads = {"a": namespace_of(dout).sum(dout * self.saved, axis=0)}
+        return dout * self.params["a"]
 
 
-def test_flat_vector_without_views() -> None:
-    x, t = data(get_backend("cpu"))
-    network, reference = net(get_backend("cpu")), net(get_backend("cpu"))
-    places = parameter_places({name: layer.to(Frozen()) for name, layer in network.layers.items()})
-    layers = {name: layer for name, (layer, _) in places.items()}
-    flat = FlatVector("params", places, Frozen())
-    before = flat["flat"].copy()
-    flat["flat"] -= 1.0
-    np.testing.assert_array_equal(flat["flat"], before - 1.0)
-    np.testing.assert_array_equal(layers["W1"].params["W"], network.params["W1"] - 1.0)
-    SGD(0.1).update(reference.flat_params, {"flat": reference.flat_params["flat"] * 0.0})
-    np.testing.assert_array_equal(reference.loss(x, t), network.loss(x, t))
+def test_layer_that_replaces_its_dicts_stays_in_the_network(backend: Backend) -> None:
+    x, t = data(backend)
+    network = Network([Scale(a=backend.asarray(np.ones(4), dtype="float32"))])
+    grads = network.gradient(x, t)
+    assert np.abs(backend.to_numpy(grads["a1"])).max() > 0.0
+    SGD(0.5).update(network.flat_params, network.flat_grads)
+    assert np.abs(backend.to_numpy(network.params["a1"]) - 1.0).max() > 0.0
+    layer = network.layers["Scale1"]
+    layer.params.update(a=backend.asarray(np.full(4, 3.0), dtype="float32"))
+    assert backend.to_numpy(network.flat_params["flat"]).tolist() == [3.0] * 4
+    layer.params |= {"a": backend.asarray(np.full(4, 4.0), dtype="float32")}
+    layer.params = {"a": layer.params["a"] + 1.0}
+    assert backend.to_numpy(network.flat_params["flat"]).tolist() == [5.0] * 4
+    with pytest.raises(KeyError, match="no parameter 'b': a layer in a network keeps its a"):
+        layer.params["b"] = layer.params["a"]
+    for delete in (layer.params.clear, lambda: layer.params.pop("a"), lambda: layer.params.__delitem__("a")):
+        with pytest.raises(TypeError, match="cannot be deleted"):
+            delete()
+
+
+def test_copies_are_whole_networks(backend: Backend) -> None:
+    network, (x, t) = net(backend), data(backend)
+    before = backend.to_numpy(network.predict(x)).copy()
+    for clone in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        np.testing.assert_array_equal(backend.to_numpy(clone.predict(x)), before)
+        clone.gradient(x, t)
+        SGD(1.0).update(clone.flat_params, clone.flat_grads)
+        assert np.abs(backend.to_numpy(clone.predict(x)) - before).max() > 0.0
+        np.testing.assert_array_equal(backend.to_numpy(network.predict(x)), before)
 
 
 def test_input_gradient_only_when_asked_for(backend: Backend) -> None:
@@ -239,8 +288,8 @@ def test_copy_in_another_dtype_shares_nothing(backend: Backend) -> None:
     double, same = network.to(dtype="float64"), network.to()
     assert double.dtype == "float64"
     before = backend.to_numpy(network.predict(x)).copy()
-    for copy in (double, same):
-        copy.params["W1"] = copy.params["W1"] * 0.0
+    for other in (double, same):
+        other.params["W1"] = other.params["W1"] * 0.0
     np.testing.assert_array_equal(backend.to_numpy(network.predict(x)), before)
     on_host = network.to(device="cpu").predict(backend.to_numpy(x))
     np.testing.assert_allclose(on_host, before, rtol=1e-5, atol=1e-6)
@@ -267,6 +316,21 @@ def test_wrong_stacks() -> None:
     affine = Affine(np.ones((2, 2)), np.ones(2))
     with pytest.raises(ValueError, match="a layer stands in this network twice"):
         Network([affine, affine])
+    network = Network([affine])
+    with pytest.raises(
+        ValueError, match=r"Affine1: this layer is in a network already; give a copy, layer\.to\("
+    ):
+        Network([affine])
+    affine = affine.to(network.backend)
+    with pytest.raises(TypeError, match=r"Affine1: expected a layer, such as ReLU\(\), got the class Affine"):
+        Network([Affine])  # type: ignore[list-item]
+    with pytest.raises(
+        TypeError, match=r"expected a loss, such as SoftmaxWithLoss\(\), as last_layer, got the class"
+    ):
+        Network([affine], MeanSquaredError)  # type: ignore[arg-type]
+    assert Network([ReLU()]).gradient(np.ones((2, 3), np.float32), np.asarray([0, 1])) == {}
+    with pytest.raises(ValueError, match=r"SoftmaxWithLoss: expected input \(N, C\), got \(2, 3, 1\)"):
+        Network([ReLU()]).loss(np.ones((2, 3, 1), np.float32), np.asarray([0, 1]))
     with pytest.raises(
         TypeError, match="must have one dtype, got W1 float64, b1 float64, W2 float32, b2 float32"
     ):

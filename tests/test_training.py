@@ -192,10 +192,10 @@ def test_nan_in_the_weights_is_named(backend: Backend) -> None:
             {"epochs": 1, "batch_size": 251},
             "expected a batch size from 1 to the 250 samples there are, got 251",
         ),
-        ({"epochs": 1, "batch_size": 0}, "got 0"),
+        ({"epochs": 1, "batch_size": 0}, "expected batch_size to be a whole number of at least 1, got 0"),
         ({}, "give either epochs or iterations"),
         ({"epochs": 1, "iterations": 1}, "give either epochs or iterations"),
-        ({"epochs": 0}, "expected at least one epoch or iteration, got 0"),
+        ({"epochs": 0}, "expected epochs to be a whole number of at least 1, got 0"),
         (
             {"epochs": 1, "sampling": "sorted"},
             "unknown sampling 'sorted': expected one of without-replacement, with",
@@ -246,7 +246,89 @@ def test_host_is_only_read_at_the_end_of_an_epoch(backend: Backend, monkeypatch:
         calls += 1
         return to_numpy(self, array)
 
-    run = fit(net(get_backend(backend.name)), *blobs(), epochs=3, batch_size=10, rng=0)
+    run = fit(net(backend), *blobs(), epochs=3, batch_size=10, rng=0, test=blobs(30))
     monkeypatch.setattr(type(backend), "to_numpy", spy)
     list(run)
-    assert calls == 6  # losses and counts, once an epoch
+    assert calls == 3 * (3 + 2)  # losses, counts, whether the parameters are finite; test loss and count
+
+
+@pytest.mark.only("strict")
+def test_a_step_does_not_wait_for_the_device(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = backprop.training._Run(net(backend), *map(backend.asarray, blobs()), SGD(0.1), 10)
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a step read a value from the device")
+
+    for name in ("__float__", "__bool__", "__int__", "__index__", "__complex__", "to_device"):
+        monkeypatch.setattr(type(run.x), name, refuse)
+    run.step(backend.asarray(np.arange(250)), 0)
+
+
+def test_options_that_are_not_what_they_should_be() -> None:
+    for options, message in [
+        ({"epochs": 1.5}, "expected epochs to be a whole number of at least 1, got 1.5"),
+        ({"epochs": 1, "batch_size": 10.0}, "expected batch_size to be a whole number"),
+        (
+            {"epochs": 1, "progress_steps": 0},
+            "expected progress_steps to be a whole number of at least 1, got 0",
+        ),
+        ({"epochs": 1, "optimizer": 0.1}, r"expected an optimizer, such as SGD\(0.1\), got 0.1"),
+        ({"epochs": 1, "test": blobs()[0]}, r"expected test=\(x_test, t_test\), got a ndarray"),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=message):
+            fit(net("cpu"), *blobs(), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_divergence_in_the_last_update(backend: Backend) -> None:
+    network = net(backend)
+    before = host_params(network)
+    with pytest.raises(
+        DivergenceError, match="step 1: the first NaN or infinity is in the updated parameters"
+    ) as caught:
+        list(fit(network, *blobs(), iterations=1, optimizer=SGD(1e300), rng=0))
+    assert caught.value.step == 1
+    np.testing.assert_array_equal(host_params(network), before)
+
+
+def test_nan_in_the_test_data(backend: Backend) -> None:
+    x, t = blobs(50)
+    x[3, 1] = math.nan
+    with pytest.raises(
+        DivergenceError, match="step 3: the first NaN or infinity is in the loss on the test data"
+    ):
+        list(fit(net(backend), *blobs(), epochs=1, test=(x, t), rng=0))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("progress", [None, lambda progress: None])
+def test_a_diverged_epoch_is_not_run_to_its_end(progress: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = 0
+    step = backprop.training._Run.step
+
+    def spy(self: Any, order: Any, i: int) -> None:
+        nonlocal steps
+        steps += 1
+        step(self, order, i)
+
+    monkeypatch.setattr(backprop.training._Run, "step", spy)
+    monkeypatch.setattr(backprop.training, "LOOK_STEPS", 20)
+    with pytest.raises(DivergenceError):
+        list(fit(net("cpu"), *blobs(), epochs=1, batch_size=1, optimizer=SGD(1e30), rng=0, progress=progress))
+    assert steps <= 50
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "bool one-hot", "float one-hot"])
+def test_labels_of_every_dtype(dtype: str, backend: Backend) -> None:
+    x, t = blobs(60)
+    labels = np.eye(3)[t].astype(dtype.split()[0]) if "one-hot" in dtype else t.astype(dtype)
+    (metrics,) = fit(net(backend), x, labels, epochs=1, batch_size=20, rng=0, test=(x, labels))
+    (expected,) = fit(net(backend), x, t, epochs=1, batch_size=20, rng=0, test=(x, t))
+    assert (metrics.loss, metrics.test_accuracy) == (expected.loss, expected.test_accuracy)
+
+
+def test_big_endian_data(backend: Backend) -> None:
+    x, t = blobs(60)
+    (metrics,) = fit(net(backend), x.astype(">f4"), t.astype(">i8"), epochs=1, batch_size=20, rng=0)
+    (expected,) = fit(net(backend), x, t, epochs=1, batch_size=20, rng=0)
+    assert metrics.loss == expected.loss

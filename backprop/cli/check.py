@@ -6,6 +6,7 @@ import argparse
 import difflib
 import importlib
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -34,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
     ]
     passed = all(report.passed for report in reports)
     if options.json:
-        print(json.dumps({"passed": passed, "reports": [report.to_dict() for report in reports]}))
+        reports_data = [report.to_dict() for report in reports]
+        print(json.dumps({"passed": passed, "reports": reports_data}, allow_nan=False))
     else:
         _show(reports, f"{backend.name} {backend.version} on {backend.device}")
     return 0 if passed else 1
@@ -44,7 +46,12 @@ def _cases(options: argparse.Namespace) -> Iterator[Case]:
     rng = np.random.default_rng(options.seed)
     everything = not (options.subjects or options.layer or options.net)
     for subject in options.subjects:
-        yield _user_class(subject).case(rng)
+        case = _user_class(subject).case(rng)
+        if not isinstance(case, tuple):
+            raise ValueError(
+                f"{subject}: case must return a tuple such as (layer, x), got a {type(case).__name__}"
+            )
+        yield case
     if options.layer or everything:
         for kind in _chosen(options.layer or "all"):
             yield kind.case(rng)
@@ -110,6 +117,7 @@ def _book_network(rng: np.random.Generator) -> Case:
 
 def _show(reports: list[GradientReport], where: str) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title=f"Gradients against central differences in float64: {where}", title_justify="left")
@@ -136,10 +144,10 @@ def _show(reports: list[GradientReport], where: str) -> None:
     console.print(table)
     problems = [(report.subject, problem) for report in reports for problem in report.problems]
     for subject, problem in problems:
-        console.print(f"[red]FAILED[/red] {subject}: {problem}", highlight=False)
+        console.print(f"[red]FAILED[/red] {escape(f'{subject}: {problem}')}", highlight=False)
     entries = [entry for report in reports for entry in report.entries]
     failed = sum(not entry.passed for entry in entries)
-    worst = max(entry.error for entry in entries)
+    worst = max((entry.error for entry in entries), default=math.inf)
     console.print(
         f"{len(entries)} gradients, {failed} failed, {len(problems)} broken promises; "
         f"largest relative error {worst:.1e}, allowed {reports[0].gate:.0e}",

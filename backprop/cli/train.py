@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     """Train as the options say; show the run on stdout and a live line on stderr."""
     began = time.perf_counter()
     backend = get_backend(options.device)
-    data = load_dataset(options.data) if options.data else mnist()
+    data = mnist() if options.data is None else load_dataset(options.data)
     rng = np.random.default_rng(options.seed)
     network = TwoLayerNet(
         data.sample_size, options.hidden, data.classes, dtype=options.dtype, device=backend, rng=rng
@@ -103,7 +103,7 @@ class _Json:
         self._print("end", _result(metrics, seconds))
 
     def _print(self, event: str, values: dict[str, Any]) -> None:
-        print(json.dumps({"event": event, **values}), flush=True)
+        print(json.dumps({"event": event, **values}, allow_nan=False), flush=True)
 
 
 class _Lines:

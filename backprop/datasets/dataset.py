@@ -60,6 +60,9 @@ def checked(dataset: Dataset, path: Path | str) -> Dataset:
     if dataset.x_train.dtype != dataset.x_test.dtype:
         found = f"train samples {dataset.x_train.dtype} but test samples {dataset.x_test.dtype}"
         raise DatasetError(path, found, "samples of one dtype")
+    if not 2 <= dataset.classes <= len(dataset.t_train):
+        found = f"labels 0 to {dataset.classes - 1} for {len(dataset.t_train)} train samples"
+        raise DatasetError(path, found, "at least two classes, and at least one sample for each")
     if dataset.t_test.max() >= dataset.classes:
         found = f"test label {dataset.t_test.max()} where the train labels end at {dataset.classes - 1}"
         raise DatasetError(path, found, "only classes that the training data has")

@@ -6,6 +6,7 @@ import lzma
 import zipfile
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def load_dataset(path: str | Path) -> Dataset:
     path = Path(path)
     if path.is_dir():
         return _from_folder(path)
-    if not path.exists():
+    if not path.is_file():
         raise DatasetError(path, "no such file or folder", "a folder of four IDX files, or an .npz file")
     return _from_npz(path)
 
@@ -67,6 +68,10 @@ def _from_npz(path: Path) -> Dataset:
         raise DatasetError(path, f"not a readable zip archive ({error})", expected) from None
     except OSError as error:
         raise DatasetError(path, f"cannot be read ({error.strerror or error})", expected) from None
+    widths = [arrays[name].shape[1:] for name in ("t_train", "t_test")]
+    if widths[0] != widths[1] and arrays["t_train"].ndim == arrays["t_test"].ndim == 2:
+        found = f"one-hot labels of {widths[0][0]} classes to train and {widths[1][0]} to test"
+        raise DatasetError(path, found, "as many in both")
     labels = {name: _class_numbers(arrays[name], name, path) for name in ("t_train", "t_test")}
     samples = {name: _samples(arrays[name], name, path) for name in ("x_train", "x_test")}
     return checked(Dataset(path.stem, **samples, **labels), path)
@@ -99,9 +104,10 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) ->
             )
         with archive.open(info) as stream:
             array: HostArray = np.lib.format.read_array(stream, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        if isinstance(error, DatasetError):
-            raise
+    except DatasetError:
+        raise
+    # A .npy header is a Python literal, and NumPy passes on whatever its parser says of a broken one.
+    except (ValueError, EOFError, SyntaxError, TypeError, OverflowError, TokenError) as error:
         raise DatasetError(path, f"{info.filename} is damaged ({error})", expected) from None
     return array
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from backends import Array
+from backends import Array, namespace_of
 
 from .base import Layer
 
@@ -39,6 +39,7 @@ class Affine(Layer):
 
     def __init__(self, W: Array, b: Array) -> None:
         super().__init__(W=W, b=b)
+        namespace_of(W), namespace_of(b)  # a TypeError for what is no array
         if W.ndim != 2 or b.shape != (W.shape[1],):
             raise ValueError(
                 f"Affine: expected W (D, M) and b (M,), got {tuple(W.shape)} and {tuple(b.shape)}"

@@ -18,20 +18,35 @@ class Node:
     to whatever `backward` needs; inference sets it to None. Neither changes its arguments.
     """
 
-    params: dict[str, Array]
-    """The parameters by name: `"W"`, `"b"`, …"""
-
-    grads: dict[str, Array]
-    """After `backward`, the gradient of the loss for every parameter: same keys, same shapes."""
-
     name: str
     """The name in error messages; a network calls its layers `"Affine1"`, `"ReLU1"`, …"""
 
+    in_network: bool = False
+    """Whether a network has taken the layer's parameters into its own flat vector."""
+
     def __init__(self, **params: Array) -> None:
-        self.params = params
-        self.grads = {}
+        self._params: dict[str, Array] = params
+        self._grads: dict[str, Array] = {}
         self.name = type(self).__name__
         self._saved: Any = None
+
+    @property
+    def params(self) -> dict[str, Array]:
+        """The parameters by name: `"W"`, `"b"`, …"""
+        return self._params
+
+    @params.setter
+    def params(self, values: dict[str, Array]) -> None:
+        self._params = _placed(self._params, values)
+
+    @property
+    def grads(self) -> dict[str, Array]:
+        """After `backward`, the gradient of the loss for every parameter: same keys, same shapes."""
+        return self._grads
+
+    @grads.setter
+    def grads(self, values: dict[str, Array]) -> None:
+        self._grads = _placed(self._grads, values)
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[Any, ...]:
@@ -46,7 +61,8 @@ class Node:
         """What the last `forward(…, training=True)` kept for `backward`."""
         if self._saved is None:
             raise RuntimeError(
-                f"{self.name}: backward before forward; call {self.name}.forward(…, training=True) first"
+                f"{self.name}: backward needs {self.name}.forward(…, training=True) first; without "
+                "training=True, forward keeps nothing for it"
             )
         return self._saved
 
@@ -57,10 +73,10 @@ class Node:
     def to(self, backend: Backend, dtype: Any = None) -> Self:
         """A copy of its own with the parameters on `backend`, as `dtype` (None keeps each dtype)."""
         clone = copy.copy(self)
-        clone.params, clone.grads, clone.saved = {}, {}, None
+        clone._params, clone._grads, clone.saved, clone.in_network = {}, {}, None, False
         for key, value in self.params.items():
             host = backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value)
-            clone.params[key] = backend.asarray(host.copy(), dtype=dtype or dtype_name(host.dtype))
+            clone._params[key] = backend.asarray(host.copy(), dtype=dtype or dtype_name(host.dtype))
         return clone
 
     def check_float(self, x: Array) -> Any:
@@ -100,6 +116,49 @@ class Node:
     def __repr__(self) -> str:
         shapes = ", ".join(f"{key}={tuple(value.shape)}" for key, value in self.params.items())
         return f"{type(self).__name__}({shapes})"
+
+
+class Views(dict[str, Array]):
+    """A dict whose arrays keep their place: setting a key writes the value into the array there."""
+
+    def __setitem__(self, key: str, value: Array) -> None:
+        if key not in self:
+            raise KeyError(f"no parameter {key!r}: a layer in a network keeps its {', '.join(self)}")
+        view = self[key]
+        if value is view:
+            return
+        if value.shape != view.shape:
+            raise ValueError(f"{key}: expected shape {tuple(view.shape)}, got {tuple(value.shape)}")
+        view[...] = value
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Set every given key."""
+        for key, value in dict(*args, **kwargs).items():
+            self[key] = value
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override,misc]  # dict's is overloaded
+        self.update(other)
+        return self
+
+    def __delitem__(self, key: str) -> None:
+        raise TypeError("the parameters of a layer in a network cannot be deleted")
+
+    def pop(self, *_: Any) -> Any:
+        """Refused, as every deletion."""
+        raise TypeError("the parameters of a layer in a network cannot be deleted")
+
+    popitem = clear = pop
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
+
+
+def _placed(current: dict[str, Array], values: dict[str, Array]) -> dict[str, Array]:
+    """`values`, written into their place where `current` has one."""
+    if isinstance(current, Views) and not isinstance(values, Views):
+        current.update(values)
+        return current
+    return values
 
 
 class Layer(Node):
