@@ -136,7 +136,7 @@ def check_gradients(
         problems.append(f"raised {type(error).__name__}: {error}")
         gradients = {}
     for slot in double.slots if gradients else ():
-        fault = _misfit(slot, gradients.get(slot), double.get(slot))
+        fault = _misfit(slot, gradients.get(slot), double.get(slot), backend)
         if fault:
             problems.append(fault)
         else:
@@ -161,14 +161,15 @@ def _check_question(subject: Node | Network, inputs: tuple[Any, ...], elements: 
         raise ValueError(f"{subject.name}: x and y are the inputs' names; give the parameter another")
 
 
-def _misfit(slot: Slot, gradient: Any, reference: Array) -> str | None:
+def _misfit(slot: Slot, gradient: Any, reference: Array, backend: Backend) -> str | None:
     """What is wrong with a gradient before its values are."""
     what = f"{slot[0]}.{slot[1]}"
     if gradient is None:
         return f"{what}: backward gives no gradient"
-    if not is_registered(gradient) or tuple(gradient.shape) != tuple(reference.shape):
-        found = tuple(gradient.shape) if hasattr(gradient, "shape") else type(gradient).__name__
-        return f"{what}: a gradient of shape {found}, expected {tuple(reference.shape)}"
+    if not backend.owns(gradient):
+        return f"{what}: left {backend.name} on {backend.device} for a {type(gradient).__name__}"
+    if tuple(gradient.shape) != tuple(reference.shape):
+        return f"{what}: a gradient of shape {tuple(gradient.shape)}, expected {tuple(reference.shape)}"
     return None
 
 
@@ -412,10 +413,8 @@ def _host_gradients(subject: _Subject, backend: Backend, scale: float = 1.0) -> 
 
 def _arguments_kept(subject: Node | Network, host: list[np.ndarray], backend: Backend) -> Iterator[str]:
     """Inputs, dout and parameters are as before, and on NumPy may be read-only."""
-    frozen = [value.copy() for value in host]
-    fresh = _subject(subject, frozen, backend, "float64", None)
+    fresh = _subject(subject, host, backend, "float64", None)
     fresh.inputs = [_read_only(backend, value) for value in fresh.inputs]
-    before = [backend.to_numpy(value).copy() for value in fresh.inputs]
     params = {slot: backend.to_numpy(fresh.get(slot)).copy() for slot in fresh.slots}
     fresh.value()
     if isinstance(fresh, _NodeSubject):
@@ -427,7 +426,7 @@ def _arguments_kept(subject: Node | Network, host: list[np.ndarray], backend: Ba
             yield "backward changes its argument dout"
     else:
         fresh.gradients()
-    for i, values in enumerate(before):
+    for i, values in enumerate(host):
         if not np.array_equal(backend.to_numpy(fresh.inputs[i]), values):
             yield f"input {i} is changed"
     for slot, values in params.items():

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends import Array, Backend, namespace_of
+from backends import Array, Backend, backend_of, get_backend, namespace_of
 from backprop import Affine, Network, ReLU, Sigmoid, SoftmaxWithLoss, Tanh, TwoLayerNet, check_gradients
+from backprop.cli.check import checkable
 from backprop.layers import Add, Layer, Mul
 
 
@@ -120,19 +121,169 @@ class NotANumber(Tanh):
         return super().backward(dout) * float("nan")
 
 
-FAULTY = [
-    WrongSign, MissingTranspose, MissingTerm, IgnoresDout, MissingMean, LossIgnoresDout, BiasForgotten,
-    OneEntryWrong, Swapped, HalfOfAdd, WritesIntoDout, WritesIntoInput, AlwaysSingle, AlwaysDouble,
-    KeepsInInference, Accumulates, OtherParamsAlone, NotANumber,
-]  # fmt: skip
+class NotZeroAtZero(Tanh):
+    def backward(self, dout: Array) -> Array:
+        return super().backward(dout) + 1e-9
 
 
-@pytest.mark.parametrize("faulty", FAULTY)
+class NotLinear(Tanh):
+    def backward(self, dout: Array) -> Array:
+        return super().backward(dout) + 1e-8 * dout * dout
+
+
+class DependsOnLayout(Tanh):
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        y = super().forward(x, training=training)
+        strides = x.stride() if hasattr(x, "stride") else getattr(getattr(x, "_array", x), "strides", None)
+        step = strides[-1] if hasattr(x, "stride") else strides[-1] // 8  # type: ignore[index]
+        return y * (1.0 if step == 1 else 1.0 + 0.0) if not training else self._keep(y, step)
+
+    def _keep(self, y: Array, step: int) -> Array:
+        self.saved = y if step == 1 else y * 0.5
+        return y
+
+
+class Remembers(Tanh):
+    def backward(self, dout: Array) -> Array:
+        self.calls = getattr(self, "calls", 0) + 1
+        return super().backward(dout) * (1.0 + 1e-9 * self.calls)
+
+
+class RoundsInSingle(Tanh):
+    def backward(self, dout: Array) -> Array:
+        dx = super().backward(dout)
+        return dx if "64" in str(dx.dtype) else dx * 1.001
+
+
+class LeavesTheBackend(Tanh):
+    def backward(self, dout: Array) -> Any:
+        other = get_backend("strict:device2" if backend_of(dout).name != "strict" else "cpu")
+        return other.asarray(backend_of(dout).to_numpy(super().backward(dout)))
+
+
+class ForgetsBias(Affine):
+    def backward_params(self, dout: Array) -> None:
+        super().backward_params(dout)
+        del self.grads["b"]
+
+
+class ReturnsNothing(Tanh):
+    def backward(self, dout: Array) -> Array:
+        super().backward(dout)
+        return None
+
+
+class WrongShape(Tanh):
+    def backward(self, dout: Array) -> Array:
+        return super().backward(dout)[0, :]
+
+
+class Raises(Tanh):
+    def backward(self, dout: Array) -> Array:
+        raise ZeroDivisionError("no luck")
+
+
+class RaisesInSingle(Tanh):
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        if "32" in str(x.dtype):
+            raise TypeError("too narrow")
+        return super().forward(x, training=training)
+
+
+# Every faulty class, and the beginning of what the report has to say of it. The first ones have a
+# wrong gradient; the others break a promise.
+FAULTY: dict[Any, str] = {
+    WrongSign: "WrongSign.x (3, 4): relative error 2.0e+00",
+    MissingTranspose: "MissingTranspose.x (5, 4): relative error",
+    MissingTerm: "MissingTerm.x (3, 4): relative error",
+    IgnoresDout: "IgnoresDout.x (3, 4): relative error",
+    MissingMean: "MissingMean.x (4, 3): relative error 7.5e-01",
+    LossIgnoresDout: "LossIgnoresDout.x (4, 3): relative error",
+    BiasForgotten: "BiasForgotten.b (3,): relative error 1.0e+00",
+    OneEntryWrong: "OneEntryWrong.x (3, 4): relative error",
+    Swapped: "Swapped.x (3, 4): relative error",
+    HalfOfAdd: "HalfOfAdd.y (3, 4): relative error 5.0e-01",
+    Accumulates: "FAILED: Accumulates.W: a second run gives another gradient",
+    NotANumber: "NotANumber.x (3, 4): relative error inf",
+    WritesIntoDout: "FAILED: backward changes its argument dout|FAILED: arguments: raised ValueError",
+    WritesIntoInput: "FAILED: input 0 is changed|FAILED: arguments: raised ValueError",
+    AlwaysSingle: "AlwaysSingle.x (3, 4): relative error",
+    AlwaysDouble: "FAILED: AlwaysDouble.x: float64 for float32 input",
+    KeepsInInference: "FAILED: backward after inference does not raise RuntimeError",
+    OtherParamsAlone: "FAILED: OtherParamsAlone.W: backward_params gives another gradient than backward",
+    NotZeroAtZero: "FAILED: NotZeroAtZero.x: a gradient that is not zero for a zero dout",
+    NotLinear: "FAILED: NotLinear.x: not twice the gradient for twice the dout",
+    DependsOnLayout: "FAILED: DependsOnLayout.x: another gradient for a non-contiguous input",
+    Remembers: "FAILED: Remembers.x: a second run gives another gradient",
+    RoundsInSingle: "FAILED: RoundsInSingle.x: in float32 off by 1.0e-03 relative to float64",
+    LeavesTheBackend: "FAILED: LeavesTheBackend.x: left ",
+    ForgetsBias: "FAILED: ForgetsBias.b: backward gives no gradient",
+    ReturnsNothing: "FAILED: ReturnsNothing.x: backward gives no gradient",
+    WrongShape: r"FAILED: WrongShape.x: a gradient of shape (4,), expected (3, 4)",
+    Raises: "FAILED: raised ZeroDivisionError: no luck",
+    RaisesInSingle: "FAILED: float32: raised TypeError: too narrow",
+}
+
+
+@pytest.mark.parametrize("faulty", FAULTY, ids=lambda kind: kind.__name__)
 def test_planted_fault_is_caught(faulty: Any, backend: Backend, rng: np.random.Generator) -> None:
     case = faulty.case(rng)
     if faulty is MissingTranspose:  # only a square W hides it from the shapes
         case = faulty(rng.standard_normal((4, 4)), rng.standard_normal(4)), rng.standard_normal((5, 4))
-    assert not check_gradients(*case, device=backend).passed
+    report = check_gradients(*case, device=backend)
+    assert not report.passed
+    failed = [line for line in str(report).splitlines() if "FAILED" in line]
+    beginnings = tuple(FAULTY[faulty].split("|"))
+    assert any(line.startswith(beginnings) for line in failed), failed
+
+
+def scaled(gradients: Any, factor: float) -> Any:
+    return tuple(g * factor for g in gradients) if isinstance(gradients, tuple) else gradients * factor
+
+
+SABOTAGE = {
+    "wrong sign": lambda node, dout, backward: scaled(backward(dout), -1.0),
+    "missing factor": lambda node, dout, backward: scaled(backward(dout), 3.0),
+    "dout ignored": lambda node, dout, backward: backward(dout * 0.0 + 1.0),
+    "dout squared": lambda node, dout, backward: backward(dout * dout),
+}
+
+
+@pytest.mark.parametrize("how", SABOTAGE)
+@pytest.mark.parametrize("kind", checkable().values(), ids=list(checkable()))
+def test_every_layer_and_loss_sabotaged(
+    kind: Any, how: str, backend: Backend, rng: np.random.Generator
+) -> None:
+    def backward(self: Any, dout: Any = 1.0) -> Any:
+        return SABOTAGE[how](self, dout, super(broken, self).backward)
+
+    broken = type(f"Broken{kind.__name__}", (kind,), {"backward": backward})
+    assert not all(entry.passed for entry in check_gradients(*broken.case(rng), device=backend).entries)  # type: ignore[attr-defined]
+
+
+def test_nothing_compared_is_nothing_passed(rng: np.random.Generator) -> None:
+    class NoNumber(Tanh):
+        def forward(self, x: Array, *, training: bool = False) -> Array:
+            return super().forward(x, training=training) * float("nan")
+
+    report = check_gradients(*NoNumber.case(rng), elements=5)
+    assert not report.passed
+    assert report.entries[0].error == float("inf")
+    assert json.dumps(report.to_dict(), allow_nan=False)
+    with pytest.raises(ValueError, match="expected elements of at least 1, got 0"):
+        check_gradients(*WrongSign.case(rng), elements=0)
+
+
+def test_questions_that_make_no_sense(rng: np.random.Generator) -> None:
+    x = rng.standard_normal((3, 4))
+    with pytest.raises(TypeError, match=r"expected a layer, a loss or a network, got <class .*Tanh'>"):
+        check_gradients(Tanh, x)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"Tanh takes x, got 2 input\(s\)"):
+        check_gradients(Tanh(), x, x)
+    with pytest.raises(TypeError, match=r"TwoLayerNet takes x and t, got 1 input\(s\)"):
+        check_gradients(TwoLayerNet(4, 3, 2), x)
+    with pytest.raises(ValueError, match="x and y are the inputs' names"):
+        check_gradients(Layer(x=x), x)
 
 
 def test_fault_in_a_network_is_caught(backend: Backend, rng: np.random.Generator) -> None:
