@@ -116,4 +116,9 @@ def package(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The reference, from the docstrings, in build/docs."""
     session.install(".", *group("docs"))
-    session.run("pdoc", "-o", "build/docs", "backprop", "!backprop.cli", "backends")
+    build = (
+        "import pathlib, backprop, pdoc\n"
+        "for name in backprop.__all__: getattr(backprop, name)  # pdoc sees what has been imported\n"
+        "pdoc.pdoc('backprop', '!backprop.cli', 'backends', output_directory=pathlib.Path('build/docs'))"
+    )
+    session.run("python", "-c", build)

@@ -63,7 +63,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _home:
-        return getattr(import_module(f".{_home[name]}", __name__), name)
+        globals()[name] = getattr(import_module(f".{_home[name]}", __name__), name)
+        return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
