@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
@@ -85,6 +86,10 @@ class Backend:
     def dtype(self, dtype: Any) -> Any:
         """This library's dtype of the given name; None stays None."""
         return None if dtype is None else getattr(self.xp, dtype_name(dtype))
+
+    def into(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
+        """Write function(*args, **options), of this namespace, into the array `out`."""
+        out[...] = function(*args, **options)
 
     def synchronize(self) -> None:
         """Wait until the device has finished all that it was given."""

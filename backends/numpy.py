@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
-import array_api_compat.numpy as xp
 import numpy as np
 
 from .base import Array, Backend, BackendUnavailableError
+from .numpy_fast import WRITES_INTO, allocate_from_heap, namespace
 
 
 class NumpyBackend(Backend):
@@ -19,7 +20,8 @@ class NumpyBackend(Backend):
     def __init__(self, device: str | None = None) -> None:
         if device not in (None, "cpu"):
             raise BackendUnavailableError(f"numpy:{device}", "NumPy computes on the CPU only", "use 'cpu'")
-        self.device, self.xp = "cpu", xp
+        self.device, self.xp = "cpu", namespace()
+        allocate_from_heap()
 
     @property
     def version(self) -> str:
@@ -37,6 +39,12 @@ class NumpyBackend(Backend):
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
         return np.asarray(array)
+
+    def into(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
+        if function in WRITES_INTO:
+            WRITES_INTO[function](out, *args, **options)
+        else:
+            super().into(out, function, *args, **options)
 
     @staticmethod
     def device_of(array: Array) -> str:

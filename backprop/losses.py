@@ -15,7 +15,7 @@ import numpy as np
 from backends import Array, dtype_name, namespace_of
 
 from .layers.activations import sigmoid
-from .layers.base import Node
+from .layers.base import Node, is_integer
 
 __all__ = ["Loss", "MeanSquaredError", "SigmoidWithLoss", "SoftmaxWithLoss"]
 
@@ -91,6 +91,7 @@ class SoftmaxWithLoss(Loss):
     """
 
     counts_correct = True
+    _classes: Array | None = None
 
     def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
         xp = self._check_batch(x)
@@ -128,7 +129,7 @@ class SoftmaxWithLoss(Loss):
         expected = f"labels ({samples},) or one-hot ({samples}, {classes})"
         if tuple(t.shape) not in ((samples,), (samples, classes)):
             raise ValueError(f"{self.name}: expected {expected}, got {tuple(t.shape)}")
-        if t.ndim == 1 and not dtype_name(t.dtype).startswith(("int", "uint")):
+        if t.ndim == 1 and not is_integer(t.dtype):
             raise TypeError(
                 f"{self.name}: expected integer class numbers, got {dtype_name(t.dtype)}; "
                 "convert them with astype, or give one-hot rows"
@@ -142,7 +143,19 @@ class SoftmaxWithLoss(Loss):
         self._check_shape(t, *x.shape)
         if t.ndim == 2:
             return t if dtype_name(t.dtype) == "bool" else t == 1
-        return t[:, None] == xp.arange(x.shape[1], dtype=xp.int64, device=x.device)
+        return t[:, None] == self._numbers(xp, x)
+
+    def _numbers(self, xp: Any, x: Array) -> Array:
+        """The class numbers 0 to C − 1 on the device of x, made once."""
+        kept = self._classes
+        if (
+            kept is None
+            or kept.shape[0] != x.shape[1]
+            or type(kept) is not type(x)
+            or kept.device != x.device
+        ):
+            self._classes = kept = xp.arange(x.shape[1], dtype=xp.int64, device=x.device)
+        return kept
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[SoftmaxWithLoss, np.ndarray, np.ndarray]:

@@ -172,10 +172,6 @@ class Network:
             raise ValueError(
                 f"{type(self).__name__}: expected at least one sample, got input {tuple(x.shape)}"
             )
-        backend = self.backend if self.params else backend_of(x)
-        dtype = backend.dtype(self.dtype)
-        if x.dtype == dtype:
-            return x
         name = dtype_name(x.dtype)
         if name.startswith("complex"):
             raise TypeError(f"{type(self).__name__}: expected real input, got {name}")
@@ -186,8 +182,18 @@ class Network:
                 f"give {self.dtype}, or build the network with dtype={name!r}",
                 stacklevel=3,
             )
-        converted = backend.xp.astype(x, dtype)
-        return converted / 255.0 if name == "uint8" else converted
+        return self.scaled(x)
+
+    def scaled(self, x: Array) -> Array:
+        """x in the network's dtype, uint8 divided by 255: `as_input` for data that has been checked."""
+        xp = namespace_of(x)
+        dtype = getattr(xp, self.dtype)
+        if x.dtype == dtype:
+            return x
+        converted = xp.astype(x, dtype)
+        if x.dtype == xp.uint8:
+            converted /= 255.0
+        return converted
 
     def as_target(self, t: Array, samples: int, outputs: tuple[int, ...]) -> Array:
         """t, checked on the host to be a target for an output (samples, *outputs); integers as int64."""

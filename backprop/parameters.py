@@ -70,7 +70,7 @@ class FlatVector(MutableMapping[str, Array]):
     def __init__(self, kind: str, places: Mapping[str, tuple[Node, str]], backend: Backend) -> None:
         self._kind, self._places = kind, places
         self._shapes = {name: tuple(layer.params[key].shape) for name, (layer, key) in places.items()}
-        self._xp = backend.xp
+        self._backend, self._xp = backend, backend.xp
         self._vector = None
         if backend.has_views and places:
             vector = self._concatenate("params")
@@ -118,6 +118,7 @@ class FlatVector(MutableMapping[str, Array]):
         for name, part in self.split(vector).items():
             layer, key = self._places[name]
             views = owned.setdefault(id(layer), (layer, Views()))[1]
+            views.backend = self._backend
             dict.__setitem__(views, key, part)
         for layer, views in owned.values():
             setattr(layer, self._kind, views)

@@ -144,7 +144,7 @@ class _Run:
         xp = namespace_of(order)
         start = i * self.batch_size
         chosen = order[start : min(start + self.batch_size, order.shape[0])]
-        return self.network.as_input(xp.take(self.x, chosen, axis=0)), xp.take(self.t, chosen, axis=0)
+        return self.network.scaled(xp.take(self.x, chosen, axis=0)), xp.take(self.t, chosen, axis=0)
 
     def step(self, order: Array, i: int) -> None:
         """Forward, loss, backward, update on the i-th batch; loss and count stay on the device."""

@@ -53,7 +53,9 @@ class Affine(Layer):
         self.check_like(x, W, "x and W")
         x2 = xp.reshape(x, self._flat_shape(x.shape, W.shape[0]))  # (N, D)
         self.saved = (x2, x.shape) if training else None
-        return xp.matmul(x2, W) + b  # (N, M)
+        y = xp.matmul(x2, W)
+        y += b
+        return y  # (N, M)
 
     def backward(self, dout: Array) -> Array:
         self.backward_params(dout)
@@ -69,8 +71,8 @@ class Affine(Layer):
                 f"{self.name}: expected dout {(x.shape[0], b.shape[0])}, got {tuple(dout.shape)}"
             )
         self.check_like(dout, b, "dout and b")
-        self.grads["W"] = xp.matmul(xp.matrix_transpose(x), dout)  # (D, M)
-        self.grads["b"] = xp.sum(dout, axis=0)  # (M,)
+        self.set_grad("W", xp.matmul, xp.matrix_transpose(x), dout)  # (D, M)
+        self.set_grad("b", xp.sum, dout, axis=0)  # (M,)
 
     def _flat_shape(self, shape: tuple[int, ...], width: int) -> tuple[int, int]:
         if len(shape) < 2 or math.prod(shape[1:]) != width:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Self
 
@@ -79,6 +80,16 @@ class Node:
             clone._params[key] = backend.asarray(host.copy(), dtype=dtype or dtype_name(host.dtype))
         return clone
 
+    def set_grad(self, key: str, function: Callable[..., Array], *args: Array, **options: Any) -> None:
+        """`grads[key] = function(*args, **options)`, computed into its place in a network.
+
+        The place is part of the network's flat vector; saving the copy matters for large weights.
+        """
+        if isinstance(self._grads, Views):
+            self._grads.write(key, function, *args, **options)
+        else:
+            self._grads[key] = function(*args, **options)
+
     def check_float(self, x: Array) -> Any:
         """The namespace of the input `x`, which must be a floating-point array."""
         xp = namespace_of(x)
@@ -121,6 +132,9 @@ class Node:
 class Views(dict[str, Array]):
     """A dict whose arrays keep their place: setting a key writes the value into the array there."""
 
+    backend: Backend
+    """Where the arrays are."""
+
     def __setitem__(self, key: str, value: Array) -> None:
         if key not in self:
             raise KeyError(f"no parameter {key!r}: a layer in a network keeps its {', '.join(self)}")
@@ -130,6 +144,10 @@ class Views(dict[str, Array]):
         if value.shape != view.shape:
             raise ValueError(f"{key}: expected shape {tuple(view.shape)}, got {tuple(value.shape)}")
         view[...] = value
+
+    def write(self, key: str, function: Callable[..., Array], *args: Array, **options: Any) -> None:
+        """Compute function(*args, **options) into the array at `key`."""
+        self.backend.into(self[key], function, *args, **options)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Set every given key."""
@@ -185,10 +203,19 @@ class Layer(Node):
         return None
 
 
-@cache
 def _is_float(kind: type, dtype: Any) -> bool:
+    return _name(kind, dtype) in ("float16", "float32", "float64")
+
+
+def is_integer(dtype: Any) -> bool:
+    """Whether the dtype, of any library, is a signed or unsigned integer."""
+    return _name(dtype.__class__, dtype).startswith(("int", "uint"))
+
+
+@cache
+def _name(kind: type, dtype: Any) -> str:
     # `kind` keeps the cache from comparing the dtypes of two libraries, which strict ones refuse.
-    return dtype_name(dtype) in ("float16", "float32", "float64")
+    return dtype_name(dtype)
 
 
 def _kind(array: Array) -> str:

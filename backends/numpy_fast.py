@@ -1,0 +1,98 @@
+"""What NumPy can do faster than its own functions do, with the standard's signatures and meaning.
+
+Every function here stands in for the one of the same name in array-api-compat's namespace; the
+tests compare the two, dtype by dtype. `allocate_from_heap` is why repeated temporaries are cheap.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+
+import array_api_compat.numpy as compat
+import numpy as np
+
+from .base import Array
+
+SHORT = 32
+"""Rows of at most this length are reduced column by column: NumPy's loop would run along them."""
+
+
+@lru_cache(maxsize=16)
+def _ones(n: int, dtype: np.dtype[Any]) -> Array:
+    ones = np.ones(n, dtype)
+    ones.flags.writeable = False
+    return ones
+
+
+def _reduce(ufunc: np.ufunc, x: Array, axis: Any, keepdims: bool) -> Array:
+    if x.ndim == 2 and axis in (1, -1) and 0 < x.shape[1] <= SHORT:
+        reduced = ufunc.reduce(np.ascontiguousarray(x.T), axis=0)
+        return reduced[:, None] if keepdims else reduced
+    return ufunc.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def sum(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
+    """The standard's sum, for floating-point arrays without the detour through Python.
+
+    The sum over the rows of a matrix is a product with a row of ones.
+    """
+    if dtype is not None or x.dtype.kind != "f" or x.dtype.itemsize == 2:
+        return compat.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
+    if axis == 0 and x.ndim == 2 and not keepdims:
+        return np.matmul(_ones(x.shape[0], x.dtype), x)
+    return _reduce(np.add, x, axis, keepdims)
+
+
+def max(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
+    """The standard's max, likewise."""
+    if x.dtype.kind == "f":
+        return _reduce(np.maximum, x, axis, keepdims)
+    return compat.max(x, axis=axis, keepdims=keepdims)
+
+
+def mean(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
+    """The standard's mean, for a whole floating-point array without the detour through Python."""
+    if axis is None and not keepdims and x.dtype.kind == "f" and x.dtype.itemsize > 2 and x.size:
+        return np.add.reduce(x, axis=None) / x.size
+    return compat.mean(x, axis=axis, keepdims=keepdims)
+
+
+def _matmul_into(out: Array, a: Array, b: Array) -> None:
+    np.matmul(a, b, out=out)
+
+
+def _sum_into(out: Array, x: Array, *, axis: Any = None) -> None:
+    if axis == 0 and x.ndim == 2 and x.dtype == out.dtype:
+        np.matmul(_ones(x.shape[0], x.dtype), x, out=out)
+    else:
+        out[...] = sum(x, axis=axis)
+
+
+WRITES_INTO = {np.matmul: _matmul_into, sum: _sum_into}
+"""How a function of the namespace writes into an array it is given, without a copy."""
+
+
+def namespace() -> Any:
+    """array-api-compat's namespace with the functions above in it."""
+    return SimpleNamespace(**{**vars(compat), "sum": sum, "max": max, "mean": mean})
+
+
+def allocate_from_heap() -> None:
+    """Make glibc keep freed memory, so that a temporary of a step is not faulted in anew each time.
+
+    By default an array of 128 kB or more is mapped from the kernel and given back, at some 4 µs for
+    each page of 4 kB that is touched again. Other C libraries are left as they are.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return
+    m_trim_threshold, m_top_pad, m_mmap_threshold = -1, -2, -3
+    mallopt(m_mmap_threshold, 32 * 2**20)  # the largest that glibc takes
+    mallopt(m_trim_threshold, 512 * 2**20)
+    mallopt(m_top_pad, 16 * 2**20)

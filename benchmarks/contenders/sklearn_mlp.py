@@ -1,0 +1,33 @@
+"""scikit-learn's MLPClassifier with plain SGD, one `partial_fit` a step's batch."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.neural_network import MLPClassifier
+
+from ..workloads import Data, Weights, Workload, initial_weights
+
+VARIANTS = ("partial_fit",)
+FLOATS = True
+
+
+class Contender:
+    def __init__(self, workload: Workload, data: Data, variant: str, device: str) -> None:
+        if workload.batch_norm or workload.optimizer != "sgd":
+            raise NotImplementedError("SGD networks without batch normalization only")
+        self.x, self.t, self.batch = data.x, data.t, workload.batch
+        self.rng = np.random.default_rng(0)
+        self.model = MLPClassifier(
+            workload.sizes[1:-1], solver="sgd", momentum=0.0, alpha=0.0, batch_size=workload.batch,
+            learning_rate_init=workload.lr, random_state=0,
+        )  # fmt: skip
+        self.model.partial_fit(self.x[: self.batch], self.t[: self.batch], classes=np.arange(10))
+        for i, (W, b) in enumerate(initial_weights(workload)):
+            self.model.coefs_[i][...], self.model.intercepts_[i][...] = W, b
+
+    def run(self, steps: int) -> None:
+        for chosen in self.rng.integers(0, len(self.x), (steps, self.batch)):
+            self.model.partial_fit(self.x[chosen], self.t[chosen])
+
+    def weights(self) -> Weights | None:
+        return list(zip(self.model.coefs_, self.model.intercepts_, strict=True))
