@@ -6,6 +6,7 @@ Each session installs what it needs. `nox -s "tests(numpy)"` runs one of them; w
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -81,6 +82,20 @@ def examples(session: nox.Session) -> None:
     session.install(".", "jax")
     for example in sorted(Path("examples").glob("*.py")):
         session.run("python", "-W", "error", str(example))
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """The benchmarks start, and the contenders that need no peer reach the same loss. No time is judged."""
+    session.install(".")
+    only = "floor:numpy,handwritten:numpy,ours:fit"
+    arguments = ("--workload", "W1,W2", "--rounds", "2", "--burst", "0.02", "--only", only, "--json")
+    printed = session.run("python", "-m", "benchmarks", *arguments, silent=True) or ""
+    for line in printed.splitlines():
+        results = json.loads(line)["results"]
+        losses = [results[name]["loss"] for name in ("handwritten:numpy", "ours:fit")]
+        if abs(losses[0] - losses[1]) > 0.05 * losses[0]:
+            session.error(f"the same network, but losses {losses}")
 
 
 @nox.session

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
-import array_api_compat.numpy as compat
+import array_api_compat.numpy
 import numpy as np
 
 from .base import Array
+
+_compat: Any = array_api_compat.numpy
 
 SHORT = 32
 """Rows of at most this length are reduced column by column: NumPy's loop would run along them."""
@@ -41,7 +44,7 @@ def sum(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = Fa
     The sum over the rows of a matrix is a product with a row of ones.
     """
     if dtype is not None or x.dtype.kind != "f" or x.dtype.itemsize == 2:
-        return compat.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
+        return _compat.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
     if axis == 0 and x.ndim == 2 and not keepdims:
         return np.matmul(_ones(x.shape[0], x.dtype), x)
     return _reduce(np.add, x, axis, keepdims)
@@ -51,14 +54,14 @@ def max(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """The standard's max, likewise."""
     if x.dtype.kind == "f":
         return _reduce(np.maximum, x, axis, keepdims)
-    return compat.max(x, axis=axis, keepdims=keepdims)
+    return _compat.max(x, axis=axis, keepdims=keepdims)
 
 
 def mean(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """The standard's mean, for a whole floating-point array without the detour through Python."""
     if axis is None and not keepdims and x.dtype.kind == "f" and x.dtype.itemsize > 2 and x.size:
         return np.add.reduce(x, axis=None) / x.size
-    return compat.mean(x, axis=axis, keepdims=keepdims)
+    return _compat.mean(x, axis=axis, keepdims=keepdims)
 
 
 def _matmul_into(out: Array, a: Array, b: Array) -> None:
@@ -72,13 +75,36 @@ def _sum_into(out: Array, x: Array, *, axis: Any = None) -> None:
         out[...] = sum(x, axis=axis)
 
 
-WRITES_INTO = {np.matmul: _matmul_into, sum: _sum_into}
+WRITES_INTO: dict[Callable[..., Array], Callable[..., None]] = {np.matmul: _matmul_into, sum: _sum_into}
 """How a function of the namespace writes into an array it is given, without a copy."""
+
+
+def matrix_transpose(x: Array, /) -> Array:
+    """The standard's matrix_transpose, a view."""
+    return x.mT
+
+
+def astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
+    """The standard's astype."""
+    return x.astype(dtype, copy=copy)
+
+
+def take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array:
+    """The standard's take."""
+    return x.take(indices, axis)
+
+
+def argmax(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
+    """The standard's argmax."""
+    return x.argmax(axis, keepdims=keepdims)
+
+
+REPLACEMENTS = {f.__name__: f for f in (argmax, astype, matrix_transpose, max, mean, np.matmul, sum, take)}
 
 
 def namespace() -> Any:
     """array-api-compat's namespace with the functions above in it."""
-    return SimpleNamespace(**{**vars(compat), "sum": sum, "max": max, "mean": mean})
+    return SimpleNamespace(**{**vars(_compat), **REPLACEMENTS})
 
 
 def allocate_from_heap() -> None:

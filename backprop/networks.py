@@ -185,14 +185,14 @@ class Network:
         return self.scaled(x)
 
     def scaled(self, x: Array) -> Array:
-        """x in the network's dtype, uint8 divided by 255: `as_input` for data that has been checked."""
+        """X in the network's dtype, uint8 divided by 255: `as_input` for data that has been checked."""
         xp = namespace_of(x)
         dtype = getattr(xp, self.dtype)
         if x.dtype == dtype:
             return x
         converted = xp.astype(x, dtype)
         if x.dtype == xp.uint8:
-            converted /= 255.0
+            converted *= 1.0 / 255.0
         return converted
 
     def as_target(self, t: Array, samples: int, outputs: tuple[int, ...]) -> Array:

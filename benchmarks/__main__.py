@@ -57,9 +57,8 @@ def start(name: str, workload: str, threads: int, device: str) -> Worker:
         if threads == 1:
             environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
     command = [sys.executable, "-m", "benchmarks.worker", module, variant, workload, device]
-    if device == "cpu" and sys.platform.startswith("linux"):
-        cores = sorted(os.sched_getaffinity(0))[-threads:]
-        command = ["taskset", "-c", ",".join(map(str, cores)), *command]
+    if device == "cpu":
+        environment["BENCHMARK_CORES"] = str(threads)
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -120,8 +119,9 @@ def report(measured: dict[str, object]) -> str:
         result = results[name]
         times = sorted(result["us"])
         loss = "–" if result["loss"] is None else f"{result['loss']:.4f}"
+        low, high = times[len(times) // 10], times[-1 - len(times) // 10]
         lines.append(
-            f"| {name} | {statistics.median(times):,.0f} | {times[len(times) // 10]:,.0f}–{times[-1 - len(times) // 10]:,.0f} "
+            f"| {name} | {statistics.median(times):,.0f} | {low:,.0f}–{high:,.0f} "
             f"| {ratio('floor:numpy', name)} | {ratio(REFERENCE, name)} | {loss} "
             f"| {result['peak_mb']:.0f} | {result['import_s']:.2f} |"
         )
@@ -137,7 +137,8 @@ def machine() -> str:
             found.append(f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
             continue
-    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {', '.join(found)}"
+    versions = ", ".join([f"Python {platform.python_version()}", *found])
+    return f"{platform.machine()}, {os.cpu_count()} cores, {versions}"
 
 
 def main() -> None:

@@ -203,7 +203,7 @@ def test_bytes_are_divided_by_255(backend: Backend) -> None:
     network = net(backend)
     pixels = np.asarray([[0, 51, 102, 255]], dtype=np.uint8)
     as_bytes = network.predict(backend.asarray(pixels))
-    as_floats = network.predict(backend.asarray(pixels.astype(np.float32) / 255.0))
+    as_floats = network.predict(backend.asarray(pixels.astype(np.float32) * np.float32(1 / 255)))
     np.testing.assert_array_equal(backend.to_numpy(as_bytes), backend.to_numpy(as_floats))
 
 

@@ -106,7 +106,7 @@ def test_bytes_and_floats_train_alike(backend: Backend) -> None:
     rng = np.random.default_rng(0)
     pixels, t = rng.integers(0, 256, (60, 2, 2), dtype=np.uint8), rng.integers(0, 3, 60)
     flat = []
-    for x in (pixels, pixels.astype(np.float32) / 255.0):
+    for x in (pixels, pixels.astype(np.float32) * np.float32(1 / 255)):
         network = net(backend)
         list(fit(network, x, t, epochs=2, batch_size=10, rng=0))
         flat.append(host_params(network))

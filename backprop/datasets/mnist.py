@@ -38,7 +38,7 @@ def load_mnist(
 
     def images(x: HostArray) -> HostArray:
         x = x.reshape(len(x), 784) if flatten else x.reshape(len(x), 1, 28, 28)
-        return x.astype(np.float32) / 255.0 if normalize else x
+        return x.astype(np.float32) * np.float32(1.0 / 255.0) if normalize else x
 
     def labels(t: HostArray) -> HostArray:
         return np.eye(10, dtype=np.int64)[t] if one_hot_label else t

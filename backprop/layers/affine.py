@@ -49,9 +49,9 @@ class Affine(Layer):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         W, b = self.params["W"], self.params["b"]
-        xp = self.check_float(x)
+        xp = namespace_of(x)
         self.check_like(x, W, "x and W")
-        x2 = xp.reshape(x, self._flat_shape(x.shape, W.shape[0]))  # (N, D)
+        x2 = self._flat(x, W.shape[0])  # (N, D)
         self.saved = (x2, x.shape) if training else None
         y = xp.matmul(x2, W)
         y += b
@@ -59,12 +59,12 @@ class Affine(Layer):
 
     def backward(self, dout: Array) -> Array:
         self.backward_params(dout)
-        xp, (_, shape) = self.check_float(dout), self.saved
+        xp, (_, shape) = namespace_of(dout), self.saved
         dx = xp.matmul(dout, xp.matrix_transpose(self.params["W"]))  # (N, D)
-        return xp.reshape(dx, shape)
+        return dx if dx.shape == shape else xp.reshape(dx, shape)
 
     def backward_params(self, dout: Array) -> None:
-        xp, (x, _) = self.check_float(dout), self.saved
+        xp, (x, _) = namespace_of(dout), self.saved
         b = self.params["b"]
         if dout.shape != (x.shape[0], b.shape[0]):
             raise ValueError(
@@ -74,11 +74,15 @@ class Affine(Layer):
         self.set_grad("W", xp.matmul, xp.matrix_transpose(x), dout)  # (D, M)
         self.set_grad("b", xp.sum, dout, axis=0)  # (M,)
 
-    def _flat_shape(self, shape: tuple[int, ...], width: int) -> tuple[int, int]:
+    def _flat(self, x: Array, width: int) -> Array:
+        """X as a matrix with a row a sample."""
+        shape = tuple(x.shape)
+        if len(shape) == 2 and shape[1] == width:
+            return x
         if len(shape) < 2 or math.prod(shape[1:]) != width:
             hint = "; give a single sample as x[None, ...]" if math.prod(shape) == width else ""
-            raise ValueError(f"{self.name}: expected input (N, {width}), got {tuple(shape)}{hint}")
-        return shape[0], width
+            raise ValueError(f"{self.name}: expected input (N, {width}), got {shape}{hint}")
+        return namespace_of(x).reshape(x, (shape[0], width))
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[Affine, np.ndarray]:
