@@ -94,7 +94,7 @@ def benchmarks(session: nox.Session) -> None:
     for line in printed.splitlines():
         results = json.loads(line)["results"]
         losses = [results[name]["loss"] for name in ("handwritten:numpy", "ours:fit")]
-        if abs(losses[0] - losses[1]) > 0.05 * losses[0]:
+        if abs(losses[0] - losses[1]) > 1e-3 * losses[0]:
             session.error(f"the same network, but losses {losses}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..workloads import Data, Weights, Workload, initial_weights
@@ -31,10 +33,18 @@ class Contender:
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
         return [part.reshape(shape) for part, shape in zip(np.split(vector, ends[:-1]), shapes, strict=True)]
 
+    def _batches(self, steps: int) -> Iterator[np.ndarray]:
+        """Indices of every batch, as `fit` draws them: with the same seed, the same batches."""
+        per_epoch = len(self.x) // self.batch
+        for start in range(0, steps, per_epoch):
+            order = self.rng.permutation(len(self.x))
+            for i in range(min(per_epoch, steps - start)):
+                yield order[i * self.batch : (i + 1) * self.batch]
+
     def run(self, steps: int) -> None:
         h, d, p, g, rows = self.h, self.d, self.p, self.g, self.rows
         last = len(p) // 2 - 1
-        for chosen in self.rng.integers(0, len(self.x), (steps, self.batch)):
+        for chosen in self._batches(steps):
             self.x.take(chosen, 0, h[0], "clip")
             t = self.t.take(chosen)
             for i in range(last + 1):
