@@ -20,7 +20,7 @@ from importlib import metadata
 
 CPU = ("floor:numpy", "handwritten:numpy", "ours:fit", "pytorch:eager", "pytorch:fused", "pytorch:compile",
        "jax_nn:jit", "jax_nn:scan", "sklearn_mlp:partial_fit")  # fmt: skip
-GPU = ("ours:no-capture", "ours:fit", "pytorch:eager", "pytorch:compile", "pytorch:cuda-graph", "jax_nn:scan")
+GPU = ("ours:fit", "pytorch:eager", "pytorch:compile", "pytorch:cuda-graph", "jax_nn:scan")
 REFERENCE = "pytorch:eager"
 
 

@@ -27,6 +27,8 @@ def main() -> None:
     try:
         module = importlib.import_module(f"benchmarks.contenders.{module_name}")
         import_s = time.perf_counter() - began
+        if variant not in module.VARIANTS:
+            raise ValueError(f"unknown variant {variant!r}: expected one of {', '.join(module.VARIANTS)}")
         from .workloads import PROOF, WORKLOADS, load_data, loss_of
 
         workload, data = WORKLOADS[workload_name], load_data(floats=module.FLOATS)

@@ -9,7 +9,7 @@ from backends import get_backend
 
 from ..workloads import Data, Weights, Workload, initial_weights
 
-VARIANTS = ("fit", "no-capture")
+VARIANTS = ("fit",)
 FLOATS = False
 
 
