@@ -114,6 +114,21 @@ def test_train_is_reproducible(small: str, capsys: pytest.CaptureFixture[str]) -
     assert losses("--dtype", "float64") == pytest.approx(losses(), rel=1e-5)
 
 
+def test_threads(small: str) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
+
+    def threads(*options: str, **variables: str) -> int:
+        arguments = ("train", "--device", "cpu", "--data", small, "--iters", "1", "--json", *options)
+        done = backprop(*arguments, env={**environment, **variables})
+        return int(json.loads(done.stdout.splitlines()[0])["threads"])
+
+    assert threads() == 1
+    assert threads("--threads", "3") == 3
+    assert threads(OMP_NUM_THREADS="2") == 2
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert threads("--hidden", "1000") == cores
+
+
 def test_quiet_prints_the_last_line_only(small: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--device", "cpu", "--data", small, "--epochs", "2", "--quiet"]) == 0
     out, err = capsys.readouterr()

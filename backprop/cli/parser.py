@@ -63,7 +63,12 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     train.add_argument(
         "--dtype", choices=["float32", "float64"], default="float32", help="(default: %(default)s)"
     )
-    train.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the matrix products")
+    train.add_argument(
+        "--threads",
+        type=_positive,
+        metavar="N",
+        help="CPU threads of the matrix products (default: 1 for a small network, else the library's)",
+    )
     train.add_argument(
         "--json", action="store_true", help="one JSON object a line on stdout, and nothing else there"
     )

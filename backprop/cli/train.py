@@ -115,7 +115,7 @@ class _Lines:
     def start(self, s: dict[str, Any]) -> None:
         if self.quiet:
             return
-        threads = f", {s['threads']} threads" if s["threads"] else ""
+        threads = f", {s['threads']} thread{'s' * (s['threads'] > 1)}" if s["threads"] else ""
         why = f" ({s['why']})" if s["why"] else ""
         print(f"{s['network']}: {s['parameters']:,} parameters, {s['dtype']}")
         print(f"device {s['device']}{why}: {s['backend']} {s['version']}{threads}")
