@@ -191,7 +191,7 @@ class _Subject(Protocol):
 class _NodeSubject:
     """Σ dout · node(inputs), with a fixed random dout."""
 
-    def __init__(self, node: Node, inputs: list[Array], dout: np.ndarray, backend: Backend) -> None:
+    def __init__(self, node: Any, inputs: list[Array], dout: np.ndarray, backend: Backend) -> None:
         self.node, self.inputs, self.dout, self.backend = node, inputs, dout, backend
         names = ("x", "y")[: 1 if isinstance(node, (Loss, Layer)) else 2]
         self.param_slots = [(node.name, key) for key in node.params]
@@ -214,7 +214,7 @@ class _NodeSubject:
         return float((self.backend.to_numpy(y) * self.dout).sum()), [r for r in regions if r is not None]
 
     def forward(self, *, training: bool) -> Array:
-        return self.node.forward(*self.inputs, training=training)  # type: ignore[attr-defined]
+        return self.node.forward(*self.inputs, training=training)
 
     def device_dout(self, scale: float) -> Array:
         """The dout on the device: 0-d for a loss."""
@@ -223,7 +223,7 @@ class _NodeSubject:
 
     def gradients(self, scale: float = 1.0) -> dict[Slot, Array]:
         self.forward(training=True)
-        dx = self.node.backward(self.device_dout(scale))  # type: ignore[attr-defined]
+        dx = self.node.backward(self.device_dout(scale))
         inputs = zip("xy", dx if isinstance(dx, tuple) else (dx,), strict=False)
         return {(self.node.name, key): value for key, value in (*self.node.grads.items(), *inputs)}
 
@@ -231,7 +231,7 @@ class _NodeSubject:
         """The gradients of the parameters that `backward_params` sets."""
         self.node.grads.clear()
         self.forward(training=True)
-        self.node.backward_params(self.device_dout(1.0))  # type: ignore[attr-defined]
+        self.node.backward_params(self.device_dout(1.0))
         return {(self.node.name, key): value for key, value in self.node.grads.items()}
 
 
@@ -301,8 +301,8 @@ def _subject(
         y = network.forward(inputs[0])
         inputs[1] = network.as_target(inputs[1], y.shape[0], y.shape[1:])
         return _NetworkSubject(network, inputs)
-    node = subject.to(backend, dtype)
-    y = node.forward(*inputs)  # type: ignore[attr-defined]
+    node: Any = subject.to(backend, dtype)
+    y = node.forward(*inputs)
     dout = np.asarray((rng or np.random.default_rng(0)).uniform(0.5, 1.5, tuple(y.shape)))
     return _NodeSubject(node, inputs, dout, backend)
 
@@ -421,7 +421,7 @@ def _arguments_kept(subject: Node | Network, host: list[np.ndarray], backend: Ba
         fresh.forward(training=True)
         dout = _read_only(backend, fresh.device_dout(1.0))
         dout_before = backend.to_numpy(dout).copy()
-        fresh.node.backward(dout)  # type: ignore[attr-defined]
+        fresh.node.backward(dout)
         if not np.array_equal(backend.to_numpy(dout), dout_before):
             yield "backward changes its argument dout"
     else:
@@ -515,7 +515,7 @@ def _needs_forward(subject: _NodeSubject) -> Iterator[str]:
     dout = subject.device_dout(1.0)
     for when in ("before forward", "after inference"):
         try:
-            subject.node.backward(dout)  # type: ignore[attr-defined]
+            subject.node.backward(dout)
             yield f"backward {when} does not raise RuntimeError"
         except RuntimeError:
             pass

@@ -9,8 +9,8 @@ import gzip
 import math
 import struct
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def read_idx(path: Path, dimensions: int) -> HostArray:
             if not zipped:
                 return _read(raw, path, dimensions)
             with gzip.GzipFile(fileobj=raw) as stream:
-                return _read(stream, path, dimensions)  # type: ignore[arg-type]
+                return _read(stream, path, dimensions)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DatasetError(path, f"damaged gzip data ({error})", "a complete gzip file") from None
     except OSError as error:
@@ -41,7 +41,7 @@ def read_idx(path: Path, dimensions: int) -> HostArray:
         ) from None
 
 
-def _read(stream: BinaryIO, path: Path, dimensions: int) -> HostArray:
+def _read(stream: BufferedIOBase, path: Path, dimensions: int) -> HostArray:
     magic = 0x0800 + dimensions
     expected = f"an IDX file of unsigned bytes in {dimensions} dimension(s), magic number {magic:#010x}"
     header = stream.read(4 + 4 * dimensions)
@@ -61,7 +61,7 @@ def _read(stream: BinaryIO, path: Path, dimensions: int) -> HostArray:
     return np.frombuffer(data, dtype=np.uint8).reshape(shape)
 
 
-def _read_up_to(stream: BinaryIO, size: int) -> bytearray:
+def _read_up_to(stream: BufferedIOBase, size: int) -> bytearray:
     """At most `size` bytes, a mebibyte at a time: a lying header reserves no memory."""
     data = bytearray()
     while len(data) < size:
