@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .losses import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
     from .networks import Network, TwoLayerNet
     from .numerical import numerical_gradient
-    from .optimizers import SGD
+    from .optimizers import SGD, Optimizer
     from .training import DivergenceError, Metrics, fit
 
 __version__ = "0.1.0"
@@ -30,7 +30,7 @@ _homes = {
     "losses": ("Loss", "MeanSquaredError", "SigmoidWithLoss", "SoftmaxWithLoss"),
     "networks": ("Network", "TwoLayerNet"),
     "numerical": ("numerical_gradient",),
-    "optimizers": ("SGD",),
+    "optimizers": ("SGD", "Optimizer"),
     "training": ("DivergenceError", "Metrics", "fit"),
 }
 _home = {name: module for module, names in _homes.items() for name in names}
@@ -48,6 +48,7 @@ __all__ = [
     "Metrics",
     "Mul",
     "Network",
+    "Optimizer",
     "ReLU",
     "Relu",
     "Sigmoid",

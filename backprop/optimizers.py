@@ -12,8 +12,27 @@ from collections.abc import Mapping, MutableMapping
 from backends import Array
 
 
-class SGD:
+class Optimizer:
+    """How the gradient changes the parameters; a subclass writes `update`."""
+
+    @property
+    def dout(self) -> float:
+        """What `fit` multiplies the loss with before its gradient is taken."""
+        return 1.0
+
+    def update(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
+        """Change every parameter in `params` by its gradient in `grads`."""
+        raise NotImplementedError(f"{type(self).__name__} has no update")
+
+    def update_scaled(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
+        """`update` for gradients of dout · loss."""
+        self.update(params, grads)
+
+
+class SGD(Optimizer):
     """Stochastic gradient descent: W ← W − lr · ∂L/∂W.
+
+    In `fit` it is W ← W − ∂(lr · L)/∂W, which saves a pass over all parameters.
 
     Parameters
     ----------
@@ -33,10 +52,20 @@ class SGD:
             raise ValueError(f"SGD: expected a finite learning rate of at least 0, got {lr}")
         self.lr = float(lr)
 
+    @property
+    def dout(self) -> float:
+        """The learning rate."""
+        return self.lr
+
     def update(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
-        """Change every parameter in `params` by its gradient in `grads`."""
+        """W ← W − lr · grad for every parameter."""
         for key in params:
             params[key] -= self.lr * grads[key]
+
+    def update_scaled(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
+        """W ← W − grad for every parameter, the gradient being that of lr · loss."""
+        for key in params:
+            params[key] -= grads[key]
 
     def __repr__(self) -> str:
         return f"SGD(lr={self.lr})"

@@ -19,7 +19,7 @@ import numpy as np
 from backends import Array, backend_of, get_backend, namespace_of
 
 from .networks import Network, check_same_length
-from .optimizers import SGD
+from .optimizers import SGD, Optimizer
 
 Sampling = Literal["without-replacement", "with-replacement"]
 LOOK_STEPS = 1000
@@ -73,7 +73,7 @@ def fit(
     x: Any,
     t: Any,
     *,
-    optimizer: SGD | None = None,
+    optimizer: Optimizer | None = None,
     epochs: int | None = None,
     iterations: int | None = None,
     batch_size: int = 100,
@@ -118,8 +118,8 @@ def fit(
     _check_whole(epochs=epochs, iterations=iterations, batch_size=batch_size, progress_steps=progress_steps)
     per_epoch = _check_batches(n, batch_size, sampling)
     total = _total_steps(epochs, iterations, per_epoch)
-    if optimizer is not None and not hasattr(optimizer, "update"):
-        raise TypeError(f"fit: expected an optimizer, such as SGD(0.1), got {optimizer!r}")
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        raise TypeError(f"fit: expected an Optimizer, such as SGD(0.1), got {optimizer!r}")
     if test is not None and not (isinstance(test, (tuple, list)) and len(test) == 2):
         raise TypeError(f"fit: expected test=(x_test, t_test), got a {type(test).__name__}")
     run = _Run(network, *_on_device(network, x, t), optimizer or SGD(0.1), batch_size)
@@ -132,7 +132,7 @@ def fit(
 class _Run:
     """A network with its data on the device, and one step of training."""
 
-    def __init__(self, network: Network, x: Array, t: Array, optimizer: SGD, batch_size: int) -> None:
+    def __init__(self, network: Network, x: Array, t: Array, optimizer: Optimizer, batch_size: int) -> None:
         self.network, self.x, self.t = network, x, t
         self.optimizer, self.batch_size = optimizer, batch_size
         self.counts_correct = network.last_layer.counts_correct
@@ -154,8 +154,8 @@ class _Run:
         self.losses.append(network.last_layer.forward(y, t, training=True))
         if self.counts_correct:
             self.corrects.append(network.last_layer.correct(y, t))
-        network.backward_params()
-        self.optimizer.update(network.flat_params, network.flat_grads)
+        network.backward_params(self.optimizer.dout)
+        self.optimizer.update_scaled(network.flat_params, network.flat_grads)
 
     def read(self, order: Array, first: int, last: int) -> tuple[np.ndarray, float | None]:
         """The losses of these steps of the epoch, and the share of their samples that was correct."""
@@ -261,7 +261,7 @@ def _locate(run: _Run, start: Array, order: Array, steps: int, done: int) -> Div
         before = _copy(run.network)
         where = _first_bad(run, *run.batch(order, i))
         if where is None:
-            run.optimizer.update(params, run.network.flat_grads)
+            run.optimizer.update_scaled(params, run.network.flat_grads)
             where = None if _finite(params["flat"]) else "the updated parameters"
         if where:
             params["flat"] = before
@@ -280,7 +280,7 @@ def _first_bad(run: _Run, x: Array, t: Array) -> str | None:
             return f"the output of {name}"
     if not _finite(network.last_layer.forward(x, t, training=True)):
         return f"the value of {network.last_layer.name}"
-    dout = network.last_layer.backward()
+    dout = network.last_layer.backward(run.optimizer.dout)
     for name, layer in reversed(network.layers.items()):
         dout = layer.backward(dout)
         for key, gradient in layer.grads.items():
