@@ -57,6 +57,15 @@ def test_network(activation: str, loss: str, backend: Backend, rng: np.random.Ge
     assert [entry.shape for entry in report.entries] == [(4, 5), (5,), (5, 3), (3,), (6, 4)]
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_stacks_of_every_depth(depth: int, backend: Backend, rng: np.random.Generator) -> None:
+    """A fault that one layer makes and the next one undoes shows in a stack of another depth."""
+    stack = [Affine(rng.standard_normal((3, 3)), rng.standard_normal(3)) for _ in range(depth)]
+    network = Network(stack).to(device=backend)
+    report = check_gradients(network, rng.standard_normal((4, 3)), rng.integers(0, 3, 4))
+    assert report.passed, f"\n{report}"
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_two_layer_net_by_its_own_methods(dtype: str, backend: Backend, rng: np.random.Generator) -> None:
     network = TwoLayerNet(6, 5, 3, weight_init_std=1.0, dtype=dtype, device=backend, rng=rng)
