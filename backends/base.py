@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Backend:
     @property
     def version(self) -> str:
         """Version of the array library."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no version")
 
     @property
     def threads(self) -> int | None:
@@ -72,7 +73,7 @@ class Backend:
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
         """The array's values on the host, as a NumPy array: the only way back."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no to_numpy")
 
     @staticmethod
     def device_of(array: Array) -> str:
@@ -103,7 +104,7 @@ class Backend:
 
     def _knows(self, values: Any) -> bool:
         """Whether `values` is an array of this library."""
-        return type(values).__module__.partition(".")[0] in self.libraries
+        return not library_roots(values.__class__).isdisjoint(self.libraries)
 
     def _from_host(self, values: Any) -> np.ndarray[Any, Any]:
         """Host values in the form that the library's `asarray` takes."""
@@ -124,6 +125,12 @@ class Backend:
 
     def __repr__(self) -> str:
         return f"<backend {self.name} on {self.device}>"
+
+
+@cache
+def library_roots(kind: type) -> frozenset[str]:
+    """The top-level modules of a type and of all that it derives from."""
+    return frozenset(base.__module__.partition(".")[0] for base in kind.__mro__)
 
 
 def first_line(error: Exception) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from .base import Array, Backend, BackendUnavailableError
+from .base import Array, Backend, BackendUnavailableError, library_roots
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def backend_of(array: Array) -> Backend:
 
 @cache
 def _name_of(kind: type) -> str | None:
-    roots = {base.__module__.partition(".")[0] for base in kind.__mro__}
+    roots = library_roots(kind)
     for name, entry in _registry.items():
         if not roots.isdisjoint(entry.libraries):
             return name

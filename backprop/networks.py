@@ -98,8 +98,7 @@ class Network:
     def evaluate(self, x: Array, t: Array, batch_size: int = 1000) -> tuple[float, float | None]:
         """Loss and accuracy over all of x, in batches; the accuracy is None if the loss has none."""
         check_same_length(x, t)
-        y = self.predict(x[0 : min(1, x.shape[0]), ...])
-        return self.evaluate_checked(x, self.as_target(t, x.shape[0], y.shape[1:]), batch_size)
+        return self.evaluate_checked(x, self.as_target_for(x, t), batch_size)
 
     def evaluate_checked(self, x: Array, t: Array, batch_size: int = 1000) -> tuple[float, float | None]:
         """`evaluate` for targets that have passed `as_target`: two numbers are read at the end."""
@@ -166,7 +165,7 @@ class Network:
             layers[bottom].backward_params(dx)
 
     def as_input(self, x: Array) -> Array:
-        """X in the network's dtype, uint8 divided by 255; raises unless x is on its backend."""
+        """x in the network's dtype, uint8 divided by 255; raises unless x is on its backend."""
         self.check_owned(x, "input")
         if x.ndim == 0 or x.shape[0] == 0:
             raise ValueError(
@@ -185,7 +184,7 @@ class Network:
         return self.scaled(x)
 
     def scaled(self, x: Array) -> Array:
-        """X in the network's dtype, uint8 divided by 255: `as_input` for data that has been checked."""
+        """x in the network's dtype, uint8 divided by 255: `as_input` for data that has been checked."""
         xp = namespace_of(x)
         dtype = getattr(xp, self.dtype)
         if x.dtype == dtype:
@@ -202,6 +201,11 @@ class Network:
         self.last_layer.check_targets(backend.to_numpy(t), samples, tuple(outputs))
         whole = dtype_name(t.dtype).startswith(("int", "uint", "bool"))
         return backend.xp.astype(t, backend.xp.int64) if whole else t
+
+    def as_target_for(self, x: Array, t: Array) -> Array:
+        """`as_target` for all samples of x at once: the first one shows the output's shape."""
+        y = self.predict(x[0 : min(1, x.shape[0]), ...])
+        return self.as_target(t, x.shape[0], tuple(y.shape[1:]))
 
     def check_owned(self, array: Array, what: str) -> None:
         """Raise unless `array` is on the network's backend."""

@@ -212,15 +212,14 @@ def _order(n: int, size: int, sampling: Sampling, rng: np.random.Generator) -> n
 
 
 def _on_device(network: Network, x: Any, t: Any) -> tuple[Array, Array]:
-    """X and t on the network's device, after a look at the targets on the host."""
+    """x and t on the network's device, after a look at the targets on the host."""
     check_same_length(x, t)
     backend = network.backend
     x = backend.asarray(x) if _on_host(x) else x
     t = backend.asarray(t) if _on_host(t) else t
     network.check_owned(x, "training data")
     network.check_owned(t, "target")
-    y = network.predict(x[0 : min(1, x.shape[0]), ...])
-    return x, network.as_target(t, x.shape[0], y.shape[1:])
+    return x, network.as_target_for(x, t)
 
 
 def _on_host(array: Array) -> bool:

@@ -162,6 +162,13 @@ def test_subclass_of_a_known_array(tmp_path: Any) -> None:
     mapped = np.memmap(tmp_path / "x", dtype="float32", shape=(2,), mode="w+")
     assert namespace_of(mapped) is get_backend("cpu").xp
 
+    class Own(np.ndarray):
+        pass
+
+    own = np.ones(2).view(Own)
+    assert backend_of(own) is get_backend("cpu")
+    assert get_backend("cpu").owns(own)
+
 
 def test_a_backend_from_outside() -> None:
     class Own(get_backend("cpu").__class__):  # type: ignore[misc]

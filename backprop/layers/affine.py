@@ -75,7 +75,7 @@ class Affine(Layer):
         self.set_grad("b", xp.sum, dout, axis=0)  # (M,)
 
     def _flat(self, x: Array, width: int) -> Array:
-        """X as a matrix with a row a sample."""
+        """x as a matrix with a row a sample."""
         shape = tuple(x.shape)
         if len(shape) == 2 and shape[1] == width:
             return x
