@@ -10,6 +10,7 @@ of an array it was given (`namespace_of`), or a backend by name (`get_backend`).
 """
 
 from .base import Array, Backend, BackendUnavailableError, dtype_name
+from .capture import CaptureError, CaptureWarning
 from .registry import (
     BackendStatus,
     available_backends,
@@ -26,6 +27,8 @@ __all__ = [
     "Backend",
     "BackendStatus",
     "BackendUnavailableError",
+    "CaptureError",
+    "CaptureWarning",
     "available_backends",
     "backend_names",
     "backend_of",

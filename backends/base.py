@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
@@ -91,6 +91,22 @@ class Backend:
     def into(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
         """Write function(*args, **options), of this namespace, into the array `out`."""
         out[...] = function(*args, **options)
+
+    graph_steps: ClassVar[int] = 1
+    """How many steps of training are worth one call of a captured function."""
+
+    def capture(
+        self, function: Callable[..., tuple[Array, ...]], *state: Mapping[str, Array]
+    ) -> Callable[..., tuple[Array, ...]]:
+        """`function(*state, *inputs)` as a function of the inputs, where the library can as a replay.
+
+        The function takes mappings of arrays that it may change in place, then arrays that it only
+        reads, and returns a tuple of arrays. What it does may depend on shapes and dtypes, not on
+        values; what changes from call to call must come through its arguments. A replay runs the
+        recorded array operations without the Python around them. Where a recording fails, a
+        `CaptureWarning` says why and the function itself is called.
+        """
+        return partial(function, *state)
 
     def synchronize(self) -> None:
         """Wait until the device has finished all that it was given."""

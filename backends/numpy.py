@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from .base import Array, Backend, BackendUnavailableError
+from .numpy_capture import NumpyCapture
 from .numpy_fast import WRITES_INTO, allocate_from_heap, namespace
 
 
@@ -45,6 +46,11 @@ class NumpyBackend(Backend):
             WRITES_INTO[function](out, *args, **options)
         else:
             super().into(out, function, *args, **options)
+
+    def capture(
+        self, function: Callable[..., tuple[Array, ...]], *state: Mapping[str, Array]
+    ) -> Callable[..., tuple[Array, ...]]:
+        return NumpyCapture(function, state)
 
     @staticmethod
     def device_of(array: Array) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,7 +33,7 @@ def _ones(n: int, dtype: np.dtype[Any]) -> Array:
 
 def _reduce(ufunc: np.ufunc, x: Array, axis: Any, keepdims: bool) -> Array:
     if x.ndim == 2 and axis in (1, -1) and 0 < x.shape[1] <= SHORT:
-        reduced = ufunc.reduce(np.ascontiguousarray(x.T), axis=0)
+        reduced = ufunc.reduce(x.T.copy(), axis=0)
         return reduced[:, None] if keepdims else reduced
     return ufunc.reduce(x, axis=axis, keepdims=keepdims)
 
@@ -99,9 +99,18 @@ def argmax(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> A
     return x.argmax(axis, keepdims=keepdims)
 
 
-REPLACEMENTS = {f.__name__: f for f in (argmax, astype, matrix_transpose, max, mean, np.matmul, sum, take)}
+def count_nonzero(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
+    """The standard's count_nonzero: an array also over all axes."""
+    nonzero: Any = x if x.dtype == np.bool else x != 0
+    return np.add.reduce(nonzero, axis=axis, dtype=np.dtype(np.int64), keepdims=bool(keepdims))
 
 
+REPLACEMENTS = {
+    f.__name__: f for f in (argmax, astype, count_nonzero, matrix_transpose, max, mean, np.matmul, sum, take)
+}
+
+
+@cache
 def namespace() -> Any:
     """array-api-compat's namespace with the functions above in it."""
     return SimpleNamespace(**{**vars(_compat), **REPLACEMENTS})

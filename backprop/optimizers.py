@@ -7,16 +7,24 @@ as in the book, or its `flat_params` and `flat_grads`, where all parameters are 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any
 
 from backends import Array
 
 
 class Optimizer:
-    """How the gradient changes the parameters; a subclass writes `update`."""
+    """How the gradient changes the parameters; a subclass writes `update`.
 
-    @property
-    def dout(self) -> float:
+    `fit` may record a step and replay it, so what changes from step to step cannot be a Python number
+    in `update`. An optimizer that has such numbers gives them in `numbers` and uses them in `step`.
+    """
+
+    def numbers(self, step: int) -> tuple[float, ...]:
+        """What `step` will be given in the step of this number, the first being 1."""
+        return ()
+
+    def dout(self, numbers: Sequence[Array]) -> Any:
         """What `fit` multiplies the loss with before its gradient is taken."""
         return 1.0
 
@@ -24,8 +32,10 @@ class Optimizer:
         """Change every parameter in `params` by its gradient in `grads`."""
         raise NotImplementedError(f"{type(self).__name__} has no update")
 
-    def update_scaled(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
-        """`update` for gradients of dout · loss."""
+    def step(
+        self, params: MutableMapping[str, Array], grads: Mapping[str, Array], numbers: Sequence[Array]
+    ) -> None:
+        """`update` for gradients of dout · loss and for the numbers of this step, as 0-d arrays."""
         self.update(params, grads)
 
 
@@ -52,17 +62,22 @@ class SGD(Optimizer):
             raise ValueError(f"SGD: expected a finite learning rate of at least 0, got {lr}")
         self.lr = float(lr)
 
-    @property
-    def dout(self) -> float:
+    def numbers(self, step: int) -> tuple[float, ...]:
         """The learning rate."""
-        return self.lr
+        return (self.lr,)
+
+    def dout(self, numbers: Sequence[Array]) -> Any:
+        """The learning rate."""
+        return numbers[0]
 
     def update(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
         """W ← W − lr · grad for every parameter."""
         for key in params:
             params[key] -= self.lr * grads[key]
 
-    def update_scaled(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
+    def step(
+        self, params: MutableMapping[str, Array], grads: Mapping[str, Array], numbers: Sequence[Array]
+    ) -> None:
         """W ← W − grad for every parameter, the gradient being that of lr · loss."""
         for key in params:
             params[key] -= grads[key]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from typing import Any, Literal, get_args
 
@@ -82,6 +83,7 @@ def fit(
     test: tuple[Any, Any] | None = None,
     progress: Callable[[Progress], None] | None = None,
     progress_steps: int = 50,
+    capture: bool = True,
 ) -> Iterator[Metrics]:
     """Train `network` on x and t; yield `Metrics` at the end of every epoch. Iterating trains.
 
@@ -96,6 +98,8 @@ def fit(
         `"with-replacement"` draws every batch from all samples, as the book does
     rng : a `numpy.random.Generator` or a seed for the order of the samples, drawn on the host
     test : `(x_test, t_test)` to evaluate on after every epoch
+    capture : record the step and replay it where the backend can, which is faster; a step that cannot
+        be recorded is called as it is, after a `backends.CaptureWarning` with the cause
     progress : called every `progress_steps` steps; reading the loss then waits for the device
 
     Raises `ValueError` for a target out of range or a batch larger than the data, before the
@@ -122,7 +126,7 @@ def fit(
         raise TypeError(f"fit: expected an Optimizer, such as SGD(0.1), got {optimizer!r}")
     if test is not None and not (isinstance(test, (tuple, list)) and len(test) == 2):
         raise TypeError(f"fit: expected test=(x_test, t_test), got a {type(test).__name__}")
-    run = _Run(network, *_on_device(network, x, t), optimizer or SGD(0.1), batch_size)
+    run = _Run(network, *_on_device(network, x, t), optimizer or SGD(0.1), batch_size, capture)
     held_out = None if test is None else _on_device(network, *test)
     return _epochs(
         run, held_out, n, total, per_epoch, sampling, np.random.default_rng(rng), progress, progress_steps
@@ -130,41 +134,100 @@ def fit(
 
 
 class _Run:
-    """A network with its data on the device, and one step of training."""
+    """A network with its data on the device, and steps of training."""
 
-    def __init__(self, network: Network, x: Array, t: Array, optimizer: Optimizer, batch_size: int) -> None:
-        self.network, self.x, self.t = network, x, t
-        self.optimizer, self.batch_size = optimizer, batch_size
-        self.counts_correct = network.last_layer.counts_correct
-        self.losses: list[Array] = []
-        self.corrects: list[Array] = []
+    def __init__(
+        self, network: Network, x: Array, t: Array, optimizer: Optimizer, batch_size: int, capture: bool
+    ) -> None:
+        self.network, self.optimizer, self.batch_size = network, optimizer, batch_size
+        self.data = {"x": x, "t": t}
+        self.capture = capture
+        self._captured: Callable[..., tuple[Array, ...]] | None = None
+        self._settings: list[dict[str, Any]] = []
 
-    def batch(self, order: Array, i: int) -> tuple[Array, Array]:
-        """The i-th batch of an epoch in the given order."""
-        xp = namespace_of(order)
-        start = i * self.batch_size
-        chosen = order[start : min(start + self.batch_size, order.shape[0])]
-        return self.network.scaled(xp.take(self.x, chosen, axis=0)), xp.take(self.t, chosen, axis=0)
+    def batch(self, data: Mapping[str, Array], chosen: Array) -> tuple[Array, Array]:
+        """The samples with these numbers, and their targets."""
+        take = namespace_of(chosen).take
+        return self.network.scaled(take(data["x"], chosen, axis=0)), take(data["t"], chosen, axis=0)
 
-    def step(self, order: Array, i: int) -> None:
-        """Forward, loss, backward, update on the i-th batch; loss and count stay on the device."""
-        network = self.network
-        x, t = self.batch(order, i)
+    def step(self, params: Any, grads: Any, data: Any, chosen: Array, numbers: Any) -> tuple[Array, ...]:
+        """Forward, loss, backward, update; the loss, and the count of the correct where there is one."""
+        network, loss = self.network, self.network.last_layer
+        x, t = self.batch(data, chosen)
         y = network.forward(x, training=True)
-        self.losses.append(network.last_layer.forward(y, t, training=True))
-        if self.counts_correct:
-            self.corrects.append(network.last_layer.correct(y, t))
-        network.backward_params(self.optimizer.dout)
-        self.optimizer.update_scaled(network.flat_params, network.flat_grads)
+        value = loss.forward(y, t, training=True)
+        correct = (loss.correct(y, t),) if loss.counts_correct else ()
+        network.backward_params(self.optimizer.dout(numbers))
+        self.optimizer.step(params, grads, numbers)
+        return value, *correct
 
-    def read(self, order: Array, first: int, last: int) -> tuple[np.ndarray, float | None]:
-        """The losses of these steps of the epoch, and the share of their samples that was correct."""
-        xp, to_numpy = self.network.backend.xp, self.network.backend.to_numpy
-        losses = to_numpy(xp.stack(self.losses[first:last])).astype(np.float64)
-        if not self.counts_correct:
-            return losses, None
-        samples = min(last * self.batch_size, order.shape[0]) - first * self.batch_size
-        return losses, int(to_numpy(xp.sum(xp.stack(self.corrects[first:last])))) / samples
+    def steps(self, params: Any, grads: Any, data: Any, rows: Array, numbers: Array) -> tuple[Array, ...]:
+        """A step for every row of sample numbers, with its row of the optimizer's numbers."""
+        results = []
+        for i in range(rows.shape[0]):
+            own = [numbers[i, j] for j in range(numbers.shape[1])]
+            results.append(self.step(params, grads, data, rows[i, ...], own))
+        return tuple(_stacked(values) for values in zip(*results, strict=True))
+
+    def runner(self) -> Callable[..., tuple[Array, ...]]:
+        """`steps` as a function of the rows and the numbers, captured anew when a setting has changed."""
+        network = self.network
+        state = network.flat_params, network.flat_grads, self.data
+        if not (self.capture and network.backend.has_views and network.params):
+            return partial(self.steps, *state)
+        settings = _settings(self.optimizer, network.last_layer, *network.layers.values())
+        if self._captured is None or settings != self._settings:
+            self._captured, self._settings = network.backend.capture(self.steps, *state), settings
+        return self._captured
+
+
+class _Epoch:
+    """One pass over the batches of an order of the samples; losses and counts stay on the device."""
+
+    def __init__(self, run: _Run, order: np.ndarray, steps: int, done: int) -> None:
+        self.run, self.samples, self.done = run, len(order), done
+        network, size = run.network, run.batch_size
+        self.backend, self.count = network.backend, steps
+        numbers = [run.optimizer.numbers(done + i + 1) for i in range(steps)]
+        self.order = self.backend.asarray(order)
+        self.numbers = self.backend.asarray(np.asarray(numbers).reshape(steps, -1), dtype=network.dtype)
+        self.full = len(order) // size
+        self.rows = self.backend.xp.reshape(self.order[: self.full * size], (self.full, size))
+        self.ran = 0
+        self.results: list[tuple[int, tuple[Array, ...]]] = []
+
+    def rows_of(self, start: int, stop: int) -> Array:
+        """The sample numbers of steps that have batches of one size."""
+        return (
+            self.rows[start:stop, ...]
+            if start < self.full
+            else self.order[None, self.full * self.run.batch_size :]
+        )
+
+    def parts(self, look: int) -> Iterator[int]:
+        """Run the epoch part by part; yields after every `look` steps."""
+        runner = self.run.runner()
+        most = self.backend.graph_steps if self.run.capture else 1
+        while self.ran < self.count:
+            start = self.ran
+            until = min(start - start % look + look, self.count)
+            stop = start + 1 if start >= self.full else min(start + most, until, self.full)
+            self.results.append((stop, runner(self.rows_of(start, stop), self.numbers[start:stop, ...])))
+            self.ran = stop
+            if stop % look == 0:
+                yield stop
+
+    def read(self, first: int = 0) -> tuple[np.ndarray, float | None]:
+        """The losses of the steps since `first`, and the share of their samples that was correct."""
+        parts = [results for stop, results in self.results if stop > first]
+        losses, *corrects = [
+            self.backend.to_numpy(self.backend.xp.concat(values)) for values in zip(*parts, strict=True)
+        ]
+        if not corrects:
+            return losses.astype(np.float64), None
+        size = self.run.batch_size
+        samples = min(self.ran * size, self.samples) - first * size
+        return losses.astype(np.float64), int(corrects[0].sum()) / samples
 
 
 def _epochs(
@@ -182,23 +245,19 @@ def _epochs(
     while done < total:
         began = time.perf_counter()
         epoch += 1
-        steps = min(per_epoch, total - done)
-        order = network.backend.asarray(_order(n, per_epoch * run.batch_size, sampling, rng))
+        order = _order(n, per_epoch * run.batch_size, sampling, rng)
+        now = _Epoch(run, order, min(per_epoch, total - done), done)
         start = _copy(network)
-        run.losses, run.corrects = [], []
-        for i in range(steps):
-            run.step(order, i)
-            if progress and (i + 1) % progress_steps == 0:
-                losses, accuracy = run.read(order, i + 1 - progress_steps, i + 1)
-                if not np.isfinite(losses).all():
-                    break
-                progress(Progress(done + i + 1, float(losses.mean()), accuracy))
-            elif (i + 1) % LOOK_STEPS == 0 and not _finite(run.losses[-1]):
+        for i in now.parts(progress_steps if progress else LOOK_STEPS):
+            losses, accuracy = now.read(i - progress_steps) if progress else now.read(i - 1)
+            if not np.isfinite(losses).all():
                 break
-        losses, accuracy = run.read(order, 0, len(run.losses))
+            if progress:
+                progress(Progress(done + i, float(losses.mean()), accuracy))
+        losses, accuracy = now.read()
         if not (np.isfinite(losses).all() and _finite(network.flat_params["flat"])):
-            raise _locate(run, start, order, len(losses), done)
-        done += steps
+            raise _locate(now, start)
+        done += now.count
         seconds += time.perf_counter() - began
         test_loss, test_accuracy = (None, None) if test is None else network.evaluate_checked(*test)
         if test_loss is not None and not math.isfinite(test_loss):
@@ -252,23 +311,24 @@ def _copy(network: Network) -> Array:
     return network.backend.xp.asarray(network.flat_params["flat"], copy=True)
 
 
-def _locate(run: _Run, start: Array, order: Array, steps: int, done: int) -> DivergenceError:
+def _locate(epoch: _Epoch, start: Array) -> DivergenceError:
     """Run the epoch again to where the first value is not finite, and stop before that update."""
-    params = run.network.flat_params
+    run, params = epoch.run, epoch.run.network.flat_params
     params["flat"] = start
-    for i in range(steps):
+    for i in range(epoch.ran):
         before = _copy(run.network)
-        where = _first_bad(run, *run.batch(order, i))
+        numbers = [epoch.numbers[i, j] for j in range(epoch.numbers.shape[1])]
+        where = _first_bad(run, *run.batch(run.data, epoch.rows_of(i, i + 1)[0, ...]), numbers)
         if where is None:
-            run.optimizer.update_scaled(params, run.network.flat_grads)
+            run.optimizer.step(params, run.network.flat_grads, numbers)
             where = None if _finite(params["flat"]) else "the updated parameters"
         if where:
             params["flat"] = before
-            return DivergenceError(done + i + 1, where)
-    return DivergenceError(done + steps, "a value that a second run did not meet")
+            return DivergenceError(epoch.done + i + 1, where)
+    return DivergenceError(epoch.done + epoch.ran, "a value that a second run did not meet")
 
 
-def _first_bad(run: _Run, x: Array, t: Array) -> str | None:
+def _first_bad(run: _Run, x: Array, t: Array, numbers: Any) -> str | None:
     """Forward and backward on one batch; the first value that is not finite, by name."""
     network = run.network
     if not _finite(x):
@@ -279,13 +339,25 @@ def _first_bad(run: _Run, x: Array, t: Array) -> str | None:
             return f"the output of {name}"
     if not _finite(network.last_layer.forward(x, t, training=True)):
         return f"the value of {network.last_layer.name}"
-    dout = network.last_layer.backward(run.optimizer.dout)
+    dout = network.last_layer.backward(run.optimizer.dout(numbers))
     for name, layer in reversed(network.layers.items()):
         dout = layer.backward(dout)
         for key, gradient in layer.grads.items():
             if not _finite(gradient):
                 return f"the gradient of {key} in {name}"
     return None
+
+
+def _settings(*parts: Any) -> list[dict[str, Any]]:
+    """The numbers, names and switches of layers, loss and optimizer, which a recorded step has frozen."""
+    plain = (int, float, str, bool, type(None))
+    return [{name: value for name, value in vars(part).items() if isinstance(value, plain)} for part in parts]
+
+
+def _stacked(values: Sequence[Array]) -> Array:
+    """0-d arrays as one vector."""
+    xp = namespace_of(values[0])
+    return xp.reshape(values[0], (1,)) if len(values) == 1 else xp.stack(list(values))
 
 
 def _finite(array: Array) -> bool:

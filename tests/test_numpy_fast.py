@@ -36,6 +36,7 @@ def same(ours: Any, theirs: Any) -> None:
 STANDARD = {
     "argmax": "(x, /, *, axis, keepdims)",
     "astype": "(x, dtype, /, *, copy, device)",
+    "count_nonzero": "(x, /, *, axis, keepdims)",
     "matmul": "",  # NumPy's own, which has none to inspect
     "matrix_transpose": "(x, /)",
     "max": "(x, /, *, axis, keepdims)",
@@ -65,7 +66,7 @@ def raised(function: Any, *args: Any, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ["sum", "max", "mean", "argmax"])
+@pytest.mark.parametrize("name", ["sum", "max", "mean", "argmax", "count_nonzero"])
 def test_reductions(name: str, dtype: str) -> None:
     if name in ("max", "mean", "argmax") and dtype in ("bool", "complex64", "complex128"):
         return  # not in the standard

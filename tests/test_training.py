@@ -78,20 +78,20 @@ def test_every_sample_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[np.ndarray] = []
     batch = backprop.training._Run.batch
 
-    def spy(self: Any, order: np.ndarray, i: int) -> Any:
-        x, t = batch(self, order, i)
+    def spy(self: Any, data: Any, chosen: np.ndarray) -> Any:
+        x, t = batch(self, data, chosen)
         seen.append(x[:, 0])
         return x, t
 
     monkeypatch.setattr(backprop.training._Run, "batch", spy)
     x, t = blobs(103)
-    list(fit(net("cpu"), x, t, epochs=2, batch_size=10, rng=0))
+    list(fit(net("cpu"), x, t, epochs=2, batch_size=10, rng=0, capture=False))
     assert [len(part) for part in seen] == [*[10] * 10, 3, *[10] * 10, 3]
     first, second = np.concatenate(seen[:11]), np.concatenate(seen[11:])
     assert sorted(first) == sorted(second) == sorted(x[:, 0])
     assert list(first) != list(second)
     seen.clear()
-    list(fit(net("cpu"), x, t, epochs=1, batch_size=10, rng=0, sampling="with-replacement"))
+    list(fit(net("cpu"), x, t, epochs=1, batch_size=10, rng=0, sampling="with-replacement", capture=False))
     assert [len(part) for part in seen] == [10] * 11
     assert len(set(np.concatenate(seen))) < 103
 
@@ -254,14 +254,15 @@ def test_host_is_only_read_at_the_end_of_an_epoch(backend: Backend, monkeypatch:
 
 @pytest.mark.only("strict")
 def test_a_step_does_not_wait_for_the_device(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = backprop.training._Run(net(backend), *map(backend.asarray, blobs()), SGD(0.1), 10)
+    run = backprop.training._Run(net(backend), *map(backend.asarray, blobs()), SGD(0.1), 10, False)
 
     def refuse(*_: Any) -> None:
         raise AssertionError("a step read a value from the device")
 
     for name in ("__float__", "__bool__", "__int__", "__index__", "__complex__", "to_device"):
-        monkeypatch.setattr(type(run.x), name, refuse)
-    run.step(backend.asarray(np.arange(250)), 0)
+        monkeypatch.setattr(type(run.data["x"]), name, refuse)
+    numbers = backend.asarray([[0.1]], dtype="float32")
+    run.runner()(backend.asarray(np.arange(250))[None, :], numbers)
 
 
 def test_options_that_are_not_what_they_should_be() -> None:
@@ -306,15 +307,20 @@ def test_a_diverged_epoch_is_not_run_to_its_end(progress: Any, monkeypatch: pyte
     steps = 0
     step = backprop.training._Run.step
 
-    def spy(self: Any, order: Any, i: int) -> None:
+    def spy(self: Any, *args: Any) -> Any:
         nonlocal steps
         steps += 1
-        step(self, order, i)
+        return step(self, *args)
 
     monkeypatch.setattr(backprop.training._Run, "step", spy)
     monkeypatch.setattr(backprop.training, "LOOK_STEPS", 20)
     with pytest.raises(DivergenceError):
-        list(fit(net("cpu"), *blobs(), epochs=1, batch_size=1, optimizer=SGD(1e30), rng=0, progress=progress))
+        list(
+            fit(
+                net("cpu"), *blobs(), epochs=1, batch_size=1, optimizer=SGD(1e30), rng=0, progress=progress,
+                capture=False,
+            )
+        )  # fmt: skip
     assert steps <= 50
 
 
@@ -349,4 +355,4 @@ def test_optimizer_of_ones_own(backend: Backend) -> None:
         flat.append(host_params(network))
     np.testing.assert_allclose(*flat, rtol=1e-10, atol=1e-12)
     with pytest.raises(NotImplementedError, match="Optimizer has no update"):
-        Optimizer().update_scaled({}, {})
+        Optimizer().step({}, {}, ())

@@ -1,0 +1,364 @@
+"""A step of NumPy calls, recorded once and replayed: no Python between them, no memory allocated.
+
+The function runs with `Recorded` arrays in place of NumPy's own. Through NumPy's protocols they see
+every call, carry it out, and write it down with the arrays it reads and the one it writes. Nothing
+reads their values unseen: what would (`float(x)`, `np.asarray(x)`, `if x > 0`) raises. A recording is
+kept when a second one, of the next call, agrees with it in every function, array and number: what
+changes from call to call without passing through the arrays is noticed, not frozen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from .base import Array
+from .capture import Captured, CaptureError, Replay
+from .numpy_fast import namespace
+
+ALIGNMENT = 64  # bytes: a cache line
+
+
+class NumpyCapture(Captured):
+    """`Captured` for NumPy: two recordings that agree, then replays."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._first: dict[tuple[Any, ...], _Tape] = {}
+
+    def record(
+        self, key: tuple[Any, ...], inputs: Sequence[Array]
+    ) -> tuple[tuple[Array, ...], Replay | None]:
+        tape = _Tape([array for mapping in self.state for array in mapping.values()], inputs)
+        state = [{name: Recorded(tape, array) for name, array in kind.items()} for kind in self.state]
+        _Tape.recording = tape
+        try:
+            outputs = self.function(*state, *(Recorded(tape, x) for x in tape.inputs))
+            tape.outputs = tape.unwrap(outputs)
+        except BaseException:
+            tape.undo()
+            raise
+        finally:
+            _Tape.recording = None
+        result = tuple(output.copy() for output in tape.outputs)
+        first = self._first.pop(key, None)
+        if first is None:
+            self._first[key] = tape
+            return result, None
+        if first.log == tape.log:
+            return result, tape.replay
+        self.give_up(first.difference(tape))
+        return result, None
+
+
+class _Block:
+    """Memory of a tape, free for its next arrays when the last one here is gone."""
+
+    def __init__(self, tape: _Tape, size: int) -> None:
+        free = tape.free.setdefault(size, [])
+        self.bytes, self._free = free.pop() if free else tape.allocate(size), free
+
+    def __del__(self) -> None:
+        self._free.append(self.bytes)
+
+
+class _Tape:
+    """The calls of one run of a function, in order.
+
+    When the run is over, its arrays are plain ones to whoever has kept them, but not to another run.
+    """
+
+    recording: ClassVar[_Tape | None] = None
+
+    def __init__(self, state: Sequence[Array], inputs: Sequence[Array]) -> None:
+        self.state, self.inputs = list(state), [x.copy() for x in inputs]
+        self.outputs: tuple[Array, ...] = ()
+        self.calls: list[Callable[[], Any]] = []
+        self.log: list[tuple[Any, ...]] = []
+        self.free: dict[int, list[Array]] = {}
+        self._owned: dict[int, tuple[str, Array]] = {}  # memory of state, inputs and blocks, by id
+        self._before: list[tuple[Array, Array]] = []
+        for kind, arrays in (("state", self.state), ("input", self.inputs)):
+            for i, array in enumerate(arrays):
+                base = _base(array)
+                self._owned.setdefault(id(base), (f"{kind} {i}", base))
+
+    def replay(self, *inputs: Array) -> tuple[Array, ...]:
+        """The recorded calls on new inputs."""
+        for place, x in zip(self.inputs, inputs, strict=True):
+            place[...] = x
+        for call in self.calls:
+            call()
+        return tuple([output.copy() for output in self.outputs])
+
+    def unwrap(self, value: Any) -> Any:
+        """NumPy's arrays in place of recorded ones, also within lists and tuples."""
+        if isinstance(value, Recorded):
+            value.check()
+            return value.array
+        return type(value)(map(self.unwrap, value)) if isinstance(value, list | tuple) else value
+
+    def call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Carry out a call, write it down, and return its result as a recorded array."""
+        raw, raw_options = self.unwrap(args), {key: self.unwrap(value) for key, value in options.items()}
+        result = function(*raw, **raw_options)
+        if function in SHAPES or _Tape.recording is None:
+            return result
+        if not isinstance(result, np.ndarray | np.generic | bool | int | float):
+            raise CaptureError(f"{_name(function)} gives a {type(result).__name__}")
+        if isinstance(result, np.ndarray):
+            for source in _arrays([*args, *options.values()]):
+                array = source.array if isinstance(source, Recorded) else source
+                if np.may_share_memory(result, array):
+                    return Recorded(self, result, source.block if isinstance(source, Recorded) else None)
+        result = np.asarray(result)
+        block = _Block(self, max(result.nbytes, 1))
+        place = np.ndarray(result.shape, result.dtype, block.bytes, strides=result.strides)
+        place[...] = result
+        self._write_down(place, function, raw, raw_options)
+        return Recorded(self, place, block)
+
+    def call_into(self, out: Any, function: Callable[..., Any], *args: Any, **options: Any) -> None:
+        """Carry out a call whose result goes into the array `out`, and write it down."""
+        target, raw = self.unwrap(out), self.unwrap(args)
+        if _Tape.recording is None:
+            target[...] = function(*raw, **options)
+            return
+        label, base = self._owned.get(id(_base(target)), ("", None))
+        if base is None:
+            raise CaptureError(f"{_name(function)} writes into an array that is not in the state")
+        if label.startswith("state") and not any(kept is base for kept, _ in self._before):
+            self._before.append((base, base.copy()))
+        self._write_down(target, function, raw, {key: self.unwrap(value) for key, value in options.items()})()
+
+    def undo(self) -> None:
+        """Put the state back to what it was before the run."""
+        for base, before in self._before:
+            base[...] = before
+
+    def allocate(self, size: int) -> Array:
+        """New memory, aligned."""
+        memory = np.empty(size + ALIGNMENT, np.uint8)
+        self._owned[id(memory)] = (f"block {len(self._owned)}", memory)
+        start = -memory.ctypes.data % ALIGNMENT
+        return memory[start : start + size]
+
+    def difference(self, other: _Tape) -> str:
+        """Where the runs went apart."""
+        for mine, its in zip(self.log, other.log, strict=False):
+            if mine != its:
+                return f"{its[0]} is not given the same arrays and numbers in every call"
+        return f"it made {len(self.log)} calls to NumPy at first, then {len(other.log)}"
+
+    def _write_down(self, out: Array, function: Any, args: Any, options: dict[str, Any]) -> Callable[[], Any]:
+        call = _into(out, function, args, options)
+        self.calls.append(call)
+        seen = [self._seen(value) for value in (out, *args, *options.values())]
+        self.log.append((_name(function), function, *options, *seen))
+        return call
+
+    def _seen(self, value: Any) -> Any:
+        """What identifies a value in every run: the state's arrays by their place, others by content."""
+        if isinstance(value, list | tuple):
+            return tuple(map(self._seen, value))
+        if not isinstance(value, np.ndarray):
+            return type(value), repr(value)
+        label, base = self._owned.get(id(_base(value)), ("", None))
+        if base is None:
+            return value.shape, value.dtype.str, hashlib.sha256(value.tobytes()).digest()
+        offset = value.ctypes.data - base.ctypes.data
+        if label.startswith("block"):
+            offset -= -base.ctypes.data % ALIGNMENT
+        return label, offset, value.shape, value.strides, value.dtype.str
+
+
+class Recorded(NDArrayOperatorsMixin):
+    """An array of a tape: it stands for its values in every replay, so nobody can read them."""
+
+    __slots__ = ("array", "block", "tape")
+
+    def __init__(self, tape: _Tape, array: Array, block: _Block | None = None) -> None:
+        self.tape, self.array, self.block = tape, array, block
+
+    def check(self) -> None:
+        """Raise if another run is being recorded than that which made this array."""
+        if _Tape.recording not in (None, self.tape):
+            raise CaptureError("an array is kept from one call to the next, outside the state")
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any
+    ) -> Any:
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        if out is None:
+            return self.tape.call(function, *inputs, **options)
+        self.tape.call_into(out[0], function, *inputs, **options)
+        return out[0]
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function is np.copyto and not kwargs:
+            return self.tape.call_into(args[0], np.positive, args[1])
+        return self.tape.call(function, *args, **kwargs)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return namespace()
+
+    shape = property(lambda self: self.array.shape)
+    dtype = property(lambda self: self.array.dtype)
+    ndim = property(lambda self: self.array.ndim)
+    size = property(lambda self: self.array.size)
+    device = property(lambda self: self.array.device)
+    flags = property(lambda self: self.array.flags)
+    T = property(lambda self: Recorded(self.tape, self.array.T, self.block))
+    mT = property(lambda self: Recorded(self.tape, self.array.mT, self.block))  # noqa: N815 - the standard's
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, index: Any) -> Any:
+        items = index if isinstance(index, tuple) else (index,)
+        if all(isinstance(item, int | slice) or item is None or item is Ellipsis for item in items):
+            view = self.array[items if Ellipsis in items else (*items, ...)]  # a view also for one element
+            return Recorded(self.tape, view, self.block)
+        return self.tape.call(_getitem, self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.tape.call_into(self[index], np.positive, value)
+
+    def astype(self, dtype: Any, copy: bool = True) -> Any:
+        if dtype == self.dtype and not copy:
+            return self
+        return self.tape.call(_astype, self, np.dtype(dtype))
+
+    def copy(self) -> Any:
+        return self.tape.call(_copy, self)
+
+    def take(self, indices: Any, axis: int | None = None) -> Any:
+        return self.tape.call(_take, self, indices, axis)
+
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Any:
+        return self.tape.call(_argmax, self, axis, keepdims)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self.read(), dtype, copy=copy)
+
+    def read(self) -> Array:
+        """The values; nobody may have them while the calls are recorded."""
+        if _Tape.recording is not None:
+            raise CaptureError("a value is read from the device during the step")
+        return self.array
+
+    def __bool__(self) -> bool:
+        return bool(self.read())
+
+    def __int__(self) -> int:
+        return int(self.read())
+
+    def __float__(self) -> float:
+        return float(self.read())
+
+    def __index__(self) -> int:
+        return operator.index(self.read())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.read())
+
+
+def _getitem(x: Array, index: Any) -> Array:
+    return x[index]
+
+
+def _astype(x: Array, dtype: Any) -> Array:
+    return x.astype(dtype)
+
+
+def _copy(x: Array) -> Array:
+    return x.copy()
+
+
+def _take(x: Array, indices: Array, axis: int | None) -> Array:
+    return x.take(indices, axis)
+
+
+def _argmax(x: Array, axis: int | None, keepdims: bool) -> Array:
+    return x.argmax(axis, keepdims=keepdims)
+
+
+def _astype_into(out: Array, x: Array, dtype: Any) -> None:
+    np.copyto(out, x, "unsafe")
+
+
+def _where_into(out: Array, condition: Array, x: Any, y: Any) -> None:
+    np.copyto(out, y)
+    np.copyto(out, x, where=condition)
+
+
+def _take_into(out: Array, x: Array, indices: Array, axis: int | None) -> None:
+    size = x.size if axis is None else x.shape[axis]
+    # Seen as unsigned, a negative index is too large as well.
+    if np.maximum.reduce(indices.view(f"u{indices.itemsize}"), axis=None, initial=0) >= size:
+        out[...] = x.take(indices, axis)  # counts from the end, or raises
+    else:
+        x.take(indices, axis, out, "clip")  # the mode that needs no copy of out
+
+
+def _argmax_into(out: Array, x: Array, axis: int | None, keepdims: bool) -> None:
+    x.argmax(axis, out, keepdims=keepdims)
+
+
+def _any_into(out: Array, function: Any, args: Any, options: Any) -> None:
+    out[...] = function(*args, **options)
+
+
+SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}
+INTO: dict[Any, Callable[..., None]] = {
+    _copy: np.copyto,
+    _astype: _astype_into,
+    np.where: _where_into,
+    _take: _take_into,
+    _argmax: _argmax_into,
+}
+
+
+def _into(out: Array, function: Any, args: Any, options: dict[str, Any]) -> Callable[[], Any]:
+    """function(*args, **options) into `out`, as a call without arguments."""
+    if function is np.matmul and not options and _is_plain_product(out, *args):
+        return partial(np.dot, *args, out)
+    if isinstance(function, np.ufunc) and not options:
+        return partial(function, *args, out=out)
+    if isinstance(getattr(function, "__self__", None), np.ufunc):
+        return partial(function, *args, **options, out=out)
+    if function is np.where:
+        args = [args[0], *(np.asarray(value, out.dtype) for value in args[1:])]
+    if function in INTO and not options:
+        return partial(INTO[function], out, *args)
+    return partial(_any_into, out, function, args, options)
+
+
+def _is_plain_product(out: Array, a: Array, b: Array) -> bool:
+    """Whether np.dot, which starts sooner than np.matmul, can write into `out`."""
+    return bool(a.ndim == b.ndim == 2 and a.dtype == b.dtype == out.dtype and out.flags.c_contiguous)
+
+
+def _arrays(values: Any) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from _arrays(value)
+        elif isinstance(value, np.ndarray | Recorded):
+            yield value
+
+
+def _base(array: Array) -> Array:
+    """The array whose memory this one is a view of."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__name__", function))

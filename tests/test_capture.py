@@ -1,0 +1,231 @@
+"""Recorded steps: the same numbers as steps that are called, or the step is called and the cause said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends import Backend, CaptureWarning, get_backend, namespace_of
+from backprop import (
+    SGD,
+    Affine,
+    Identity,
+    Layer,
+    MeanSquaredError,
+    Network,
+    Optimizer,
+    ReLU,
+    Sigmoid,
+    SigmoidWithLoss,
+    Tanh,
+    fit,
+)  # fmt: skip
+
+rng = np.random.default_rng(0)
+X = rng.standard_normal((250, 4)).astype("float32")
+LABELS = rng.integers(0, 3, 250)
+
+
+def network(backend: Backend | str, *middle: Layer, last: Any = None) -> Network:
+    backend, draw = get_backend(backend), np.random.default_rng(1)
+
+    def affine(rows: int, columns: int) -> Affine:
+        W = 0.3 * draw.standard_normal((rows, columns))
+        return Affine(
+            backend.asarray(W, dtype="float32"), backend.asarray(np.zeros(columns), dtype="float32")
+        )
+
+    return Network([affine(4, 8), *(middle or (ReLU(),)), affine(8, 3)], last)
+
+
+def trained(
+    make: Callable[[], Network], capture: bool, t: np.ndarray = LABELS, **options: Any
+) -> tuple[Any, ...]:
+    """The parameters, and the loss and accuracy of every epoch; the last batch of each is smaller."""
+    net = make()
+    options = {"epochs": 4, "batch_size": 40, "rng": 0, "optimizer": SGD(0.1)} | options
+    metrics = list(fit(net, X, t, capture=capture, **options))
+    params = {name: net.backend.to_numpy(value).copy() for name, value in net.params.items()}
+    return params, [(m.loss, m.accuracy) for m in metrics]
+
+
+def assert_same(make: Callable[[], Network], exactly: bool, **options: Any) -> None:
+    (captured, metrics), (called, expected) = (trained(make, capture, **options) for capture in (True, False))
+    for name, value in called.items():
+        np.testing.assert_allclose(
+            captured[name], value, rtol=0 if exactly else 1e-5, atol=0 if exactly else 1e-6
+        )
+    numbers, expected = (np.asarray(values, np.float64) for values in (metrics, expected))  # None is NaN
+    np.testing.assert_allclose(numbers, expected, rtol=0 if exactly else 1e-5)
+
+
+@pytest.mark.parametrize("layer", [ReLU, Sigmoid, Tanh, Identity])
+def test_captured_training_is_training(layer: type[Layer], backend: Backend) -> None:
+    assert_same(lambda: network(backend, layer()), exactly=backend.device == "cpu")
+
+
+@pytest.mark.parametrize(
+    ("last", "t"),
+    [
+        (SigmoidWithLoss, np.eye(3)[LABELS]),
+        (MeanSquaredError, np.eye(3, dtype="float32")[LABELS]),
+        (None, np.eye(3)[LABELS]),
+    ],
+)
+def test_every_loss(last: Any, t: np.ndarray, backend: Backend) -> None:
+    assert_same(lambda: network(backend, last=last and last()), exactly=backend.device == "cpu", t=t)
+
+
+def test_progress_within_the_epoch_and_other_sampling(backend: Backend) -> None:
+    options = {"progress": lambda _: None, "progress_steps": 3, "sampling": "with-replacement"}
+    assert_same(lambda: network(backend), exactly=backend.device == "cpu", **options)
+
+
+def test_a_learning_rate_changed_between_epochs(backend: Backend) -> None:
+    def run(capture: bool) -> np.ndarray:
+        net, sgd = network(backend), SGD(0.5)
+        for _ in fit(net, X, LABELS, epochs=4, batch_size=25, rng=0, optimizer=sgd, capture=capture):
+            sgd.lr /= 2.0
+        return backend.to_numpy(net.flat_params["flat"]).copy()
+
+    np.testing.assert_allclose(run(True), run(False), rtol=1e-5, atol=1e-6)
+
+
+def test_a_number_of_a_layer_changed_between_epochs() -> None:
+    class Scale(Layer):
+        factor = 1.0
+
+        def forward(self, x: Any, *, training: bool = False) -> Any:
+            return x * self.factor
+
+        def backward(self, dout: Any) -> Any:
+            return dout * self.factor
+
+    def run(capture: bool) -> np.ndarray:
+        net = network("cpu", Scale())
+        for _ in fit(net, X, LABELS, epochs=4, batch_size=25, rng=0, capture=capture):
+            net.layers["Scale1"].factor /= 2.0  # type: ignore[attr-defined]
+        return net.flat_params["flat"].copy()
+
+    np.testing.assert_array_equal(run(True), run(False))
+
+
+class Keeps(Layer):
+    """Layers that a recording cannot repeat."""
+
+    kind, calls = "", 0
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind, self.mean, self.noise = kind, np.zeros(8, np.float32), np.random.default_rng(0)
+
+    def forward(self, x: Any, *, training: bool = False) -> Any:
+        xp = namespace_of(x)
+        if not training:
+            return x
+        if self.kind == "reads a value" and float(xp.max(x)) > 100.0:
+            return x * 0.0
+        if self.kind == "copies to NumPy":
+            return x * np.asarray(x).mean()
+        if self.kind == "counts":
+            self.calls += 1
+            return x * (1.0 / self.calls)
+        if self.kind == "draws on the host":
+            return x * self.noise.random(x.shape).astype("float32")
+        if self.kind == "writes outside":
+            self.mean += 0.1 * xp.mean(x, axis=0)
+        if self.kind == "keeps outside":
+            self.mean = 0.9 * self.mean + 0.1 * xp.mean(x, axis=0)
+        return x + self.mean
+
+    def backward(self, dout: Any) -> Any:
+        return dout
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause"),
+    [
+        ("reads a value", "a value is read from the device"),
+        ("copies to NumPy", "a value is read from the device"),
+        ("counts", "multiply is not given the same arrays and numbers in every call"),
+        ("draws on the host", "multiply is not given the same arrays and numbers in every call"),
+        ("writes outside", "add writes into an array that is not in the state"),
+        ("keeps outside", "an array is kept from one call to the next, outside the state"),
+    ],
+)
+def test_what_cannot_be_replayed_is_called(kind: str, cause: str) -> None:
+    with pytest.warns(CaptureWarning, match=f"not captured but called each time, .*{cause}"):
+        assert_same(lambda: network("cpu", Keeps(kind)), exactly=True, optimizer=SGD(0.01))
+
+
+def test_an_optimizer_that_counts_is_called() -> None:
+    class Decaying(Optimizer):
+        step_number = 0
+
+        def update(self, params: Any, grads: Any) -> None:
+            self.step_number += 1
+            for key in params:
+                params[key] -= 0.1 / self.step_number * grads[key]
+
+    with pytest.warns(CaptureWarning, match="multiply is not given the same"):
+        captured = trained(lambda: network("cpu"), True, optimizer=Decaying())
+    np.testing.assert_equal(captured, trained(lambda: network("cpu"), False, optimizer=Decaying()))
+
+
+def test_a_recording_that_fails_leaves_the_state(backend: Backend) -> None:
+    if backend.name != "numpy":
+        pytest.skip("NumPy's recording")
+    calls = 0
+
+    def function(state: Any, x: Any) -> tuple[Any, ...]:
+        nonlocal calls
+        calls += 1
+        state["total"] += x
+        if isinstance(x, np.ndarray):
+            return (x * 1.0,)
+        return (x * float(x[0]),)
+
+    state = {"total": np.zeros(2)}
+    captured = backend.capture(function, state)
+    captured(np.ones(2))
+    with pytest.warns(CaptureWarning):
+        captured(np.ones(2))
+    captured(np.ones(2))
+    np.testing.assert_array_equal(state["total"], [3.0, 3.0])
+    assert calls == 4
+
+
+def test_numpy_really_replays() -> None:
+    calls = 0
+
+    def function(state: Any, x: Any) -> tuple[Any, ...]:
+        nonlocal calls
+        calls += 1
+        xp = namespace_of(x)
+        state["w"] += x
+        first, second = x[0, ...], x[1:3]
+        y = xp.where(xp.take(x, xp.astype(second, xp.int64)) > first, x[1:3], 0.0)
+        z = xp.stack([xp.sum(y), xp.max(x, axis=0), xp.mean(state["w"])])
+        z[1] = xp.astype(xp.count_nonzero(x > 1.0), z.dtype)
+        return z, xp.reshape(xp.concat([y, y]), (2, 2)), xp.argmax(x), xp.zeros(2) + x[:2]
+
+    def run(x: Any) -> tuple[Any, ...]:
+        return captured(x)
+
+    backend = get_backend("cpu")
+    state, plain = {"w": np.zeros(4)}, {"w": np.zeros(4)}
+    captured = backend.capture(function, state)
+    inputs = [np.random.default_rng(i).permutation(4).astype("float64") for i in range(8)]
+    kept = [run(x) for x in inputs]
+    assert calls == 3
+    for x, results in zip(inputs, kept, strict=True):
+        for ours, expected in zip(results, function(plain, x), strict=True):
+            assert ours.dtype == expected.dtype
+            np.testing.assert_array_equal(ours, expected)
+    np.testing.assert_array_equal(state["w"], plain["w"])
+    run(np.asarray([2.0, -1.0, -4.0, 7.0]))  # indices that count from the end
+    with pytest.raises(IndexError):
+        run(np.asarray([0.0, 4.0, 0.0, 0.0]))
