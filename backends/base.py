@@ -108,6 +108,11 @@ class Backend:
         """
         return partial(function, *state)
 
+    @property
+    def free_memory(self) -> int | None:
+        """Bytes that new arrays can take; None where the library does not say."""
+        return None
+
     def synchronize(self) -> None:
         """Wait until the device has finished all that it was given."""
 

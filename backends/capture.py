@@ -16,7 +16,7 @@ State: TypeAlias = Mapping[str, Array]
 Replay: TypeAlias = Callable[..., tuple[Array, ...]]
 
 
-class CaptureWarning(RuntimeWarning):
+class CaptureWarning(UserWarning):
     """A function could not be recorded and is called as it is, which is slower: why."""
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from .base import Array, Backend, BackendUnavailableError, first_line
+from .cublas import Cublas
+from .cupy_capture import CupyCapture
 from .driver import cuda_version, cupy_extra
 
 
@@ -20,6 +25,7 @@ class CupyBackend(Backend):
     name = "cupy"
     libraries = ("cupy",)
     has_views = True
+    graph_steps = 50
 
     def __init__(self, device: str | None = None) -> None:
         driver = cuda_version()
@@ -42,7 +48,9 @@ class CupyBackend(Backend):
             raise unavailable(
                 f"CuPy does not load ({first_line(error)})", f"reinstall it: {install}"
             ) from None
-        self._cupy, self.xp = cupy, xp
+        self._cupy = cupy
+        self._capturing: Cublas | None = None
+        self.xp = SimpleNamespace(**{**vars(xp), "matmul": self._matmul})
         try:
             count = cupy.cuda.runtime.getDeviceCount()
         except cupy.cuda.runtime.CUDARuntimeError as error:
@@ -88,6 +96,41 @@ class CupyBackend(Backend):
     @staticmethod
     def device_of(array: Array) -> str:
         return f"cuda:{array.device.id}"
+
+    def into(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
+        if function == self._matmul and out.flags.c_contiguous:
+            self._product(args[0], args[1], out)
+        else:
+            super().into(out, function, *args, **options)
+
+    def capture(
+        self, function: Callable[..., tuple[Array, ...]], *state: Mapping[str, Array]
+    ) -> Callable[..., tuple[Array, ...]]:
+        return CupyCapture(function, state, self._cupy, lambda: self._cublas)
+
+    @cached_property
+    def _cublas(self) -> Cublas:
+        """For products in a capture; made with the first one."""
+        try:
+            self._capturing = Cublas(self._cupy)
+        except ImportError as error:
+            extra = cupy_extra(cuda_version())
+            raise ImportError(f"{first_line(error)}: pip install 'backprop[{extra}]'") from None
+        return self._capturing
+
+    def _matmul(self, x1: Array, x2: Array, /) -> Array:
+        """The standard's matmul, also while a stream is captured."""
+        return self._product(x1, x2)
+
+    def _product(self, x1: Array, x2: Array, out: Array | None = None) -> Array:
+        if self._capturing is not None and self._capturing.active:
+            return self._capturing.matmul(x1, x2, out)
+        return self._cupy.matmul(x1, x2, out=out)
+
+    @property
+    def free_memory(self) -> int:
+        free, _ = self._cupy.cuda.runtime.memGetInfo()
+        return int(free + self._cupy.get_default_memory_pool().free_bytes())
 
     def synchronize(self) -> None:
         self._device.synchronize()

@@ -101,8 +101,9 @@ def argmax(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> A
 
 def count_nonzero(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """The standard's count_nonzero: an array also over all axes."""
-    nonzero: Any = x if x.dtype == np.bool else x != 0
-    return np.add.reduce(nonzero, axis=axis, dtype=np.dtype(np.int64), keepdims=bool(keepdims))
+    nonzero = x if x.dtype == np.bool else x != 0
+    add: Any = np.add.reduce
+    return add(nonzero, axis=axis, dtype=np.int64, keepdims=keepdims)
 
 
 REPLACEMENTS = {

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .networks import Network, TwoLayerNet
     from .numerical import numerical_gradient
     from .optimizers import SGD, Optimizer
-    from .training import DivergenceError, Metrics, fit
+    from .training import BatchTooLargeError, DivergenceError, Metrics, fit
 
 __version__ = "0.1.0"
 
@@ -31,7 +31,7 @@ _homes = {
     "networks": ("Network", "TwoLayerNet"),
     "numerical": ("numerical_gradient",),
     "optimizers": ("SGD", "Optimizer"),
-    "training": ("DivergenceError", "Metrics", "fit"),
+    "training": ("BatchTooLargeError", "DivergenceError", "Metrics", "fit"),
 }
 _home = {name: module for module, names in _homes.items() for name in names}
 
@@ -39,6 +39,7 @@ __all__ = [
     "SGD",
     "Add",
     "Affine",
+    "BatchTooLargeError",
     "DivergenceError",
     "GradientReport",
     "Identity",

@@ -91,7 +91,10 @@ class SoftmaxWithLoss(Loss):
     """
 
     counts_correct = True
-    _classes: Array | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._classes: dict[tuple[Any, ...], Array] = {}
 
     def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
         xp = self._check_batch(x)
@@ -147,15 +150,11 @@ class SoftmaxWithLoss(Loss):
 
     def _numbers(self, xp: Any, x: Array) -> Array:
         """The class numbers 0 to C − 1 on the device of x, made once."""
-        kept = self._classes
-        if (
-            kept is None
-            or kept.shape[0] != x.shape[1]
-            or type(kept) is not type(x)
-            or kept.device != x.device
-        ):
-            self._classes = kept = xp.arange(x.shape[1], dtype=xp.int64, device=x.device)
-        return kept
+        # Kept for good: a captured step goes on reading the array that it has seen.
+        key = (x.shape[1], type(x), x.device)
+        if key not in self._classes:
+            self._classes[key] = xp.arange(x.shape[1], dtype=xp.int64, device=x.device)
+        return self._classes[key]
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[SoftmaxWithLoss, np.ndarray, np.ndarray]:

@@ -69,6 +69,18 @@ class DivergenceError(ArithmeticError):
         self.step, self.where = step, where
 
 
+class BatchTooLargeError(MemoryError):
+    """A step does not fit into the device's memory: what it needs, what is free, which batch would fit."""
+
+    def __init__(self, device: str, batch_size: int, needed: int, free: int | None) -> None:
+        known = "" if free is None else f" and {free / 1e6:,.0f} MB are free"
+        fits = f"about {max(batch_size * free // needed, 1):,}" if free else f"{max(batch_size // 2, 1):,}"
+        super().__init__(
+            f"out of memory on {device}: a step with a batch of {batch_size:,} needs about "
+            f"{needed / 1e6:,.0f} MB{known}; try a batch size of {fits}"
+        )
+
+
 def fit(
     network: Network,
     x: Any,
@@ -103,7 +115,8 @@ def fit(
     progress : called every `progress_steps` steps; reading the loss then waits for the device
 
     Raises `ValueError` for a target out of range or a batch larger than the data, before the
-    first step; `DivergenceError` when a loss is no longer finite.
+    first step; `DivergenceError` when a loss is no longer finite; `BatchTooLargeError` when a step
+    does not fit into the device's memory.
 
     Source: *Deep Learning from Scratch*, section 5.7.4.
 
@@ -248,7 +261,7 @@ def _epochs(
         order = _order(n, per_epoch * run.batch_size, sampling, rng)
         now = _Epoch(run, order, min(per_epoch, total - done), done)
         start = _copy(network)
-        for i in now.parts(progress_steps if progress else LOOK_STEPS):
+        for i in _within_memory(run, now.parts(progress_steps if progress else LOOK_STEPS)):
             losses, accuracy = now.read(i - progress_steps) if progress else now.read(i - 1)
             if not np.isfinite(losses).all():
                 break
@@ -263,6 +276,29 @@ def _epochs(
         if test_loss is not None and not math.isfinite(test_loss):
             raise DivergenceError(done, "the loss on the test data", "trained up to that step")
         yield Metrics(epoch, done, float(losses.mean()), accuracy, test_loss, test_accuracy, seconds)
+
+
+def _within_memory(run: _Run, steps: Iterator[int]) -> Iterator[int]:
+    """The steps; where memory runs out, an error that says which batch would fit."""
+    try:
+        yield from steps
+    except MemoryError:
+        needed = run.batch_size * _bytes_per_sample(run)
+        device, free = run.network.backend.device, run.network.backend.free_memory
+    else:
+        return
+    raise BatchTooLargeError(device, run.batch_size, needed, free) from None
+
+
+def _bytes_per_sample(run: _Run) -> int:
+    """Roughly what a step holds for a sample: every layer's input and output, and their gradients."""
+    network = run.network
+    x = network.scaled(run.data["x"][:1, ...])
+    numbers: int = math.prod(x.shape)
+    for layer in network.layers.values():
+        x = layer.forward(x)
+        numbers += 3 * math.prod(x.shape)
+    return numbers * int(network.dtype.removeprefix("float")) // 8
 
 
 def _order(n: int, size: int, sampling: Sampling, rng: np.random.Generator) -> np.ndarray:

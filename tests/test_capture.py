@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from backends import Backend, CaptureWarning, get_backend, namespace_of
+from backends.cublas import gemm_shape
 from backprop import (
     SGD,
     Affine,
+    BatchTooLargeError,
     Identity,
     Layer,
     MeanSquaredError,
@@ -229,3 +231,54 @@ def test_numpy_really_replays() -> None:
     run(np.asarray([2.0, -1.0, -4.0, 7.0]))  # indices that count from the end
     with pytest.raises(IndexError):
         run(np.asarray([0.0, 4.0, 0.0, 0.0]))
+
+
+@pytest.mark.parametrize("transposed_b", [False, True])
+@pytest.mark.parametrize("transposed_a", [False, True])
+@pytest.mark.parametrize(("m", "k", "n"), [(3, 4, 5), (1, 4, 5), (3, 1, 5), (3, 4, 1), (1, 1, 1)])
+def test_gemm_is_told_the_layout(m: int, k: int, n: int, transposed_a: bool, transposed_b: bool) -> None:
+    def factor(rows: int, columns: int, transposed: bool) -> np.ndarray:
+        values = np.random.default_rng(0).standard_normal((columns, rows) if transposed else (rows, columns))
+        return values.T if transposed else values
+
+    def by_columns(x: np.ndarray, transposed: int, rows: int, columns: int, leading: int) -> np.ndarray:
+        """What BLAS reads at the address of x: a matrix with its columns `leading` numbers apart."""
+        assert leading >= max(1, columns if transposed else rows)
+        flat = x.ravel(order="K")
+        shape, strides = (rows, columns), ((leading, 1) if transposed else (1, leading))
+        return np.lib.stride_tricks.as_strided(flat, shape, [8 * s for s in strides])
+
+    a, b, out = factor(m, k, transposed_a), factor(k, n, transposed_b), np.zeros((m, n))
+    op_1, op_2, rows, columns, inner, ld_1, ld_2, ld_out = gemm_shape(a, b, out)
+    first, second = by_columns(b, op_1, rows, inner, ld_1), by_columns(a, op_2, inner, columns, ld_2)
+    by_columns(out, 0, rows, columns, ld_out)[...] = first @ second
+    np.testing.assert_allclose(out, a @ b, rtol=1e-12)
+
+
+def test_gemm_refuses_what_it_cannot_do() -> None:
+    x = np.ones((4, 6))
+    with pytest.raises(ValueError, match="rows one after another"):
+        gemm_shape(x[:, :4], x, np.ones((6, 4)).T)
+    with pytest.raises(ValueError, match="contiguous matrix"):
+        gemm_shape(x[:, ::2], x[:3], np.ones((4, 6)))
+    for a, b in ((x, x), (x[:0], x.T), (x[:, :0], x[:0])):
+        with pytest.raises(ValueError, match="not empty"):
+            gemm_shape(a, b, np.ones((a.shape[0], b.shape[1])))
+
+
+def test_a_batch_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hungry(Identity):
+        def forward(self, x: Any, *, training: bool = False) -> Any:
+            if training:
+                raise MemoryError
+            return x
+
+    net = network("cpu", Hungry())
+    run = fit(net, X, LABELS, epochs=1, batch_size=100)
+    with pytest.raises(
+        BatchTooLargeError, match=r"^out of memory on cpu: a step with a batch of 100 .* size of 50$"
+    ):
+        list(run)
+    monkeypatch.setattr(type(net.backend), "free_memory", 12_000)
+    with pytest.raises(BatchTooLargeError, match=r"and 0 MB are free; try a batch size of about 49$"):
+        list(fit(net, X, LABELS, epochs=1, batch_size=100))

@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     options = build_parser().parse_args(arguments)
     _set_threads(options)
+    if getattr(options, "precision", "") == "tf32":
+        os.environ["CUPY_TF32"] = "1"  # CuPy reads it when it is loaded
     try:
         return _run(options)
     except KeyboardInterrupt as interrupt:
@@ -53,12 +55,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _report(error: Exception) -> int:
-    from ..training import DivergenceError
+    from ..training import BatchTooLargeError, DivergenceError
 
     message = " ".join(str(error).split()) or "no message"
     kind = (
         ""
-        if isinstance(error, (ValueError, OSError, RuntimeError, ArithmeticError))
+        if isinstance(error, (ValueError, OSError, RuntimeError, ArithmeticError, BatchTooLargeError))
         else type(error).__name__ + ": "
     )
     print(f"backprop: error: {kind}{message}", file=sys.stderr)

@@ -70,6 +70,18 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="CPU threads of the matrix products (default: 1 for a small network, else the library's)",
     )
     train.add_argument(
+        "--precision",
+        choices=["full", "tf32"],
+        default="full",
+        help="tf32 rounds the factors of a GPU's float32 products to 10 bits, which is faster "
+        "(default: %(default)s)",
+    )
+    train.add_argument(
+        "--no-capture",
+        action="store_true",
+        help="call every step instead of recording one and replaying it, which is faster",
+    )
+    train.add_argument(
         "--json", action="store_true", help="one JSON object a line on stdout, and nothing else there"
     )
     train.add_argument("--quiet", action="store_true", help="only the last line")

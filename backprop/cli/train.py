@@ -25,6 +25,8 @@ def run(options: argparse.Namespace) -> int:
     """Train as the options say; show the run on stdout and a live line on stderr."""
     began = time.perf_counter()
     backend = get_backend(options.device)
+    if options.precision == "tf32" and backend.name != "cupy":
+        raise ValueError(f"--precision tf32 is for a GPU (--device gpu), but the device is {backend.device}")
     data = mnist() if options.data is None else load_dataset(options.data)
     rng = np.random.default_rng(options.seed)
     network = TwoLayerNet(
@@ -46,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
             rng=rng,
             test=(data.x_test, data.t_test),
             progress=progress,
+            capture=not options.no_capture,
         )
         view.start(_settings(options, backend, data, network, steps))
         last = None
@@ -66,6 +69,8 @@ def _settings(
         "network": repr(network).partition(";")[0] + ")",
         "parameters": network.size,
         "dtype": network.dtype,
+        "precision": options.precision,
+        "capture": not options.no_capture,
         "device": backend.device,
         "backend": backend.name,
         "version": backend.version,

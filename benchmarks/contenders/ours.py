@@ -1,4 +1,4 @@
-"""backprop, through `fit`, with the images kept as bytes."""
+"""backprop, through `fit`, with the images kept as bytes; `called` with `capture=False`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from backends import get_backend
 
 from ..workloads import Data, Weights, Workload, initial_weights
 
-VARIANTS = ("fit",)
+VARIANTS = ("fit", "called")
 FLOATS = False
 
 
@@ -24,7 +24,7 @@ class Contender:
         self.network = backprop.Network(layers[:-1])
         self.x, self.t = backend.asarray(data.pixels), backend.asarray(data.t)
         self.batch, self.rng = workload.batch, np.random.default_rng(0)
-        self.options = {"optimizer": backprop.SGD(workload.lr)}
+        self.options = {"optimizer": backprop.SGD(workload.lr), "capture": variant == "fit"}
 
     def run(self, steps: int) -> None:
         epochs = backprop.fit(
