@@ -18,8 +18,9 @@ import sys
 from dataclasses import dataclass, field
 from importlib import metadata
 
-CPU = ("floor:numpy", "handwritten:numpy", "ours:fit", "ours:called", "pytorch:eager", "pytorch:fused", "pytorch:compile",
-       "jax_nn:jit", "jax_nn:scan", "sklearn_mlp:partial_fit", "book:as-published")  # fmt: skip
+CPU = ("floor:numpy", "handwritten:numpy", "ours:fit", "ours:called", "pytorch:eager", "pytorch:fused",
+       "pytorch:compile", "jax_nn:jit", "jax_nn:scan", "sklearn_mlp:partial_fit",
+       "book:as-published")  # fmt: skip
 GPU = ("ours:fit", "ours:called", "pytorch:eager", "pytorch:compile", "pytorch:cuda-graph", "jax_nn:scan")
 REFERENCE = "pytorch:eager"
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from backends import Backend, CaptureWarning, get_backend, namespace_of
-from backends.cublas import gemm_shape
+from backends.cublas import Cublas, gemm_shape
+from backends.cupy_capture import CupyCapture
 from backprop import (
     SGD,
     Affine,
@@ -282,3 +286,122 @@ def test_a_batch_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(net.backend), "free_memory", 12_000)
     with pytest.raises(BatchTooLargeError, match=r"and 0 MB are free; try a batch size of about 49$"):
         list(fit(net, X, LABELS, epochs=1, batch_size=100))
+
+
+class FakeCuda:
+    """CuPy's `cuda` module as far as capturing uses it: a graph runs the function again."""
+
+    class CUDARuntimeError(RuntimeError):
+        pass
+
+    runtime = property(lambda self: self)
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.run: Callable[[], Any] = lambda: None
+
+    def MemoryPool(self) -> Any:  # noqa: N802
+        return SimpleNamespace(malloc=None)
+
+    def Device(self) -> Any:  # noqa: N802
+        return SimpleNamespace(synchronize=lambda: self.log.append("synchronize"))
+
+    def Stream(self, non_blocking: bool) -> Any:  # noqa: N802
+        assert non_blocking
+        return self
+
+    def using_allocator(self, _: Any) -> Any:
+        return nullcontext()
+
+    def __enter__(self) -> None:
+        self.log.append("stream")
+
+    def __exit__(self, *_: Any) -> None:
+        self.log.append("default stream")
+
+    def begin_capture(self) -> None:
+        self.log.append("begin")
+
+    def end_capture(self) -> Any:
+        self.log.append("end")
+        if "fail" in self.log:
+            raise self.CUDARuntimeError("the capture is broken")
+        return SimpleNamespace(launch=lambda: (self.log.append("launch"), self.run()))
+
+
+def fake_capture(function: Any, state: Any) -> tuple[CupyCapture, FakeCuda]:
+    cuda = FakeCuda()
+    blas: Any = SimpleNamespace(on=lambda stream: nullcontext())
+    return CupyCapture(function, [state], SimpleNamespace(cuda=cuda), lambda: blas), cuda
+
+
+def test_a_graph_is_made_once_a_shape_and_launched() -> None:
+    def function(state: Any, x: Any) -> tuple[Any, ...]:
+        cuda.run = lambda: np.multiply(x, 2.0, out=state["out"][: len(x)])
+        cuda.run()
+        return (state["out"][: len(x)],)
+
+    captured, cuda = fake_capture(function, {"out": np.zeros(3)})
+    for i, n in enumerate([3, 3, 3, 2, 3]):
+        np.testing.assert_array_equal(captured(np.full(n, i))[0], np.full(n, 2.0 * i))
+    graph = ["synchronize", "stream", "begin", "end", "default stream", "launch"]
+    assert cuda.log == [*graph, "launch", "launch"]
+
+
+def test_a_capture_that_breaks_is_ended_and_the_function_called() -> None:
+    def function(state: Any, x: Any) -> tuple[Any, ...]:
+        if cuda.log[-1:] == ["begin"]:
+            cuda.log.append("fail")
+            raise NotImplementedError("no products while capturing")
+        return (x + 1.0,)
+
+    captured, cuda = fake_capture(function, {})
+    captured(np.ones(2))
+    with pytest.warns(CaptureWarning, match="each time, .*NotImplementedError: no products while capturing"):
+        results = [captured(np.ones(2)), captured(np.ones(2))]
+    assert cuda.log == ["synchronize", "stream", "begin", "fail", "end", "default stream"]
+    for (result,) in results:
+        np.testing.assert_array_equal(result, [2.0, 2.0])
+
+
+def test_products_in_a_capture_go_to_cublas(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[Any, ...]] = []
+    types = SimpleNamespace(COMPUTE_32F=68, COMPUTE_32F_FAST_TF32=77, COMPUTE_64F=70)
+    cublas = SimpleNamespace(
+        create=lambda: 7, GemmAlgo=SimpleNamespace(DEFAULT=-1), ComputeType=types,
+        set_stream=lambda *a: calls.append(("stream", *a)), set_workspace=lambda *a: calls.append(("workspace", *a)),
+        gemm_ex=lambda *a: calls.append(("gemm", *a)),
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "nvmath", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "nvmath.bindings", SimpleNamespace(cublas=cublas))
+    monkeypatch.delenv("CUPY_TF32", raising=False)
+
+    class FakeArray(np.ndarray):
+        data = property(lambda self: SimpleNamespace(ptr=self.ctypes.data))  # type: ignore[assignment]
+
+    def array(*shape: int, dtype: str = "float32") -> Any:
+        return np.ones(shape, dtype).view(FakeArray)
+
+    cupy = SimpleNamespace(
+        cuda=SimpleNamespace(alloc=lambda size: SimpleNamespace(ptr=11)),
+        ascontiguousarray=lambda x: np.ascontiguousarray(x).view(FakeArray),
+        empty=lambda shape, dtype: array(*shape, dtype=dtype),
+    )
+    blas = Cublas(cupy)
+    with blas.on(SimpleNamespace(ptr=5)):
+        assert blas.active
+        out = blas.matmul(array(3, 4), array(5, 4).T)
+        assert blas.matmul(array(3), array(3, 4)).shape == (4,)
+        assert blas.matmul(array(3, 4), array(4)).shape == (3,)
+        for a, b in ((array(2, 3, 4), array(4, 5)), (array(3, 4), array(4, 5, dtype="float64"))):
+            with pytest.raises(NotImplementedError, match="two floating-point matrices of one dtype"):
+                blas.matmul(a, b)
+        monkeypatch.setenv("CUPY_TF32", "1")
+        blas.matmul(array(3, 4), array(4, 5), out=out)
+        blas.matmul(array(3, 4, dtype="float64"), array(4, 5, dtype="float64"))
+    assert not blas.active
+    assert calls[:2] == [("stream", 7, 5), ("workspace", 7, 11, 32 * 2**20)]
+    gemms = calls[2:]
+    assert gemms[0][1:7] == (7, 1, 0, 5, 3, 4)  # the handle, b transposed, a not, and outᵀ = bᵀ aᵀ
+    assert gemms[0][15] == out.ctypes.data
+    assert [(g[9], g[18]) for g in gemms] == [(0, 68)] * 3 + [(0, 77), (1, 70)]
