@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -326,7 +327,8 @@ class FakeCuda:
         self.log.append("end")
         if "fail" in self.log:
             raise self.CUDARuntimeError("the capture is broken")
-        return SimpleNamespace(launch=lambda: (self.log.append("launch"), self.run()))
+        run = self.run
+        return SimpleNamespace(launch=lambda: (self.log.append("launch"), run()))
 
 
 def fake_capture(function: Any, state: Any) -> tuple[CupyCapture, FakeCuda]:
@@ -405,3 +407,42 @@ def test_products_in_a_capture_go_to_cublas(monkeypatch: pytest.MonkeyPatch) -> 
     assert gemms[0][1:7] == (7, 1, 0, 5, 3, 4)  # the handle, b transposed, a not, and outᵀ = bᵀ aᵀ
     assert gemms[0][15] == out.ctypes.data
     assert [(g[9], g[18]) for g in gemms] == [(0, 68)] * 3 + [(0, 77), (1, 70)]
+
+
+class Decay(SGD):
+    """A learning rate that changes with every step."""
+
+    def numbers(self, step: int) -> tuple[float, ...]:
+        return (self.lr / step,)
+
+
+def test_numbers_that_change_from_step_to_step(backend: Backend) -> None:
+    assert_same(lambda: network(backend), exactly=backend.device == "cpu", optimizer=Decay(0.5))
+    seen: list[np.ndarray] = []
+    net = network(backend)
+    start = backend.to_numpy(net.flat_params["flat"]).copy()
+    run = fit(
+        net,
+        X[:1],
+        LABELS[:1],
+        iterations=6,
+        batch_size=1,
+        rng=0,
+        optimizer=Decay(1e-4),
+        sampling="with-replacement",
+    )
+    for _ in run:
+        seen.append(backend.to_numpy(net.flat_params["flat"]) - start)
+    sizes = [np.abs(after - before).max() for before, after in pairwise([np.zeros_like(start), *seen])]
+    np.testing.assert_allclose(sizes, [sizes[0] / step for step in range(1, 7)], rtol=2e-2)
+
+
+def test_several_steps_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = get_backend("cpu")
+    called = trained(lambda: network("cpu"), False, optimizer=Decay(0.5))
+    monkeypatch.setattr(type(backend), "graph_steps", 4)
+    seen: list[int] = []
+    options = {"progress": lambda p: seen.append(p.step), "progress_steps": 3}
+    np.testing.assert_equal(trained(lambda: network("cpu"), True, optimizer=Decay(0.5)), called)
+    np.testing.assert_equal(trained(lambda: network("cpu"), True, optimizer=Decay(0.5), **options), called)
+    assert seen == [7 * epoch + step for epoch in range(4) for step in (3, 6)]
