@@ -145,7 +145,7 @@ def machine() -> str:
 def main() -> None:
     """Measure what the options ask for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--workload", default="W1,W2", help="W1, W2, W4, by commas (default: %(default)s)")
+    parser.add_argument("--workload", default="W1,W2", help="W1 to W4, by commas (default: %(default)s)")
     parser.add_argument("--threads", default="1", help="thread counts, by commas (default: %(default)s)")
     parser.add_argument("--device", default="cpu", choices=["cpu", "gpu"])
     parser.add_argument("--only", help="contenders, by commas, as module:variant")

@@ -31,6 +31,13 @@ class Workload:
     proof_steps: int
     """After how many steps the loss is compared."""
     batch_norm: bool = False
+    filters: int = 0
+    """Of 5×5, with max pooling by 2, between the images and the first affine layer."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is affine layers and ReLU, with SGD."""
+        return self.optimizer == "sgd" and not (self.batch_norm or self.filters)
 
 
 WORKLOADS = {
@@ -39,6 +46,17 @@ WORKLOADS = {
         Workload("W1", "784-50-10, ReLU, batch 100, SGD", (784, 50, 10), 100, "sgd", 0.1, "0.01", 600),
         Workload(
             "W2", "784-1024-1024-10, ReLU, batch 128, SGD", (784, 1024, 1024, 10), 128, "sgd", 0.1, "he", 100
+        ),
+        Workload(
+            "W3",
+            "SimpleConvNet: 30 filters 5×5, pooling 2, 4320-100-10, batch 100, Adam",
+            (4320, 100, 10),
+            100,
+            "adam",
+            1e-3,
+            "0.01",
+            20,
+            filters=30,
         ),
         Workload(
             "W4",
@@ -83,6 +101,12 @@ def initial_weights(workload: Workload) -> Weights:
         W = (std * rng.standard_normal((rows, columns))).astype(np.float32)
         weights.append((W, np.zeros(columns, np.float32)))
     return weights
+
+
+def initial_filters(workload: Workload) -> Array:
+    """(FN, 1, 5, 5), the same for every contender."""
+    shape = (workload.filters, 1, 5, 5)
+    return (float(workload.init) * np.random.default_rng(2).standard_normal(shape)).astype(np.float32)
 
 
 def loss_of(weights: Weights, x: Array, t: Array) -> float:

@@ -16,8 +16,8 @@ FLOATS = True
 
 class Contender:
     def __init__(self, workload: Workload, data: Data, variant: str, device: str) -> None:
-        if workload.batch_norm or workload.optimizer != "sgd":
-            raise NotImplementedError("SGD networks without batch normalization only")
+        if not workload.plain:
+            raise NotImplementedError("stacks of affine layers with SGD only")
         self.x, self.t, self.batch, self.lr = data.x, data.t, workload.batch, workload.lr
         self.params = [[p.astype(np.float64) for p in pair] for pair in initial_weights(workload)]
         self.random = np.random.RandomState(0)

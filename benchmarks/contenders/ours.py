@@ -15,8 +15,10 @@ FLOATS = False
 
 class Contender:
     def __init__(self, workload: Workload, data: Data, variant: str, device: str) -> None:
-        if workload.batch_norm or workload.optimizer != "sgd":
-            raise NotImplementedError("batch normalization and Adam are not part of backprop yet")
+        if not workload.plain:
+            raise NotImplementedError(
+                "convolution, batch normalization and Adam are not part of backprop yet"
+            )
         backend = get_backend(device)
         layers: list[backprop.Layer] = []
         for W, b in initial_weights(workload):

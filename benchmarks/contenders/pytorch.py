@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..workloads import Data, Weights, Workload, initial_weights
+from ..workloads import Data, Weights, Workload, initial_filters, initial_weights
 
 VARIANTS = ("eager", "fused", "compile", "cuda-graph")
 FLOATS = True
@@ -40,6 +40,13 @@ class Contender:
 
     def _model(self, workload: Workload) -> nn.Sequential:
         modules: list[nn.Module] = []
+        if workload.filters:
+            convolution = nn.Conv2d(1, workload.filters, 5)
+            with torch.no_grad():
+                convolution.weight.copy_(torch.from_numpy(initial_filters(workload)))
+                convolution.bias.zero_()
+            image = nn.Unflatten(1, (1, 28, 28))
+            modules += [image, convolution, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
         weights = initial_weights(workload)
         for i, (W, b) in enumerate(weights):
             linear = nn.Linear(*W.shape)
@@ -83,5 +90,5 @@ class Contender:
     def weights(self) -> Weights | None:
         linear = [module for module in self.model if isinstance(module, nn.Linear)]
         if len(linear) * 2 != len(list(self.model.parameters())):
-            return None  # batch normalization is not in the yardstick
+            return None  # the yardstick knows affine layers only
         return [(m.weight.detach().cpu().numpy().T, m.bias.detach().cpu().numpy()) for m in linear]
