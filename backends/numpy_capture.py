@@ -83,7 +83,8 @@ class _Tape:
         self.log: list[tuple[Any, ...]] = []
         self.free: dict[int, list[Array]] = {}
         self._owned: dict[int, tuple[str, Array]] = {}  # memory of state, inputs and blocks, by id
-        self._before: list[tuple[Array, Array]] = []
+        self._read: set[int] = set()
+        self._before: dict[str, tuple[Array, Array]] = {}
         for kind, arrays in (("state", self.state), ("input", self.inputs)):
             for i, array in enumerate(arrays):
                 base = _base(array)
@@ -133,13 +134,14 @@ class _Tape:
         label, base = self._owned.get(id(_base(target)), ("", None))
         if base is None:
             raise CaptureError(f"{_name(function)} writes into an array that is not in the state")
-        if label.startswith("state") and not any(kept is base for kept, _ in self._before):
-            self._before.append((base, base.copy()))
+        reads = any(np.may_share_memory(target, array) for array in _arrays(raw))
+        if label.startswith("state") and (reads or id(base) in self._read) and label not in self._before:
+            self._before[label] = base, base.copy()  # what is only overwritten, a second run overwrites
         self._write_down(target, function, raw, {key: self.unwrap(value) for key, value in options.items()})()
 
     def undo(self) -> None:
         """Put the state back to what it was before the run."""
-        for base, before in self._before:
+        for base, before in self._before.values():
             base[...] = before
 
     def allocate(self, size: int) -> Array:
@@ -159,6 +161,7 @@ class _Tape:
     def _write_down(self, out: Array, function: Any, args: Any, options: dict[str, Any]) -> Callable[[], Any]:
         call = _into(out, function, args, options)
         self.calls.append(call)
+        self._read.update(id(_base(array)) for array in _arrays([*args, *options.values()]))
         seen = [self._seen(value) for value in (out, *args, *options.values())]
         self.log.append((_name(function), function, *options, *seen))
         return call

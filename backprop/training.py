@@ -189,7 +189,8 @@ class _Run:
         if not (self.capture and network.backend.has_views and network.params):
             return partial(self.steps, *state)
         settings = _settings(self.optimizer, network.last_layer, *network.layers.values())
-        if self._captured is None or settings != self._settings:
+        given_up = getattr(self._captured, "why", "")
+        if self._captured is None or (settings != self._settings and not given_up):
             self._captured, self._settings = network.backend.capture(self.steps, *state), settings
         return self._captured
 
@@ -387,7 +388,10 @@ def _first_bad(run: _Run, x: Array, t: Array, numbers: Any) -> str | None:
 def _settings(*parts: Any) -> list[dict[str, Any]]:
     """The numbers, names and switches of layers, loss and optimizer, which a recorded step has frozen."""
     plain = (int, float, str, bool, type(None))
-    return [{name: value for name, value in vars(part).items() if isinstance(value, plain)} for part in parts]
+    return [
+        {name: value for name, value in vars(part).items() if isinstance(value, plain) and name != "_saved"}
+        for part in parts
+    ]
 
 
 def _stacked(values: Sequence[Array]) -> Array:

@@ -101,6 +101,22 @@ def test_a_learning_rate_changed_between_epochs(backend: Backend) -> None:
     np.testing.assert_allclose(run(True), run(False), rtol=1e-5, atol=1e-6)
 
 
+def test_a_step_is_recorded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+    forward = ReLU.forward
+
+    def spy(self: Any, x: Any, *, training: bool = False) -> Any:
+        nonlocal calls
+        calls += training
+        return forward(self, x, training=training)
+
+    monkeypatch.setattr(ReLU, "forward", spy)
+    for test in (None, (X[:9], LABELS[:9])):
+        calls = 0
+        list(fit(network("cpu"), X, LABELS, epochs=9, batch_size=40, rng=0, test=test))
+        assert calls == 3 + 3  # full batches, ragged ones
+
+
 def test_a_number_of_a_layer_changed_between_epochs() -> None:
     class Scale(Layer):
         factor = 1.0
@@ -177,8 +193,9 @@ def test_an_optimizer_that_counts_is_called() -> None:
             for key in params:
                 params[key] -= 0.1 / self.step_number * grads[key]
 
-    with pytest.warns(CaptureWarning, match="multiply is not given the same"):
+    with pytest.warns(CaptureWarning, match="multiply is not given the same") as warned:
         captured = trained(lambda: network("cpu"), True, optimizer=Decaying())
+    assert len(warned) == 1
     np.testing.assert_equal(captured, trained(lambda: network("cpu"), False, optimizer=Decaying()))
 
 

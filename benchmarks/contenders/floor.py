@@ -12,6 +12,8 @@ FLOATS = True
 
 class Contender:
     def __init__(self, workload: Workload, data: Data, variant: str, device: str) -> None:
+        if workload.filters:
+            raise NotImplementedError("affine layers only")
         self.x, self.batch = data.x, workload.batch
         self.rng = np.random.default_rng(0)
         self.W = [W for W, _ in initial_weights(workload)]
