@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 
 from backends import Array, Backend, dtype_name, namespace_of
 
@@ -96,6 +97,18 @@ class FlatVector(MutableMapping[str, Array]):
 
     def __len__(self) -> int:
         return 1
+
+    @contextmanager
+    def standing_in(self, other: Mapping[str, Array]) -> Iterator[None]:
+        """As long as it lasts, the layers hold parts of the vector in `other`, as a recording needs it."""
+        if self._vector is None or other is self:
+            yield
+            return
+        self._share(other["flat"])
+        try:
+            yield
+        finally:
+            self._share(self._vector)
 
     def split(self, vector: Array) -> dict[str, Array]:
         """The named arrays in `vector`, as views where the library has them."""

@@ -176,10 +176,11 @@ class _Run:
 
     def steps(self, params: Any, grads: Any, data: Any, rows: Array, numbers: Array) -> tuple[Array, ...]:
         """A step for every row of sample numbers, with its row of the optimizer's numbers."""
-        results = []
-        for i in range(rows.shape[0]):
-            own = [numbers[i, j] for j in range(numbers.shape[1])]
-            results.append(self.step(params, grads, data, rows[i, ...], own))
+        results, network = [], self.network
+        with network.flat_params.standing_in(params), network.flat_grads.standing_in(grads):
+            for i in range(rows.shape[0]):
+                own = [numbers[i, j] for j in range(numbers.shape[1])]
+                results.append(self.step(params, grads, data, rows[i, ...], own))
         return tuple(_stacked(values) for values in zip(*results, strict=True))
 
     def runner(self) -> Callable[..., tuple[Array, ...]]:

@@ -426,6 +426,33 @@ def test_products_in_a_capture_go_to_cublas(monkeypatch: pytest.MonkeyPatch) -> 
     assert [(g[9], g[18]) for g in gemms] == [(0, 68)] * 3 + [(0, 77), (1, 70)]
 
 
+def test_what_a_layer_computes_from_its_parameters_is_recorded(backend: Backend) -> None:
+    class Decayed(Affine):
+        """The gradient of an L2 penalty in the layer itself, as the book's networks add it."""
+
+        def backward_params(self, dout: Any) -> None:
+            super().backward_params(dout)
+            self.grads["W"] = self.grads["W"] + 0.1 * self.params["W"]
+
+    class WarmUp(SGD):
+        """No change at first, when a step is recorded."""
+
+        def numbers(self, step: int) -> tuple[float, ...]:
+            return (0.0 if step < 12 else self.lr,)
+
+    def make() -> Network:
+        net = network(backend)
+        return Network(
+            [Decayed(**net.layers["Affine1"].params), ReLU(), Decayed(**net.layers["Affine2"].params)]
+        )
+
+    exactly = backend.device == "cpu"
+    assert_same(make, exactly=exactly, optimizer=WarmUp(0.1))
+    assert_same(
+        make, exactly=exactly, optimizer=WarmUp(0.1), sampling="with-replacement", iterations=40, epochs=None
+    )
+
+
 class Decay(SGD):
     """A learning rate that changes with every step."""
 

@@ -368,3 +368,19 @@ def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(line.split()[1] == "usable" or ";" in line for line in lines)
     assert main(["devices", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["usable"] is True
+
+
+def test_precision_is_for_a_gpu(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUPY_TF32", "0")
+    error = fails(capsys, "train", "--device", "cpu", "--precision", "tf32", "--iters", "1")
+    assert "--precision tf32 is for a GPU (--device gpu), but the device is cpu" in error
+
+
+def test_no_capture_trains_alike(capsys: pytest.CaptureFixture[str], small: str) -> None:
+    results = []
+    for options in ([], ["--no-capture"]):
+        assert main(["train", "--device", "cpu", "--data", small, "--epochs", "3", "--json", *options]) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert lines[0]["capture"] is not bool(options)
+        results.append([(line["loss"], line["test_accuracy"]) for line in lines if line["event"] == "epoch"])
+    assert results[0] == results[1]

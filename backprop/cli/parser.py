@@ -79,7 +79,7 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     train.add_argument(
         "--no-capture",
         action="store_true",
-        help="call every step instead of recording one and replaying it, which is faster",
+        help="call every step as written; by default one is recorded and replayed, which is faster",
     )
     train.add_argument(
         "--json", action="store_true", help="one JSON object a line on stdout, and nothing else there"
