@@ -220,6 +220,11 @@ class Recorded(NDArrayOperatorsMixin):
     T = property(lambda self: Recorded(self.tape, self.array.T, self.block))
     mT = property(lambda self: Recorded(self.tape, self.array.mT, self.block))  # noqa: N815 - the standard's
 
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"x.{name} is NumPy's own, not the array API standard's; use the namespace's function"
+        )
+
     def __len__(self) -> int:
         return len(self.array)
 
