@@ -148,7 +148,7 @@ class _Tape:
         """New memory, aligned."""
         memory = np.empty(size + ALIGNMENT, np.uint8)
         self._owned[id(memory)] = (f"block {len(self._owned)}", memory)
-        start = -memory.ctypes.data % ALIGNMENT
+        start = -_address(memory) % ALIGNMENT
         return memory[start : start + size]
 
     def difference(self, other: _Tape) -> str:
@@ -175,9 +175,9 @@ class _Tape:
         label, base = self._owned.get(id(_base(value)), ("", None))
         if base is None:
             return value.shape, value.dtype.str, hashlib.sha256(value.tobytes()).digest()
-        offset = value.ctypes.data - base.ctypes.data
+        offset = _address(value) - _address(base)
         if label.startswith("block"):
-            offset -= -base.ctypes.data % ALIGNMENT
+            offset -= -_address(base) % ALIGNMENT
         return label, offset, value.shape, value.strides, value.dtype.str
 
 
@@ -206,6 +206,8 @@ class Recorded(NDArrayOperatorsMixin):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function is np.copyto and not kwargs:
             return self.tape.call_into(args[0], np.positive, args[1])
+        if function is np.dot and len(args) == 3:
+            return self.tape.call_into(args[2], np.dot, *args[:2])
         return self.tape.call(function, *args, **kwargs)
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
@@ -319,10 +321,15 @@ def _argmax_into(out: Array, x: Array, axis: int | None, keepdims: bool) -> None
     x.argmax(axis, out, keepdims=keepdims)
 
 
+def _count_nonzero_into(out: Array, x: Array) -> None:
+    out.fill(np.count_nonzero(x))
+
+
 def _any_into(out: Array, function: Any, args: Any, options: Any) -> None:
     out[...] = function(*args, **options)
 
 
+EXTREMA = {np.maximum, np.minimum}  # NumPy wants their `out` by name
 SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}
 INTO: dict[Any, Callable[..., None]] = {
     _copy: np.copyto,
@@ -330,17 +337,20 @@ INTO: dict[Any, Callable[..., None]] = {
     np.where: _where_into,
     _take: _take_into,
     _argmax: _argmax_into,
+    np.count_nonzero: _count_nonzero_into,
 }
 
 
 def _into(out: Array, function: Any, args: Any, options: dict[str, Any]) -> Callable[[], Any]:
-    """function(*args, **options) into `out`, as a call without arguments."""
-    if function is np.matmul and not options and _is_plain_product(out, *args):
+    """function(*args, **options) into `out`, as a call without arguments, in the form that starts soonest."""
+    if function in (np.matmul, np.dot) and not options and _is_plain_product(out, *args):
         return partial(np.dot, *args, out)
     if isinstance(function, np.ufunc) and not options:
-        return partial(function, *args, out=out)
-    if isinstance(getattr(function, "__self__", None), np.ufunc):
-        return partial(function, *args, **options, out=out)
+        args = _of_loop(function, args)
+        return partial(function, *args, out=out) if function in EXTREMA else partial(function, *args, out)
+    if isinstance(getattr(function, "__self__", None), np.ufunc) and function.__name__ == "reduce":
+        axis, dtype, keepdims = (options.get(key) for key in ("axis", "dtype", "keepdims"))
+        return partial(function, *args, axis, dtype, out, bool(keepdims))
     if function is np.where:
         args = [args[0], *(np.asarray(value, out.dtype) for value in args[1:])]
     if function in INTO and not options:
@@ -348,9 +358,23 @@ def _into(out: Array, function: Any, args: Any, options: dict[str, Any]) -> Call
     return partial(_any_into, out, function, args, options)
 
 
+def _of_loop(ufunc: np.ufunc, args: Sequence[Any]) -> Sequence[Any]:
+    """The arguments with Python's numbers as arrays of the dtype that the ufunc makes of them."""
+    if not any(type(value) in (int, float) for value in args):
+        return args
+    kinds = [value.dtype if isinstance(value, np.ndarray) else type(value) for value in args]
+    dtypes = ufunc.resolve_dtypes((*kinds, *(None,) * ufunc.nout))
+    return [
+        np.asarray(value, dtype) if type(value) in (int, float) else value
+        for value, dtype in zip(args, dtypes, strict=False)
+    ]
+
+
 def _is_plain_product(out: Array, a: Array, b: Array) -> bool:
     """Whether np.dot, which starts sooner than np.matmul, can write into `out`."""
-    return bool(a.ndim == b.ndim == 2 and a.dtype == b.dtype == out.dtype and out.flags.c_contiguous)
+    return bool(
+        a.ndim in (1, 2) and b.ndim == 2 and a.dtype == b.dtype == out.dtype and out.flags.c_contiguous
+    )
 
 
 def _arrays(values: Any) -> Iterator[Any]:
@@ -359,6 +383,11 @@ def _arrays(values: Any) -> Iterator[Any]:
             yield from _arrays(value)
         elif isinstance(value, np.ndarray | Recorded):
             yield value
+
+
+def _address(array: Array) -> int:
+    """Where the array's memory begins; `ctypes.data` takes ten times as long to say so."""
+    return int(array.__array_interface__["data"][0])
 
 
 def _base(array: Array) -> Array:

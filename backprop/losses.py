@@ -103,8 +103,8 @@ class SoftmaxWithLoss(Loss):
         exp = xp.exp(shifted)
         total = xp.sum(exp, axis=1, keepdims=True)  # (N, 1)
         self.saved = (exp, total, hot) if training else None
-        log_p = xp.max(xp.where(hot, shifted, -float("inf")), axis=1) - xp.log(total[:, 0])
-        return -xp.mean(log_p)
+        chosen = xp.max(xp.where(hot, shifted, -float("inf")), axis=1)  # (N,)
+        return xp.mean(xp.log(total[:, 0]) - chosen)
 
     def backward(self, dout: Any = 1.0) -> Array:
         exp, total, hot = self.saved
@@ -146,14 +146,16 @@ class SoftmaxWithLoss(Loss):
         self._check_shape(t, *x.shape)
         if t.ndim == 2:
             return t if dtype_name(t.dtype) == "bool" else t == 1
-        return t[:, None] == self._numbers(xp, x)
+        return t[:, None] == self._numbers(xp, x, t)
 
-    def _numbers(self, xp: Any, x: Array) -> Array:
-        """The class numbers 0 to C − 1 on the device of x, made once."""
+    def _numbers(self, xp: Any, x: Array, t: Array) -> Array:
+        """The class numbers 0 to C − 1 on the device of x, in t's dtype where they fit, made once."""
         # Kept for good: a captured step goes on reading the array that it has seen.
-        key = (x.shape[1], type(x), x.device)
+        key = (x.shape[1], type(x), x.device, dtype_name(t.dtype))
         if key not in self._classes:
-            self._classes[key] = xp.arange(x.shape[1], dtype=xp.int64, device=x.device)
+            fits = x.shape[1] <= xp.iinfo(t.dtype).max
+            dtype = t.dtype if fits else xp.int64
+            self._classes[key] = xp.arange(x.shape[1], dtype=dtype, device=x.device)
         return self._classes[key]
 
     @classmethod

@@ -40,6 +40,7 @@ STANDARD = {
     "matmul": "",  # NumPy's own, which has none to inspect
     "matrix_transpose": "(x, /)",
     "max": "(x, /, *, axis, keepdims)",
+    "maximum": "(x1, x2, /)",
     "mean": "(x, /, *, axis, keepdims)",
     "sum": "(x, /, *, axis, dtype, keepdims)",
     "take": "(x, indices, /, *, axis)",
