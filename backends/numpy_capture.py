@@ -23,6 +23,7 @@ from .capture import Captured, CaptureError, Replay
 from .numpy_fast import namespace
 
 ALIGNMENT = 64  # bytes: a cache line
+NOWHERE: tuple[str, None, int] = "", None, 0
 
 
 class NumpyCapture(Captured):
@@ -82,13 +83,13 @@ class _Tape:
         self.calls: list[Callable[[], Any]] = []
         self.log: list[tuple[Any, ...]] = []
         self.free: dict[int, list[Array]] = {}
-        self._owned: dict[int, tuple[str, Array]] = {}  # memory of state, inputs and blocks, by id
+        self._owned: dict[int, tuple[str, Array, int]] = {}  # memory of state, inputs, blocks: name, origin
         self._read: set[int] = set()
         self._before: dict[str, tuple[Array, Array]] = {}
         for kind, arrays in (("state", self.state), ("input", self.inputs)):
             for i, array in enumerate(arrays):
                 base = _base(array)
-                self._owned.setdefault(id(base), (f"{kind} {i}", base))
+                self._owned.setdefault(id(base), (f"{kind} {i}", base, _address(base)))
 
     def replay(self, *inputs: Array) -> tuple[Array, ...]:
         """The recorded calls on new inputs."""
@@ -131,7 +132,7 @@ class _Tape:
         if _Tape.recording is None:
             target[...] = function(*raw, **options)
             return
-        label, base = self._owned.get(id(_base(target)), ("", None))
+        label, base, _ = self._owned.get(id(_base(target)), NOWHERE)
         if base is None:
             raise CaptureError(f"{_name(function)} writes into an array that is not in the state")
         reads = any(np.may_share_memory(target, array) for array in _arrays(raw))
@@ -147,8 +148,8 @@ class _Tape:
     def allocate(self, size: int) -> Array:
         """New memory, aligned."""
         memory = np.empty(size + ALIGNMENT, np.uint8)
-        self._owned[id(memory)] = (f"block {len(self._owned)}", memory)
         start = -_address(memory) % ALIGNMENT
+        self._owned[id(memory)] = (f"block {len(self._owned)}", memory, _address(memory) + start)
         return memory[start : start + size]
 
     def difference(self, other: _Tape) -> str:
@@ -172,13 +173,10 @@ class _Tape:
             return tuple(map(self._seen, value))
         if not isinstance(value, np.ndarray):
             return type(value), repr(value)
-        label, base = self._owned.get(id(_base(value)), ("", None))
+        label, base, origin = self._owned.get(id(_base(value)), NOWHERE)
         if base is None:
             return value.shape, value.dtype.str, hashlib.sha256(value.tobytes()).digest()
-        offset = _address(value) - _address(base)
-        if label.startswith("block"):
-            offset -= -_address(base) % ALIGNMENT
-        return label, offset, value.shape, value.strides, value.dtype.str
+        return label, _address(value) - origin, value.shape, value.strides, value.dtype.str
 
 
 class Recorded(NDArrayOperatorsMixin):
