@@ -85,6 +85,7 @@ class _Tape:
         self.free: dict[int, list[Array]] = {}
         self._owned: dict[int, tuple[str, Array, int]] = {}  # memory of state, inputs, blocks: name, origin
         self._read: set[int] = set()
+        self._looks: dict[Any, _Look] = {}
         self._before: dict[str, tuple[Array, Array]] = {}
         for kind, arrays in (("state", self.state), ("input", self.inputs)):
             for i, array in enumerate(arrays):
@@ -160,12 +161,29 @@ class _Tape:
         return f"it made {len(self.log)} calls to NumPy at first, then {len(other.log)}"
 
     def _write_down(self, out: Array, function: Any, args: Any, options: dict[str, Any]) -> Callable[[], Any]:
-        call = _into(out, function, args, options)
+        call: Callable[[], Any]
+        if function is _take:
+            x, indices, axis = args
+            look = self._look_at(indices, x.size if axis is None else x.shape[axis])
+            call = partial(_take_into, out, x, indices, axis, look)
+        else:
+            call = _into(out, function, args, options)
         self.calls.append(call)
         self._read.update(id(_base(array)) for array in _arrays([*args, *options.values()]))
         seen = [self._seen(value) for value in (out, *args, *options.values())]
         self.log.append((_name(function), function, *options, *seen))
         return call
+
+    def _look_at(self, indices: Array, length: int) -> _Look:
+        """A look at the indices of a take in every replay; one look is enough for what nobody changes."""
+        key = self._seen(indices), length
+        if key in self._looks:
+            return self._looks[key]
+        look = _Look(indices, length)
+        self.calls.append(look)
+        if key[0][0].startswith("input"):
+            self._looks[key] = look
+        return look
 
     def _seen(self, value: Any) -> Any:
         """What identifies a value in every run: the state's arrays by their place, others by content."""
@@ -306,13 +324,23 @@ def _where_into(out: Array, condition: Array, x: Any, y: Any) -> None:
     np.copyto(out, x, where=condition)
 
 
-def _take_into(out: Array, x: Array, indices: Array, axis: int | None) -> None:
-    size = x.size if axis is None else x.shape[axis]
-    # Seen as unsigned, a negative index is too large as well.
-    if np.maximum.reduce(indices.view(f"u{indices.itemsize}"), axis=None, initial=0) >= size:
-        out[...] = x.take(indices, axis)  # counts from the end, or raises
-    else:
+class _Look:
+    """Whether indices are all from 0 to length − 1."""
+
+    def __init__(self, indices: Array, length: int) -> None:
+        # Seen as unsigned, a negative index is too large as well.
+        self.unsigned, self.length = indices.view(f"u{indices.itemsize}"), length
+        self()
+
+    def __call__(self) -> None:
+        self.good = np.maximum.reduce(self.unsigned, axis=None, initial=0) < self.length
+
+
+def _take_into(out: Array, x: Array, indices: Array, axis: int | None, look: _Look) -> None:
+    if look.good:
         x.take(indices, axis, out, "clip")  # the mode that needs no copy of out
+    else:
+        out[...] = x.take(indices, axis)  # counts from the end, or raises
 
 
 def _argmax_into(out: Array, x: Array, axis: int | None, keepdims: bool) -> None:
@@ -333,7 +361,6 @@ INTO: dict[Any, Callable[..., None]] = {
     _copy: np.copyto,
     _astype: _astype_into,
     np.where: _where_into,
-    _take: _take_into,
     _argmax: _argmax_into,
     np.count_nonzero: _count_nonzero_into,
 }

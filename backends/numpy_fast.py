@@ -47,7 +47,7 @@ def maximum(x1: Array, x2: Any, /) -> Array:
     That loop compares one by one. A row of the number, or an array where rows are short, costs a
     fourth of it.
     """
-    if not isinstance(x2, float) or x1.dtype.kind != "f" or not x1.ndim or x1.shape[-1] == 0:
+    if type(x2) is not float or x1.dtype.kind != "f" or not x1.ndim or x1.shape[-1] == 0:
         return np.maximum(x1, x2)
     small = x1.size <= SMALL
     return np.maximum(x1, _filled(x1.shape if small else x1.shape[-1:], x2, x1.dtype))
@@ -55,7 +55,8 @@ def maximum(x1: Array, x2: Any, /) -> Array:
 
 def _reduce(ufunc: np.ufunc, x: Array, axis: Any, keepdims: bool) -> Array:
     if x.ndim == 2 and axis in (1, -1) and 0 < x.shape[1] <= SHORT:
-        reduced = ufunc.reduce(x.T.copy(), axis=0)
+        columns = x.T if x.flags.f_contiguous else x.T.copy()
+        reduced = ufunc.reduce(columns, axis=0)
         return reduced[:, None] if keepdims else reduced
     return ufunc.reduce(x, axis=axis, keepdims=keepdims)
 
@@ -86,6 +87,13 @@ def mean(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     return _compat.mean(x, axis=axis, keepdims=keepdims)
 
 
+def matmul(x1: Array, x2: Array, /) -> Array:
+    """The standard's matmul; a matrix of short rows is laid out by columns, as `_reduce` wants it."""
+    if x1.ndim == x2.ndim == 2 and x2.shape[1] <= SHORT:
+        return np.matmul(x2.T, x1.T).T
+    return np.matmul(x1, x2)
+
+
 def _matmul_into(out: Array, a: Array, b: Array) -> None:
     np.matmul(a, b, out=out)
 
@@ -97,7 +105,7 @@ def _sum_into(out: Array, x: Array, *, axis: Any = None) -> None:
         out[...] = sum(x, axis=axis)
 
 
-WRITES_INTO: dict[Callable[..., Array], Callable[..., None]] = {np.matmul: _matmul_into, sum: _sum_into}
+WRITES_INTO: dict[Callable[..., Array], Callable[..., None]] = {matmul: _matmul_into, sum: _sum_into}
 """How a function of the namespace writes into an array it is given, without a copy."""
 
 
@@ -133,7 +141,7 @@ def count_nonzero(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> A
 
 REPLACEMENTS = {
     f.__name__: f
-    for f in (argmax, astype, count_nonzero, matrix_transpose, max, maximum, mean, np.matmul, sum, take)
+    for f in (argmax, astype, count_nonzero, matrix_transpose, max, maximum, mean, matmul, sum, take)
 }
 
 

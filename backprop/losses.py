@@ -146,7 +146,7 @@ class SoftmaxWithLoss(Loss):
         self._check_shape(t, *x.shape)
         if t.ndim == 2:
             return t if dtype_name(t.dtype) == "bool" else t == 1
-        return t[:, None] == self._numbers(xp, x, t)
+        return xp.matrix_transpose(self._numbers(xp, x, t)[:, None] == t)
 
     def _numbers(self, xp: Any, x: Array, t: Array) -> Array:
         """The class numbers 0 to C − 1 on the device of x, in t's dtype where they fit, made once."""

@@ -255,6 +255,23 @@ def test_numpy_really_replays() -> None:
         run(np.asarray([0.0, 4.0, 0.0, 0.0]))
 
 
+def test_takes_with_the_same_indices() -> None:
+    def function(state: Any, chosen: Any) -> tuple[Any, ...]:
+        xp = namespace_of(chosen)
+        later = chosen + 1
+        return tuple(xp.take(state[key], rows) for rows in (chosen, later) for key in ("a", "b", "short"))
+
+    state = {"a": np.arange(9.0), "b": 10.0 + np.arange(9.0), "short": np.arange(5.0)}
+    captured = get_backend("cpu").capture(function, state)
+    for rows in ([0, 1], [3, 2], [2, 3], [1, 1], [-1, -5], [0, 3]):
+        chosen = np.asarray(rows)
+        for ours, expected in zip(captured(chosen), function(state, chosen), strict=True):
+            np.testing.assert_array_equal(ours, expected)
+    for rows in ([4, 0], [-6, 0]):  # too far for the short one only
+        with pytest.raises(IndexError):
+            captured(np.asarray(rows))
+
+
 @pytest.mark.parametrize("transposed_b", [False, True])
 @pytest.mark.parametrize("transposed_a", [False, True])
 @pytest.mark.parametrize(("m", "k", "n"), [(3, 4, 5), (1, 4, 5), (3, 1, 5), (3, 4, 1), (1, 1, 1)])

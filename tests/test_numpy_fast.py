@@ -37,7 +37,7 @@ STANDARD = {
     "argmax": "(x, /, *, axis, keepdims)",
     "astype": "(x, dtype, /, *, copy, device)",
     "count_nonzero": "(x, /, *, axis, keepdims)",
-    "matmul": "",  # NumPy's own, which has none to inspect
+    "matmul": "(x1, x2, /)",
     "matrix_transpose": "(x, /)",
     "max": "(x, /, *, axis, keepdims)",
     "maximum": "(x1, x2, /)",
@@ -50,9 +50,6 @@ STANDARD = {
 @pytest.mark.parametrize("name", REPLACEMENTS)
 def test_signature_is_the_standards(name: str) -> None:
     assert getattr(xp, name) is REPLACEMENTS[name]
-    if name == "matmul":
-        assert REPLACEMENTS[name] is np.matmul
-        return
     signature = inspect.signature(REPLACEMENTS[name])
     bare = [p.replace(annotation=p.empty, default=p.empty) for p in signature.parameters.values()]
     assert str(signature.replace(parameters=bare, return_annotation=signature.empty)) == STANDARD[name]
@@ -125,7 +122,25 @@ def test_the_others(dtype: str) -> None:
         is IndexError
     )
     if dtype != "bool":
-        same(xp.matmul(x, x.T), compat.matmul(x, x.T))
+        for left, right in [((7, 3), (3, 7)), ((7, 40), (40, 3)), ((3, 7), (7, 40)), ((7,), (7, 3)), ((7, 3), (3,)),
+                            ((2, 4, 3), (3, 2)), ((0, 3), (3, 2)), ((2, 0), (0, 3)), ((2, 3), (2, 3))]:  # fmt: skip
+            a, b = values(left, dtype), values(right, dtype)
+            theirs = raised(compat.matmul, a, b)
+            ours = raised(xp.matmul, a, b)
+            assert ours is ValueError if theirs is ValueError else same(ours, theirs) is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [*SHAPES, (300, 500)])
+def test_maximum(shape: tuple[int, ...], dtype: str) -> None:
+    x = values(shape, dtype)
+    for other in (0.0, -1.5, math.nan, math.inf, 1, np.float64(0.5), x * 0):
+        ours, theirs = raised(xp.maximum, x, other), raised(np.maximum, x, other)
+        assert ours is theirs if isinstance(theirs, type) else same(ours, theirs) is None
+    if dtype in FLOATS and x.ndim and x.size:
+        special = x.copy()
+        special[..., 0] = math.nan
+        same(xp.maximum(special, 0.0), np.maximum(special, 0.0))
     for copy in (True, False):
         same(xp.astype(x, np.complex128, copy=copy), compat.astype(x, np.complex128, copy=copy))
         assert (xp.astype(x, x.dtype, copy=copy) is x) is (not copy)
