@@ -38,7 +38,7 @@ class Captured:
 
     def __call__(self, *inputs: Array) -> tuple[Array, ...]:
         """The function's result for these inputs, as arrays of its own."""
-        key = tuple((x.shape, x.dtype) for x in inputs)
+        key = tuple([(x.shape, x.dtype) for x in inputs])
         replay = self._replays.get(key)
         if replay is not None:
             return replay(*inputs)
