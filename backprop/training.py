@@ -312,8 +312,16 @@ def _on_device(network: Network, x: Any, t: Any) -> tuple[Array, Array]:
     """x and t on the network's device, after a look at the targets on the host."""
     check_same_length(x, t)
     backend = network.backend
-    x = backend.asarray(x) if _on_host(x) else x
-    t = backend.asarray(t) if _on_host(t) else t
+    try:
+        x = backend.asarray(x) if _on_host(x) else x
+        t = backend.asarray(t) if _on_host(t) else t
+    except MemoryError:
+        free = backend.free_memory
+        known = "" if free is None else f", {free / 1e6:,.0f} MB are free"
+        raise MemoryError(
+            f"out of memory on {backend.device}: the data need {(x.nbytes + t.nbytes) / 1e6:,.0f} MB{known}; "
+            "give fewer samples, or images as uint8, a quarter of float32"
+        ) from None
     network.check_owned(x, "training data")
     network.check_owned(t, "target")
     return x, network.as_target_for(x, t)

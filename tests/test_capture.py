@@ -323,6 +323,22 @@ def test_a_batch_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
         list(fit(net, X, LABELS, epochs=1, batch_size=100))
 
 
+def test_data_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Any, values: Any, dtype: Any = None) -> Any:
+        raise MemoryError
+
+    net = network("cpu", Identity())
+    monkeypatch.setattr(type(net.backend), "asarray", full)
+    needed = (X.nbytes + LABELS.nbytes) / 1e6
+    with pytest.raises(
+        MemoryError, match=rf"^out of memory on cpu: the data need {needed:.0f} MB; give fewer"
+    ):
+        fit(net, X, LABELS, epochs=1)
+    monkeypatch.setattr(type(net.backend), "free_memory", 12_000_000)
+    with pytest.raises(MemoryError, match=r" MB, 12 MB are free; give fewer samples, or images as uint8"):
+        fit(net, X, LABELS, epochs=1)
+
+
 class FakeCuda:
     """CuPy's `cuda` module as far as capturing uses it: a graph runs the function again."""
 
