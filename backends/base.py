@@ -92,6 +92,15 @@ class Backend:
         """Write function(*args, **options), of this namespace, into the array `out`."""
         out[...] = function(*args, **options)
 
+    def fuse(self, function: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Array, ...]]:
+        """A function of single entries as one pass over its arrays, where the library can.
+
+        The function changes its first arguments by `x += …` and the like, in place where the library
+        can, and returns them. Its arguments are arrays of one shape, 0-d arrays and numbers. It may use
+        operators only, no function of a namespace.
+        """
+        return function
+
     graph_steps: ClassVar[int] = 1
     """How many steps of training are worth one call of a captured function."""
 

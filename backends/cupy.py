@@ -50,6 +50,8 @@ class CupyBackend(Backend):
             ) from None
         self._cupy = cupy
         self._capturing: Cublas | None = None
+        self._fused: dict[Any, Callable[..., tuple[Array, ...]]] = {}
+        self._changed: dict[Any, int] = {}
         self.xp = SimpleNamespace(**{**vars(xp), "matmul": self._matmul})
         try:
             count = cupy.cuda.runtime.getDeviceCount()
@@ -102,6 +104,21 @@ class CupyBackend(Backend):
             self._product(args[0], args[1], out)
         else:
             super().into(out, function, *args, **options)
+
+    def fuse(self, function: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Array, ...]]:
+        if function not in self._fused:
+
+            def in_place(*arguments: Any) -> None:
+                self._changed[function] = len(function(*arguments))
+
+            kernel = self._cupy.fuse(kernel_name=getattr(function, "__name__", "fused"))(in_place)
+
+            def fused(*arguments: Any) -> tuple[Array, ...]:
+                kernel(*arguments)
+                return arguments[: self._changed[function]]
+
+            self._fused[function] = fused
+        return self._fused[function]
 
     def capture(
         self, function: Callable[..., tuple[Array, ...]], *state: Mapping[str, Array]

@@ -10,7 +10,7 @@ import numpy as np
 
 from .base import Array, Backend, BackendUnavailableError
 from .numpy_capture import NumpyCapture
-from .numpy_fast import WRITES_INTO, allocate_from_heap, namespace
+from .numpy_fast import WRITES_INTO, allocate_from_heap, by_blocks, namespace
 
 
 class NumpyBackend(Backend):
@@ -51,6 +51,9 @@ class NumpyBackend(Backend):
         self, function: Callable[..., tuple[Array, ...]], *state: Mapping[str, Array]
     ) -> Callable[..., tuple[Array, ...]]:
         return NumpyCapture(function, state)
+
+    def fuse(self, function: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Array, ...]]:
+        return by_blocks(function)
 
     @staticmethod
     def device_of(array: Array) -> str:

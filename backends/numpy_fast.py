@@ -139,6 +139,26 @@ def count_nonzero(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> A
     return add(nonzero, axis=axis, dtype=np.int64, keepdims=keepdims)
 
 
+BLOCK = 2**15
+"""Entries of a vector that `by_blocks` takes at a time: with temporaries they stay in the cache."""
+
+
+@cache
+def by_blocks(function: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Array, ...]]:
+    """`Backend.fuse`: the function on long vectors block by block."""
+
+    def blocked(first: Array, *others: Any) -> tuple[Array, ...]:
+        if first.ndim != 1 or first.shape[0] <= BLOCK:
+            return function(first, *others)
+        for start in range(0, first.shape[0], BLOCK):
+            part = slice(start, start + BLOCK)
+            blocks = [x[part] if getattr(x, "ndim", 0) else x for x in (first, *others)]
+            changed = function(*blocks)
+        return (first, *others)[: len(changed)]
+
+    return blocked
+
+
 REPLACEMENTS = {
     f.__name__: f
     for f in (argmax, astype, count_nonzero, matrix_transpose, max, maximum, mean, matmul, sum, take)

@@ -193,6 +193,7 @@ class _NodeSubject:
 
     def __init__(self, node: Any, inputs: list[Array], dout: np.ndarray, backend: Backend) -> None:
         self.node, self.inputs, self.dout, self.backend = node, inputs, dout, backend
+        self.start = {key: backend.to_numpy(value).copy() for key, value in node.state.items()}
         names = ("x", "y")[: 1 if isinstance(node, (Loss, Layer)) else 2]
         self.param_slots = [(node.name, key) for key in node.params]
         self.slots = [*self.param_slots, *((node.name, key) for key in names)]
@@ -209,11 +210,13 @@ class _NodeSubject:
             self.inputs["xy".index(key)] = values
 
     def value(self) -> tuple[float, list[Array]]:
-        y = self.forward(training=False)
+        y = self.forward(training=True)
         regions = [self.node.region(self.inputs[0])] if isinstance(self.node, Layer) else []
         return float((self.backend.to_numpy(y) * self.dout).sum()), [r for r in regions if r is not None]
 
     def forward(self, *, training: bool) -> Array:
+        """The output, always from the same state: the same mask, the same statistics."""
+        self.node.state = {key: self.backend.asarray(value.copy()) for key, value in self.start.items()}
         return self.node.forward(*self.inputs, training=training)
 
     def device_dout(self, scale: float) -> Array:
@@ -240,6 +243,7 @@ class _NetworkSubject:
 
     def __init__(self, network: Network, inputs: list[Array]) -> None:
         self.network, self.inputs = network, inputs
+        self.start = {key: network.backend.to_numpy(value).copy() for key, value in network.state.items()}
         self.param_slots = [(name, key) for name, layer in network.layers.items() for key in layer.params]
         self.slots = [*self.param_slots, ("input", "x")]
 
@@ -253,12 +257,18 @@ class _NetworkSubject:
             self.network.layers[slot[0]].params[slot[1]] = values
 
     def value(self) -> tuple[float, list[Array]]:
+        self.restart()
         x, regions = self.inputs[0], []
         for layer in self.network.layers.values():
             regions.append(layer.region(x))
-            x = layer.forward(x)
-        loss = self.network.last_layer.forward(x, self.inputs[1])
+            x = layer.forward(x, training=True)
+        loss = self.network.penalized(self.network.last_layer.forward(x, self.inputs[1]))
         return float(self.network.backend.to_numpy(loss)), [r for r in regions if r is not None]
+
+    def restart(self) -> None:
+        """Every run starts from the same state: the same masks, the same statistics."""
+        for key, value in self.start.items():
+            self.network.state[key] = self.network.backend.asarray(value.copy())
 
     def gradients(self, scale: float = 1.0) -> dict[Slot, Array]:
         self.forward()
@@ -274,6 +284,7 @@ class _NetworkSubject:
 
     def forward(self) -> None:
         """Forward, keeping what backward needs."""
+        self.restart()
         y = self.network.forward(self.inputs[0], training=True)
         self.network.last_layer.forward(y, self.inputs[1], training=True)
 
@@ -395,6 +406,7 @@ def _broken_promises(
         ("float64", lambda: _kind_kept(double, backend)),
         ("float32", lambda: _kind_kept(single, backend)),
         ("precision", lambda: _float32_agrees(single, double, backend)),
+        ("inference", lambda: _inference_agrees(double, backend)),
     ]
     if isinstance(subject, Node):
         promises.append(("order", lambda: _needs_forward(_subject(subject, host, backend, "float64", None))))
@@ -508,6 +520,18 @@ def _float32_agrees(single: _Subject, double: _Subject, backend: Backend) -> Ite
         error = np.abs(found[slot] - values).max() / max(np.abs(values).max(), SCALE_FLOOR)
         if not error <= FLOAT32_GATE:
             yield f"{slot[0]}.{slot[1]}: in float32 off by {error:.1e} relative to float64"
+
+
+def _inference_agrees(subject: Any, backend: Backend) -> Iterator[str]:
+    """Without a state, which training alone may use, inference gives what training gives."""
+    node = subject.node if isinstance(subject, _NodeSubject) else subject.network
+    inputs = subject.inputs if isinstance(subject, _NodeSubject) else subject.inputs[:1]
+    if not subject.start:
+        training, inference = (
+            backend.to_numpy(node.forward(*inputs, training=training)).copy() for training in (True, False)
+        )
+        if not np.array_equal(training, inference):
+            yield "inference gives another output than training"
 
 
 def _needs_forward(subject: _NodeSubject) -> Iterator[str]:

@@ -15,7 +15,7 @@ from .initializers import normal
 from .layers import Affine, Layer, ReLU
 from .losses import Loss, SoftmaxWithLoss
 from .numerical import central_differences
-from .parameters import FlatVector, NamedParameters, common_dtype, parameter_places
+from .parameters import FlatVector, LayerState, NamedParameters, common_dtype, parameter_places
 
 
 class Network:
@@ -27,6 +27,7 @@ class Network:
         classes: `Affine1`, `ReLU1`, `Affine2`, … Their parameters must share one floating-point
         dtype and one device, and become parts of the network's flat vector.
     last_layer : the loss; `SoftmaxWithLoss()` by default
+    weight_decay : λ; what is minimised is the loss + λ/2 Σ W² over all weights W (not the biases)
 
     The network's border is here: `x` must be an array of the network's own backend; it is
     converted to the network's dtype (losing digits is said once, by a warning), and **uint8 counts
@@ -47,7 +48,19 @@ class Network:
     True
     """
 
-    def __init__(self, layers: Mapping[str, Layer] | Sequence[Layer], last_layer: Loss | None = None) -> None:
+    weight_decay: float = 0.0
+    """λ of the penalty λ/2 Σ W²."""
+
+    def __init__(
+        self,
+        layers: Mapping[str, Layer] | Sequence[Layer],
+        last_layer: Loss | None = None,
+        *,
+        weight_decay: float = 0.0,
+    ) -> None:
+        if not (math.isfinite(weight_decay) and weight_decay >= 0.0):
+            raise ValueError(f"expected a finite weight_decay of at least 0, got {weight_decay}")
+        self.weight_decay = float(weight_decay)
         named = dict(layers) if isinstance(layers, Mapping) else _named(layers)
         last_layer = SoftmaxWithLoss() if last_layer is None else last_layer
         _check_stack(named, last_layer)
@@ -60,14 +73,16 @@ class Network:
         self.backend = _common_backend(places)
         for name, layer in layers.items():
             layer.name, layer.in_network = name, True
+            layer.state = {key: self.backend.asarray(value) for key, value in layer.state.items()}
         self.params = NamedParameters(places)
+        self.state = LayerState(parameter_places(layers, "state"))
         self.flat_params = FlatVector("params", places, self.backend)
         self.flat_grads = FlatVector("grads", places, self.backend)
         self._said = False
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and deepcopy: all but the flat vector, which is made anew."""
-        made = ("params", "flat_params", "flat_grads", "backend")
+        made = ("params", "state", "flat_params", "flat_grads", "backend")
         return {name: value for name, value in vars(self).items() if name not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -84,9 +99,21 @@ class Network:
         return self.forward(self.as_input(x))
 
     def loss(self, x: Array, t: Array) -> Array:
-        """The loss of the batch, a 0-d array on the network's device."""
+        """The loss of the batch with the penalty of `weight_decay`, a 0-d array on the network's device."""
         y = self.predict(x)
-        return self.last_layer.forward(y, self.as_target(t, *_samples(y)))
+        return self.penalized(self.last_layer.forward(y, self.as_target(t, *_samples(y))))
+
+    def penalized(self, loss: Array) -> Array:
+        """The loss + λ/2 Σ W²."""
+        if not self.weight_decay:
+            return loss
+        for layer in self._with_weights():
+            W = layer.params["W"]
+            loss = loss + (0.5 * self.weight_decay) * namespace_of(W).sum(W * W)
+        return loss
+
+    def _with_weights(self) -> list[Layer]:
+        return [layer for layer in self.layers.values() if "W" in layer.params]
 
     def accuracy(self, x: Array, t: Array) -> float:
         """The share of samples in x whose class is predicted as in t."""
@@ -96,7 +123,7 @@ class Network:
         return accuracy
 
     def evaluate(self, x: Array, t: Array, batch_size: int = 1000) -> tuple[float, float | None]:
-        """Loss and accuracy over all of x, in batches; the accuracy is None if the loss has none."""
+        """Loss, without a penalty, and accuracy over all of x, in batches; None if there is no accuracy."""
         check_same_length(x, t)
         return self.evaluate_checked(x, self.as_target_for(x, t), batch_size)
 
@@ -128,11 +155,15 @@ class Network:
         network = self.to(dtype="float64")
         x = network.as_input(x)
         t = network.as_target(t, *_samples(network.forward(x)))
+        start = {key: self.backend.to_numpy(value).copy() for key, value in network.state.items()}
 
         def gradient(name: str) -> Array:
             def loss(values: np.ndarray[Any, Any]) -> float:
                 network.params[name] = self.backend.asarray(values)
-                return float(self.backend.to_numpy(network.last_layer.forward(network.forward(x), t)))
+                for key, value in start.items():  # the same masks in every run
+                    network.state[key] = self.backend.asarray(value.copy())
+                y = network.forward(x, training=True)
+                return float(self.backend.to_numpy(network.penalized(network.last_layer.forward(y, t))))
 
             original = self.backend.to_numpy(network.params[name]).copy()
             differences = central_differences(loss, original.copy(), h)
@@ -152,6 +183,7 @@ class Network:
         dx = self.last_layer.backward(dout)
         for layer in reversed(self.layers.values()):
             dx = layer.backward(dx)
+        self._decay(dout)
         return dx
 
     def backward_params(self, dout: Any = 1.0) -> None:
@@ -163,6 +195,13 @@ class Network:
             dx = layer.backward(dx)
         if bottom < len(layers):
             layers[bottom].backward_params(dx)
+        self._decay(dout)
+
+    def _decay(self, dout: Any) -> None:
+        """Add the gradient of the penalty, dout · λ W."""
+        if self.weight_decay:
+            for layer in self._with_weights():
+                layer.grads["W"] += (self.weight_decay * dout) * layer.params["W"]
 
     def as_input(self, x: Array) -> Array:
         """x in the network's dtype, uint8 divided by 255; raises unless x is on its backend."""

@@ -2,51 +2,131 @@
 
 `update(params, grads)` takes two mappings with the same keys: a network's `params` and `gradient`,
 as in the book, or its `flat_params` and `flat_grads`, where all parameters are one vector.
+
+An optimizer is a rule, a function of single entries: of a parameter p, of what is kept for it (its
+slots), of its gradient g, and of the numbers of the step. A backend may fuse it into one kernel.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Any, ClassVar
 
-from backends import Array
+from backends import Array, backend_of, namespace_of
+
+Schedule = Callable[[int], float]
+"""The learning rate of the step of this number, the first being 1; see `backprop.schedules`."""
 
 
 class Optimizer:
-    """How the gradient changes the parameters; a subclass writes `update`.
+    """How the gradient changes the parameters.
+
+    A subclass writes `rule`, with `kept` and `numbers` if it needs them; one that is no function of
+    single entries writes `update` instead.
 
     `fit` may record a step and replay it, so what changes from step to step cannot be a Python number
-    in `update`. An optimizer that has such numbers gives them in `numbers` and uses them in `step`.
+    in `rule` or `update`. An optimizer that has such numbers gives them in `numbers`.
+
+    Parameters
+    ----------
+    lr : the learning rate, a finite number of at least 0, or a function of the step's number, such as
+        those of `backprop.schedules`
+    max_norm : gradients whose norm, over all parameters, is larger are scaled down to it; None for never
     """
 
+    kept: ClassVar[tuple[str, ...]] = ()
+    """Names of the arrays kept for every parameter; they begin as zeros."""
+
+    slots: dict[str, Array]
+    """What is kept, as `"v.W1"`, or `"v.flat"` for a whole network in `fit`."""
+
+    steps: int = 0
+    """How many steps it has taken."""
+
+    max_norm: float | None = None
+
+    def __init__(self, lr: float | Schedule = 0.01, *, max_norm: float | None = None) -> None:
+        name = type(self).__name__
+        if not callable(lr):
+            lr = _finite(name, "learning rate", lr)
+        if max_norm is not None and not (math.isfinite(max_norm) and max_norm > 0.0):
+            raise ValueError(f"{name}: expected a finite max_norm above 0, got {max_norm}")
+        self.lr, self.max_norm = lr, max_norm
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        return float(self.lr(step)) if callable(self.lr) else self.lr
+
     def numbers(self, step: int) -> tuple[float, ...]:
-        """What `step` will be given in the step of this number, the first being 1."""
-        return ()
+        """What `rule` is given, after the arrays, in the step of this number, the first being 1."""
+        return (self.rate(step),)
 
     def dout(self, numbers: Sequence[Array]) -> Any:
         """What `fit` multiplies the loss with before its gradient is taken."""
         return 1.0
 
+    @staticmethod
+    def rule(p: Array, *kept_and_gradient_and_numbers: Array) -> tuple[Array, ...]:
+        """The parameter and what is kept, after the step; changed by `p -= …`, in place."""
+        raise NotImplementedError("an optimizer has a rule or an update")
+
+    def prepare(self, params: Mapping[str, Array]) -> None:
+        """Make what is kept for these parameters, as far as it is not there."""
+        if "slots" not in vars(self):
+            self.slots = {}
+        for key, p in params.items():
+            for name in self.kept:
+                have = self.slots.setdefault(f"{name}.{key}", namespace_of(p).zeros_like(p))
+                if have.shape != p.shape or type(have) is not type(p):
+                    raise ValueError(
+                        f"{type(self).__name__}: this optimizer was used for other parameters, with {key} "
+                        f"{tuple(have.shape)}, not {tuple(p.shape)}; make a new one for every network"
+                    )
+
     def update(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
-        """Change every parameter in `params` by its gradient in `grads`."""
-        raise NotImplementedError(f"{type(self).__name__} has no update")
+        """Change every parameter in `params` by its gradient in `grads`: one step."""
+        self.prepare(params)
+        self.steps += 1
+        self.step(params, grads, self.slots, self.numbers(self.steps))
 
     def step(
-        self, params: MutableMapping[str, Array], grads: Mapping[str, Array], numbers: Sequence[Array]
+        self,
+        params: MutableMapping[str, Array],
+        grads: Mapping[str, Array],
+        slots: MutableMapping[str, Array],
+        numbers: Sequence[Any],
     ) -> None:
-        """`update` for gradients of dout · loss and for the numbers of this step, as 0-d arrays."""
-        self.update(params, grads)
+        """`update` for gradients of dout · loss, with what is kept and the numbers of this step."""
+        if type(self).update is not Optimizer.update:
+            self.update(params, grads)
+            return
+        grads = self.clipped(grads)
+        for key in params:
+            names = [f"{name}.{key}" for name in self.kept]
+            p = params[key]
+            rule = backend_of(p).fuse(self.rule)
+            params[key], *kept = rule(p, *(slots[name] for name in names), grads[key], *numbers)
+            slots.update(zip(names, kept, strict=True))
+
+    def clipped(self, grads: Mapping[str, Array]) -> Mapping[str, Array]:
+        """The gradients, all scaled by max_norm / norm if their norm is larger than max_norm."""
+        if self.max_norm is None:
+            return grads
+        xp = namespace_of(next(iter(grads.values())))
+        norm = sum((xp.sum(g * g) for g in grads.values()), start=0.0) ** 0.5
+        scale = self.max_norm / xp.maximum(norm, xp.full_like(norm, self.max_norm))
+        return {key: g * scale for key, g in grads.items()}
+
+    def __repr__(self) -> str:
+        settings = [f"{key}={value!r}" for key, value in vars(self).items() if key not in ("slots", "steps")]
+        return f"{type(self).__name__}({', '.join(settings)})"
 
 
 class SGD(Optimizer):
     """Stochastic gradient descent: W ← W − lr · ∂L/∂W.
 
     In `fit` it is W ← W − ∂(lr · L)/∂W, which saves a pass over all parameters.
-
-    Parameters
-    ----------
-    lr : the learning rate, a finite number of at least 0
 
     Source: *Deep Learning from Scratch*, section 6.1.2.
 
@@ -57,30 +137,309 @@ class SGD(Optimizer):
     array([0.5, 2.5])
     """
 
-    def __init__(self, lr: float = 0.01) -> None:
-        if not (math.isfinite(lr) and lr >= 0.0):
-            raise ValueError(f"SGD: expected a finite learning rate of at least 0, got {lr}")
-        self.lr = float(lr)
-
-    def numbers(self, step: int) -> tuple[float, ...]:
-        """The learning rate."""
-        return (self.lr,)
-
     def dout(self, numbers: Sequence[Array]) -> Any:
-        """The learning rate."""
-        return numbers[0]
+        """The learning rate, unless the gradient's norm matters."""
+        return numbers[0] if self.max_norm is None else 1.0
 
     def update(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
         """W ← W − lr · grad for every parameter."""
-        for key in params:
-            params[key] -= self.lr * grads[key]
+        self.steps += 1
+        self._descend(params, self.clipped(grads), self.rate(self.steps))
 
     def step(
-        self, params: MutableMapping[str, Array], grads: Mapping[str, Array], numbers: Sequence[Array]
+        self,
+        params: MutableMapping[str, Array],
+        grads: Mapping[str, Array],
+        slots: MutableMapping[str, Array],
+        numbers: Sequence[Any],
     ) -> None:
         """W ← W − grad for every parameter, the gradient being that of lr · loss."""
+        if self.max_norm is not None:
+            self._descend(params, self.clipped(grads), numbers[0])
+            return
         for key in params:
             params[key] -= grads[key]
 
-    def __repr__(self) -> str:
-        return f"SGD(lr={self.lr})"
+    @staticmethod
+    def _descend(params: MutableMapping[str, Array], grads: Mapping[str, Array], lr: Any) -> None:
+        for key in params:
+            params[key] -= lr * grads[key]
+
+
+class Momentum(Optimizer):
+    """v ← μ v − lr · g; W ← W + v, with g = ∂L/∂W and v = 0 at first.
+
+    Parameters
+    ----------
+    lr, max_norm : see `Optimizer`
+    momentum : μ, from 0 to below 1
+
+    Source: *Deep Learning from Scratch*, section 6.1.4.
+
+    >>> import numpy as np
+    >>> params, optimizer = {"W": np.asarray([1.0])}, Momentum(lr=0.5, momentum=0.5)
+    >>> for _ in range(2):
+    ...     optimizer.update(params, {"W": np.asarray([1.0])})
+    >>> params["W"], optimizer.slots["v.W"]
+    (array([-0.25]), array([-0.75]))
+    """
+
+    kept = ("v",)
+
+    def __init__(
+        self, lr: float | Schedule = 0.01, momentum: float = 0.9, *, max_norm: float | None = None
+    ) -> None:
+        super().__init__(lr, max_norm=max_norm)
+        self.momentum = _share(type(self).__name__, "momentum", momentum)
+
+    def numbers(self, step: int) -> tuple[float, ...]:
+        """The learning rate and μ."""
+        return self.rate(step), self.momentum
+
+    @staticmethod
+    def rule(p: Array, v: Array, g: Array, lr: Array, momentum: Array) -> tuple[Array, ...]:
+        """One step, entry by entry."""
+        v *= momentum
+        v -= lr * g
+        p += v
+        return p, v
+
+
+class Nesterov(Momentum):
+    """Momentum with the gradient of where it leads: v ← μ v − lr · g; W ← W + μ v − lr · g.
+
+    This is the form of Bengio and others, *Advances in optimizing recurrent networks* (2012), which
+    the book's code follows but for using v after its change where the formula has it before.
+
+    Parameters
+    ----------
+    lr, momentum, max_norm : see `Momentum`
+
+    >>> import numpy as np
+    >>> params = {"W": np.asarray([1.0])}
+    >>> Nesterov(lr=0.5, momentum=0.5).update(params, {"W": np.asarray([1.0])})
+    >>> params["W"]
+    array([0.25])
+    """
+
+    @staticmethod
+    def rule(p: Array, v: Array, g: Array, lr: Array, momentum: Array) -> tuple[Array, ...]:
+        """One step, entry by entry."""
+        step = lr * g
+        v *= momentum
+        v -= step
+        p += momentum * v
+        p -= step
+        return p, v
+
+
+class AdaGrad(Optimizer):
+    """h ← h + g²; W ← W − lr · g / (√h + ε): a step that shrinks with all the gradients so far.
+
+    Parameters
+    ----------
+    lr, max_norm : see `Optimizer`
+    epsilon : ε, above 0
+
+    Source: *Deep Learning from Scratch*, section 6.1.5.
+
+    >>> import numpy as np
+    >>> params = {"W": np.asarray([1.0])}
+    >>> AdaGrad(lr=0.5).update(params, {"W": np.asarray([-3.0])})
+    >>> params["W"].round(6)
+    array([1.5])
+    """
+
+    kept = ("h",)
+
+    def __init__(
+        self, lr: float | Schedule = 0.01, *, epsilon: float = 1e-7, max_norm: float | None = None
+    ) -> None:
+        super().__init__(lr, max_norm=max_norm)
+        self.epsilon = _positive(type(self).__name__, "epsilon", epsilon)
+
+    def numbers(self, step: int) -> tuple[float, ...]:
+        """The learning rate and ε."""
+        return self.rate(step), self.epsilon
+
+    @staticmethod
+    def rule(p: Array, h: Array, g: Array, lr: Array, epsilon: Array) -> tuple[Array, ...]:
+        """One step, entry by entry."""
+        h += g * g
+        p -= lr * g / (h**0.5 + epsilon)
+        return p, h
+
+
+class RMSprop(Optimizer):
+    """h ← ρ h + (1 − ρ) g²; W ← W − lr · g / (√h + ε): AdaGrad that forgets.
+
+    Parameters
+    ----------
+    lr, max_norm : see `Optimizer`
+    decay_rate : ρ, from 0 to below 1
+    epsilon : ε, above 0
+
+    Source: *Deep Learning from Scratch*, section 6.1.5 and `common/optimizer.py`.
+
+    >>> import numpy as np
+    >>> params = {"W": np.asarray([1.0])}
+    >>> RMSprop(lr=0.1).update(params, {"W": np.asarray([-3.0])})
+    >>> params["W"].round(6)
+    array([2.])
+    """
+
+    kept = ("h",)
+
+    def __init__(
+        self,
+        lr: float | Schedule = 0.01,
+        decay_rate: float = 0.99,
+        *,
+        epsilon: float = 1e-7,
+        max_norm: float | None = None,
+    ) -> None:
+        super().__init__(lr, max_norm=max_norm)
+        self.decay_rate = _share("RMSprop", "decay_rate", decay_rate)
+        self.epsilon = _positive("RMSprop", "epsilon", epsilon)
+
+    def numbers(self, step: int) -> tuple[float, ...]:
+        """The learning rate, ρ, 1 − ρ and ε."""
+        return self.rate(step), self.decay_rate, 1.0 - self.decay_rate, self.epsilon
+
+    @staticmethod
+    def rule(
+        p: Array, h: Array, g: Array, lr: Array, decay: Array, rest: Array, epsilon: Array
+    ) -> tuple[Array, ...]:
+        """One step, entry by entry."""
+        h *= decay
+        h += rest * g * g
+        p -= lr * g / (h**0.5 + epsilon)
+        return p, h
+
+
+class Adam(Optimizer):
+    """m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; W ← W − lrₜ · m / (√v + ε).
+
+    lrₜ = lr · √(1 − β₂ᵗ) / (1 − β₁ᵗ) in step t. ε stands outside the correction of v, as in the
+    book and in section 2 of the paper; PyTorch has it inside. What is kept is m / (1 − β₁) and
+    v / (1 − β₂), which saves two multiplications an entry.
+
+    Parameters
+    ----------
+    lr, max_norm : see `Optimizer`
+    beta1, beta2 : β₁ and β₂, from 0 to below 1
+    epsilon : ε, above 0
+
+    Source: Kingma and Ba, *Adam: a method for stochastic optimization* (2014); *Deep Learning from
+    Scratch*, section 6.1.6.
+
+    >>> import numpy as np
+    >>> params = {"W": np.asarray([1.0, 1.0])}
+    >>> Adam(lr=0.1).update(params, {"W": np.asarray([-3.0, 0.02])})
+    >>> params["W"].round(4)
+    array([1.1, 0.9])
+    """
+
+    kept = ("m", "v")
+
+    def __init__(
+        self,
+        lr: float | Schedule = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        *,
+        epsilon: float = 1e-7,
+        max_norm: float | None = None,
+    ) -> None:
+        super().__init__(lr, max_norm=max_norm)
+        name = type(self).__name__
+        self.beta1, self.beta2 = _share(name, "beta1", beta1), _share(name, "beta2", beta2)
+        self.epsilon = _positive(name, "epsilon", epsilon)
+
+    def numbers(self, step: int) -> tuple[float, ...]:
+        """β₁, β₂, and the rate and ε of the step for the m and v that are kept."""
+        unit = math.sqrt(1.0 - self.beta2)  # of √v: what is kept is v / (1 − β₂)
+        rate = self.rate(step) * math.sqrt(1.0 - self.beta2**step) / (1.0 - self.beta1**step)
+        return self.beta1, self.beta2, rate * (1.0 - self.beta1) / unit, self.epsilon / unit
+
+    @staticmethod
+    def rule(
+        p: Array, m: Array, v: Array, g: Array, beta1: Array, beta2: Array, rate: Array, epsilon: Array
+    ) -> tuple[Array, ...]:
+        """One step, entry by entry."""
+        m *= beta1
+        m += g
+        v *= beta2
+        v += g * g
+        p -= rate * (m / (v**0.5 + epsilon))
+        return p, m, v
+
+
+class AdamW(Adam):
+    """Adam with the weights drawn towards 0 apart from the gradient: W ← W − lr · λ W before the step.
+
+    ε stands inside the correction of v, as in PyTorch: W ← W − lr · m̂ / (√v̂ + ε).
+
+    Parameters
+    ----------
+    lr, beta1, beta2, epsilon, max_norm : see `Adam`
+    weight_decay : λ, for all parameters, at least 0
+
+    Source: Loshchilov and Hutter, *Decoupled weight decay regularization* (2019).
+
+    >>> import numpy as np
+    >>> params = {"W": np.asarray([1.0])}
+    >>> AdamW(lr=0.1, weight_decay=0.5).update(params, {"W": np.asarray([-3.0])})
+    >>> params["W"].round(4)
+    array([1.05])
+    """
+
+    def __init__(
+        self,
+        lr: float | Schedule = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        *,
+        weight_decay: float = 0.01,
+        epsilon: float = 1e-8,
+        max_norm: float | None = None,
+    ) -> None:
+        super().__init__(lr, beta1, beta2, epsilon=epsilon, max_norm=max_norm)
+        self.weight_decay = _finite("AdamW", "weight decay", weight_decay)
+
+    def numbers(self, step: int) -> tuple[float, ...]:
+        """Those of Adam, with ε inside the correction, and 1 − lr · λ."""
+        *others, epsilon = super().numbers(step)
+        corrected = epsilon * math.sqrt(1.0 - self.beta2**step)
+        return *others, corrected, 1.0 - self.rate(step) * self.weight_decay
+
+    @staticmethod
+    def rule(p: Array, m: Array, v: Array, g: Array, *numbers: Array) -> tuple[Array, ...]:
+        """One step, entry by entry."""
+        *others, left = numbers
+        p *= left
+        return Adam.rule(p, m, v, g, *others)
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    kind.__name__.lower(): kind for kind in (SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam, AdamW)
+}
+"""Every optimizer by its name in lower case."""
+
+
+def _finite(name: str, what: str, value: float) -> float:
+    if not (math.isfinite(value) and value >= 0.0):
+        raise ValueError(f"{name}: expected a finite {what} of at least 0, got {value}")
+    return float(value)
+
+
+def _share(name: str, what: str, value: float) -> float:
+    if not 0.0 <= value < 1.0:
+        raise ValueError(f"{name}: expected {what} from 0 to below 1, got {value}")
+    return float(value)
+
+
+def _positive(name: str, what: str, value: float) -> float:
+    if not (math.isfinite(value) and value > 0.0):
+        raise ValueError(f"{name}: expected a finite {what} above 0, got {value}")
+    return float(value)

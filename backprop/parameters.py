@@ -137,8 +137,45 @@ class FlatVector(MutableMapping[str, Array]):
             setattr(layer, self._kind, views)
 
 
-def parameter_places(layers: Mapping[str, Node]) -> dict[str, tuple[Node, str]]:
-    """The book's name of every parameter, with the layer and the key it has there.
+class LayerState(MutableMapping[str, Array]):
+    """What the layers carry from step to step besides parameters, by name: `"running_mean1"`."""
+
+    def __init__(self, places: dict[str, tuple[Node, str]]) -> None:
+        self._places = places
+
+    def __getitem__(self, name: str) -> Array:
+        layer, key = self._places[name]
+        return layer.state[key]
+
+    def __setitem__(self, name: str, value: Array) -> None:
+        layer, key = self._places[name]
+        layer.state[key] = value
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError("the state of a network's layers cannot be deleted")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @contextmanager
+    def standing_in(self, other: Mapping[str, Array]) -> Iterator[None]:
+        """As long as it lasts, the layers change the arrays in `other` in place of their own."""
+        if other is self:
+            yield
+            return
+        own = dict(self)
+        self.update(other)
+        try:
+            yield
+        finally:
+            self.update(own)
+
+
+def parameter_places(layers: Mapping[str, Node], kind: str = "params") -> dict[str, tuple[Node, str]]:
+    """The book's name of every parameter (or `"state"`), with the layer and the key it has there.
 
     The number counts the layers that have weights "W"; the parameters of other layers carry the
     number of the weights before them, and where that name is taken, their layer's own name.
@@ -147,7 +184,7 @@ def parameter_places(layers: Mapping[str, Node]) -> dict[str, tuple[Node, str]]:
     number = 0
     for layer_name, layer in layers.items():
         number += "W" in layer.params
-        for key in layer.params:
+        for key in getattr(layer, kind):
             name = f"{key}{max(number, 1)}"
             places[f"{layer_name}.{key}" if name in places else name] = (layer, key)
     return places

@@ -153,6 +153,7 @@ class _Run:
         self, network: Network, x: Array, t: Array, optimizer: Optimizer, batch_size: int, capture: bool
     ) -> None:
         self.network, self.optimizer, self.batch_size = network, optimizer, batch_size
+        optimizer.prepare(network.flat_params if network.params else {})
         self.data = {"x": x, "t": t}
         self.capture = capture
         self._captured: Callable[..., tuple[Array, ...]] | None = None
@@ -163,30 +164,38 @@ class _Run:
         take = namespace_of(chosen).take
         return self.network.scaled(take(data["x"], chosen, axis=0)), take(data["t"], chosen, axis=0)
 
-    def step(self, params: Any, grads: Any, data: Any, chosen: Array, numbers: Any) -> tuple[Array, ...]:
+    def step(
+        self, params: Any, grads: Any, slots: Any, data: Any, chosen: Array, numbers: Any
+    ) -> tuple[Array, ...]:
         """Forward, loss, backward, update; the loss, and the count of the correct where there is one."""
         network, loss = self.network, self.network.last_layer
         x, t = self.batch(data, chosen)
         y = network.forward(x, training=True)
-        value = loss.forward(y, t, training=True)
+        value = network.penalized(loss.forward(y, t, training=True))
         correct = (loss.correct(y, t),) if loss.counts_correct else ()
         network.backward_params(self.optimizer.dout(numbers))
-        self.optimizer.step(params, grads, numbers)
+        self.optimizer.step(params, grads, slots, numbers)
         return value, *correct
 
-    def steps(self, params: Any, grads: Any, data: Any, rows: Array, numbers: Array) -> tuple[Array, ...]:
+    def steps(
+        self, params: Any, grads: Any, state: Any, slots: Any, data: Any, rows: Array, numbers: Array
+    ) -> tuple[Array, ...]:
         """A step for every row of sample numbers, with its row of the optimizer's numbers."""
         results, network = [], self.network
-        with network.flat_params.standing_in(params), network.flat_grads.standing_in(grads):
+        with (
+            network.flat_params.standing_in(params),
+            network.flat_grads.standing_in(grads),
+            network.state.standing_in(state),
+        ):
             for i in range(rows.shape[0]):
                 own = [numbers[i, j] for j in range(numbers.shape[1])]
-                results.append(self.step(params, grads, data, rows[i, ...], own))
+                results.append(self.step(params, grads, slots, data, rows[i, ...], own))
         return tuple(_stacked(values) for values in zip(*results, strict=True))
 
     def runner(self) -> Callable[..., tuple[Array, ...]]:
         """`steps` as a function of the rows and the numbers, captured anew when a setting has changed."""
         network = self.network
-        state = network.flat_params, network.flat_grads, self.data
+        state = network.flat_params, network.flat_grads, network.state, self.optimizer.slots, self.data
         if not (self.capture and network.backend.has_views and network.params):
             return partial(self.steps, *state)
         settings = _settings(self.optimizer, network.last_layer, *network.layers.values())
@@ -203,7 +212,7 @@ class _Epoch:
         self.run, self.samples, self.done = run, len(order), done
         network, size = run.network, run.batch_size
         self.backend, self.count = network.backend, steps
-        numbers = [run.optimizer.numbers(done + i + 1) for i in range(steps)]
+        numbers = [run.optimizer.numbers(run.optimizer.steps + i + 1) for i in range(steps)]
         self.order = self.backend.asarray(order)
         self.numbers = self.backend.asarray(np.asarray(numbers).reshape(steps, -1), dtype=network.dtype)
         self.full = len(order) // size
@@ -262,7 +271,7 @@ def _epochs(
         epoch += 1
         order = _order(n, per_epoch * run.batch_size, sampling, rng)
         now = _Epoch(run, order, min(per_epoch, total - done), done)
-        start = _copy(network)
+        start = _Snapshot(run)
         for i in _within_memory(run, now.parts(progress_steps if progress else LOOK_STEPS)):
             losses, accuracy = now.read(i - progress_steps) if progress else now.read(i - 1)
             if not np.isfinite(losses).all():
@@ -273,6 +282,7 @@ def _epochs(
         if not (np.isfinite(losses).all() and _finite(network.flat_params["flat"])):
             raise _locate(now, start)
         done += now.count
+        run.optimizer.steps += now.count
         seconds += time.perf_counter() - began
         test_loss, test_accuracy = (None, None) if test is None else network.evaluate_checked(*test)
         if test_loss is not None and not math.isfinite(test_loss):
@@ -352,24 +362,37 @@ def _total_steps(epochs: int | None, iterations: int | None, per_epoch: int) -> 
     return epochs * per_epoch if epochs is not None else iterations or 0
 
 
-def _copy(network: Network) -> Array:
-    """The parameters as they are now."""
-    return network.backend.xp.asarray(network.flat_params["flat"], copy=True)
+class _Snapshot:
+    """All that a step changes, as it is now."""
+
+    def __init__(self, run: _Run) -> None:
+        network = run.network
+        self.kinds = (network.flat_params, network.state, run.optimizer.slots)
+        xp = network.backend.xp
+        self.values = [
+            {key: xp.asarray(value, copy=True) for key, value in kind.items()} for kind in self.kinds
+        ]
+
+    def restore(self) -> None:
+        for kind, values in zip(self.kinds, self.values, strict=True):
+            for key, value in values.items():
+                kind[key] = value
 
 
-def _locate(epoch: _Epoch, start: Array) -> DivergenceError:
+def _locate(epoch: _Epoch, start: _Snapshot) -> DivergenceError:
     """Run the epoch again to where the first value is not finite, and stop before that update."""
     run, params = epoch.run, epoch.run.network.flat_params
-    params["flat"] = start
+    start.restore()
     for i in range(epoch.ran):
-        before = _copy(run.network)
+        before = _Snapshot(run)
         numbers = [epoch.numbers[i, j] for j in range(epoch.numbers.shape[1])]
         where = _first_bad(run, *run.batch(run.data, epoch.rows_of(i, i + 1)[0, ...]), numbers)
         if where is None:
-            run.optimizer.step(params, run.network.flat_grads, numbers)
+            run.optimizer.step(params, run.network.flat_grads, run.optimizer.slots, numbers)
             where = None if _finite(params["flat"]) else "the updated parameters"
         if where:
-            params["flat"] = before
+            before.restore()
+            run.optimizer.steps += i
             return DivergenceError(epoch.done + i + 1, where)
     return DivergenceError(epoch.done + epoch.ran, "a value that a second run did not meet")
 
@@ -398,7 +421,11 @@ def _settings(*parts: Any) -> list[dict[str, Any]]:
     """The numbers, names and switches of layers, loss and optimizer, which a recorded step has frozen."""
     plain = (int, float, str, bool, type(None))
     return [
-        {name: value for name, value in vars(part).items() if isinstance(value, plain) and name != "_saved"}
+        {
+            name: value
+            for name, value in vars(part).items()
+            if isinstance(value, plain) and name not in ("_saved", "steps")
+        }
         for part in parts
     ]
 

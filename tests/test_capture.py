@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from copy import deepcopy
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -51,11 +52,14 @@ def network(backend: Backend | str, *middle: Layer, last: Any = None) -> Network
 def trained(
     make: Callable[[], Network], capture: bool, t: np.ndarray = LABELS, **options: Any
 ) -> tuple[Any, ...]:
-    """The parameters, and the loss and accuracy of every epoch; the last batch of each is smaller."""
+    """Parameters, layers' state, loss and accuracy of every epoch; the last batch of each is smaller."""
     net = make()
     options = {"epochs": 4, "batch_size": 40, "rng": 0, "optimizer": SGD(0.1)} | options
+    options["optimizer"] = deepcopy(options["optimizer"])  # it counts its steps
     metrics = list(fit(net, X, t, capture=capture, **options))
-    params = {name: net.backend.to_numpy(value).copy() for name, value in net.params.items()}
+    params = {
+        name: net.backend.to_numpy(value).copy() for name, value in (*net.params.items(), *net.state.items())
+    }
     return params, [(m.loss, m.accuracy) for m in metrics]
 
 

@@ -354,5 +354,5 @@ def test_optimizer_of_ones_own(backend: Backend) -> None:
         list(fit(network, *blobs(), epochs=2, batch_size=40, rng=0, optimizer=optimizer))
         flat.append(host_params(network))
     np.testing.assert_allclose(*flat, rtol=1e-10, atol=1e-12)
-    with pytest.raises(NotImplementedError, match="Optimizer has no update"):
-        Optimizer().step({}, {}, ())
+    with pytest.raises(NotImplementedError, match="an optimizer has a rule or an update"):
+        Optimizer().update({"W": np.ones(1)}, {"W": np.ones(1)})

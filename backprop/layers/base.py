@@ -25,9 +25,17 @@ class Node:
     in_network: bool = False
     """Whether a network has taken the layer's parameters into its own flat vector."""
 
+    state: dict[str, Array]
+    """What `forward(…, training=True)` changes and no gradient does: running statistics, counters.
+
+    A layer changes it by `self.state["mean"] *= 0.9` and the like, which keeps the array in its place
+    where the library can. It has all its keys from the constructor on.
+    """
+
     def __init__(self, **params: Array) -> None:
         self._params: dict[str, Array] = params
         self._grads: dict[str, Array] = {}
+        self.state: dict[str, Array] = {}
         self.name = type(self).__name__
         self._saved: Any = None
 
@@ -74,11 +82,16 @@ class Node:
     def to(self, backend: Backend, dtype: Any = None) -> Self:
         """A copy of its own with the parameters on `backend`, as `dtype` (None keeps each dtype)."""
         clone = copy.copy(self)
-        clone._params, clone._grads, clone.saved, clone.in_network = {}, {}, None, False
-        for key, value in self.params.items():
-            host = backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value)
-            clone._params[key] = backend.asarray(host.copy(), dtype=dtype or dtype_name(host.dtype))
+        clone._grads, clone.saved, clone.in_network = {}, None, False
+        clone._params = {key: _moved(value, backend, dtype) for key, value in self.params.items()}
+        clone.state = {key: _moved(value, backend, dtype) for key, value in self.state.items()}
         return clone
+
+    def settle(self, x: Array) -> None:
+        """Bring the state to the library and device of the input `x`, where it is not yet."""
+        for key, value in self.state.items():
+            if type(value) is not type(x) or value.device != x.device:
+                self.state[key] = _moved(value, backend_of(x), None)
 
     def set_grad(self, key: str, function: Callable[..., Array], *args: Array, **options: Any) -> None:
         """`grads[key] = function(*args, **options)`, computed into its place in a network.
@@ -171,6 +184,13 @@ class Views(dict[str, Array]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)
+
+
+def _moved(value: Array, backend: Backend, dtype: Any) -> Array:
+    """A copy on `backend`; `dtype` is for floating-point values, None keeps theirs."""
+    host = backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value)
+    own = dtype_name(host.dtype)
+    return backend.asarray(host.copy(), dtype=dtype if dtype and own.startswith("float") else own)
 
 
 def _placed(current: dict[str, Array], values: dict[str, Array]) -> dict[str, Array]:
