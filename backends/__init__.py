@@ -10,7 +10,7 @@ of an array it was given (`namespace_of`), or a backend by name (`get_backend`).
 """
 
 from .base import Array, Backend, BackendUnavailableError, dtype_name
-from .capture import CaptureError, CaptureWarning
+from .capture import CaptureError, CaptureWarning, InPlace
 from .registry import (
     BackendStatus,
     available_backends,
@@ -29,6 +29,7 @@ __all__ = [
     "BackendUnavailableError",
     "CaptureError",
     "CaptureWarning",
+    "InPlace",
     "available_backends",
     "backend_names",
     "backend_of",

@@ -105,15 +105,19 @@ class Backend:
     """How many steps of training are worth one call of a captured function."""
 
     def capture(
-        self, function: Callable[..., tuple[Array, ...]], *state: Mapping[str, Array]
+        self,
+        function: Callable[..., tuple[Array, ...]],
+        *state: Mapping[str, Array],
+        watch: Callable[[], Any] = lambda: None,
     ) -> Callable[..., tuple[Array, ...]]:
         """`function(*state, *inputs)` as a function of the inputs, where the library can as a replay.
 
         The function takes mappings of arrays that it may change in place, then arrays that it only
         reads, and returns a tuple of arrays. What it does may depend on shapes and dtypes, not on
-        values; what changes from call to call must come through its arguments. A replay runs the
-        recorded array operations without the Python around them. Where a recording fails, a
-        `CaptureWarning` says why and the function itself is called.
+        values; what changes from call to call must come through its arguments: `watch` tells, before and
+        after, what else it may have changed. A replay runs the recorded array operations without the
+        Python around them. Where a recording fails, a `CaptureWarning` says why and the function itself
+        is called.
         """
         return partial(function, *state)
 

@@ -24,6 +24,22 @@ class CaptureError(RuntimeError):
     """A function does something that a recording cannot repeat."""
 
 
+class InPlace(dict[str, Array]):
+    """A mapping whose arrays keep their place: setting a key writes the value into the array there.
+
+    A recording reads and writes the arrays that it has seen, so they must not be replaced by others.
+    """
+
+    def __setitem__(self, key: str, value: Array) -> None:
+        if value is not self[key]:
+            self[key][...] = value
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Set every given key."""
+        for key, value in dict(*args, **kwargs).items():
+            self[key] = value
+
+
 class Captured:
     """`function(*state, *inputs)` as a function of the inputs, recorded for every shape of them.
 
@@ -46,16 +62,23 @@ class Captured:
             self._replays[key] = None
             return self.function(*self.state, *inputs)
         try:
-            result, self._replays[key] = self.record(key, inputs)
+            result, replay = self.record(key, inputs)
         except Exception as error:  # whatever it was: the function itself decides whether it is an error
             self.give_up(f"{type(error).__name__}: {first_line(error)}")
             return self.function(*self.state, *inputs)
+        self._replays[key] = None if self.why else replay
+        if result is None:
+            assert replay is not None
+            return replay(*inputs)
         return result
 
     def record(
         self, key: tuple[Any, ...], inputs: Sequence[Array]
-    ) -> tuple[tuple[Array, ...], Replay | None]:
-        """The result for these inputs, and what replays it; an exception leaves the state as it was."""
+    ) -> tuple[tuple[Array, ...] | None, Replay | None]:
+        """The result for these inputs, and what replays it; one of them may be None.
+
+        After an exception the state is as it was.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no record")
 
     def give_up(self, why: str) -> None:

@@ -20,7 +20,8 @@ KINDS = {"float16": 2, "float32": 0, "float64": 1}  # cudaDataType: CUDA_R_16F, 
 
 def tf32() -> bool:
     """Whether float32 products may round their factors to TF32: CuPy's own switch, off by default."""
-    return os.environ.get("CUPY_TF32", "0") == "1"
+    value = os.environ.get("CUPY_TF32", "0")
+    return value.isdecimal() and int(value) > 0
 
 
 def gemm_shape(a: Array, b: Array, out: Array) -> tuple[int, ...]:
@@ -58,18 +59,27 @@ class Cublas:
         self._workspace = cupy.cuda.alloc(WORKSPACE)
         self._fast = cublas.ComputeType.COMPUTE_32F_FAST_TF32
         self._algorithm = int(cublas.GemmAlgo.DEFAULT)
-        self.active = False
+        self.active = self._loaded = False
 
     @contextmanager
     def on(self, stream: Any) -> Iterator[None]:
         """Take the products of this thread to `stream`."""
         self._cublas.set_stream(self._handle, stream.ptr)
         self._cublas.set_workspace(self._handle, self._workspace.ptr, WORKSPACE)  # the stream resets it
+        self._load_kernels(stream)
         self.active = True
         try:
             yield
         finally:
             self.active = False
+
+    def _load_kernels(self, stream: Any) -> None:
+        """A first product of every kind, since a capture may not load what it needs for it."""
+        if not self._loaded:
+            self._loaded = True
+            for name in KINDS:
+                self.matmul(*(self._cupy.ones((8, 8), name) for _ in range(2)))
+            stream.synchronize()
 
     def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
         """The product of two matrices, or of a matrix and a vector."""

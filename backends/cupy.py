@@ -121,9 +121,12 @@ class CupyBackend(Backend):
         return self._fused[function]
 
     def capture(
-        self, function: Callable[..., tuple[Array, ...]], *state: Mapping[str, Array]
+        self,
+        function: Callable[..., tuple[Array, ...]],
+        *state: Mapping[str, Array],
+        watch: Callable[[], Any] = lambda: None,
     ) -> Callable[..., tuple[Array, ...]]:
-        return CupyCapture(function, state, self._cupy, lambda: self._cublas)
+        return CupyCapture(function, state, watch, self._cupy, lambda: self._cublas)
 
     @cached_property
     def _cublas(self) -> Cublas:

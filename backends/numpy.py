@@ -48,7 +48,10 @@ class NumpyBackend(Backend):
             super().into(out, function, *args, **options)
 
     def capture(
-        self, function: Callable[..., tuple[Array, ...]], *state: Mapping[str, Array]
+        self,
+        function: Callable[..., tuple[Array, ...]],
+        *state: Mapping[str, Array],
+        watch: Callable[[], Any] = lambda: None,
     ) -> Callable[..., tuple[Array, ...]]:
         return NumpyCapture(function, state)
 

@@ -11,19 +11,29 @@ from __future__ import annotations
 
 import hashlib
 import operator
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from .base import Array
-from .capture import Captured, CaptureError, Replay
+from .capture import Captured, InPlace, Replay
 from .numpy_fast import namespace
 
 ALIGNMENT = 64  # bytes: a cache line
 NOWHERE: tuple[str, None, int] = "", None, 0
+
+
+class _Now(threading.local):
+    """What is recorded in this thread."""
+
+    recording: _Tape | None = None
+
+
+now = _Now()
 
 
 class NumpyCapture(Captured):
@@ -35,19 +45,24 @@ class NumpyCapture(Captured):
 
     def record(
         self, key: tuple[Any, ...], inputs: Sequence[Array]
-    ) -> tuple[tuple[Array, ...], Replay | None]:
+    ) -> tuple[tuple[Array, ...] | None, Replay | None]:
         tape = _Tape([array for mapping in self.state for array in mapping.values()], inputs)
-        state = [{name: Recorded(tape, array) for name, array in kind.items()} for kind in self.state]
-        _Tape.recording = tape
+        state = [
+            InPlace({name: Recorded(tape, array) for name, array in kind.items()}) for kind in self.state
+        ]
+        now.recording = tape
         try:
             outputs = self.function(*state, *(Recorded(tape, x) for x in tape.inputs))
-            tape.outputs = tape.unwrap(outputs)
+            tape.finish(outputs)
+            result = tuple(output.copy() for output in tape.outputs)
         except BaseException:
             tape.undo()
             raise
         finally:
-            _Tape.recording = None
-        result = tuple(output.copy() for output in tape.outputs)
+            now.recording = None
+        if tape.broken:
+            self.give_up(tape.broken)
+            return result, None
         first = self._first.pop(key, None)
         if first is None:
             self._first[key] = tape
@@ -75,11 +90,10 @@ class _Tape:
     When the run is over, its arrays are plain ones to whoever has kept them, but not to another run.
     """
 
-    recording: ClassVar[_Tape | None] = None
-
     def __init__(self, state: Sequence[Array], inputs: Sequence[Array]) -> None:
         self.state, self.inputs = list(state), [x.copy() for x in inputs]
         self.outputs: tuple[Array, ...] = ()
+        self.broken = ""  # why it cannot be replayed; the run goes on all the same
         self.calls: list[Callable[[], Any]] = []
         self.log: list[tuple[Any, ...]] = []
         self.free: dict[int, list[Array]] = {}
@@ -103,43 +117,62 @@ class _Tape:
     def unwrap(self, value: Any) -> Any:
         """NumPy's arrays in place of recorded ones, also within lists and tuples."""
         if isinstance(value, Recorded):
-            value.check()
+            if now.recording not in (None, value.tape):
+                now.recording.break_off("an array is kept from one call to the next, outside the state")
             return value.array
         return type(value)(map(self.unwrap, value)) if isinstance(value, list | tuple) else value
+
+    def break_off(self, why: str) -> None:
+        """Go on without a recording: the first cause counts."""
+        self.broken = self.broken or why
+
+    def finish(self, outputs: Any) -> None:
+        """Note the arrays that the run has returned."""
+        self.outputs = tuple(np.asarray(self.unwrap(output)) for output in outputs)
+        self.log.append(("the result", None, *map(self._seen, self.outputs)))
 
     def call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Carry out a call, write it down, and return its result as a recorded array."""
         raw, raw_options = self.unwrap(args), {key: self.unwrap(value) for key, value in options.items()}
         result = function(*raw, **raw_options)
-        if function in SHAPES or _Tape.recording is None:
+        if function in SHAPES or now.recording is None or self.broken:
             return result
         if not isinstance(result, np.ndarray | np.generic | bool | int | float):
-            raise CaptureError(f"{_name(function)} gives a {type(result).__name__}")
+            self.break_off(f"{_name(function)} gives a {type(result).__name__}")
+            return result
         if isinstance(result, np.ndarray):
             for source in _arrays([*args, *options.values()]):
                 array = source.array if isinstance(source, Recorded) else source
                 if np.may_share_memory(result, array):
                     return Recorded(self, result, source.block if isinstance(source, Recorded) else None)
-        result = np.asarray(result)
+        scalar, result = not isinstance(result, np.ndarray), np.asarray(result)
         block = _Block(self, max(result.nbytes, 1))
         place = np.ndarray(result.shape, result.dtype, block.bytes, strides=result.strides)
-        place[...] = result
-        self._write_down(place, function, raw, raw_options)
-        return Recorded(self, place, block)
+        self._write_down(place, function, raw, raw_options)()
+        if place.tobytes() != result.tobytes():
+            self.break_off(f"{_name(function)} does not give the same into a place of its own")
+            place[...] = result
+        return Recorded(self, place, block, scalar)
 
     def call_into(self, out: Any, function: Callable[..., Any], *args: Any, **options: Any) -> None:
         """Carry out a call whose result goes into the array `out`, and write it down."""
         target, raw = self.unwrap(out), self.unwrap(args)
-        if _Tape.recording is None:
-            target[...] = function(*raw, **options)
-            return
+        options = {key: self.unwrap(value) for key, value in options.items()}
         label, base, _ = self._owned.get(id(_base(target)), NOWHERE)
         if base is None:
-            raise CaptureError(f"{_name(function)} writes into an array that is not in the state")
+            self.break_off(f"{_name(function)} writes into an array that is not in the state")
+        if now.recording is None or self.broken:
+            target[...] = function(*raw, **options)
+            return
         reads = any(np.may_share_memory(target, array) for array in _arrays(raw))
         if label.startswith("state") and (reads or id(base) in self._read) and label not in self._before:
             self._before[label] = base, base.copy()  # what is only overwritten, a second run overwrites
-        self._write_down(target, function, raw, {key: self.unwrap(value) for key, value in options.items()})()
+        self._write_down(target, function, raw, options)()
+
+    def carry_out(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """A call that cannot be written down, as it changes its arguments."""
+        self.break_off(f"{_name(function)} changes its arguments")
+        return function(*self.unwrap(args), **{key: self.unwrap(value) for key, value in options.items()})
 
     def undo(self) -> None:
         """Put the state back to what it was before the run."""
@@ -161,6 +194,7 @@ class _Tape:
         return f"it made {len(self.log)} calls to NumPy at first, then {len(other.log)}"
 
     def _write_down(self, out: Array, function: Any, args: Any, options: dict[str, Any]) -> Callable[[], Any]:
+        args = [self._as_it_is(value) for value in args]
         call: Callable[[], Any]
         if function is _take:
             x, indices, axis = args
@@ -174,6 +208,14 @@ class _Tape:
         self.log.append((_name(function), function, *options, *seen))
         return call
 
+    def _as_it_is(self, value: Any) -> Any:
+        """A copy of an array that is not the tape's: whoever has it may change it after this call."""
+        if isinstance(value, list | tuple):
+            return type(value)(map(self._as_it_is, value))
+        if not isinstance(value, np.ndarray) or id(_base(value)) in self._owned:
+            return value
+        return value.copy(order="K")
+
     def _look_at(self, indices: Array, length: int) -> _Look:
         """A look at the indices of a take in every replay; one look is enough for what nobody changes."""
         key = self._seen(indices), length
@@ -181,7 +223,7 @@ class _Tape:
             return self._looks[key]
         look = _Look(indices, length)
         self.calls.append(look)
-        if key[0][0].startswith("input"):
+        if isinstance(key[0][0], str) and key[0][0].startswith("input"):
             self._looks[key] = look
         return look
 
@@ -200,21 +242,19 @@ class _Tape:
 class Recorded(NDArrayOperatorsMixin):
     """An array of a tape: it stands for its values in every replay, so nobody can read them."""
 
-    __slots__ = ("array", "block", "tape")
+    __slots__ = ("array", "block", "scalar", "tape")
 
-    def __init__(self, tape: _Tape, array: Array, block: _Block | None = None) -> None:
+    def __init__(self, tape: _Tape, array: Array, block: _Block | None = None, scalar: bool = False) -> None:
         self.tape, self.array, self.block = tape, array, block
-
-    def check(self) -> None:
-        """Raise if another run is being recorded than that which made this array."""
-        if _Tape.recording not in (None, self.tape):
-            raise CaptureError("an array is kept from one call to the next, outside the state")
+        self.scalar = scalar  # NumPy gives a number here, which `x += 1` replaces and does not change
 
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any
     ) -> Any:
         function = ufunc if method == "__call__" else getattr(ufunc, method)
-        if out is None:
+        if method == "at":
+            return self.tape.carry_out(function, *inputs, **options)
+        if out is None or getattr(out[0], "scalar", False):
             return self.tape.call(function, *inputs, **options)
         self.tape.call_into(out[0], function, *inputs, **options)
         return out[0]
@@ -224,6 +264,8 @@ class Recorded(NDArrayOperatorsMixin):
             return self.tape.call_into(args[0], np.positive, args[1])
         if function is np.dot and len(args) == 3:
             return self.tape.call_into(args[2], np.dot, *args[:2])
+        if kwargs.get("out") is not None or kwargs.get("copy") is False:
+            return self.tape.carry_out(function, *args, **kwargs)
         return self.tape.call(function, *args, **kwargs)
 
     def __pow__(self, other: Any) -> Any:
@@ -244,22 +286,35 @@ class Recorded(NDArrayOperatorsMixin):
     mT = property(lambda self: Recorded(self.tape, self.array.mT, self.block))  # noqa: N815 - the standard's
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"x.{name} is NumPy's own, not the array API standard's; use the namespace's function"
-        )
+        why = f"x.{name} is NumPy's own, not the array API standard's; use the namespace's function"
+        if name.startswith("_") or not hasattr(self.array, name):
+            raise AttributeError(why)
+        self.tape.break_off(why)
+        return getattr(self.array, name)
 
     def __len__(self) -> int:
         return len(self.array)
 
     def __getitem__(self, index: Any) -> Any:
         items = index if isinstance(index, tuple) else (index,)
-        if all(isinstance(item, int | slice) or item is None or item is Ellipsis for item in items):
-            view = self.array[items if Ellipsis in items else (*items, ...)]  # a view also for one element
-            return Recorded(self.tape, view, self.block)
-        return self.tape.call(_getitem, self, index)
+        if not _is_basic(items):
+            if any(_is_mask(item) for item in items):
+                self.tape.break_off("the shape of x[mask] depends on values")
+            return self.tape.call(_getitem, self, index)
+        if Ellipsis not in items and sum(isinstance(item, int) for item in items) == self.ndim:
+            return self.tape.call(_number, self, items)
+        return self._view(items)
+
+    def _view(self, items: tuple[Any, ...]) -> Recorded:
+        view = self.array[items if Ellipsis in items else (*items, ...)]  # a view also for one element
+        return Recorded(self.tape, view, self.block)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self.tape.call_into(self[index], np.positive, value)
+        items = index if isinstance(index, tuple) else (index,)
+        if _is_basic(items):
+            self.tape.call_into(self._view(items), np.positive, value)
+        else:
+            self.tape.carry_out(_setitem, self, index, value)
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         if dtype == self.dtype and not copy:
@@ -279,10 +334,10 @@ class Recorded(NDArrayOperatorsMixin):
         return np.asarray(self.read(), dtype, copy=copy)
 
     def read(self) -> Array:
-        """The values; nobody may have them while the calls are recorded."""
-        if _Tape.recording is not None:
-            raise CaptureError("a value is read from the device during the step")
-        return self.array
+        """The values; a run that has read them is not replayed."""
+        if now.recording is not None:
+            self.tape.break_off("a value is read from the device during the step")
+        return self.array.copy()
 
     def __bool__(self) -> bool:
         return bool(self.read())
@@ -302,6 +357,27 @@ class Recorded(NDArrayOperatorsMixin):
 
 def _getitem(x: Array, index: Any) -> Array:
     return x[index]
+
+
+def _setitem(x: Array, index: Any, value: Any) -> None:
+    x[index] = value
+
+
+def _number(x: Array, items: Any) -> Any:
+    return x[items]
+
+
+def _is_basic(items: tuple[Any, ...]) -> bool:
+    """Whether x[items] is a view."""
+    return all(
+        (isinstance(item, int) and not isinstance(item, bool)) or isinstance(item, slice | type(None))
+        or item is Ellipsis
+        for item in items
+    )  # fmt: skip
+
+
+def _is_mask(item: Any) -> bool:
+    return isinstance(item, bool) or str(getattr(item, "dtype", "")) == "bool"
 
 
 def _astype(x: Array, dtype: Any) -> Array:
@@ -378,11 +454,11 @@ def _into(out: Array, function: Any, args: Any, options: dict[str, Any]) -> Call
     if isinstance(function, np.ufunc) and not options:
         args = _of_loop(function, args)
         return partial(function, *args, out=out) if function in EXTREMA else partial(function, *args, out)
-    if isinstance(getattr(function, "__self__", None), np.ufunc) and function.__name__ == "reduce":
+    if _is_plain_reduce(function, args, options):
         axis, dtype, keepdims = (options.get(key) for key in ("axis", "dtype", "keepdims"))
         return partial(function, *args, axis, dtype, out, bool(keepdims))
     if function is np.where:
-        args = [args[0], *(np.asarray(value, out.dtype) for value in args[1:])]
+        args = [args[0], *(v if isinstance(v, np.ndarray) else np.asarray(v, out.dtype) for v in args[1:])]
     if function in INTO and not options:
         return partial(INTO[function], out, *args)
     return partial(_any_into, out, function, args, options)
@@ -398,6 +474,12 @@ def _of_loop(ufunc: np.ufunc, args: Sequence[Any]) -> Sequence[Any]:
         np.asarray(value, dtype) if type(value) in (int, float) else value
         for value, dtype in zip(args, dtypes, strict=False)
     ]
+
+
+def _is_plain_reduce(function: Any, args: Any, options: dict[str, Any]) -> bool:
+    """Whether the call can be given the arguments of ufunc.reduce in their order."""
+    own = isinstance(getattr(function, "__self__", None), np.ufunc) and function.__name__ == "reduce"
+    return own and len(args) == 1 and "axis" in options and options.keys() <= {"axis", "dtype", "keepdims"}
 
 
 def _is_plain_product(out: Array, a: Array, b: Array) -> bool:

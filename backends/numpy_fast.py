@@ -53,6 +53,20 @@ def maximum(x1: Array, x2: Any, /) -> Array:
     return np.maximum(x1, _filled(x1.shape if small else x1.shape[-1:], x2, x1.dtype))
 
 
+def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:
+    """The standard's clip, as a maximum and a minimum, which a recording sees."""
+    bounds = [bound for bound in (min, max) if bound is not None]
+    if x.dtype.kind != "f" or not all(type(b) in (int, float) or _same_kind(b, x) for b in bounds):
+        return _compat.clip(x, min, max)
+    bounded = x if min is None else np.maximum(x, min)
+    bounded = bounded if max is None else np.minimum(bounded, max)
+    return bounded.copy() if bounded is x else bounded
+
+
+def _same_kind(a: Any, b: Array) -> bool:
+    return getattr(a, "dtype", None) == b.dtype and getattr(a, "shape", None) in ((), b.shape)
+
+
 def _reduce(ufunc: np.ufunc, x: Array, axis: Any, keepdims: bool) -> Array:
     if x.ndim == 2 and axis in (1, -1) and 0 < x.shape[1] <= SHORT:
         columns = x.T if x.flags.f_contiguous else x.T.copy()
@@ -161,7 +175,7 @@ def by_blocks(function: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple
 
 REPLACEMENTS = {
     f.__name__: f
-    for f in (argmax, astype, count_nonzero, matrix_transpose, max, maximum, mean, matmul, sum, take)
+    for f in (argmax, astype, clip, count_nonzero, matrix_transpose, max, maximum, mean, matmul, sum, take)
 }
 
 

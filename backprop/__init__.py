@@ -14,11 +14,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .gradcheck import GradientReport, check_gradients
-    from .layers import Add, Affine, Identity, Layer, Mul, ReLU, Relu, Sigmoid, Tanh
+    from .layers import (
+        GELU,
+        Add,
+        Affine,
+        BatchNormalization,
+        Dropout,
+        Flatten,
+        Identity,
+        Layer,
+        LayerNormalization,
+        LeakyReLU,
+        Mul,
+        ReLU,
+        Relu,
+        Reshape,
+        Residual,
+        Sigmoid,
+        Softmax,
+        Tanh,
+    )
     from .losses import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
     from .networks import Network, TwoLayerNet
     from .numerical import numerical_gradient
-    from .optimizers import SGD, Optimizer
+    from .optimizers import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSprop
     from .training import BatchTooLargeError, DivergenceError, Metrics, fit
 
 __version__ = "0.1.0"
@@ -26,34 +45,68 @@ __version__ = "0.1.0"
 # Names are imported when they are used, so that `backprop --help` does not import NumPy.
 _homes = {
     "gradcheck": ("GradientReport", "check_gradients"),
-    "layers": ("Add", "Affine", "Identity", "Layer", "Mul", "ReLU", "Relu", "Sigmoid", "Tanh"),
+    "layers": (
+        "GELU",
+        "Add",
+        "Affine",
+        "BatchNormalization",
+        "Dropout",
+        "Flatten",
+        "Identity",
+        "Layer",
+        "LayerNormalization",
+        "LeakyReLU",
+        "Mul",
+        "ReLU",
+        "Relu",
+        "Reshape",
+        "Residual",
+        "Sigmoid",
+        "Softmax",
+        "Tanh",
+    ),
     "losses": ("Loss", "MeanSquaredError", "SigmoidWithLoss", "SoftmaxWithLoss"),
     "networks": ("Network", "TwoLayerNet"),
     "numerical": ("numerical_gradient",),
-    "optimizers": ("SGD", "Optimizer"),
+    "optimizers": ("SGD", "AdaGrad", "Adam", "AdamW", "Momentum", "Nesterov", "Optimizer", "RMSprop"),
     "training": ("BatchTooLargeError", "DivergenceError", "Metrics", "fit"),
 }
 _home = {name: module for module, names in _homes.items() for name in names}
 
 __all__ = [
+    "GELU",
     "SGD",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
     "Add",
     "Affine",
+    "BatchNormalization",
     "BatchTooLargeError",
     "DivergenceError",
+    "Dropout",
+    "Flatten",
     "GradientReport",
     "Identity",
     "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
     "Loss",
     "MeanSquaredError",
     "Metrics",
+    "Momentum",
     "Mul",
+    "Nesterov",
     "Network",
     "Optimizer",
+    "RMSprop",
     "ReLU",
     "Relu",
+    "Reshape",
+    "Residual",
     "Sigmoid",
     "SigmoidWithLoss",
+    "Softmax",
     "SoftmaxWithLoss",
     "Tanh",
     "TwoLayerNet",

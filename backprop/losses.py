@@ -92,10 +92,6 @@ class SoftmaxWithLoss(Loss):
 
     counts_correct = True
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._classes: dict[tuple[Any, ...], Array] = {}
-
     def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
         xp = self._check_batch(x)
         hot = self._one_hot(x, t)  # (N, C) bool
@@ -150,13 +146,12 @@ class SoftmaxWithLoss(Loss):
 
     def _numbers(self, xp: Any, x: Array, t: Array) -> Array:
         """The class numbers 0 to C − 1 on the device of x, in t's dtype where they fit, made once."""
-        # Kept for good: a captured step goes on reading the array that it has seen.
-        key = (x.shape[1], type(x), x.device, dtype_name(t.dtype))
-        if key not in self._classes:
+        key = (x.shape[1], type(x), str(x.device), dtype_name(t.dtype))
+        if key not in self.cache:
             fits = x.shape[1] <= xp.iinfo(t.dtype).max
             dtype = t.dtype if fits else xp.int64
-            self._classes[key] = xp.arange(x.shape[1], dtype=dtype, device=x.device)
-        return self._classes[key]
+            self.cache[key] = xp.arange(x.shape[1], dtype=dtype, device=x.device)
+        return self.cache[key]
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[SoftmaxWithLoss, np.ndarray, np.ndarray]:

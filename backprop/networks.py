@@ -13,6 +13,7 @@ from backends import Array, Backend, backend_of, dtype_name, get_backend, namesp
 
 from .initializers import normal
 from .layers import Affine, Layer, ReLU
+from .layers.base import by_name
 from .losses import Loss, SoftmaxWithLoss
 from .numerical import central_differences
 from .parameters import FlatVector, LayerState, NamedParameters, common_dtype, parameter_places
@@ -61,7 +62,7 @@ class Network:
         if not (math.isfinite(weight_decay) and weight_decay >= 0.0):
             raise ValueError(f"expected a finite weight_decay of at least 0, got {weight_decay}")
         self.weight_decay = float(weight_decay)
-        named = dict(layers) if isinstance(layers, Mapping) else _named(layers)
+        named = by_name(layers)
         last_layer = SoftmaxWithLoss() if last_layer is None else last_layer
         _check_stack(named, last_layer)
         self._adopt(named, last_layer)
@@ -105,15 +106,20 @@ class Network:
 
     def penalized(self, loss: Array) -> Array:
         """The loss + λ/2 Σ W²."""
-        if not self.weight_decay:
-            return loss
-        for layer in self._with_weights():
-            W = layer.params["W"]
-            loss = loss + (0.5 * self.weight_decay) * namespace_of(W).sum(W * W)
+        if self.weight_decay:
+            for layer, key in self._weights():
+                W = layer.params[key]
+                loss = loss + (0.5 * self.weight_decay) * namespace_of(W).sum(W * W)
         return loss
 
-    def _with_weights(self) -> list[Layer]:
-        return [layer for layer in self.layers.values() if "W" in layer.params]
+    def _weights(self) -> list[tuple[Layer, str]]:
+        """Every layer with the key of a weight it has."""
+        return [
+            (layer, key)
+            for layer in self.layers.values()
+            for key in layer.params
+            if key.rpartition(".")[2] == "W"
+        ]
 
     def accuracy(self, x: Array, t: Array) -> float:
         """The share of samples in x whose class is predicted as in t."""
@@ -200,8 +206,8 @@ class Network:
     def _decay(self, dout: Any) -> None:
         """Add the gradient of the penalty, dout · λ W."""
         if self.weight_decay:
-            for layer in self._with_weights():
-                layer.grads["W"] += (self.weight_decay * dout) * layer.params["W"]
+            for layer, key in self._weights():
+                layer.grads[key] += (self.weight_decay * dout) * layer.params[key]
 
     def as_input(self, x: Array) -> Array:
         """x in the network's dtype, uint8 divided by 255; raises unless x is on its backend."""
@@ -393,16 +399,6 @@ def _check_stack(layers: Mapping[str, Layer], last_layer: Loss) -> None:
 
 def _described(value: Any) -> str:
     return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
-
-
-def _named(layers: Sequence[Layer]) -> dict[str, Layer]:
-    counts: dict[str, int] = {}
-    named = {}
-    for layer in layers:
-        kind = layer.__name__ if isinstance(layer, type) else type(layer).__name__
-        counts[kind] = counts.get(kind, 0) + 1
-        named[f"{kind}{counts[kind]}"] = layer
-    return named
 
 
 def _common_backend(places: Mapping[str, tuple[Any, str]]) -> Backend:

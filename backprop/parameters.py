@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 
-from backends import Array, Backend, dtype_name, namespace_of
+from backends import Array, Backend, InPlace, dtype_name, namespace_of
 
 from .layers.base import Node, Views
 
@@ -162,23 +162,31 @@ class LayerState(MutableMapping[str, Array]):
 
     @contextmanager
     def standing_in(self, other: Mapping[str, Array]) -> Iterator[None]:
-        """As long as it lasts, the layers change the arrays in `other` in place of their own."""
+        """As long as it lasts, the layers change the arrays in `other`, in place, instead of their own."""
         if other is self:
             yield
             return
-        own = dict(self)
-        self.update(other)
+        own = [(layer, layer.state) for layer in self._layers()]
+        for layer, _ in own:
+            layer.state = InPlace(layer.state)
+        for name, (layer, key) in self._places.items():
+            dict.__setitem__(layer.state, key, other[name])
         try:
             yield
         finally:
-            self.update(own)
+            for layer, state in own:
+                layer.state = state
+
+    def _layers(self) -> list[Node]:
+        return list({id(layer): layer for layer, _ in self._places.values()}.values())
 
 
 def parameter_places(layers: Mapping[str, Node], kind: str = "params") -> dict[str, tuple[Node, str]]:
     """The book's name of every parameter (or `"state"`), with the layer and the key it has there.
 
     The number counts the layers that have weights "W"; the parameters of other layers carry the
-    number of the weights before them, and where that name is taken, their layer's own name.
+    number of the weights before them, and where that name is taken, and within a block, their layer's
+    own name.
     """
     places: dict[str, tuple[Node, str]] = {}
     number = 0
@@ -186,7 +194,7 @@ def parameter_places(layers: Mapping[str, Node], kind: str = "params") -> dict[s
         number += "W" in layer.params
         for key in getattr(layer, kind):
             name = f"{key}{max(number, 1)}"
-            places[f"{layer_name}.{key}" if name in places else name] = (layer, key)
+            places[f"{layer_name}.{key}" if name in places or "." in key else name] = (layer, key)
     return places
 
 

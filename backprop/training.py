@@ -19,6 +19,7 @@ import numpy as np
 
 from backends import Array, backend_of, get_backend, namespace_of
 
+from .layers import Layer
 from .networks import Network, check_same_length
 from .optimizers import SGD, Optimizer
 
@@ -157,7 +158,7 @@ class _Run:
         self.data = {"x": x, "t": t}
         self.capture = capture
         self._captured: Callable[..., tuple[Array, ...]] | None = None
-        self._settings: list[dict[str, Any]] = []
+        self._settings: list[Any] = []
 
     def batch(self, data: Mapping[str, Array], chosen: Array) -> tuple[Array, Array]:
         """The samples with these numbers, and their targets."""
@@ -198,11 +199,21 @@ class _Run:
         state = network.flat_params, network.flat_grads, network.state, self.optimizer.slots, self.data
         if not (self.capture and network.backend.has_views and network.params):
             return partial(self.steps, *state)
-        settings = _settings(self.optimizer, network.last_layer, *network.layers.values())
+        settings = self.settings()
         given_up = getattr(self._captured, "why", "")
         if self._captured is None or (settings != self._settings and not given_up):
-            self._captured, self._settings = network.backend.capture(self.steps, *state), settings
+            self._captured = network.backend.capture(self.steps, *state, watch=self.settings)
+            self._settings = settings
         return self._captured
+
+    def settings(self) -> list[Any]:
+        """What a recorded step has frozen."""
+        return _settings(self.optimizer, self.network.last_layer, *self.network.layers.values())
+
+    def forget(self) -> None:
+        """Let go of what the layers have kept of the last step: with it, of a recording's arrays."""
+        for node in (*self.network.layers.values(), self.network.last_layer):
+            node.saved = None
 
 
 class _Epoch:
@@ -278,6 +289,7 @@ def _epochs(
                 break
             if progress:
                 progress(Progress(done + i, float(losses.mean()), accuracy))
+        run.forget()
         losses, accuracy = now.read()
         if not (np.isfinite(losses).all() and _finite(network.flat_params["flat"])):
             raise _locate(now, start)
@@ -417,23 +429,49 @@ def _first_bad(run: _Run, x: Array, t: Array, numbers: Any) -> str | None:
     return None
 
 
-def _settings(*parts: Any) -> list[dict[str, Any]]:
-    """The numbers, names and switches of layers, loss and optimizer, which a recorded step has frozen."""
-    plain = (int, float, str, bool, type(None))
+def _settings(*parts: Any) -> list[Any]:
+    """What a recorded step has frozen of layers, loss and optimizer: numbers, names, switches, arrays."""
     return [
-        {
-            name: value
-            for name, value in vars(part).items()
-            if isinstance(value, plain) and name not in ("_saved", "steps")
-        }
-        for part in parts
+        {key: _frozen(value) for key, value in vars(part).items() if key not in CARRIED} for part in parts
     ]
 
 
+CARRIED = ("_saved", "_params", "_grads", "state", "slots", "steps", "cache")
+"""Attributes that a step may change: they are given to it, or no later step depends on them."""
+
+
+def _frozen(value: Any) -> Any:
+    """A value to compare, for what may change under a recording; arrays by identity."""
+    if isinstance(value, int | float | str | bool | type(None) | np.generic):
+        return type(value), repr(value)
+    if isinstance(value, np.random.Generator):
+        return repr(value.bit_generator.state)
+    if isinstance(value, Mapping):
+        return [(repr(key), _frozen(item)) for key, item in value.items()]
+    if isinstance(value, list | tuple):
+        return [_frozen(item) for item in value]
+    if isinstance(value, Layer):
+        return _settings(value)
+    return _Same(value)
+
+
+class _Same:
+    """Equal to the same object alone, and keeps it alive so that no other takes its place."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+
 def _stacked(values: Sequence[Array]) -> Array:
-    """0-d arrays as one vector."""
+    """0-d arrays as one vector, a few at a time: for more, CuPy sends their addresses from the host."""
     xp = namespace_of(values[0])
-    return xp.reshape(values[0], (1,)) if len(values) == 1 else xp.stack(list(values))
+    parts = [xp.reshape(value, (1,)) for value in values]
+    while len(parts) > 1:
+        parts = [xp.concat(parts[i : i + 8]) for i in range(0, len(parts), 8)]
+    return parts[0]
 
 
 def _finite(array: Array) -> bool:

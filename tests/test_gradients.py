@@ -11,7 +11,6 @@ import backprop.layers
 import backprop.losses
 from backends import Backend
 from backprop import Affine, Identity, Network, ReLU, Sigmoid, Tanh, TwoLayerNet, check_gradients
-from backprop.layers import Node
 from backprop.losses import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
 
 from .cases import CASES
@@ -81,7 +80,7 @@ def test_two_layer_net_by_its_own_methods(dtype: str, backend: Backend, rng: np.
         np.testing.assert_array_equal(backend.to_numpy(network.params[name]), before[name])
 
 
-def torch_forward(node: Node, inputs: list[Any]) -> Any:
+def torch_forward(node: Any, inputs: list[Any]) -> Any:
     """The same function, as PyTorch writes it."""
     import torch
     from torch.nn import functional
@@ -97,8 +96,29 @@ def torch_forward(node: Node, inputs: list[Any]) -> Any:
         return functional.binary_cross_entropy_with_logits(x, t, reduction="sum") / len(x)
     if name == "MeanSquaredError":
         return functional.mse_loss(x, inputs[1].to(x.dtype))
+    if name == "BatchNormalization":
+        return functional.batch_norm(
+            x, None, None, node.params["gamma"], node.params["beta"], training=True, eps=node.epsilon
+        )
+    if name == "LayerNormalization":
+        gamma, beta = node.params["gamma"], node.params["beta"]
+        return functional.layer_norm(x, gamma.shape, gamma, beta, eps=node.epsilon)
+    if name == "Dropout":
+        return x * node.saved
+    if name == "Residual":
+        y = x
+        for key, layer in node.layers.items():
+            layer.params = {own: node.params[f"{key}.{own}"] for own in layer.params}
+            layer.name = type(layer).__name__
+            y = torch_forward(layer, [y])
+        return x + y
     return {
         "Add": lambda: x + inputs[1],
+        "Flatten": lambda: x.flatten(1),
+        "GELU": lambda: functional.gelu(x, approximate="tanh"),
+        "LeakyReLU": lambda: functional.leaky_relu(x, node.slope),
+        "Reshape": lambda: x.reshape(len(x), *node.shape),
+        "Softmax": lambda: x.softmax(-1),
         "Identity": lambda: torch.nn.Identity()(x),
         "Mul": lambda: x * inputs[1],
         "ReLU": lambda: functional.relu(x),
@@ -118,7 +138,7 @@ def test_against_autograd(name: str, backend: Backend) -> None:
     y = node.forward(*inputs, training=True)
     dout = torch.rand(y.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 0.5
     dx = node.backward(dout)
-    ours = [*(dx if isinstance(dx, tuple) else (dx,)), *node.grads.values()]
+    ours = [*(dx if isinstance(dx, tuple) else (dx,)), *(node.grads[key] for key in node.params)]
 
     leaves = [value.clone().requires_grad_() for value in inputs[: 1 if isinstance(node, Loss) else 2]]
     node.params = {key: value.clone().requires_grad_() for key, value in node.params.items()}

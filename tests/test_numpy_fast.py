@@ -36,6 +36,7 @@ def same(ours: Any, theirs: Any) -> None:
 STANDARD = {
     "argmax": "(x, /, *, axis, keepdims)",
     "astype": "(x, dtype, /, *, copy, device)",
+    "clip": "(x, /, min, max)",
     "count_nonzero": "(x, /, *, axis, keepdims)",
     "matmul": "(x1, x2, /)",
     "matrix_transpose": "(x, /)",
@@ -144,6 +145,25 @@ def test_maximum(shape: tuple[int, ...], dtype: str) -> None:
     for copy in (True, False):
         same(xp.astype(x, np.complex128, copy=copy), compat.astype(x, np.complex128, copy=copy))
         assert (xp.astype(x, x.dtype, copy=copy) is x) is (not copy)
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, "int64"])
+def test_clip(dtype: str) -> None:
+    x = values((7, 3), dtype)
+    for bounds in (
+        (),
+        (0.5, 2.0),
+        (None, 1.0),
+        (1.0,),
+        (np.asarray(1.0), None),
+        (x * 0, x * 0 + 1),
+        (x[:1], None),
+    ):
+        if dtype == "int64":
+            bounds = tuple(b if b is None else np.asarray(b).astype(dtype) for b in bounds)
+        ours = xp.clip(x, *bounds)
+        same(ours, compat.clip(x, *bounds))
+        assert not np.may_share_memory(ours, x)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

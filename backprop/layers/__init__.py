@@ -1,8 +1,32 @@
 """The layers. A new one is a class in a file of this folder and a line in the table below."""
 
-from .activations import Identity, ReLU, Relu, Sigmoid, Tanh
+from .activations import GELU, Identity, LeakyReLU, ReLU, Relu, Sigmoid, Softmax, Tanh
 from .affine import Affine
 from .arithmetic import Add, Mul
 from .base import Layer, Node
+from .dropout import Dropout
+from .normalization import BatchNormalization, LayerNormalization
+from .residual import Residual
+from .shape import Flatten, Reshape
 
-__all__ = ["Add", "Affine", "Identity", "Layer", "Mul", "Node", "ReLU", "Relu", "Sigmoid", "Tanh"]
+__all__ = [
+    "GELU",
+    "Add",
+    "Affine",
+    "BatchNormalization",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
+    "Mul",
+    "Node",
+    "ReLU",
+    "Relu",
+    "Reshape",
+    "Residual",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+]

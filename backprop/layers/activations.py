@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from backends import Array, namespace_of
@@ -116,6 +118,108 @@ class Tanh(Layer):
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[Tanh, np.ndarray]:
+        return cls(), rng.standard_normal((3, 4))
+
+
+class LeakyReLU(Layer):
+    """y = x where x > 0, else slope · x; dx = dout where x > 0, else slope · dout (also at x = 0).
+
+    Parameters
+    ----------
+    slope : from 0 to below 1
+
+    Source: Maas, Hannun and Ng, *Rectifier nonlinearities improve neural network acoustic models* (2013).
+
+    >>> import numpy as np
+    >>> LeakyReLU(0.1).forward(np.asarray([[1.0, -2.0]]))
+    array([[ 1. , -0.2]])
+    """
+
+    def __init__(self, slope: float = 0.01) -> None:
+        super().__init__()
+        if not 0.0 <= slope < 1.0:
+            raise ValueError(f"LeakyReLU: expected a slope from 0 to below 1, got {slope}")
+        self.slope = float(slope)
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        xp = self.check_float(x)
+        self.saved = x if training else None
+        return xp.maximum(x, x * self.slope)
+
+    def backward(self, dout: Array) -> Array:
+        x = self.saved
+        self.check_dout(dout, x)
+        positive = namespace_of(x).astype(x > 0.0, x.dtype)
+        return dout * (positive * (1.0 - self.slope) + self.slope)
+
+    def region(self, x: Array) -> Array:
+        return x > 0.0
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> tuple[LeakyReLU, np.ndarray]:
+        return cls(0.2), rng.uniform(0.1, 1.0, (3, 4)) * rng.choice([-1.0, 1.0], (3, 4))
+
+
+class GELU(Layer):
+    """y = x/2 (1 + tanh u), u = √(2/π) (x + 0.044715 x³): the tanh form, which needs no error function.
+
+    dx = dout · ((1 + tanh u)/2 + x/2 (1 − tanh² u) √(2/π) (1 + 0.134145 x²)).
+
+    Source: Hendrycks and Gimpel, *Gaussian error linear units* (2016), section 2.
+
+    >>> import numpy as np
+    >>> GELU().forward(np.asarray([[0.0, 100.0, -100.0]]))
+    array([[  0., 100.,  -0.]])
+    """
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        xp = self.check_float(x)
+        tanh = xp.tanh(_GELU_UNIT * x * (1.0 + _GELU_CUBE * x * x))
+        self.saved = (x, tanh) if training else None
+        return 0.5 * x * (1.0 + tanh)
+
+    def backward(self, dout: Array) -> Array:
+        x, tanh = self.saved
+        self.check_dout(dout, x)
+        du = _GELU_UNIT * (1.0 + (3.0 * _GELU_CUBE) * x * x)
+        return dout * (0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * du)
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> tuple[GELU, np.ndarray]:
+        return cls(), rng.standard_normal((3, 4))
+
+
+_GELU_UNIT, _GELU_CUBE = math.sqrt(2.0 / math.pi), 0.044715
+
+
+class Softmax(Layer):
+    """y = exp(x) / Σ exp(x) along the last axis, computed without overflow; dx = y (dout − Σ dout y).
+
+    For a classifier that is trained, `SoftmaxWithLoss` is faster and more exact.
+
+    Source: *Deep Learning from Scratch*, section 3.5.
+
+    >>> import numpy as np
+    >>> Softmax().forward(np.asarray([[1000.0, 1000.0]]))
+    array([[0.5, 0.5]])
+    """
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        xp = self.check_float(x)
+        if x.ndim == 0:
+            raise ValueError(f"{self.name}: expected input (…, C), got a single number")
+        exp = xp.exp(x - xp.max(x, axis=-1, keepdims=True))
+        y = exp / xp.sum(exp, axis=-1, keepdims=True)
+        self.saved = y if training else None
+        return y
+
+    def backward(self, dout: Array) -> Array:
+        y = self.saved
+        self.check_dout(dout, y)
+        return y * (dout - namespace_of(y).sum(dout * y, axis=-1, keepdims=True))
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> tuple[Softmax, np.ndarray]:
         return cls(), rng.standard_normal((3, 4))
 
 

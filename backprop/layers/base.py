@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Self
 
@@ -32,10 +32,14 @@ class Node:
     where the library can. It has all its keys from the constructor on.
     """
 
+    cache: dict[Any, Array]
+    """Arrays made once, by shape and kind, and kept for good: a captured step goes on reading them."""
+
     def __init__(self, **params: Array) -> None:
         self._params: dict[str, Array] = params
         self._grads: dict[str, Array] = {}
         self.state: dict[str, Array] = {}
+        self.cache: dict[Any, Array] = {}
         self.name = type(self).__name__
         self._saved: Any = None
 
@@ -223,6 +227,19 @@ class Layer(Node):
         kink lies between them and the difference is no derivative.
         """
         return None
+
+
+def by_name(layers: Mapping[str, Layer] | Sequence[Layer]) -> dict[str, Layer]:
+    """The mapping, or the layers by their class and its count: `"Affine1"`, `"ReLU1"`, `"Affine2"`, …"""
+    if isinstance(layers, Mapping):
+        return dict(layers)
+    counts: dict[str, int] = {}
+    names = {}
+    for layer in layers:
+        kind = layer.__name__ if isinstance(layer, type) else type(layer).__name__
+        counts[kind] = counts.get(kind, 0) + 1
+        names[f"{kind}{counts[kind]}"] = layer
+    return names
 
 
 def _is_float(kind: type, dtype: Any) -> bool:

@@ -1,0 +1,92 @@
+"""Dropout, with masks that are the same on every backend."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from backends import Array, namespace_of
+
+from .base import Layer
+
+LOW = 2**32 - 1
+"""The lower 32 bits: numbers of 32 bits in int64, whose products by less than 2³¹ cannot overflow."""
+
+
+class Dropout(Layer):
+    """In training y = x · mask / (1 − ratio), in inference y = x; dx = dout · mask / (1 − ratio).
+
+    The mask is 0 with probability `ratio`, else 1. It is a hash of the seed, of how many masks there
+    have been, and of an entry's place: computed on the device, the same on every backend, and again
+    after a restart, since the count is the layer's state (`state["drawn"]`).
+
+    Parameters
+    ----------
+    ratio : the share that is dropped, from 0 to below 1
+    seed : a whole number from 0; by default one drawn from the operating system
+    inverted : if false, as in the book: y = x · mask in training and y = x · (1 − ratio) in inference
+
+    x: floating point, any shape; y and dx: the same.
+
+    Source: *Deep Learning from Scratch*, section 6.4.3; Srivastava and others (2014).
+
+    >>> import numpy as np
+    >>> dropout = Dropout(0.25, seed=1)
+    >>> y = dropout.forward(np.ones((1000, 3)), training=True)
+    >>> (y == 0).mean().round(2), y.max().round(3), dropout.forward(np.ones(2))
+    (np.float64(0.24), np.float64(1.333), array([1., 1.]))
+    """
+
+    def __init__(self, ratio: float = 0.5, seed: int | None = None, *, inverted: bool = True) -> None:
+        super().__init__()
+        if not 0.0 <= ratio < 1.0:
+            raise ValueError(f"Dropout: expected a ratio from 0 to below 1, got {ratio}")
+        if seed is None:
+            seed = int(np.random.default_rng().integers(2**31))
+        if not isinstance(seed, int | np.integer) or seed < 0:
+            raise ValueError(f"Dropout: expected a seed, a whole number from 0, got {seed!r}")
+        self.ratio, self.seed, self.inverted = float(ratio), int(seed), inverted
+        self.state["drawn"] = np.zeros((), np.int64)
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        self.check_float(x)
+        if not training:
+            self.saved = None
+            return x if self.inverted else x * (1.0 - self.ratio)
+        self.settle(x)
+        scale = 1.0 / (1.0 - self.ratio) if self.inverted else 1.0
+        mask = namespace_of(x).astype(self._kept(x), x.dtype)
+        self.saved = mask if scale == 1.0 else mask * scale
+        return x * self.saved
+
+    def backward(self, dout: Array) -> Array:
+        self.check_dout(dout, self.saved)
+        return dout * self.saved
+
+    def _kept(self, x: Array) -> Array:
+        """True for the entries that are kept; a new draw every time."""
+        self.state["drawn"] += 1
+        h = self._hash_of_places(x) ^ _mixed(self.state["drawn"] + self.seed % 2**31)
+        return (_mixed(h) >= math.ceil(self.ratio * 2**32)) if self.ratio else h >= 0
+
+    def _hash_of_places(self, x: Array) -> Array:
+        """A number of 32 bits for every entry of x, made once a shape."""
+        key = (tuple(x.shape), type(x), str(x.device))
+        if key not in self.cache:
+            xp = namespace_of(x)
+            places = xp.arange(math.prod(x.shape), dtype=xp.int64, device=x.device)
+            self.cache[key] = xp.reshape(_mixed(_mixed(places + self.seed // 2**31)), x.shape)
+        return self.cache[key]
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> tuple[Dropout, np.ndarray]:
+        return cls(0.4, seed=int(rng.integers(100))), rng.standard_normal((3, 4))
+
+
+def _mixed(h: Array) -> Array:
+    """Numbers of 32 bits, scattered: a multiplicative hash with the high bits folded into the low ones."""
+    h = (h * 0x45D9F3B5) & LOW
+    h = h ^ (h >> 15)
+    h = (h * 0x2C1B3C6D) & LOW
+    return h ^ (h >> 13)

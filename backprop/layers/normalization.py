@@ -1,0 +1,196 @@
+"""Normalization: over the batch, or over a sample's features."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from backends import Array, namespace_of
+
+from .base import Layer
+
+
+class _Normalization(Layer):
+    """What both have in common: gamma and beta, and their checks."""
+
+    def __init__(self, gamma: Array, beta: Array, epsilon: float) -> None:
+        super().__init__(gamma=gamma, beta=beta)
+        namespace_of(gamma), namespace_of(beta)  # a TypeError for what is no array
+        if not gamma.ndim or gamma.shape != beta.shape:
+            raise ValueError(
+                f"{self.name}: expected gamma and beta of one shape (D,), got {tuple(gamma.shape)} and "
+                f"{tuple(beta.shape)}"
+            )
+        if not (math.isfinite(epsilon) and epsilon > 0.0):
+            raise ValueError(f"{self.name}: expected a finite epsilon above 0, got {epsilon}")
+        self.check_float(gamma)
+        self.check_like(beta, gamma, "beta and gamma")
+        self.epsilon = float(epsilon)
+
+
+class BatchNormalization(_Normalization):
+    """y = γ (x − μ) / √(σ² + ε) + β for every feature, or for every channel of images.
+
+    In training μ and σ² are the mean and the variance (the sum over N, not N − 1) over the batch, and
+    for images over height and width too; `state["running_mean"]` ← momentum · running_mean +
+    (1 − momentum) μ, and likewise `running_var`. In inference μ and σ² are the running ones.
+
+    With x̂ = (x − μ) / √(σ² + ε), of n numbers a feature:
+    dx = γ / √(σ² + ε) · (dout − (Σ dout) / n − x̂ (Σ dout x̂) / n), dγ = Σ dout x̂, dβ = Σ dout.
+
+    Parameters
+    ----------
+    gamma, beta : (D,) floating-point arrays
+    momentum : from 0 to below 1
+    epsilon : ε, above 0
+    running_mean, running_var : (D,), by default 0 and 1
+
+    x: (N, D) or (N, D, H, W, …), with more than one number a feature in training (else a
+    `ValueError`: everything would be normalized to 0). The book takes every pixel for a feature of its
+    own instead.
+
+    Source: Ioffe and Szegedy (2015); *Deep Learning from Scratch*, section 6.3.
+
+    >>> import numpy as np
+    >>> norm = BatchNormalization(np.ones(1), np.zeros(1))
+    >>> norm.forward(np.asarray([[1.0], [3.0]]), training=True).round(4)
+    array([[-1.],
+           [ 1.]])
+    >>> norm.state["running_mean"].round(4), norm.state["running_var"].round(4)
+    (array([0.2]), array([1.]))
+    """
+
+    def __init__(
+        self,
+        gamma: Array,
+        beta: Array,
+        momentum: float = 0.9,
+        running_mean: Array | None = None,
+        running_var: Array | None = None,
+        *,
+        epsilon: float = 1e-6,
+    ) -> None:
+        super().__init__(gamma, beta, epsilon)
+        if gamma.ndim != 1:
+            raise ValueError(f"{self.name}: expected gamma (D,), got {tuple(gamma.shape)}")
+        if not 0.0 <= momentum < 1.0:
+            raise ValueError(f"{self.name}: expected a momentum from 0 to below 1, got {momentum}")
+        self.momentum, xp = float(momentum), namespace_of(gamma)
+        mean = xp.zeros_like(gamma) if running_mean is None else running_mean
+        var = xp.ones_like(gamma) if running_var is None else running_var
+        for what, value in (("running_mean", mean), ("running_var", var)):
+            if tuple(value.shape) != tuple(gamma.shape):
+                raise ValueError(
+                    f"{self.name}: expected {what} {tuple(gamma.shape)}, got {tuple(value.shape)}"
+                )
+            self.state[what] = xp.asarray(value, copy=True)
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        gamma, beta, xp = self.params["gamma"], self.params["beta"], namespace_of(x)
+        self.check_like(x, gamma, "x and gamma")
+        if x.ndim < 2 or x.shape[1] != gamma.shape[0]:
+            raise ValueError(f"{self.name}: expected input (N, {gamma.shape[0]}, …), got {tuple(x.shape)}")
+        self.saved, shape = None, (1, -1) + (1,) * (x.ndim - 2)
+        if not training:
+            scale = gamma / xp.sqrt(self.state["running_var"] + self.epsilon)  # (D,)
+            shift = beta - self.state["running_mean"] * scale
+            return x * xp.reshape(scale, shape) + xp.reshape(shift, shape)
+        n = math.prod(x.shape) // gamma.shape[0]
+        if n < 2:
+            raise ValueError(
+                f"{self.name}: training needs more than one number a feature, got input {tuple(x.shape)}; "
+                "give a larger batch"
+            )
+        mean = self._sum(x) / n  # (D,)
+        centred = x - xp.reshape(mean, shape)
+        var = self._sum(centred * centred) / n
+        inverse = 1.0 / xp.sqrt(var + self.epsilon)
+        self._remember(mean, var)
+        self.saved = centred, inverse, n, shape
+        y = centred * xp.reshape(gamma * inverse, shape)
+        y += xp.reshape(beta, shape)
+        return y
+
+    def backward(self, dout: Array) -> Array:
+        centred, inverse, n, shape = self.saved
+        self.check_dout(dout, centred)
+        xp = namespace_of(dout)
+        products = self._sum(dout * centred)  # (D,)
+        self.set_grad("gamma", xp.multiply, products, inverse)
+        self.set_grad("beta", xp.sum, dout, axis=self._all_but_features(dout))
+        dx = dout - xp.reshape(self.grads["beta"] / n, shape)
+        dx -= centred * xp.reshape(products * inverse * inverse / n, shape)
+        dx *= xp.reshape(self.params["gamma"] * inverse, shape)
+        return dx
+
+    def _remember(self, mean: Array, var: Array) -> None:
+        for key, value in (("running_mean", mean), ("running_var", var)):
+            self.state[key] *= self.momentum
+            self.state[key] += (1.0 - self.momentum) * value
+
+    def _sum(self, x: Array) -> Array:
+        return namespace_of(x).sum(x, axis=self._all_but_features(x))  # (D,)
+
+    @staticmethod
+    def _all_but_features(x: Array) -> Any:
+        return 0 if x.ndim == 2 else (0, *range(2, x.ndim))
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> tuple[BatchNormalization, np.ndarray]:
+        norm = cls(rng.uniform(0.5, 1.5, 3), rng.standard_normal(3))
+        return norm, rng.standard_normal((8, 3))
+
+
+class LayerNormalization(_Normalization):
+    """y = γ (x − μ) / √(σ² + ε) + β with the mean and the variance of each sample by itself.
+
+    They are taken over the last axes, as many as γ has; the same in training and inference. With
+    x̂ = (x − μ) / √(σ² + ε) and g = γ · dout: dx = (g − mean g − x̂ mean(g x̂)) / √(σ² + ε), dγ and dβ
+    as for `BatchNormalization`, summed over all other axes.
+
+    Parameters
+    ----------
+    gamma, beta : (D,), (C, H, W) or another shape: that of the last axes of x
+    epsilon : ε, above 0
+
+    Source: Ba, Kiros and Hinton, *Layer normalization* (2016).
+
+    >>> import numpy as np
+    >>> norm = LayerNormalization(np.ones(2), np.zeros(2))
+    >>> norm.forward(np.asarray([[1.0, 3.0], [5.0, 5.0]])).round(4)
+    array([[-1.,  1.],
+           [ 0.,  0.]])
+    """
+
+    def __init__(self, gamma: Array, beta: Array, *, epsilon: float = 1e-5) -> None:
+        super().__init__(gamma, beta, epsilon)
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        gamma, xp = self.params["gamma"], namespace_of(x)
+        self.check_like(x, gamma, "x and gamma")
+        if x.ndim <= gamma.ndim or x.shape[-gamma.ndim :] != gamma.shape:
+            expected = ", ".join(["N", "…", *map(str, gamma.shape)])
+            raise ValueError(f"{self.name}: expected input ({expected}), got {tuple(x.shape)}")
+        axes = tuple(range(-gamma.ndim, 0))
+        centred = x - xp.mean(x, axis=axes, keepdims=True)
+        inverse = 1.0 / xp.sqrt(xp.mean(centred * centred, axis=axes, keepdims=True) + self.epsilon)
+        normal = centred * inverse
+        self.saved = (normal, inverse, axes) if training else None
+        return gamma * normal + self.params["beta"]
+
+    def backward(self, dout: Array) -> Array:
+        normal, inverse, axes = self.saved
+        self.check_dout(dout, normal)
+        xp, batch = namespace_of(dout), tuple(range(dout.ndim - len(axes)))
+        self.set_grad("beta", xp.sum, dout, axis=batch)
+        self.set_grad("gamma", xp.sum, dout * normal, axis=batch)
+        g = dout * self.params["gamma"]
+        g -= xp.mean(g, axis=axes, keepdims=True) + normal * xp.mean(g * normal, axis=axes, keepdims=True)
+        return g * inverse
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> tuple[LayerNormalization, np.ndarray]:
+        norm = cls(rng.uniform(0.5, 1.5, 4), rng.standard_normal(4))
+        return norm, rng.standard_normal((5, 4))

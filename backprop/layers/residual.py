@@ -1,0 +1,96 @@
+"""A block of layers with a shortcut around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from backends import Array, Backend, namespace_of
+
+from .activations import ReLU
+from .affine import Affine
+from .base import Layer, by_name
+
+
+class Residual(Layer):
+    """y = x + F(x), where F is a stack of layers that keeps the shape; dx = dout + the gradient through F.
+
+    The parameters are those of the layers, as `params["Affine1.W"]`.
+
+    Parameters
+    ----------
+    layers : as for `Network`: a mapping of names to layers, or a sequence, named after the classes
+
+    Source: He and others, *Deep residual learning for image recognition* (2015).
+
+    >>> import numpy as np
+    >>> block = Residual([Affine(np.eye(2), np.ones(2)), ReLU()])
+    >>> block.forward(np.asarray([[1.0, -3.0]])), list(block.params)
+    (array([[ 3., -3.]]), ['Affine1.W', 'Affine1.b'])
+    """
+
+    def __init__(self, layers: Mapping[str, Layer] | Sequence[Layer]) -> None:
+        self.layers = by_name(layers)
+        for name, layer in self.layers.items():
+            if not isinstance(layer, Layer):
+                raise TypeError(f"Residual: expected a layer, such as ReLU(), as {name}, got {layer!r}")
+            if layer.in_network:
+                raise ValueError(f"Residual: {name} is in a network already; give a copy, layer.to(backend)")
+        super().__init__(**{f"{name}.{key}": layer.params[key] for name, layer, key in self._all("params")})
+        self.state = {f"{name}.{key}": layer.state[key] for name, layer, key in self._all("state")}
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        self.settle(x)
+        self._lend()
+        y = x
+        for name, layer in self.layers.items():
+            layer.name = f"{self.name}.{name}"
+            y = layer.forward(y, training=training)
+        if tuple(y.shape) != tuple(x.shape):
+            raise ValueError(
+                f"{self.name}: expected a block that keeps the shape {tuple(x.shape)}, got {tuple(y.shape)}"
+            )
+        self.state.update({f"{name}.{key}": layer.state[key] for name, layer, key in self._all("state")})
+        self.saved = y if training else None
+        return x + y
+
+    def backward(self, dout: Array) -> Array:
+        self.check_dout(dout, self.saved)
+        dx = dout
+        for layer in reversed(self.layers.values()):
+            dx = layer.backward(dx)
+        for name, layer, key in self._all("params"):
+            self.set_grad(f"{name}.{key}", namespace_of(dout).positive, layer.grads[key])
+        return dout + dx
+
+    def region(self, x: Array) -> Array | None:
+        self._lend()
+        xp, regions = namespace_of(x), []
+        for layer in self.layers.values():
+            here = layer.region(x)
+            if here is not None:
+                regions.append(xp.astype(xp.reshape(here, (-1,)), xp.int64))
+            x = layer.forward(x, training=True)
+        return xp.concat(regions) if regions else None
+
+    def to(self, backend: Backend, dtype: Any = None) -> Self:
+        clone = super().to(backend, dtype)
+        clone.layers = {name: layer.to(backend, dtype) for name, layer in self.layers.items()}
+        return clone
+
+    def _all(self, kind: str) -> Iterator[tuple[str, Layer, str]]:
+        return ((name, layer, key) for name, layer in self.layers.items() for key in getattr(layer, kind))
+
+    def _lend(self) -> None:
+        """Give every layer of the block its parameters and state: a network may have moved them."""
+        for name, layer in self.layers.items():
+            layer.params = {key: self.params[f"{name}.{key}"] for key in layer.params}
+            layer.state = {key: self.state[f"{name}.{key}"] for key in layer.state}
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> tuple[Residual, np.ndarray]:
+        first = Affine(rng.standard_normal((4, 5)), 3.0 * rng.choice([-1.0, 1.0], 5))
+        second = Affine(rng.standard_normal((5, 4)), rng.standard_normal(4))
+        return cls([first, ReLU(), second]), 0.3 * rng.standard_normal((3, 4))
