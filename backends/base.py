@@ -108,7 +108,7 @@ class Backend:
         self,
         function: Callable[..., tuple[Array, ...]],
         *state: Mapping[str, Array],
-        watch: Callable[[], Any] = lambda: None,
+        watch: Callable[[], Any] | None = None,
     ) -> Callable[..., tuple[Array, ...]]:
         """`function(*state, *inputs)` as a function of the inputs, where the library can as a replay.
 

@@ -124,7 +124,7 @@ class CupyBackend(Backend):
         self,
         function: Callable[..., tuple[Array, ...]],
         *state: Mapping[str, Array],
-        watch: Callable[[], Any] = lambda: None,
+        watch: Callable[[], Any] | None = None,
     ) -> Callable[..., tuple[Array, ...]]:
         return CupyCapture(function, state, watch, self._cupy, lambda: self._cublas)
 

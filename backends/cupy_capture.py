@@ -22,12 +22,12 @@ class CupyCapture(Captured):
         self,
         function: Callable[..., tuple[Array, ...]],
         state: Sequence[State],
-        watch: Callable[[], Any],
+        watch: Callable[[], Any] | None,
         cupy: Any,
         blas: Callable[[], Cublas],
     ) -> None:
         super().__init__(function, state)
-        self.watch = watch
+        self.watch = watch or (lambda: None)
         self._cupy, self._blas = cupy, blas
 
     def record(

@@ -51,7 +51,7 @@ class NumpyBackend(Backend):
         self,
         function: Callable[..., tuple[Array, ...]],
         *state: Mapping[str, Array],
-        watch: Callable[[], Any] = lambda: None,
+        watch: Callable[[], Any] | None = None,
     ) -> Callable[..., tuple[Array, ...]]:
         return NumpyCapture(function, state)
 

@@ -35,9 +35,10 @@ if TYPE_CHECKING:
         Tanh,
     )
     from .losses import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
-    from .networks import Network, TwoLayerNet
+    from .networks import Network
     from .numerical import numerical_gradient
     from .optimizers import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSprop
+    from .ready_made import MultiLayerNet, TwoLayerNet
     from .training import BatchTooLargeError, DivergenceError, Metrics, fit
 
 __version__ = "0.1.0"
@@ -57,6 +58,7 @@ _homes = {
         "LayerNormalization",
         "LeakyReLU",
         "Mul",
+        "MultiLayerNet",
         "ReLU",
         "Relu",
         "Reshape",
@@ -66,7 +68,8 @@ _homes = {
         "Tanh",
     ),
     "losses": ("Loss", "MeanSquaredError", "SigmoidWithLoss", "SoftmaxWithLoss"),
-    "networks": ("Network", "TwoLayerNet"),
+    "networks": ("Network",),
+    "ready_made": ("MultiLayerNet", "TwoLayerNet"),
     "numerical": ("numerical_gradient",),
     "optimizers": ("SGD", "AdaGrad", "Adam", "AdamW", "Momentum", "Nesterov", "Optimizer", "RMSprop"),
     "training": ("BatchTooLargeError", "DivergenceError", "Metrics", "fit"),
@@ -96,6 +99,7 @@ __all__ = [
     "Metrics",
     "Momentum",
     "Mul",
+    "MultiLayerNet",
     "Nesterov",
     "Network",
     "Optimizer",

@@ -1,4 +1,4 @@
-"""Networks: an ordered stack of layers with a loss at the end."""
+"""What a network is: an ordered stack of layers with a loss at the end."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from backends import Array, Backend, backend_of, dtype_name, get_backend, namespace_of
+from backends import Array, Backend, backend_of, dtype_name, get_backend, is_registered, namespace_of
 
-from .initializers import normal
-from .layers import Affine, Layer, ReLU
+from .layers import Layer
 from .layers.base import by_name
 from .losses import Loss, SoftmaxWithLoss
 from .numerical import central_differences
@@ -38,6 +37,7 @@ class Network:
     Source: *Deep Learning from Scratch*, section 5.7.
 
     >>> import numpy as np
+    >>> from backprop import Affine, ReLU
     >>> rng = np.random.default_rng(0)
     >>> W1, W2 = rng.standard_normal((2, 3)), rng.standard_normal((3, 2))
     >>> network = Network([Affine(W1, np.zeros(3)), ReLU(), Affine(W2, np.zeros(2))])
@@ -269,6 +269,32 @@ class Network:
                 f"convert it with network.backend.asarray(…)"
             )
 
+    def load_params(self, params: Mapping[str, Any]) -> None:
+        """Set all parameters from a mapping by name (`"W1"`, `"b1"`, `"gamma1"`, …), such as the book's.
+
+        The values are arrays of any library or nested lists; floating-point ones are converted to the
+        network's dtype. Missing, unknown and misshapen ones and other dtypes are a `ValueError` that
+        lists every one of them, and the network is left as it was.
+        """
+        host = {
+            name: backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value)
+            for name, value in params.items()
+        }
+        differences = [f"{name}: missing" for name in self.params if name not in host]
+        differences += [f"{name}: unknown" for name in host if name not in self.params]
+        for name, own in self.params.items():
+            value = host.get(name)
+            if value is None:
+                continue
+            if tuple(value.shape) != tuple(own.shape):
+                differences.append(f"{name}: expected shape {tuple(own.shape)}, got {tuple(value.shape)}")
+            if value.dtype.kind != "f":
+                differences.append(f"{name}: expected floating-point numbers, got {value.dtype}")
+        if differences:
+            raise ValueError(f"these parameters do not fit {type(self).__name__}: {'; '.join(differences)}")
+        for name in self.params:
+            self.params[name] = self.backend.asarray(host[name], dtype=self.dtype)
+
     def to(self, *, dtype: Any = None, device: str | Backend | None = None) -> Self:
         """A copy of the network in another dtype or on another device."""
         backend = self.backend if device is None else get_backend(device)
@@ -313,56 +339,6 @@ class Network:
         return (
             f"{type(self).__name__}({stack}; {self.size:,} parameters, {self.dtype} on {self.backend.device})"
         )
-
-
-class TwoLayerNet(Network):
-    """Affine, ReLU, Affine, softmax with loss: the book's network of section 5.7.2.
-
-    Parameters
-    ----------
-    input_size, hidden_size, output_size : the widths
-    weight_init_std : standard deviation of the initial weights; the biases start at 0
-    dtype : `"float32"` or `"float64"`
-    device : what `backends.get_backend` takes, or a backend
-    rng : a `numpy.random.Generator` or a seed; the same seed gives the same weights everywhere
-
-    >>> network = TwoLayerNet(784, 50, 10, rng=0)
-    >>> network
-    TwoLayerNet(Affine1 · Relu1 · Affine2 · SoftmaxWithLoss; 39,760 parameters, float32 on cpu)
-    >>> print(network.summary())
-    layer            output     parameters
-    input            (N, 784)            0
-    Affine1          (N, 50)        39,250
-    Relu1            (N, 50)             0
-    Affine2          (N, 10)           510
-    SoftmaxWithLoss  ()                  0
-    total                           39,760
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        output_size: int,
-        weight_init_std: float = 0.01,
-        *,
-        dtype: Any = "float32",
-        device: str | Backend = "cpu",
-        rng: np.random.Generator | int | None = None,
-    ) -> None:
-        for what, size in (("input", input_size), ("hidden", hidden_size), ("output", output_size)):
-            if not isinstance(size, int | np.integer) or size < 1:
-                raise ValueError(f"TwoLayerNet: expected {what}_size of at least 1, got {size!r}")
-        if dtype_name(dtype) not in ("float32", "float64"):
-            raise ValueError(f"TwoLayerNet: expected dtype float32 or float64, got {dtype_name(dtype)}")
-        backend, rng = get_backend(device), np.random.default_rng(rng)
-
-        def affine(rows: int, columns: int) -> Affine:
-            W = backend.asarray(normal((rows, columns), weight_init_std, rng), dtype=dtype)
-            return Affine(W, backend.asarray(np.zeros(columns), dtype=dtype))
-
-        first, second = affine(input_size, hidden_size), affine(hidden_size, output_size)
-        super().__init__({"Affine1": first, "Relu1": ReLU(), "Affine2": second}, SoftmaxWithLoss())
 
 
 def check_same_length(x: Array, t: Array) -> None:

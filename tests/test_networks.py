@@ -348,7 +348,7 @@ def test_wrong_sizes(size: Any) -> None:
         TwoLayerNet(4, size, 3)
     with pytest.raises(ValueError, match="expected dtype float32 or float64, got int64"):
         TwoLayerNet(4, 5, 3, dtype="int64")
-    with pytest.raises(ValueError, match="expected a standard deviation of at least 0, got -1"):
+    with pytest.raises(ValueError, match="expected a finite standard deviation of at least 0, got -1"):
         TwoLayerNet(4, 5, 3, weight_init_std=-1)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import json
 import math
@@ -17,10 +16,12 @@ import numpy as np
 from backends import get_backend
 
 from .. import layers, losses
+from ..choices import chosen
 from ..datasets import load_mnist
 from ..gradcheck import GradientReport, check_gradients
 from ..layers.base import Node
-from ..networks import Network, TwoLayerNet
+from ..networks import Network
+from ..ready_made import TwoLayerNet
 
 Case = tuple[Any, ...]
 """A layer, loss or network, and its inputs."""
@@ -76,12 +77,7 @@ def _chosen(name: str) -> list[type[Node]]:
     known = checkable()
     if name == "all":
         return list(known.values())
-    by_lower = {key.lower(): kind for key, kind in known.items()}
-    if name.lower() not in by_lower:
-        near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.4)
-        hint = f"; did you mean {', '.join(by_lower[key].__name__ for key in near)}?" if near else ""
-        raise ValueError(f"unknown layer {name!r}: expected all or one of {', '.join(known)}{hint}")
-    return [by_lower[name.lower()]]
+    return [chosen("layer", name, known, "all or ")]
 
 
 def _user_class(subject: str) -> Any:

@@ -16,8 +16,9 @@ import numpy as np
 from backends import Backend, get_backend
 
 from ..datasets import Dataset, load_dataset, mnist
-from ..networks import Network, TwoLayerNet
+from ..networks import Network
 from ..optimizers import SGD
+from ..ready_made import TwoLayerNet
 from ..training import Metrics, Progress, fit
 
 

@@ -1,0 +1,27 @@
+"""Things chosen by name, and what is said of a name that nothing has."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def chosen(what: str, name: str, known: Mapping[str, T], others: str = "") -> T:
+    """What `known` has by this name, in upper or lower case; a `ValueError` offers the nearest names.
+
+    `others` says what may stand there besides the names.
+
+    >>> chosen("shape", "Circel", {"circle": 1, "square": 4})
+    Traceback (most recent call last):
+    ValueError: unknown shape 'Circel': expected one of circle, square; did you mean circle?
+    """
+    by_lower = {key.lower(): key for key in known}
+    if name.lower() in by_lower:
+        return known[by_lower[name.lower()]]
+    near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.4)
+    hint = f"; did you mean {', '.join(by_lower[key] for key in near)}?" if near else ""
+    names = ", ".join(sorted(known, key=str.lower))
+    raise ValueError(f"unknown {what} {name!r}: expected {others}one of {names}{hint}")

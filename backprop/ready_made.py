@@ -1,0 +1,150 @@
+"""The book's networks, ready made."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from backends import Array, Backend, dtype_name, get_backend
+
+from .choices import chosen
+from .initializers import normal, standard_deviation
+from .layers import GELU, Affine, BatchNormalization, Dropout, Identity, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
+from .losses import SoftmaxWithLoss
+from .networks import Network
+
+ACTIVATIONS: dict[str, tuple[str, Callable[[], Layer]]] = {
+    "relu": ("Relu", ReLU),
+    "sigmoid": ("Sigmoid", Sigmoid),
+    "tanh": ("Tanh", Tanh),
+    "leaky-relu": ("LeakyRelu", LeakyReLU),
+    "gelu": ("Gelu", GELU),
+    "identity": ("Identity", Identity),
+}
+"""Activation functions by name: what the layer is called in a network, and its class."""
+
+
+class _Builder:
+    """Draws initial values on the host and puts them on a device."""
+
+    def __init__(self, owner: str, dtype: Any, device: str | Backend, rng: Any) -> None:
+        if dtype_name(dtype) not in ("float32", "float64"):
+            raise ValueError(f"{owner}: expected dtype float32 or float64, got {dtype_name(dtype)}")
+        self.owner, self.dtype = owner, dtype
+        self.backend, self.rng = get_backend(device), np.random.default_rng(rng)
+
+    def array(self, values: np.ndarray) -> Array:
+        return self.backend.asarray(values, dtype=self.dtype)
+
+    def affine(self, inputs: int, outputs: int, init: str | float) -> Affine:
+        W = normal((inputs, outputs), standard_deviation(init, inputs), self.rng)
+        return Affine(self.array(W), self.array(np.zeros(outputs)))
+
+    def batch_norm(self, features: int) -> BatchNormalization:
+        return BatchNormalization(self.array(np.ones(features)), self.array(np.zeros(features)))
+
+    def dropout(self, ratio: float) -> Dropout:
+        return Dropout(ratio, seed=int(self.rng.integers(2**31)))
+
+    def check_sizes(self, **sizes: Any) -> None:
+        for what, size in sizes.items():
+            if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
+                raise ValueError(f"{self.owner}: expected {what} of at least 1, got {size!r}")
+
+
+class TwoLayerNet(Network):
+    """Affine, ReLU, Affine, softmax with loss: the book's network of section 5.7.2.
+
+    Parameters
+    ----------
+    input_size, hidden_size, output_size : the widths
+    weight_init_std : standard deviation of the initial weights, or `"he"` or `"xavier"`; the biases
+        start at 0
+    dtype : `"float32"` or `"float64"`
+    device : what `backends.get_backend` takes, or a backend
+    rng : a `numpy.random.Generator` or a seed; the same seed gives the same weights everywhere
+
+    >>> network = TwoLayerNet(784, 50, 10, rng=0)
+    >>> network
+    TwoLayerNet(Affine1 · Relu1 · Affine2 · SoftmaxWithLoss; 39,760 parameters, float32 on cpu)
+    >>> print(network.summary())
+    layer            output     parameters
+    input            (N, 784)            0
+    Affine1          (N, 50)        39,250
+    Relu1            (N, 50)             0
+    Affine2          (N, 10)           510
+    SoftmaxWithLoss  ()                  0
+    total                           39,760
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        output_size: int,
+        weight_init_std: str | float = 0.01,
+        *,
+        dtype: Any = "float32",
+        device: str | Backend = "cpu",
+        rng: np.random.Generator | int | None = None,
+    ) -> None:
+        build = _Builder("TwoLayerNet", dtype, device, rng)
+        build.check_sizes(input_size=input_size, hidden_size=hidden_size, output_size=output_size)
+        first = build.affine(input_size, hidden_size, weight_init_std)
+        second = build.affine(hidden_size, output_size, weight_init_std)
+        super().__init__({"Affine1": first, "Relu1": ReLU(), "Affine2": second}, SoftmaxWithLoss())
+
+
+class MultiLayerNet(Network):
+    """Affine, (batch normalization,) activation(, dropout) for every hidden layer, then Affine and loss.
+
+    Parameters
+    ----------
+    input_size, hidden_size_list, output_size : the widths
+    activation : `"relu"`, `"sigmoid"`, `"tanh"`, `"leaky-relu"`, `"gelu"` or `"identity"`
+    weight_init_std : `"relu"` or `"he"`, `"sigmoid"` or `"xavier"`, or a standard deviation
+    weight_decay_lambda : λ of the penalty λ/2 Σ W², which `loss` and the gradients contain
+    use_batchnorm : batch normalization between affine layer and activation
+    dropout_ratio : the share that is dropped after every activation; 0 for none
+    dtype, device, rng : as for `TwoLayerNet`
+
+    Source: *Deep Learning from Scratch*, chapter 6, `MultiLayerNet` and `MultiLayerNetExtend`.
+
+    >>> MultiLayerNet(784, [100, 100], 10, use_batchnorm=True, rng=0).params
+    NamedParameters(W1=(784, 100), b1=(100,), gamma1=(100,), beta1=(100,), W2=(100, 100), b2=(100,), \
+gamma2=(100,), beta2=(100,), W3=(100, 10), b3=(10,))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size_list: Sequence[int],
+        output_size: int,
+        activation: str = "relu",
+        weight_init_std: str | float = "relu",
+        weight_decay_lambda: float = 0.0,
+        *,
+        use_batchnorm: bool = False,
+        dropout_ratio: float = 0.0,
+        dtype: Any = "float32",
+        device: str | Backend = "cpu",
+        rng: np.random.Generator | int | None = None,
+    ) -> None:
+        build = _Builder("MultiLayerNet", dtype, device, rng)
+        sizes = [input_size, *hidden_size_list, output_size]
+        build.check_sizes(**{f"width {i}": size for i, size in enumerate(sizes)})
+        spelling, kind = chosen("activation", activation, ACTIVATIONS)
+        layers: dict[str, Layer] = {}
+        for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes), 1):
+            layers[f"Affine{i}"] = build.affine(inputs, outputs, weight_init_std)
+            if i == len(sizes) - 1:
+                break
+            if use_batchnorm:
+                layers[f"BatchNorm{i}"] = build.batch_norm(outputs)
+            layers[f"{spelling}{i}"] = kind()
+            if dropout_ratio:
+                layers[f"Dropout{i}"] = build.dropout(dropout_ratio)
+        super().__init__(layers, SoftmaxWithLoss(), weight_decay=weight_decay_lambda)
