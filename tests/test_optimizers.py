@@ -1,0 +1,292 @@
+"""Optimizers against PyTorch's, against the book's formulas, and what is asked of all of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backprop.optimizers
+from backends import Backend, get_backend
+from backends.numpy_fast import BLOCK
+from backprop import (
+    SGD,
+    AdaGrad,
+    Adam,
+    AdamW,
+    Affine,
+    Momentum,
+    Nesterov,
+    Network,
+    Optimizer,
+    ReLU,
+    RMSprop,
+    fit,
+)
+from backprop.optimizers import OPTIMIZERS
+from backprop.schedules import Constant, Cosine, Step, WarmUp
+
+STEPS = 100
+
+
+def test_all_are_listed() -> None:
+    kinds = {
+        kind
+        for kind in vars(backprop.optimizers).values()
+        if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer
+    }
+    assert set(OPTIMIZERS.values()) == kinds == set(MAKERS)
+
+
+def gradients(seed: int = 0) -> list[dict[str, np.ndarray]]:
+    rng = np.random.default_rng(seed)
+    return [{"W": rng.standard_normal((4, 3)), "b": rng.standard_normal(3)} for _ in range(STEPS)]
+
+
+def start() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return {"W": rng.standard_normal((4, 3)), "b": rng.standard_normal(3)}
+
+
+def ours(optimizer: Optimizer, backend: Backend | str = "cpu") -> dict[str, np.ndarray]:
+    backend = get_backend(backend)
+    params = {key: backend.asarray(value.copy()) for key, value in start().items()}
+    for grads in gradients():
+        optimizer.update(params, {key: backend.asarray(value) for key, value in grads.items()})
+    return {key: backend.to_numpy(value) for key, value in params.items()}
+
+
+MAKERS: dict[type[Optimizer], Callable[..., Optimizer]] = {
+    SGD: lambda **o: SGD(0.1, **o),
+    Momentum: lambda **o: Momentum(0.1, 0.8, **o),
+    Nesterov: lambda **o: Nesterov(0.1, 0.8, **o),
+    AdaGrad: lambda **o: AdaGrad(0.1, **o),
+    RMSprop: lambda **o: RMSprop(0.01, 0.9, **o),
+    Adam: lambda **o: Adam(0.01, 0.8, 0.99, **o),
+    AdamW: lambda **o: AdamW(0.01, 0.8, 0.99, weight_decay=0.3, **o),
+}
+
+
+def by_the_book(name: str) -> dict[str, np.ndarray]:
+    """The formulas of chapter 6, one parameter at a time, in float64."""
+    params = start()
+    m = {key: np.zeros_like(p) for key, p in params.items()}
+    v = {key: np.zeros_like(p) for key, p in params.items()}
+    for t, grads in enumerate(gradients(), 1):
+        for key, g in grads.items():
+            p = params[key]
+            if name == "SGD":
+                p -= 0.1 * g
+            elif name == "Momentum":
+                m[key] = 0.8 * m[key] - 0.1 * g
+                p += m[key]
+            elif name == "Nesterov":  # v before its change, as in the paper's equation 7
+                p += 0.8 * 0.8 * m[key] - (1.0 + 0.8) * 0.1 * g
+                m[key] = 0.8 * m[key] - 0.1 * g
+            elif name == "AdaGrad":
+                v[key] += g * g
+                p -= 0.1 * g / (np.sqrt(v[key]) + 1e-7)
+            elif name == "RMSprop":
+                v[key] = 0.9 * v[key] + 0.1 * g * g
+                p -= 0.01 * g / (np.sqrt(v[key]) + 1e-7)
+            elif name == "Adam":
+                rate = 0.01 * math.sqrt(1.0 - 0.99**t) / (1.0 - 0.8**t)
+                m[key] += (1.0 - 0.8) * (g - m[key])
+                v[key] += (1.0 - 0.99) * (g * g - v[key])
+                p -= rate * m[key] / (np.sqrt(v[key]) + 1e-7)
+    return params
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind is not AdamW])
+def test_the_book_s_formula(kind: type[Optimizer], backend: Backend) -> None:
+    found = ours(MAKERS[kind](), backend)
+    for key, expected in by_the_book(kind.__name__).items():
+        np.testing.assert_allclose(found[key], expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.only("torch")
+@pytest.mark.parametrize("kind", MAKERS)
+def test_pytorch_s(kind: type[Optimizer], backend: Backend) -> None:
+    """To 1e-10 in float64. Adam's ε stands elsewhere in PyTorch, so its ε is tiny here."""
+    import torch
+
+    theirs: dict[Any, Callable[[Any], Any]] = {
+        SGD: lambda p: torch.optim.SGD(p, 0.1),
+        Momentum: lambda p: torch.optim.SGD(p, 0.1, momentum=0.8),
+        Nesterov: lambda p: torch.optim.SGD(p, 0.1, momentum=0.8, nesterov=True),
+        AdaGrad: lambda p: torch.optim.Adagrad(p, 0.1, eps=1e-7),
+        RMSprop: lambda p: torch.optim.RMSprop(p, 0.01, alpha=0.9, eps=1e-7),
+        Adam: lambda p: torch.optim.Adam(p, 0.01, betas=(0.8, 0.99), eps=1e-30),
+        AdamW: lambda p: torch.optim.AdamW(p, 0.01, betas=(0.8, 0.99), eps=1e-3, weight_decay=0.3),
+    }
+    options = {Adam: {"epsilon": 1e-30}, AdamW: {"epsilon": 1e-3}}.get(kind, {})
+    found = ours(MAKERS[kind](**options), backend)
+    params = {key: torch.tensor(value, requires_grad=True) for key, value in start().items()}
+    optimizer = theirs[kind](params.values())
+    for grads in gradients():
+        for key, p in params.items():
+            p.grad = torch.tensor(grads[key])
+        optimizer.step()
+    for key, p in params.items():
+        np.testing.assert_allclose(found[key], p.detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_float32_stays(kind: type[Optimizer], backend: Backend) -> None:
+    optimizer = MAKERS[kind]()
+    params = {"W": backend.asarray(np.ones(3), dtype="float32")}
+    for _ in range(2):
+        optimizer.update(params, {"W": backend.asarray(np.arange(3.0), dtype="float32")})
+    for array in (params["W"], *optimizer.slots.values()) if optimizer.kept else (params["W"],):
+        assert array.dtype == backend.dtype("float32")
+        assert backend.owns(array)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_gradients_are_not_changed(kind: type[Optimizer]) -> None:
+    g = np.arange(3.0)
+    g.flags.writeable = False
+    MAKERS[kind](max_norm=0.5).update({"W": np.ones(3)}, {"W": g})
+    np.testing.assert_array_equal(g, np.arange(3.0))
+
+
+def network(backend: Backend | str = "cpu") -> Network:
+    backend, rng = get_backend(backend), np.random.default_rng(1)
+    first = Affine(rng.standard_normal((4, 8)), np.zeros(8))
+    second = Affine(rng.standard_normal((8, 3)), np.zeros(3))
+    return Network([first, ReLU(), second]).to(device=backend)
+
+
+def trained(
+    optimizer: Optimizer, backend: Backend | str, capture: bool, epochs: tuple[int, ...] = (4,)
+) -> Any:
+    rng, net = np.random.default_rng(0), network(backend)
+    x, t = rng.standard_normal((90, 4)), rng.integers(0, 3, 90)
+    for i, n in enumerate(epochs):
+        list(fit(net, x, t, optimizer=optimizer, epochs=n, batch_size=20, rng=i, capture=capture))
+    return net.backend.to_numpy(net.flat_params["flat"])
+
+
+@pytest.mark.parametrize("options", [{}, {"max_norm": 0.05}])
+@pytest.mark.parametrize("kind", MAKERS)
+def test_fit_is_update_step_by_step(kind: type[Optimizer], options: dict[str, Any], backend: Backend) -> None:
+    """The flat vector, captured or called, and the named arrays by `update` give the same."""
+    captured, called = (trained(MAKERS[kind](**options), backend, capture) for capture in (True, False))
+    np.testing.assert_allclose(captured, called, rtol=1e-12, atol=1e-14)
+    rng, net, optimizer = np.random.default_rng(0), network(backend), MAKERS[kind](**options)
+    x, t = rng.standard_normal((90, 4)), rng.integers(0, 3, 90)
+    order = np.random.default_rng(0)
+    for _ in range(4):
+        rows = order.permutation(90)
+        for i in range(0, 90, 20):
+            chosen = rows[i : i + 20]
+            grads = net.gradient(backend.asarray(x[chosen]), backend.asarray(t[chosen]))
+            optimizer.update(net.params, grads)
+    np.testing.assert_allclose(backend.to_numpy(net.flat_params["flat"]), called, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_an_optimizer_goes_on_in_the_next_fit(kind: type[Optimizer]) -> None:
+    optimizer = MAKERS[kind]()
+    trained(optimizer, "cpu", True, (2, 1))
+    assert optimizer.steps == 15
+    other = MAKERS[kind]()
+    trained(other, "cpu", False, (2, 1))
+    for key, value in getattr(optimizer, "slots", {}).items():
+        np.testing.assert_array_equal(value, other.slots[key])
+
+
+def test_an_optimizer_of_another_network_is_refused() -> None:
+    optimizer = Adam()
+    optimizer.update({"W": np.ones(3)}, {"W": np.ones(3)})
+    with pytest.raises(
+        ValueError, match=r"Adam: this optimizer was used for other parameters, with W \(3,\), not \(4,\)"
+    ):
+        optimizer.update({"W": np.ones(4)}, {"W": np.ones(4)})
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_long_vectors_are_taken_in_blocks(kind: type[Optimizer]) -> None:
+    rng = np.random.default_rng(0)
+    p, g = (rng.standard_normal(2 * BLOCK + 5).astype("float32") for _ in range(2))
+    whole, apart, optimizer, other = {"W": p.copy()}, {"W": p[:, None].copy()}, MAKERS[kind](), MAKERS[kind]()
+    for _ in range(3):
+        optimizer.update(whole, {"W": g})
+        other.update(apart, {"W": g[:, None]})
+    np.testing.assert_array_equal(whole["W"], apart["W"][:, 0])
+
+
+def test_clipping_scales_all_gradients_alike(backend: Backend) -> None:
+    grads = {"W": backend.asarray([[3.0, 0.0]]), "b": backend.asarray([4.0])}
+    for max_norm, scale in ((1.0, 0.2), (4.999, 4.999 / 5.0), (5.0, 1.0), (100.0, 1.0)):
+        clipped = SGD(1.0, max_norm=max_norm).clipped(grads)
+        np.testing.assert_allclose(backend.to_numpy(clipped["W"]), [[3.0 * scale, 0.0]], rtol=1e-12)
+        np.testing.assert_allclose(backend.to_numpy(clipped["b"]), [4.0 * scale], rtol=1e-12)
+    zero = SGD(1.0, max_norm=1.0).clipped({"W": backend.asarray([0.0, 0.0])})
+    np.testing.assert_array_equal(backend.to_numpy(zero["W"]), [0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    "lr", [Step(0.1, every=3, factor=0.5), Cosine(0.1, 20, 0.01), WarmUp(Constant(0.1), 5)]
+)
+def test_a_schedule_is_followed_in_fit(lr: Any, backend: Backend) -> None:
+    captured, called = (trained(SGD(lr), backend, capture) for capture in (True, False))
+    np.testing.assert_allclose(captured, called, rtol=1e-12)
+    params, net = {"W": np.zeros(1)}, SGD(lr)
+    for _ in range(20):
+        net.update(params, {"W": np.ones(1)})
+    np.testing.assert_allclose(params["W"], [-sum(lr(step) for step in range(1, 21))])
+
+
+def test_schedules() -> None:
+    assert [Step(1.0, 2, 0.1)(step) for step in (1, 2, 3, 4, 5)] == pytest.approx([1.0, 1.0, 0.1, 0.1, 0.01])
+    cosine = Cosine(1.0, 5, 0.2)
+    assert [cosine(step) for step in (1, 2, 3, 5, 9)] == pytest.approx(
+        [1.0, 0.2 + 0.8 * (1 + math.sqrt(0.5)) / 2, 0.6, 0.2, 0.2]
+    )
+    assert Cosine(1.0, 1)(1) == 1.0
+    warm = WarmUp(Cosine(1.0, 3), 4)
+    assert [warm(step) for step in range(1, 9)] == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0, 0.5, 0.0, 0.0])
+    for make, message in [
+        (lambda: Constant(-1.0), "Constant: expected a finite rate of at least 0, got -1.0"),
+        (lambda: Step(0.1, 0), "Step: expected every to be a whole number of at least 1, got 0"),
+        (lambda: Step(0.1, 3, 1.5), "Step: expected a factor above 0 and at most 1, got 1.5"),
+        (lambda: Cosine(0.1, 5, math.nan), "Cosine: expected a finite rate of at least 0, got nan"),
+        (lambda: Cosine(0.1, 2.5), "Cosine: expected steps to be a whole number"),
+        (lambda: WarmUp(0.1, 5), r"WarmUp: expected a schedule, such as Constant\(0.1\), got 0.1"),
+        (lambda: WarmUp(Constant(0.1), 0), "WarmUp: expected steps to be a whole number"),
+    ]:
+        with pytest.raises((ValueError, TypeError), match=message):
+            make()
+
+
+def test_settings_that_make_no_sense() -> None:
+    for make, message in [
+        (lambda: Adam(-0.1), "Adam: expected a finite learning rate of at least 0, got -0.1"),
+        (lambda: Momentum(0.1, 1.0), "Momentum: expected momentum from 0 to below 1, got 1.0"),
+        (lambda: Nesterov(0.1, -0.1), "Nesterov: expected momentum from 0 to below 1, got -0.1"),
+        (lambda: RMSprop(0.1, 1.0), "RMSprop: expected decay_rate from 0 to below 1, got 1.0"),
+        (lambda: Adam(beta2=1.0), "Adam: expected beta2 from 0 to below 1, got 1.0"),
+        (lambda: AdamW(epsilon=0.0), "AdamW: expected a finite epsilon above 0, got 0.0"),
+        (lambda: AdamW(weight_decay=-1.0), "AdamW: expected a finite weight decay of at least 0, got -1.0"),
+        (lambda: SGD(0.1, max_norm=0.0), "SGD: expected a finite max_norm above 0, got 0.0"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            make()
+    assert repr(Momentum(0.1)) == "Momentum(lr=0.1, max_norm=None, momentum=0.9)"
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_divergence_puts_everything_back() -> None:
+    rng, net, optimizer = np.random.default_rng(0), network(), Momentum(0.01)
+    x, t = rng.standard_normal((90, 4)), rng.integers(0, 3, 90)
+    list(fit(net, x, t, optimizer=optimizer, epochs=1, batch_size=30, rng=0))
+    before = deepcopy((net.flat_params["flat"], optimizer.slots, optimizer.steps))
+    x[:] = np.inf
+    with pytest.raises(ArithmeticError, match="step 1: the first NaN or infinity is in the input"):
+        list(fit(net, x, t, optimizer=optimizer, epochs=1, batch_size=30, rng=0))
+    np.testing.assert_equal((net.flat_params["flat"], optimizer.slots, optimizer.steps), before)

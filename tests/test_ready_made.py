@@ -1,0 +1,158 @@
+"""The book's networks, ready made: their shapes, gradients, initial values, and parameters by name."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends import Backend
+from backprop import MultiLayerNet, check_gradients
+from backprop.initializers import standard_deviation
+from backprop.ready_made import ACTIVATIONS
+
+
+def mlp(backend: Backend, **options: Any) -> MultiLayerNet:
+    rng = np.random.default_rng(2)
+    options = {"weight_init_std": 0.7, "dtype": "float64", "rng": rng, "device": backend, **options}
+    net = MultiLayerNet(4, [6, 5], 3, **options)
+    for name, value in net.params.items():
+        if name[0] in "bg":  # away from the kinks
+            net.params[name] = backend.asarray(rng.uniform(0.5, 1.5, tuple(value.shape)))
+    return net
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    "options", [{}, {"weight_decay_lambda": 0.1}, {"use_batchnorm": True, "dropout_ratio": 0.2}]
+)
+def test_gradients_of_a_multi_layer_net(activation: str, options: dict[str, Any], backend: Backend) -> None:
+    net = mlp(backend, activation=activation, **options)
+    report = check_gradients(net, np.random.default_rng(3).standard_normal((7, 4)), np.arange(7) % 3)
+    assert report.passed, f"\n{report}"
+
+
+@pytest.mark.parametrize(
+    "options", [{"weight_decay_lambda": 0.3}, {"use_batchnorm": True, "dropout_ratio": 0.4}]
+)
+def test_by_its_own_methods(options: dict[str, Any], backend: Backend) -> None:
+    net = mlp(backend, activation="tanh", **options)
+    x, t = (
+        backend.asarray(np.random.default_rng(3).standard_normal((7, 4))),
+        backend.asarray(np.arange(7) % 3),
+    )
+    state = {key: backend.to_numpy(value).copy() for key, value in net.state.items()}
+    numerical = net.numerical_gradient(x, t)
+    for key, value in state.items():
+        np.testing.assert_array_equal(backend.to_numpy(net.state[key]), value)
+    for name, analytic in net.gradient(x, t).items():
+        np.testing.assert_allclose(backend.to_numpy(analytic), backend.to_numpy(numerical[name]), atol=1e-8)
+
+
+def test_the_penalty(backend: Backend) -> None:
+    plain, decayed = mlp(backend), mlp(backend, weight_decay_lambda=0.2)
+    x, t = (
+        backend.asarray(np.random.default_rng(3).standard_normal((7, 4))),
+        backend.asarray(np.arange(7) % 3),
+    )
+    weights = sum((backend.to_numpy(plain.params[f"W{i}"]) ** 2).sum() for i in (1, 2, 3))
+    difference = float(backend.to_numpy(decayed.loss(x, t))) - float(backend.to_numpy(plain.loss(x, t)))
+    assert difference == pytest.approx(0.1 * weights)
+    assert decayed.evaluate(x, t) == plain.evaluate(x, t)
+    for dout in (1.0, 0.5):
+        for net in (plain, decayed):
+            net.last_layer.forward(net.forward(x, training=True), t, training=True)
+            net.backward_params(dout)
+        for i in (1, 2, 3):
+            ours, theirs = (backend.to_numpy(net.layers[f"Affine{i}"].grads["W"]) for net in (decayed, plain))
+            expected = theirs + dout * 0.2 * backend.to_numpy(plain.params[f"W{i}"])
+            np.testing.assert_allclose(ours, expected, atol=1e-12)
+
+
+def test_layers_and_names() -> None:
+    net = MultiLayerNet(4, [6, 5], 3, "sigmoid", "xavier", use_batchnorm=True, dropout_ratio=0.5, rng=0)
+    assert list(net.layers) == [
+        "Affine1", "BatchNorm1", "Sigmoid1", "Dropout1", "Affine2", "BatchNorm2", "Sigmoid2", "Dropout2", "Affine3",
+    ]  # fmt: skip
+    assert list(net.params)[:6] == ["W1", "b1", "gamma1", "beta1", "W2", "b2"]
+    assert MultiLayerNet(4, [], 3, rng=0).size == 15
+    assert len({net.layers[f"Dropout{i}"].seed for i in (1, 2)}) == 2
+
+
+def test_initial_values() -> None:
+    for init, inputs, expected in [
+        ("he", 50, 0.2), ("relu", 50, 0.2), ("ReLU", 50, 0.2), ("xavier", 25, 0.2), ("sigmoid", 25, 0.2), (0.3, 9, 0.3),
+    ]:  # fmt: skip
+        assert standard_deviation(init, inputs) == pytest.approx(expected)
+        net = MultiLayerNet(inputs, [4000], 2, weight_init_std=init, rng=0)
+        assert net.params["W1"].std() == pytest.approx(expected, rel=0.02)
+        assert abs(net.params["W1"].mean()) < 5 * expected / math.sqrt(4000 * inputs)
+        assert not net.params["b1"].any()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"activation": "rleu"}, "unknown activation 'rleu': expected one of gelu, .*; did you mean relu"),
+        (
+            {"weight_init_std": "hee"},
+            "unknown initial values 'hee': expected a number or one of he, relu, .*he",
+        ),
+        ({"weight_init_std": math.nan}, "expected a finite standard deviation of at least 0, got nan"),
+        ({"weight_decay_lambda": -1.0}, "expected a finite weight_decay of at least 0, got -1.0"),
+        ({"dropout_ratio": 1.0}, "Dropout: expected a ratio from 0 to below 1, got 1.0"),
+        ({"hidden_size_list": [3, 0]}, "MultiLayerNet: expected width 2 of at least 1, got 0"),
+        ({"dtype": "float16"}, "MultiLayerNet: expected dtype float32 or float64, got float16"),
+    ],
+)
+def test_bad_settings(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MultiLayerNet(**{"input_size": 4, "hidden_size_list": [3], "output_size": 2, "rng": 0, **options})
+
+
+def test_parameters_by_name(backend: Backend) -> None:
+    net = mlp(backend, use_batchnorm=True, dtype="float32")
+    rng = np.random.default_rng(5)
+    values = {name: rng.standard_normal(tuple(value.shape)) for name, value in net.params.items()}
+    as_given: dict[str, Any] = {**values, "b1": values["b1"].tolist(), "W1": backend.asarray(values["W1"])}
+    net.load_params(as_given)
+    for name, value in values.items():
+        np.testing.assert_allclose(backend.to_numpy(net.params[name]), value, rtol=1e-6)
+        assert net.params[name].dtype == backend.dtype("float32")
+    x = backend.asarray(rng.standard_normal((5, 4)), dtype="float32")
+    assert net.predict(x).shape == (5, 3)
+
+
+def test_every_difference_is_listed_and_nothing_changed(backend: Backend) -> None:
+    net = mlp(backend)
+    before = backend.to_numpy(net.flat_params["flat"]).copy()
+    given: dict[str, Any] = {name: np.zeros(tuple(value.shape)) for name, value in net.params.items()}
+    del given["b1"]
+    given |= {
+        "W2": np.zeros((6, 6)),
+        "b3": np.zeros(3, int),
+        "gamma1": np.zeros(3),
+        "W3": np.zeros((5, 3), object),
+    }
+    with pytest.raises(ValueError, match="these parameters do not fit MultiLayerNet") as caught:
+        net.load_params(given)
+    for difference in (
+        "b1: missing", "gamma1: unknown", "W2: expected shape (6, 5), got (6, 6)",
+        "b3: expected floating-point numbers, got int64", "W3: expected floating-point numbers, got object",
+    ):  # fmt: skip
+        assert difference in str(caught.value)
+    np.testing.assert_array_equal(backend.to_numpy(net.flat_params["flat"]), before)
+
+
+def test_float16_inference(backend: Backend) -> None:
+    net = mlp(backend, use_batchnorm=True, dtype="float32")
+    x = np.random.default_rng(0).standard_normal((50, 4)).astype("float32")
+    full = backend.to_numpy(net.predict(backend.asarray(x)))
+    if not hasattr(backend.xp, "float16"):
+        pytest.skip("the standard has no float16")
+    half = net.to(dtype="float16")
+    y = backend.to_numpy(half.predict(backend.asarray(x, dtype="float16")))
+    assert y.dtype == np.float16
+    np.testing.assert_allclose(y, full, atol=0.05, rtol=0.02)

@@ -1,0 +1,200 @@
+"""Layers that carry something from step to step: dropout's masks, batch normalization's statistics."""
+
+from __future__ import annotations
+
+import pickle
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends import Backend, get_backend
+from backprop import (
+    Affine,
+    BatchNormalization,
+    Dropout,
+    LayerNormalization,
+    LeakyReLU,
+    MultiLayerNet,
+    Network,
+    ReLU,
+    Reshape,
+    Residual,
+    fit,
+)
+from backprop.optimizers import Adam
+
+
+def ones(backend: Backend, *shape: int) -> Any:
+    return backend.asarray(np.ones(shape), dtype="float32")
+
+
+def masks(backend: Backend, dropout: Dropout, n: int, *shape: int) -> np.ndarray:
+    x = ones(backend, *shape)
+    return np.stack([backend.to_numpy(dropout.forward(x, training=True)) for _ in range(n)]) != 0.0
+
+
+def test_masks_are_the_same_everywhere(backend: Backend) -> None:
+    here, there = (masks(b, Dropout(0.3, seed=5), 4, 7, 3) for b in (backend, get_backend("cpu")))
+    np.testing.assert_array_equal(here, there)
+
+
+@pytest.mark.parametrize("ratio", [0.01, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("seed", [0, 1, 2**31 - 1, 2**40])
+def test_masks_are_random(ratio: float, seed: int) -> None:
+    kept = masks(get_backend("cpu"), Dropout(ratio, seed), 40, 50, 100)  # (draws, rows, columns)
+    n, keep = kept.size, 1.0 - ratio
+    sd = np.sqrt(ratio * keep)
+    assert abs(kept.mean() - keep) < 5 * sd / np.sqrt(n)
+    centred = (kept - keep) / sd
+    for shifted in (centred[1:] * centred[:-1], centred[2:] * centred[:-2], centred[:, 1:] * centred[:, :-1],
+                    centred[..., 1:] * centred[..., :-1], centred[..., 2:] * centred[..., :-2],
+                    centred[1:, :, 1:] * centred[:-1, :, :-1]):  # fmt: skip
+        assert abs(shifted.mean()) < 5 / np.sqrt(shifted.size)
+    for axis in range(3):  # no place, row or column is favoured
+        shares = kept.mean(axis=axis)
+        assert abs(shares.std() / (sd / np.sqrt(kept.shape[axis])) - 1.0) < 0.2
+
+
+def test_seeds_give_different_masks() -> None:
+    seeds = [0, 1, 2, 2**31, 2**31 + 1, 2**40]
+    drawn = [masks(get_backend("cpu"), Dropout(0.5, seed), 1, 1000) for seed in seeds]
+    for i, a in enumerate(drawn):
+        for b in drawn[:i]:
+            assert 0.4 < (a == b).mean() < 0.6
+
+
+def test_a_count_takes_up_where_it_was() -> None:
+    backend, dropout = get_backend("cpu"), Dropout(0.5, seed=3)
+    masks(backend, dropout, 3, 10)
+    for other in (deepcopy(dropout), pickle.loads(pickle.dumps(dropout)), dropout.to(backend)):
+        assert other.state["drawn"] == 3
+        np.testing.assert_array_equal(masks(backend, other, 2, 10), masks(backend, deepcopy(dropout), 2, 10))
+
+
+def test_dropout_in_training_and_inference(backend: Backend) -> None:
+    x = backend.asarray(np.arange(1.0, 2001.0), dtype="float32")
+    for inverted, training_scale, inference_scale in ((True, 1.25, 1.0), (False, 1.0, 0.8)):
+        dropout = Dropout(0.2, seed=1, inverted=inverted)
+        y = backend.to_numpy(dropout.forward(x, training=True))
+        kept = y != 0.0
+        np.testing.assert_allclose(y[kept], np.arange(1.0, 2001.0)[kept] * training_scale, rtol=1e-6)
+        dx = backend.to_numpy(dropout.backward(x))
+        np.testing.assert_allclose(dx, y)
+        y = backend.to_numpy(dropout.forward(x))
+        np.testing.assert_allclose(y, np.arange(1.0, 2001.0) * inference_scale, rtol=1e-6)
+
+
+def test_running_statistics(backend: Backend, rng: np.random.Generator) -> None:
+    norm = BatchNormalization(ones(backend, 3), ones(backend, 3), momentum=0.8)
+    mean, var = np.zeros(3), np.ones(3)
+    for _ in range(5):
+        x = rng.normal(2.0, 3.0, (20, 3))
+        norm.forward(backend.asarray(x, dtype="float32"), training=True)
+        mean, var = 0.8 * mean + 0.2 * x.mean(axis=0), 0.8 * var + 0.2 * x.var(axis=0)
+    np.testing.assert_allclose(backend.to_numpy(norm.state["running_mean"]), mean, rtol=1e-4)
+    np.testing.assert_allclose(backend.to_numpy(norm.state["running_var"]), var, rtol=1e-4)
+    y = backend.to_numpy(norm.forward(backend.asarray(x, dtype="float32")))
+    np.testing.assert_allclose(y, (x - mean) / np.sqrt(var + 1e-6) + 1.0, rtol=1e-3, atol=1e-4)
+    assert {str(value.dtype).rpartition(".")[2] for value in norm.state.values()} == {"float32"}
+
+
+@pytest.mark.only("torch")
+@pytest.mark.parametrize("shape", [(20, 3), (5, 3, 4, 2)])
+def test_inference_is_pytorch_s(shape: tuple[int, ...], backend: Backend) -> None:
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    x, gamma, beta, mean = (
+        torch.randn(s, generator=generator, dtype=torch.float64) for s in (shape, 3, 3, 3)
+    )
+    var = torch.rand(3, generator=generator, dtype=torch.float64) + 0.1
+    norm = BatchNormalization(gamma, beta, 0.9, mean, var, epsilon=1e-5)
+    expected = torch.nn.functional.batch_norm(x, mean, var, gamma, beta, training=False, eps=1e-5)
+    torch.testing.assert_close(norm.forward(x), expected, rtol=1e-12, atol=1e-12)
+
+
+def stateful(backend: Backend | str) -> Network:
+    backend, rng = get_backend(backend), np.random.default_rng(1)
+
+    def affine(rows: int, columns: int) -> Affine:
+        return Affine(0.5 * rng.standard_normal((rows, columns)), np.zeros(columns))
+
+    norm = BatchNormalization(np.ones(8), np.zeros(8))
+    block = Residual([affine(8, 8), BatchNormalization(np.ones(8), np.zeros(8)), ReLU(), Dropout(0.2, 9)])
+    stack = [affine(4, 8), norm, LeakyReLU(), Dropout(0.3, 7), block, affine(8, 3)]
+    return Network(stack).to(device=backend, dtype="float32")
+
+
+def test_a_recorded_step_carries_the_state(backend: Backend, rng: np.random.Generator) -> None:
+    x, t = rng.standard_normal((90, 4)).astype("float32"), rng.integers(0, 3, 90)
+    found = []
+    for capture in (True, False):
+        net = stateful(backend)
+        for _ in fit(net, x, t, optimizer=Adam(), epochs=4, batch_size=20, rng=0, capture=capture):
+            pass
+        state = {key: backend.to_numpy(value) for key, value in net.state.items()}
+        assert state["drawn1"] == state["Residual1.Dropout1.drawn"] == 20
+        found.append({**state, "flat": backend.to_numpy(net.flat_params["flat"])})
+    for key, value in found[0].items():
+        np.testing.assert_allclose(value, found[1][key], rtol=1e-5 if backend.name != "numpy" else 0)
+
+
+def test_names_of_a_network_s_state() -> None:
+    net = stateful("cpu")
+    assert list(net.state) == [
+        "running_mean1", "running_var1", "drawn1", "Residual1.BatchNormalization1.running_mean",
+        "Residual1.BatchNormalization1.running_var", "Residual1.Dropout1.drawn",
+    ]  # fmt: skip
+    assert "Residual1.Affine1.W" in net.params
+    with pytest.raises(TypeError, match="cannot be deleted"):
+        del net.state["drawn1"]
+
+
+@pytest.mark.parametrize(
+    ("make", "x", "message"),
+    [
+        (lambda: BatchNormalization(np.ones(3), np.zeros(3)), np.ones((1, 3)),
+         r"BatchNormalization: training needs more than one number a feature, got input \(1, 3\); give a larger"),
+        (lambda: BatchNormalization(np.ones(3), np.zeros(3)), np.ones((5, 4)),
+         r"BatchNormalization: expected input \(N, 3, …\), got \(5, 4\)"),
+        (lambda: BatchNormalization(np.ones(3), np.zeros(3)), np.ones((5, 3), "float32"),
+         "x and gamma differ in dtype"),
+        (lambda: BatchNormalization(np.ones(3), np.zeros(4)), None, r"expected gamma and beta of one shape"),
+        (lambda: BatchNormalization(np.ones((3, 2)), np.zeros((3, 2))), None, r"expected gamma \(D,\), got"),
+        (lambda: BatchNormalization(np.ones(3), np.zeros(3), 1.0), None, "a momentum from 0 to below 1, got 1.0"),
+        (lambda: BatchNormalization(np.ones(3), np.zeros(3), epsilon=0.0), None, "finite epsilon above 0, got 0.0"),
+        (lambda: BatchNormalization(np.ones(3), np.zeros(3), running_var=np.ones(2)), None,
+         r"expected running_var \(3,\), got \(2,\)"),
+        (lambda: LayerNormalization(np.ones(3), np.zeros(3)), np.ones((5, 4)),
+         r"LayerNormalization: expected input \(N, …, 3\), got \(5, 4\)"),
+        (lambda: LayerNormalization(np.ones(3), np.zeros(3)), np.ones(3), r"expected input \(N, …, 3\), got \(3,\)"),
+        (lambda: Dropout(1.0), None, "Dropout: expected a ratio from 0 to below 1, got 1.0"),
+        (lambda: Dropout(-0.1), None, "Dropout: expected a ratio from 0 to below 1, got -0.1"),
+        (lambda: Dropout(0.5, seed=-1), None, "Dropout: expected a seed, a whole number from 0, got -1"),
+        (lambda: LeakyReLU(1.0), None, "LeakyReLU: expected a slope from 0 to below 1, got 1.0"),
+        (lambda: Reshape((0, 2)), None, "Reshape: expected whole numbers of at least 1 in shape"),
+        (lambda: Reshape((2, 2)), np.ones((3, 5)), r"expected input \(N, …\) with 4 numbers a sample, got \(3, 5\)"),
+        (lambda: Residual([Affine(np.ones((3, 2)), np.ones(2))]), np.ones((4, 3)),
+         r"Residual: expected a block that keeps the shape \(4, 3\), got \(4, 2\)"),
+        (lambda: Residual([3]), None, "Residual: expected a layer"),
+    ],
+)  # fmt: skip
+def test_bad_input(make: Any, x: np.ndarray | None, message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        make().forward(x, training=True)
+
+
+def test_a_batch_of_one_image_is_enough() -> None:
+    norm = BatchNormalization(np.ones(3), np.zeros(3))
+    assert (
+        abs(norm.forward(np.random.default_rng(0).standard_normal((1, 3, 4, 4)), training=True).mean())
+        < 1e-12
+    )
+
+
+def test_a_layer_of_a_network_is_not_put_into_a_block() -> None:
+    net = MultiLayerNet(4, [3], 2, rng=0)
+    with pytest.raises(ValueError, match="Affine1 is in a network already"):
+        Residual({"Affine1": net.layers["Affine1"]})
