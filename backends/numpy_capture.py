@@ -121,11 +121,15 @@ class _Tape:
                 if np.may_share_memory(result, array):
                     return Recorded(self, result, source.block if isinstance(source, Recorded) else None)
         result = np.asarray(result)
-        block = _Block(self, max(result.nbytes, 1))
-        place = np.ndarray(result.shape, result.dtype, block.bytes, strides=result.strides)
-        place[...] = result
-        self._write_down(place, function, raw, raw_options)
-        return Recorded(self, place, block)
+        recorded = self.place_for(result)
+        recorded.array[...] = result
+        self._write_down(recorded.array, function, raw, raw_options)
+        return recorded
+
+    def place_for(self, array: Array) -> Recorded:
+        """Memory of the tape for such an array."""
+        block = _Block(self, max(array.nbytes, 1))
+        return Recorded(self, np.ndarray(array.shape, array.dtype, block.bytes, strides=array.strides), block)
 
     def call_into(self, out: Any, function: Callable[..., Any], *args: Any, **options: Any) -> None:
         """Carry out a call whose result goes into the array `out`, and write it down."""
@@ -221,7 +225,7 @@ class Recorded(NDArrayOperatorsMixin):
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function is np.copyto and not kwargs:
-            return self.tape.call_into(args[0], np.positive, args[1])
+            return self.tape.call_into(args[0], _assigned, args[1])
         if function is np.dot and len(args) == 3:
             return self.tape.call_into(args[2], np.dot, *args[:2])
         return self.tape.call(function, *args, **kwargs)
@@ -259,7 +263,7 @@ class Recorded(NDArrayOperatorsMixin):
         return self.tape.call(_getitem, self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self.tape.call_into(self[index], np.positive, value)
+        self.tape.call_into(self[index], _assigned, value)
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         if dtype == self.dtype and not copy:
@@ -300,6 +304,25 @@ class Recorded(NDArrayOperatorsMixin):
         return iter(self.read())
 
 
+def empty(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
+    """The standard's empty; while a step is recorded, memory of its tape."""
+    place = np.empty(shape, dtype)
+    return place if _Tape.recording is None else _Tape.recording.place_for(place)
+
+
+def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
+    """The standard's zeros, likewise."""
+    if _Tape.recording is None:
+        return np.zeros(shape, dtype)
+    place = empty(shape, dtype=dtype)
+    place[...] = 0
+    return place
+
+
+def _assigned(value: Any) -> Any:
+    return value
+
+
 def _getitem(x: Array, index: Any) -> Array:
     return x[index]
 
@@ -318,6 +341,14 @@ def _take(x: Array, indices: Array, axis: int | None) -> Array:
 
 def _argmax(x: Array, axis: int | None, keepdims: bool) -> Array:
     return x.argmax(axis, keepdims=keepdims)
+
+
+def _assign_into(out: Array, value: Any) -> None:
+    np.copyto(out, value, "unsafe")  # with short rows, much quicker than a ufunc
+
+
+def _reshape_into(out: Array, x: Array, shape: Any) -> None:
+    np.copyto(out.reshape(x.shape), x)  # a view: out is contiguous
 
 
 def _astype_into(out: Array, x: Array, dtype: Any) -> None:
@@ -363,8 +394,10 @@ def _any_into(out: Array, function: Any, args: Any, options: Any) -> None:
 EXTREMA = {np.maximum, np.minimum}  # NumPy wants their `out` by name
 SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}
 INTO: dict[Any, Callable[..., None]] = {
+    _assigned: _assign_into,
     _copy: np.copyto,
     _astype: _astype_into,
+    np.reshape: _reshape_into,
     np.where: _where_into,
     _argmax: _argmax_into,
     np.count_nonzero: _count_nonzero_into,
@@ -381,6 +414,8 @@ def _into(out: Array, function: Any, args: Any, options: dict[str, Any]) -> Call
     if isinstance(getattr(function, "__self__", None), np.ufunc) and function.__name__ == "reduce":
         axis, dtype, keepdims = (options.get(key) for key in ("axis", "dtype", "keepdims"))
         return partial(function, *args, axis, dtype, out, bool(keepdims))
+    if function is _assigned and type(args[0]) in (int, float):
+        return partial(out.fill, *args)
     if function is np.where:
         args = [args[0], *(np.asarray(value, out.dtype) for value in args[1:])]
     if function in INTO and not options:
