@@ -14,7 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .gradcheck import GradientReport, check_gradients
-    from .layers import Add, Affine, Identity, Layer, Mul, ReLU, Relu, Sigmoid, Tanh
+    from .layers import (
+        Add,
+        Affine,
+        AveragePooling,
+        Convolution,
+        ConvolutionReLUPooling,
+        Identity,
+        Layer,
+        MaxPooling,
+        Mul,
+        Pooling,
+        ReLU,
+        Relu,
+        Sigmoid,
+        Tanh,
+    )  # fmt: skip
     from .losses import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
     from .networks import Network, TwoLayerNet
     from .numerical import numerical_gradient
@@ -26,7 +41,22 @@ __version__ = "0.1.0"
 # Names are imported when they are used, so that `backprop --help` does not import NumPy.
 _homes = {
     "gradcheck": ("GradientReport", "check_gradients"),
-    "layers": ("Add", "Affine", "Identity", "Layer", "Mul", "ReLU", "Relu", "Sigmoid", "Tanh"),
+    "layers": (
+        "Add",
+        "Affine",
+        "AveragePooling",
+        "Convolution",
+        "ConvolutionReLUPooling",
+        "Identity",
+        "Layer",
+        "MaxPooling",
+        "Mul",
+        "Pooling",
+        "ReLU",
+        "Relu",
+        "Sigmoid",
+        "Tanh",
+    ),
     "losses": ("Loss", "MeanSquaredError", "SigmoidWithLoss", "SoftmaxWithLoss"),
     "networks": ("Network", "TwoLayerNet"),
     "numerical": ("numerical_gradient",),
@@ -39,17 +69,22 @@ __all__ = [
     "SGD",
     "Add",
     "Affine",
+    "AveragePooling",
     "BatchTooLargeError",
+    "Convolution",
+    "ConvolutionReLUPooling",
     "DivergenceError",
     "GradientReport",
     "Identity",
     "Layer",
     "Loss",
+    "MaxPooling",
     "MeanSquaredError",
     "Metrics",
     "Mul",
     "Network",
     "Optimizer",
+    "Pooling",
     "ReLU",
     "Relu",
     "Sigmoid",

@@ -14,7 +14,11 @@ import numpy as np
 from backprop import (
     Add,
     Affine,
+    AveragePooling,
+    Convolution,
+    ConvolutionReLUPooling,
     Identity,
+    MaxPooling,
     MeanSquaredError,
     Mul,
     ReLU,
@@ -35,6 +39,15 @@ def one_hot(rng: np.random.Generator, n: int, classes: int) -> np.ndarray:
     return np.eye(classes)[rng.integers(0, classes, n)]
 
 
+def filters(rng: np.random.Generator, *shape: int) -> tuple[np.ndarray, np.ndarray]:
+    return normal(rng, *shape), normal(rng, shape[0])
+
+
+def pixels(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Images of which no two pixels are near each other: the largest stays the largest."""
+    return rng.permutation(np.linspace(-1.0, 1.0, int(np.prod(shape)))).reshape(shape)
+
+
 CASES: dict[str, Callable[[np.random.Generator], Case]] = {
     "Add": Add.case,
     "Affine": Affine.case,
@@ -42,7 +55,68 @@ CASES: dict[str, Callable[[np.random.Generator], Case]] = {
     "Affine, one output": lambda rng: (Affine(normal(rng, 4, 1), normal(rng, 1)), normal(rng, 5, 4)),
     "Affine, square": lambda rng: (Affine(normal(rng, 4, 4), normal(rng, 4)), normal(rng, 4, 4)),
     "Affine, images": lambda rng: (Affine(normal(rng, 12, 3), normal(rng, 3)), normal(rng, 5, 3, 2, 2)),
+    "AveragePooling": AveragePooling.case,
+    "AveragePooling, overlapping, lost edge": lambda rng: (
+        AveragePooling(3, 2, stride=2),
+        normal(rng, 2, 2, 6, 7),
+    ),
+    "AveragePooling, pad": lambda rng: (AveragePooling(2, 3, stride=2, pad=1), normal(rng, 2, 1, 3, 5)),
+    "AveragePooling, whole image": lambda rng: (AveragePooling(3, 4), normal(rng, 2, 3, 3, 4)),
+    "Convolution": Convolution.case,
+    "Convolution, no pad": lambda rng: (Convolution(*filters(rng, 2, 3, 2, 2)), normal(rng, 3, 3, 4, 5)),
+    "Convolution, stride": lambda rng: (
+        Convolution(*filters(rng, 2, 2, 3, 3), stride=2),
+        normal(rng, 2, 2, 5, 7),
+    ),
+    "Convolution, stride that loses pixels": lambda rng: (
+        Convolution(*filters(rng, 2, 2, 3, 2), stride=3),
+        normal(rng, 2, 2, 8, 7),
+    ),
+    "Convolution, stride over the kernel": lambda rng: (
+        Convolution(*filters(rng, 2, 1, 1, 2), stride=3, pad=1),
+        normal(rng, 2, 1, 5, 6),
+    ),
+    "Convolution, pad and stride": lambda rng: (
+        Convolution(*filters(rng, 3, 2, 4, 3), stride=2, pad=2),
+        normal(rng, 2, 2, 3, 6),
+    ),
+    "Convolution, one image": lambda rng: (
+        Convolution(*filters(rng, 2, 2, 3, 3), pad=1),
+        normal(rng, 1, 2, 3, 4),
+    ),
+    "Convolution, one channel": lambda rng: (
+        Convolution(*filters(rng, 3, 1, 3, 3), pad=1),
+        normal(rng, 4, 1, 4, 3),
+    ),
+    "Convolution, one filter": lambda rng: (Convolution(*filters(rng, 1, 3, 2, 3)), normal(rng, 2, 3, 3, 3)),
+    "Convolution, 1×1": lambda rng: (Convolution(*filters(rng, 3, 2, 1, 1)), normal(rng, 2, 2, 3, 4)),
+    "Convolution, whole image": lambda rng: (Convolution(*filters(rng, 3, 2, 3, 4)), normal(rng, 2, 2, 3, 4)),
+    "ConvolutionReLUPooling": ConvolutionReLUPooling.case,
+    "ConvolutionReLUPooling, no pad": lambda rng: (
+        ConvolutionReLUPooling(*filters(rng, 3, 1, 3, 3)),
+        normal(rng, 3, 1, 6, 6),
+    ),
+    "ConvolutionReLUPooling, stride, pad, lost edges": lambda rng: (
+        ConvolutionReLUPooling(*filters(rng, 2, 2, 2, 3), stride=2, pad=1, pool_h=2, pool_w=3),
+        normal(rng, 2, 2, 10, 13),
+    ),
+    "ConvolutionReLUPooling, 1×1, rows": lambda rng: (
+        ConvolutionReLUPooling(*filters(rng, 2, 3, 1, 1), pool_h=3, pool_w=1),
+        normal(rng, 1, 3, 7, 3),
+    ),
+    "ConvolutionReLUPooling, nothing pooled": lambda rng: (
+        ConvolutionReLUPooling(*filters(rng, 2, 2, 2, 2), pool_h=1),
+        normal(rng, 2, 2, 3, 4),
+    ),
     "Identity": Identity.case,
+    "MaxPooling": MaxPooling.case,
+    "MaxPooling, overlapping": lambda rng: (MaxPooling(3, stride=1), pixels(rng, 2, 2, 5, 4)),
+    "MaxPooling, overlapping across": lambda rng: (MaxPooling(2, 3, stride=2), pixels(rng, 2, 2, 5, 8)),
+    "MaxPooling, lost edges": lambda rng: (MaxPooling(2, 3), pixels(rng, 2, 2, 5, 7)),
+    "MaxPooling, stride over the window": lambda rng: (MaxPooling(2, 1, stride=3), pixels(rng, 2, 2, 6, 7)),
+    "MaxPooling, pad": lambda rng: (MaxPooling(3, 2, stride=2, pad=1), pixels(rng, 2, 3, 4, 5)),
+    "MaxPooling, one image": lambda rng: (MaxPooling(2, 2, 2, 0), pixels(rng, 1, 1, 4, 4)),
+    "MaxPooling, 1×1": lambda rng: (MaxPooling(1), pixels(rng, 2, 2, 2, 3)),
     "MeanSquaredError": MeanSquaredError.case,
     "MeanSquaredError, vector": lambda rng: (MeanSquaredError(), normal(rng, 5), normal(rng, 5)),
     "MeanSquaredError, integer targets": lambda rng: (

@@ -10,7 +10,19 @@ import pytest
 import backprop.layers
 import backprop.losses
 from backends import Backend
-from backprop import Affine, Identity, Network, ReLU, Sigmoid, Tanh, TwoLayerNet, check_gradients
+from backprop import (
+    Affine,
+    AveragePooling,
+    Convolution,
+    Identity,
+    MaxPooling,
+    Network,
+    ReLU,
+    Sigmoid,
+    Tanh,
+    TwoLayerNet,
+    check_gradients,
+)  # fmt: skip
 from backprop.layers import Node
 from backprop.losses import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
 
@@ -89,6 +101,14 @@ def torch_forward(node: Node, inputs: list[Any]) -> Any:
     name, x = node.name, inputs[0]
     if name == "Affine":
         return functional.linear(x.flatten(1), node.params["W"].T, node.params["b"])
+    if isinstance(node, Convolution):
+        y = functional.conv2d(x, node.params["W"], node.params["b"], node.stride, node.pad)
+        if name == "Convolution":
+            return y
+        return functional.max_pool2d(functional.relu(y), (node.pool_h, node.pool_w))
+    if isinstance(node, MaxPooling | AveragePooling):
+        pool = functional.max_pool2d if name == "MaxPooling" else functional.avg_pool2d
+        return pool(x, (node.pool_h, node.pool_w), (node.stride_h, node.stride_w), node.pad)
     if name == "SoftmaxWithLoss":
         t = inputs[1]
         return functional.cross_entropy(x, t.long() if t.ndim == 1 else t.to(x.dtype))

@@ -4,5 +4,24 @@ from .activations import Identity, ReLU, Relu, Sigmoid, Tanh
 from .affine import Affine
 from .arithmetic import Add, Mul
 from .base import Layer, Node
+from .convolution import Convolution
+from .merged import ConvolutionReLUPooling
+from .pooling import AveragePooling, MaxPooling, Pooling
 
-__all__ = ["Add", "Affine", "Identity", "Layer", "Mul", "Node", "ReLU", "Relu", "Sigmoid", "Tanh"]
+__all__ = [
+    "Add",
+    "Affine",
+    "AveragePooling",
+    "Convolution",
+    "ConvolutionReLUPooling",
+    "Identity",
+    "Layer",
+    "MaxPooling",
+    "Mul",
+    "Node",
+    "Pooling",
+    "ReLU",
+    "Relu",
+    "Sigmoid",
+    "Tanh",
+]
