@@ -38,6 +38,9 @@ class Backend:
     has_views: ClassVar[bool] = False
     """Whether a slice shares its memory with the array and writing to it changes both."""
 
+    slab_bytes: ClassVar[int] = 64 * 2**20
+    """How much a layer that takes its batch in slabs may use for one: a cache's worth where there is one."""
+
     device: str
     """Where the arrays are, as the library names it: `"cpu"`, `"cuda:0"`."""
 

@@ -146,12 +146,17 @@ class _Tape:
                 if np.may_share_memory(result, array):
                     return Recorded(self, result, source.block if isinstance(source, Recorded) else None)
         scalar, result = not isinstance(result, np.ndarray), np.asarray(result)
-        block = _Block(self, max(result.nbytes, 1))
-        place = np.ndarray(result.shape, result.dtype, block.bytes, strides=result.strides)
-        self._write_down(place, function, raw, raw_options)()
-        if place.tobytes() != result.tobytes():
+        recorded = self.place_for(result, scalar)
+        self._write_down(recorded.array, function, raw, raw_options)()
+        if recorded.array.tobytes() != result.tobytes():
             self.break_off(f"{_name(function)} does not give the same into a place of its own")
-            place[...] = result
+            recorded.array[...] = result
+        return recorded
+
+    def place_for(self, array: Array, scalar: bool = False) -> Recorded:
+        """Memory of the tape for such an array."""
+        block = _Block(self, max(array.nbytes, 1))
+        place = np.ndarray(array.shape, array.dtype, block.bytes, strides=array.strides)
         return Recorded(self, place, block, scalar)
 
     def call_into(self, out: Any, function: Callable[..., Any], *args: Any, **options: Any) -> None:
@@ -261,7 +266,7 @@ class Recorded(NDArrayOperatorsMixin):
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function is np.copyto and not kwargs:
-            return self.tape.call_into(args[0], np.positive, args[1])
+            return self.tape.call_into(args[0], _assigned, args[1])
         if function is np.dot and len(args) == 3:
             return self.tape.call_into(args[2], np.dot, *args[:2])
         if kwargs.get("out") is not None or kwargs.get("copy") is False:
@@ -312,7 +317,7 @@ class Recorded(NDArrayOperatorsMixin):
     def __setitem__(self, index: Any, value: Any) -> None:
         items = index if isinstance(index, tuple) else (index,)
         if _is_basic(items):
-            self.tape.call_into(self._view(items), np.positive, value)
+            self.tape.call_into(self._view(items), _assigned, value)
         else:
             self.tape.carry_out(_setitem, self, index, value)
 
@@ -355,6 +360,25 @@ class Recorded(NDArrayOperatorsMixin):
         return iter(self.read())
 
 
+def empty(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
+    """The standard's empty; while a step is recorded, memory of its tape."""
+    place = np.empty(shape, dtype)
+    return place if now.recording is None else now.recording.place_for(place)
+
+
+def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
+    """The standard's zeros, likewise."""
+    if now.recording is None:
+        return np.zeros(shape, dtype)
+    place = empty(shape, dtype=dtype)
+    place[...] = 0
+    return place
+
+
+def _assigned(value: Any) -> Any:
+    return value
+
+
 def _getitem(x: Array, index: Any) -> Array:
     return x[index]
 
@@ -394,6 +418,14 @@ def _take(x: Array, indices: Array, axis: int | None) -> Array:
 
 def _argmax(x: Array, axis: int | None, keepdims: bool) -> Array:
     return x.argmax(axis, keepdims=keepdims)
+
+
+def _assign_into(out: Array, value: Any) -> None:
+    np.copyto(out, value, "unsafe")  # with short rows, much quicker than a ufunc
+
+
+def _reshape_into(out: Array, x: Array, shape: Any) -> None:
+    np.copyto(out.reshape(x.shape), x)  # a view: out is contiguous
 
 
 def _astype_into(out: Array, x: Array, dtype: Any) -> None:
@@ -439,8 +471,10 @@ def _any_into(out: Array, function: Any, args: Any, options: Any) -> None:
 EXTREMA = {np.maximum, np.minimum}  # NumPy wants their `out` by name
 SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}
 INTO: dict[Any, Callable[..., None]] = {
+    _assigned: _assign_into,
     _copy: np.copyto,
     _astype: _astype_into,
+    np.reshape: _reshape_into,
     np.where: _where_into,
     _argmax: _argmax_into,
     np.count_nonzero: _count_nonzero_into,
@@ -457,6 +491,8 @@ def _into(out: Array, function: Any, args: Any, options: dict[str, Any]) -> Call
     if _is_plain_reduce(function, args, options):
         axis, dtype, keepdims = (options.get(key) for key in ("axis", "dtype", "keepdims"))
         return partial(function, *args, axis, dtype, out, bool(keepdims))
+    if function is _assigned and type(args[0]) in (int, float):
+        return partial(out.fill, *args)
     if function is np.where:
         args = [args[0], *(v if isinstance(v, np.ndarray) else np.asarray(v, out.dtype) for v in args[1:])]
     if function in INTO and not options:

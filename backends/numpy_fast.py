@@ -78,12 +78,14 @@ def _reduce(ufunc: np.ufunc, x: Array, axis: Any, keepdims: bool) -> Array:
 def sum(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
     """The standard's sum, for floating-point arrays without the detour through Python.
 
-    The sum over the rows of a matrix is a product with a row of ones.
+    The sum over the rows of a matrix, or over long rows of one, is a product with ones.
     """
     if dtype is not None or x.dtype.kind != "f" or x.dtype.itemsize == 2:
         return _compat.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
     if axis == 0 and x.ndim == 2 and not keepdims:
         return np.dot(_ones(x.shape[0], x.dtype), x)
+    if axis == 1 and x.ndim == 2 and not keepdims and x.shape[1] > SHORT:
+        return np.dot(x, _ones(x.shape[1], x.dtype))
     return _reduce(np.add, x, axis, keepdims)
 
 
@@ -182,7 +184,9 @@ REPLACEMENTS = {
 @cache
 def namespace() -> Any:
     """array-api-compat's namespace with the functions above in it."""
-    return SimpleNamespace(**{**vars(_compat), **REPLACEMENTS})
+    from .numpy_capture import empty, zeros
+
+    return SimpleNamespace(**{**vars(_compat), **REPLACEMENTS, "empty": empty, "zeros": zeros})
 
 
 def allocate_from_heap() -> None:

@@ -18,14 +18,19 @@ if TYPE_CHECKING:
         GELU,
         Add,
         Affine,
+        AveragePooling,
         BatchNormalization,
+        Convolution,
+        ConvolutionReLUPooling,
         Dropout,
         Flatten,
         Identity,
         Layer,
         LayerNormalization,
         LeakyReLU,
+        MaxPooling,
         Mul,
+        Pooling,
         ReLU,
         Relu,
         Reshape,
@@ -38,27 +43,34 @@ if TYPE_CHECKING:
     from .networks import Network
     from .numerical import numerical_gradient
     from .optimizers import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSprop
-    from .ready_made import MultiLayerNet, TwoLayerNet
+    from .ready_made import DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet
     from .training import BatchTooLargeError, DivergenceError, Metrics, fit
 
 __version__ = "0.1.0"
 
 # Names are imported when they are used, so that `backprop --help` does not import NumPy.
 _homes = {
-    "gradcheck": ("GradientReport", "check_gradients"),
+    "gradcheck": (
+        "GradientReport",
+        "check_gradients",
+    ),
     "layers": (
         "GELU",
         "Add",
         "Affine",
+        "AveragePooling",
         "BatchNormalization",
+        "Convolution",
+        "ConvolutionReLUPooling",
         "Dropout",
         "Flatten",
         "Identity",
         "Layer",
         "LayerNormalization",
         "LeakyReLU",
+        "MaxPooling",
         "Mul",
-        "MultiLayerNet",
+        "Pooling",
         "ReLU",
         "Relu",
         "Reshape",
@@ -67,12 +79,36 @@ _homes = {
         "Softmax",
         "Tanh",
     ),
-    "losses": ("Loss", "MeanSquaredError", "SigmoidWithLoss", "SoftmaxWithLoss"),
+    "losses": (
+        "Loss",
+        "MeanSquaredError",
+        "SigmoidWithLoss",
+        "SoftmaxWithLoss",
+    ),
     "networks": ("Network",),
-    "ready_made": ("MultiLayerNet", "TwoLayerNet"),
     "numerical": ("numerical_gradient",),
-    "optimizers": ("SGD", "AdaGrad", "Adam", "AdamW", "Momentum", "Nesterov", "Optimizer", "RMSprop"),
-    "training": ("BatchTooLargeError", "DivergenceError", "Metrics", "fit"),
+    "optimizers": (
+        "SGD",
+        "AdaGrad",
+        "Adam",
+        "AdamW",
+        "Momentum",
+        "Nesterov",
+        "Optimizer",
+        "RMSprop",
+    ),
+    "ready_made": (
+        "DeepConvNet",
+        "MultiLayerNet",
+        "SimpleConvNet",
+        "TwoLayerNet",
+    ),
+    "training": (
+        "BatchTooLargeError",
+        "DivergenceError",
+        "Metrics",
+        "fit",
+    ),
 }
 _home = {name: module for module, names in _homes.items() for name in names}
 
@@ -84,8 +120,12 @@ __all__ = [
     "AdamW",
     "Add",
     "Affine",
+    "AveragePooling",
     "BatchNormalization",
     "BatchTooLargeError",
+    "Convolution",
+    "ConvolutionReLUPooling",
+    "DeepConvNet",
     "DivergenceError",
     "Dropout",
     "Flatten",
@@ -95,6 +135,7 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Loss",
+    "MaxPooling",
     "MeanSquaredError",
     "Metrics",
     "Momentum",
@@ -103,6 +144,7 @@ __all__ = [
     "Nesterov",
     "Network",
     "Optimizer",
+    "Pooling",
     "RMSprop",
     "ReLU",
     "Relu",
@@ -110,6 +152,7 @@ __all__ = [
     "Residual",
     "Sigmoid",
     "SigmoidWithLoss",
+    "SimpleConvNet",
     "Softmax",
     "SoftmaxWithLoss",
     "Tanh",

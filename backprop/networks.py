@@ -49,6 +49,9 @@ class Network:
     True
     """
 
+    input_shape: tuple[int, ...] | None = None
+    """The shape of a sample, where the network knows it."""
+
     weight_decay: float = 0.0
     """λ of the penalty λ/2 Σ W²."""
 
@@ -309,8 +312,9 @@ class Network:
     def summary(self, input_shape: Sequence[int] | None = None) -> str:
         """A table of every layer's output shape for a batch of N, and its number of parameters.
 
-        `input_shape` is a sample's; by default what the bottom layer's weights expect.
+        `input_shape` is a sample's; by default what the network or its lowest weights expect.
         """
+        input_shape = self.input_shape if input_shape is None else input_shape
         if input_shape is None:
             weights = [layer.params["W"] for layer in self.layers.values() if "W" in layer.params]
             if not weights or weights[0].ndim != 2:

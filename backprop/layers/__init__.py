@@ -4,8 +4,11 @@ from .activations import GELU, Identity, LeakyReLU, ReLU, Relu, Sigmoid, Softmax
 from .affine import Affine
 from .arithmetic import Add, Mul
 from .base import Layer, Node
+from .convolution import Convolution
 from .dropout import Dropout
+from .merged import ConvolutionReLUPooling
 from .normalization import BatchNormalization, LayerNormalization
+from .pooling import AveragePooling, MaxPooling, Pooling
 from .residual import Residual
 from .shape import Flatten, Reshape
 
@@ -13,15 +16,20 @@ __all__ = [
     "GELU",
     "Add",
     "Affine",
+    "AveragePooling",
     "BatchNormalization",
+    "Convolution",
+    "ConvolutionReLUPooling",
     "Dropout",
     "Flatten",
     "Identity",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "MaxPooling",
     "Mul",
     "Node",
+    "Pooling",
     "ReLU",
     "Relu",
     "Reshape",

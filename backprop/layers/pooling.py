@@ -1,0 +1,167 @@
+"""Pooling: every window of an image becomes one number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backends import Array, namespace_of
+
+from .base import Layer
+from .windows import check_whole, padded
+
+
+class _Pooling(Layer):
+    """What the kinds of pooling share: windows of pool_h × pool_w, `stride` apart, in padded images."""
+
+    def __init__(
+        self, pool_h: int, pool_w: int | None = None, stride: int | None = None, pad: int = 0
+    ) -> None:
+        super().__init__()
+        pool_w = pool_h if pool_w is None else pool_w
+        check_whole(self.name, 1, pool_h=pool_h, pool_w=pool_w, stride=1 if stride is None else stride)
+        check_whole(self.name, 0, pad=pad)
+        self.pool_h, self.pool_w, self.pad = int(pool_h), int(pool_w), int(pad)
+        self.stride_h, self.stride_w = (self.pool_h, self.pool_w) if stride is None else (int(stride),) * 2
+        if 2 * pad > min(pool_h, pool_w):
+            raise ValueError(
+                f"{self.name}: expected pad of at most half the window {pool_h}×{pool_w}, got {pad}"
+            )
+
+    def images(self, x: Array, around: float = 0.0) -> Array:
+        """The images (C, N, H, W), padded with `around`; raises unless a window fits."""
+        xp, pad = self.check_float(x), self.pad
+        if x.ndim != 4:
+            raise ValueError(f"{self.name}: expected input (N, C, H, W), got {tuple(x.shape)}")
+        if x.shape[2] + 2 * pad < self.pool_h or x.shape[3] + 2 * pad < self.pool_w:
+            raise ValueError(
+                f"{self.name}: a window {self.pool_h}×{self.pool_w} is larger than the images "
+                f"{x.shape[2]}×{x.shape[3]} with pad {pad}"
+            )
+        return padded(xp.permute_dims(x, (1, 0, 2, 3)), pad, around)
+
+    def entries(self, images: Array) -> list[Any]:
+        """For every entry of a window, where it is in padded images: an index of all windows at once."""
+        across, down = self.stride_w, self.stride_h
+        below = (images.shape[2] - self.pool_h) // down * down + 1
+        beside = (images.shape[3] - self.pool_w) // across * across + 1
+        return [
+            (..., slice(i, i + below, down), slice(j, j + beside, across))
+            for i in range(self.pool_h)
+            for j in range(self.pool_w)
+        ]
+
+    def spread(self, parts: list[Array], entries: list[Any], images: Array) -> Array:
+        """The gradient (N, C, H, W) of the input from those of the entries of all windows."""
+        xp, pad, (_, _, h, w) = namespace_of(images), self.pad, images.shape
+        dx = xp.zeros(images.shape, dtype=images.dtype, device=images.device)
+        apart = self.stride_h >= self.pool_h and self.stride_w >= self.pool_w
+        for part, index in zip(parts, entries, strict=True):
+            dx[index] = part if apart else dx[index] + part
+        return xp.permute_dims(dx[:, :, pad : h - pad, pad : w - pad], (1, 0, 2, 3))
+
+
+class MaxPooling(_Pooling):
+    """y = the largest entry of every window; dx = dout at the first of the largest, else 0.
+
+    Parameters
+    ----------
+    pool_h, pool_w : height and width of a window; pool_w is pool_h by default
+    stride : from one window to the next, down and across; by default windows lie side by side
+    pad : rows and columns around the image, at most half a window; they count as −∞
+
+    `forward` takes floating-point x of shape (N, C, H, W) and returns (N, C, OH, OW), where
+    OH = ⌊(H + 2 pad − pool_h) / stride⌋ + 1: pixels at the edge that no window reaches have no
+    influence. A wrong shape is a `ValueError`, integers are a `TypeError`.
+
+    Source: *Deep Learning from Scratch*, sections 7.3 and 7.4.4, where it is `Pooling`, with a stride
+    of 1 by default.
+
+    >>> import numpy as np
+    >>> pooling = MaxPooling(2)
+    >>> pooling.forward(np.asarray([[[[1.0, 2.0, 5.0, 5.0], [4.0, 3.0, 5.0, 0.0]]]]), training=True)
+    array([[[[4., 5.]]]])
+    >>> pooling.backward(np.asarray([[[[10.0, 20.0]]]]))
+    array([[[[ 0.,  0., 20.,  0.],
+             [10.,  0.,  0.,  0.]]]])
+    """
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        xp, images = namespace_of(x), self.images(x, -float("inf"))
+        first, *others = self.entries(images)
+        y, larger = images[first], []
+        for index in others:
+            if training:
+                larger.append(images[index] > y)  # not where equal: the first of the largest stays
+            y = xp.maximum(y, images[index])
+        y = xp.permute_dims(y, (1, 0, 2, 3))  # (N, C, OH, OW)
+        self.saved = (images, larger, y) if training else None
+        return y
+
+    def backward(self, dout: Array) -> Array:
+        images, larger, y = self.saved
+        self.check_dout(dout, y)
+        xp, parts = namespace_of(y), []
+        rest = xp.permute_dims(dout, (1, 0, 2, 3))  # (C, N, OH, OW): what goes to earlier entries
+        for won in reversed(larger):
+            parts.append(rest * xp.astype(won, rest.dtype))
+            rest = rest - parts[-1]
+        return self.spread([rest, *reversed(parts)], self.entries(images), images)
+
+    def region(self, x: Array) -> Array:
+        """The number of the largest entry in every window."""
+        xp, images = namespace_of(x), self.images(x, -float("inf"))
+        windows = xp.stack([images[index] for index in self.entries(images)], axis=-1)
+        return xp.permute_dims(xp.argmax(windows, axis=-1), (1, 0, 2, 3))
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> tuple[MaxPooling, np.ndarray]:
+        return cls(2), distinct(rng, 2, 3, 4, 6)
+
+
+Pooling = MaxPooling
+
+
+class AveragePooling(_Pooling):
+    """y = the mean of every window; dx = dout / (pool_h · pool_w) at each of its entries.
+
+    Padding counts as zeros, which are entries like others (PyTorch's `count_include_pad`).
+    Parameters, shapes and errors are those of `MaxPooling`.
+
+    Source: *Deep Learning from Scratch*, section 7.3.
+
+    >>> import numpy as np
+    >>> pooling = AveragePooling(1, 2)
+    >>> pooling.forward(np.asarray([[[[1.0, 2.0, 5.0, 7.0]]]]), training=True)
+    array([[[[1.5, 6. ]]]])
+    >>> pooling.backward(np.asarray([[[[10.0, 20.0]]]]))
+    array([[[[ 5.,  5., 10., 10.]]]])
+    """
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        images = self.images(x)
+        first, *others = self.entries(images)
+        y = images[first] * (1.0 / (self.pool_h * self.pool_w))
+        for index in others:
+            y += images[index] * (1.0 / (self.pool_h * self.pool_w))
+        y = namespace_of(x).permute_dims(y, (1, 0, 2, 3))  # (N, C, OH, OW)
+        self.saved = (images, y) if training else None
+        return y
+
+    def backward(self, dout: Array) -> Array:
+        images, y = self.saved
+        self.check_dout(dout, y)
+        part = namespace_of(y).permute_dims(dout, (1, 0, 2, 3)) * (1.0 / (self.pool_h * self.pool_w))
+        entries = self.entries(images)
+        return self.spread([part] * len(entries), entries, images)
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> tuple[AveragePooling, np.ndarray]:
+        return cls(2), rng.standard_normal((2, 3, 4, 6))
+
+
+def distinct(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Numbers of which no two are near each other: images without ties."""
+    size = int(np.prod(shape))
+    return rng.permutation(np.linspace(-1.0, 1.0, size)).reshape(shape)
