@@ -74,11 +74,19 @@ def _set_threads(options: argparse.Namespace) -> None:
     threads of a product that takes microseconds spend their time waiting for each other.
     """
     threads = getattr(options, "threads", None)
-    small = options.command == "train" and options.hidden * options.batch_size < SMALL
+    small = options.command == "train" and _width(options) * options.batch_size < SMALL
     if threads is None and small and not any(variable in os.environ for variable in THREAD_VARIABLES):
         threads = 1
     if threads is not None:
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+
+
+def _width(options: argparse.Namespace) -> int:
+    """The widest of the hidden layers, as far as the options tell; convolutions have small slabs."""
+    if options.net not in ("two-layer", "mlp"):
+        return 0
+    widths = [int(part) for part in (options.layers or "").split("-")[1:-1] if part.isdecimal()]
+    return max(widths, default=int(options.hidden or 100))
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -8,7 +8,8 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,10 @@ from ..datasets import load_mnist
 from ..gradcheck import GradientReport, check_gradients
 from ..layers.base import Node
 from ..networks import Network
-from ..ready_made import TwoLayerNet
+from ..ready_made import DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet
+
+TRIES = 20
+"""How many random networks are made, until one is away from the kinks of its layers."""
 
 Case = tuple[Any, ...]
 """A layer, loss or network, and its inputs."""
@@ -30,10 +34,9 @@ Case = tuple[Any, ...]
 def run(options: argparse.Namespace) -> int:
     """Check what was asked for, show the report, and return 0 if all of it passes."""
     backend = get_backend(options.device)
-    reports = [
-        check_gradients(*case, device=backend, elements=options.elements, rng=options.seed)
-        for case in _cases(options)
-    ]
+    check = partial(check_gradients, device=backend, elements=options.elements, rng=options.seed)
+    reports = [check(*case) for case in _cases(options)]
+    reports += [_network_report(make, check, options.seed) for make in _networks(options)]
     passed = all(report.passed for report in reports)
     if options.json:
         reports_data = [report.to_dict() for report in reports]
@@ -56,8 +59,27 @@ def _cases(options: argparse.Namespace) -> Iterator[Case]:
     if options.layer or everything:
         for kind in _chosen(options.layer or "all"):
             yield kind.case(rng)
-    if options.net or everything:
-        yield _book_network(rng)
+
+
+def _networks(options: argparse.Namespace) -> list[Callable[[np.random.Generator], Case]]:
+    """What makes the networks that were asked for."""
+    if options.net is None and (options.subjects or options.layer):
+        return []
+    if options.net in (None, "all"):
+        return list(NETS.values())
+    return [chosen("network", options.net, NETS, "all or ")]
+
+
+def _network_report(
+    make: Callable[[np.random.Generator], Case], check: Callable[..., GradientReport], seed: int
+) -> GradientReport:
+    """The check of a network of random numbers; of others, where these lie on a kink of a ReLU."""
+    rng = np.random.default_rng(seed)
+    for _ in range(TRIES):
+        report = check(*make(rng))
+        if not any(entry.kinks for entry in report.entries):
+            break
+    return report
 
 
 def checkable() -> dict[str, type[Node]]:
@@ -101,14 +123,39 @@ def _user_class(subject: str) -> Any:
     return kind
 
 
-def _book_network(rng: np.random.Generator) -> Case:
-    """The book's network on three MNIST images, away from the kinks of its ReLU."""
+def _two_layer(rng: np.random.Generator) -> Case:
+    """The book's network on three MNIST images."""
     (x, t), _ = load_mnist()
-    while True:
-        network = TwoLayerNet(784, 50, 10, dtype="float64", rng=rng)
-        three = x[:3].astype(np.float64)
-        if np.abs(network.layers["Affine1"].forward(three)).min() > 2e-4:
-            return network, three, t[:3]
+    return TwoLayerNet(784, 50, 10, dtype="float64", rng=rng), x[:3].astype(np.float64), t[:3]
+
+
+def _mlp(rng: np.random.Generator) -> Case:
+    net = MultiLayerNet(12, [10, 8], 5, "tanh", "xavier", 0.1, use_batchnorm=True, dropout_ratio=0.2,
+                        dtype="float64", rng=rng)  # fmt: skip
+    return net, rng.standard_normal((7, 12)), rng.integers(0, 5, 7)
+
+
+def _simple_conv(rng: np.random.Generator) -> Case:
+    net = SimpleConvNet(
+        (1, 10, 10), {"filter_num": 4, "filter_size": 3}, 8, 5, "he", dtype="float64", rng=rng
+    )
+    return net, rng.standard_normal((3, 1, 10, 10)), rng.integers(0, 5, 3)
+
+
+def _deep_conv(rng: np.random.Generator) -> Case:
+    net = DeepConvNet(
+        (1, 12, 12),
+        (3, 3, 4, 4, 5, 5),
+        hidden_size=6,
+        output_size=5,
+        dropout_ratio=0.2,
+        dtype="float64",
+        rng=rng,
+    )
+    return net, rng.standard_normal((2, 1, 12, 12)), rng.integers(0, 5, 2)
+
+
+NETS = {"two-layer": _two_layer, "mlp": _mlp, "simple-conv": _simple_conv, "deep-conv": _deep_conv}
 
 
 def _show(reports: list[GradientReport], where: str) -> None:

@@ -31,12 +31,7 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Train a network; by default the book's run: 10,000 steps on MNIST.",
     )
     train.add_argument("--device", default="auto", help=DEVICE_HELP)
-    train.add_argument(
-        "--net", choices=["two-layer"], default="two-layer", help="the network (default: %(default)s)"
-    )
-    train.add_argument(
-        "--hidden", type=_positive, default=50, metavar="N", help="hidden units (default: %(default)s)"
-    )
+    _add_network(train)
     train.add_argument(
         "--data",
         metavar="PATH",
@@ -48,9 +43,7 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     train.add_argument(
         "--batch-size", type=_positive, default=100, metavar="N", help="samples a step (default: %(default)s)"
     )
-    train.add_argument(
-        "--lr", type=_rate, default=0.1, metavar="RATE", help="learning rate of SGD (default: %(default)s)"
-    )
+    _add_optimizer(train)
     train.add_argument(
         "--sampling",
         choices=["without-replacement", "with-replacement"],
@@ -88,12 +81,77 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _add_debug(train)
 
 
+def _add_network(train: argparse.ArgumentParser) -> None:
+    group = train.add_argument_group("network")
+    group.add_argument(
+        "--net",
+        default="two-layer",
+        metavar="NAME",
+        help="two-layer, mlp, simple-conv or deep-conv: the book's networks (default: %(default)s)",
+    )
+    group.add_argument(
+        "--hidden",
+        type=_positive,
+        metavar="N",
+        help="width of the hidden affine layer, but for mlp (default: 50, simple-conv 100)",
+    )
+    group.add_argument(
+        "--layers", metavar="WIDTHS", help="of mlp, from inputs to classes, as in 784-100-100-10"
+    )
+    group.add_argument(
+        "--activation", metavar="NAME", help="of mlp: relu, sigmoid, tanh, leaky-relu, gelu or identity"
+    )
+    group.add_argument(
+        "--init",
+        metavar="NAME|STD",
+        help="initial weights: he, xavier or a standard deviation (default: the network's, as in the book)",
+    )
+    group.add_argument("--batch-norm", action="store_true", default=None, help="batch normalization in mlp")
+    group.add_argument(
+        "--dropout", type=_number, metavar="RATIO", help="the share dropped, of mlp and deep-conv"
+    )
+
+
+def _add_optimizer(train: argparse.ArgumentParser) -> None:
+    group = train.add_argument_group("optimizer")
+    group.add_argument(
+        "--optimizer",
+        default="sgd",
+        metavar="NAME",
+        help="sgd, momentum, nesterov, adagrad, rmsprop, adam or adamw (default: %(default)s)",
+    )
+    group.add_argument(
+        "--lr",
+        type=_rate,
+        metavar="RATE",
+        help="learning rate (default: sgd 0.1, adam and adamw 0.001, others 0.01)",
+    )
+    group.add_argument(
+        "--weight-decay",
+        type=_rate,
+        metavar="LAMBDA",
+        help="adds LAMBDA/2 times the weights' squares to the loss, as in the book; adamw: decoupled",
+    )
+    group.add_argument(
+        "--schedule",
+        default="constant",
+        metavar="NAME",
+        help="of the rate: constant, cosine[:LOWEST] or step:EVERY[:FACTOR] (default: %(default)s)",
+    )
+    group.add_argument(
+        "--warm-up", type=_natural, default=0, metavar="N", help="steps in which the rate rises to its start"
+    )
+    group.add_argument(
+        "--clip-norm", type=_number, metavar="NORM", help="the largest norm that the gradient may have"
+    )
+
+
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     check = commands.add_parser(
         "check",
         help="prove gradients",
         description="Compare every gradient with central differences in float64. Without a choice, all "
-        "layers, all losses and the book's network.",
+        "layers, all losses and all networks.",
     )
     check.add_argument(
         "subjects",
@@ -102,7 +160,9 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="a layer, loss or network of yours, with a classmethod case(rng)",
     )
     check.add_argument("--device", default="cpu", help=DEVICE_HELP)
-    check.add_argument("--net", choices=["two-layer"], help="check this network, on three MNIST images")
+    check.add_argument(
+        "--net", metavar="NAME", help="check this network: two-layer, mlp, simple-conv, deep-conv, or all"
+    )
     check.add_argument("--layer", metavar="NAME", help="check this layer or loss, or all")
     check.add_argument(
         "--elements",
@@ -141,11 +201,21 @@ def _at_least(smallest: int) -> Callable[[str], int]:
 _positive, _natural = _at_least(1), _at_least(0)
 
 
-def _rate(text: str) -> float:
+def _number(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not (math.isfinite(value) and value >= 0.0):
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"expected a finite number, got {text!r}")
+    return value
+
+
+def _rate(text: str) -> float:
+    try:
+        value = _number(text)
+    except argparse.ArgumentTypeError:
+        value = -1.0
+    if value < 0.0:
         raise argparse.ArgumentTypeError(f"expected a finite number of at least 0, got {text!r}")
     return value

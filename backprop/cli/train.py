@@ -17,9 +17,9 @@ from backends import Backend, get_backend
 
 from ..datasets import Dataset, load_dataset, mnist
 from ..networks import Network
-from ..optimizers import SGD
-from ..ready_made import TwoLayerNet
+from ..optimizers import Optimizer
 from ..training import Metrics, Progress, fit
+from .build import as_images, build_network, build_optimizer
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,28 +30,28 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--precision tf32 is for a GPU (--device gpu), but the device is {backend.device}")
     data = mnist() if options.data is None else load_dataset(options.data)
     rng = np.random.default_rng(options.seed)
-    network = TwoLayerNet(
-        data.sample_size, options.hidden, data.classes, dtype=options.dtype, device=backend, rng=rng
-    )
+    network = build_network(options, data, backend, rng)
+    shaped = as_images if len(network.input_shape or ()) == 3 else lambda x: x
     iterations = None if options.epochs else options.iters or 10_000
     steps = iterations or options.epochs * -(-len(data.x_train) // options.batch_size)
+    optimizer = build_optimizer(options, steps)
     view: _View = _Json() if options.json else _Lines(quiet=options.quiet)
     with _live_line(steps, shown=not (options.json or options.quiet)) as progress:
         epochs = fit(
             network,
-            data.x_train,
+            shaped(data.x_train),
             data.t_train,
-            optimizer=SGD(options.lr),
+            optimizer=optimizer,
             epochs=options.epochs,
             iterations=iterations,
             batch_size=options.batch_size,
             sampling=options.sampling,
             rng=rng,
-            test=(data.x_test, data.t_test),
+            test=(shaped(data.x_test), data.t_test),
             progress=progress,
             capture=not options.no_capture,
         )
-        view.start(_settings(options, backend, data, network, steps))
+        view.start(_settings(options, backend, data, network, optimizer, steps))
         last = None
         try:
             for last in epochs:
@@ -64,7 +64,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _settings(
-    options: argparse.Namespace, backend: Backend, data: Dataset, network: Network, steps: int
+    options: argparse.Namespace,
+    backend: Backend,
+    data: Dataset,
+    network: Network,
+    optimizer: Optimizer,
+    steps: int,
 ) -> dict[str, Any]:
     return {
         "network": repr(network).partition(";")[0] + ")",
@@ -83,7 +88,12 @@ def _settings(
         "steps": steps,
         "batch_size": options.batch_size,
         "sampling": options.sampling,
-        "lr": options.lr,
+        "optimizer": type(optimizer).__name__,
+        "lr": optimizer.rate(1 + options.warm_up),
+        "schedule": options.schedule,
+        "warm_up": options.warm_up,
+        "weight_decay": options.weight_decay,
+        "clip_norm": options.clip_norm,
         "seed": options.seed,
     }
 
@@ -128,7 +138,7 @@ class _Lines:
         print(f"data {s['data']}: {s['train_samples']:,} to train on, {s['test_samples']:,} to test on")
         print(
             f"{s['steps']:,} steps, batches of {s['batch_size']} {s['sampling'].replace('-', ' ')}, "
-            f"SGD lr {s['lr']}, seed {s['seed']}\n"
+            f"{s['optimizer']} lr {s['lr']}{_extras(s)}, seed {s['seed']}\n"
         )
         print("epoch    step     loss   train accuracy   test accuracy", flush=True)
 
@@ -145,6 +155,21 @@ class _Lines:
             f"{'' if self.quiet else chr(10)}test accuracy {result['test_accuracy']:.4f}, "
             f"{seconds:.1f} s in all, {result['steps_per_second']:,.0f} steps/s"
         )
+
+
+def _extras(s: dict[str, Any]) -> str:
+    """What is not as usual with the optimizer."""
+    extras = []
+    if s["schedule"] != "constant":
+        extras.append(f"schedule {s['schedule']}")
+    for key, name in (
+        ("warm_up", "warm-up"),
+        ("weight_decay", "weight decay"),
+        ("clip_norm", "norm at most"),
+    ):
+        if s[key]:
+            extras.append(f"{name} {s[key]}")
+    return "".join(f", {extra}" for extra in extras)
 
 
 def _result(metrics: Metrics, seconds: float) -> dict[str, Any]:

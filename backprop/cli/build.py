@@ -1,0 +1,135 @@
+"""The network and the optimizer that the options of `backprop train` ask for."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from backends import Backend
+
+from ..choices import chosen
+from ..datasets import Dataset
+from ..networks import Network
+from ..optimizers import OPTIMIZERS, AdamW, Optimizer, Schedule
+from ..ready_made import DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet
+from ..schedules import Constant, Cosine, Step, WarmUp
+
+NETS = {
+    "two-layer": ("hidden", "init"),
+    "mlp": ("layers", "activation", "init", "dropout", "batch_norm"),
+    "simple-conv": ("hidden", "init"),
+    "deep-conv": ("hidden", "dropout"),
+}
+"""The networks, and the options that each one knows."""
+
+RATES = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001}
+"""Learning rates by default; 0.01 for the other optimizers, as in the book."""
+
+
+def build_network(
+    options: argparse.Namespace, data: Dataset, backend: Backend, rng: np.random.Generator
+) -> Network:
+    """The network of `--net`, for the shape and the classes of the data."""
+    chosen("network", options.net, NETS)
+    for option in ("hidden", "layers", "activation", "init", "dropout", "batch_norm"):
+        if getattr(options, option) is not None and option not in NETS[options.net]:
+            nets = " and ".join(net for net, known in NETS.items() if option in known)
+            raise ValueError(f"--{option.replace('_', '-')} is for --net {nets}, not for {options.net}")
+    kind: dict[str, Any] = {"dtype": options.dtype, "device": backend, "rng": rng}
+    if options.init is not None:
+        kind["weight_init_std"] = _number_or_name(options.init)
+    if options.dropout is not None:
+        kind["dropout_ratio"] = options.dropout
+    network = _network(options, data, kind)
+    if options.weight_decay and options.optimizer.lower() != "adamw":
+        network.weight_decay = options.weight_decay
+    return network
+
+
+def _network(options: argparse.Namespace, data: Dataset, kind: dict[str, Any]) -> Network:
+    size, classes = data.sample_size, data.classes
+    if options.net == "two-layer":
+        return TwoLayerNet(size, options.hidden or 50, classes, **kind)
+    if options.net == "mlp":
+        widths = _widths(options.layers, size, classes)
+        kind |= {"activation": options.activation or "relu", "use_batchnorm": bool(options.batch_norm)}
+        return MultiLayerNet(widths[0], widths[1:-1], widths[-1], **kind)
+    shape = image_shape(data)
+    if options.net == "simple-conv":
+        return SimpleConvNet(shape, hidden_size=options.hidden or 100, output_size=classes, **kind)
+    return DeepConvNet(shape, hidden_size=options.hidden or 50, output_size=classes, **kind)
+
+
+def image_shape(data: Dataset) -> tuple[int, int, int]:
+    """(C, H, W) of the data's images; images without channels have one."""
+    *channels, height, width = (1, *data.x_train.shape[1:])[-3:]
+    if data.x_train.ndim not in (3, 4):
+        shape = data.x_train.shape[1:]
+        raise ValueError(f"expected images (H, W) or (C, H, W) for this network, got samples {shape}")
+    return int(channels[0]), int(height), int(width)
+
+
+def as_images(x: np.ndarray) -> np.ndarray:
+    """The samples as (N, C, H, W)."""
+    return x[:, None] if x.ndim == 3 else x
+
+
+def _widths(text: str | None, size: int, classes: int) -> list[int]:
+    """The widths in "784-100-10", which must begin and end with those of the data."""
+    if text is None:
+        return [size, 100, 100, classes]
+    try:
+        widths = [int(part) for part in text.split("-")]
+    except ValueError:
+        widths = []
+    if len(widths) < 2 or min(widths) < 1:
+        raise ValueError(f"--layers: expected widths such as {size}-100-100-{classes}, got {text!r}")
+    if (widths[0], widths[-1]) != (size, classes):
+        raise ValueError(
+            f"--layers {text}: the data has {size} numbers a sample and {classes} classes, so it must begin "
+            f"with {size} and end with {classes}"
+        )
+    return widths
+
+
+def _number_or_name(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def build_optimizer(options: argparse.Namespace, steps: int) -> Optimizer:
+    """The optimizer of `--optimizer`, with its rate, schedule, clipping and decoupled weight decay."""
+    kind = chosen("optimizer", options.optimizer, OPTIMIZERS)
+    lr = options.lr if options.lr is not None else RATES.get(options.optimizer.lower(), 0.01)
+    settings: dict[str, Any] = {"max_norm": options.clip_norm}
+    if kind is AdamW and options.weight_decay is not None:
+        settings["weight_decay"] = options.weight_decay
+    return kind(_schedule(options, lr, steps), **settings)
+
+
+def _schedule(options: argparse.Namespace, lr: float, steps: int) -> float | Schedule:
+    """`--schedule constant`, `cosine[:LOWEST]` or `step:EVERY[:FACTOR]`, after `--warm-up` steps."""
+    name, *numbers = options.schedule.split(":")
+    left = max(steps - options.warm_up, 1)
+    try:
+        values = [float(number) for number in numbers]
+        if name == "constant" and not values:
+            schedule: Schedule = Constant(lr)
+        elif name == "cosine" and len(values) <= 1:
+            schedule = Cosine(lr, left, *values)
+        elif name == "step" and 1 <= len(values) <= 2 and values[0].is_integer():
+            schedule = Step(lr, int(values[0]), *values[1:])
+        else:
+            raise ValueError("no such schedule")
+    except ValueError as error:
+        raise ValueError(
+            f"--schedule {options.schedule}: {error}; expected constant, cosine, cosine:LOWEST, step:EVERY "
+            "or step:EVERY:FACTOR"
+        ) from None
+    if options.warm_up:
+        return WarmUp(schedule, options.warm_up)
+    return lr if name == "constant" else schedule
