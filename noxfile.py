@@ -98,6 +98,28 @@ def benchmarks(session: nox.Session) -> None:
             session.error(f"the same network, but losses {losses}")
 
 
+@nox.session(default=False)
+def gradients(session: nox.Session) -> None:
+    """docs/gradients.md: the worst relative error of every layer, loss and network on every backend."""
+    session.install(TORCH, ".", "array-api-strict")
+    worst: dict[str, dict[str, float]] = {}
+    devices = [name for name in backend_names() if name != "cupy" or cuda_version() is not None]
+    for device in devices:
+        printed = session.run("backprop", "check", "--device", device, "--json", silent=True) or ""
+        for report in json.loads(printed)["reports"]:
+            errors = [entry["error"] for entry in report["entries"]]
+            worst.setdefault(report["subject"], {})[device] = max(errors)
+    lines = [
+        "# Gradients\n",
+        "The worst relative error of any entry of any gradient against central differences, in float64 with",
+        "h = 1e-4; 1e-7 is allowed. Written by `nox -s gradients`.\n",
+        f"| | {' | '.join(devices)} |",
+        f"|---|{'---|' * len(devices)}",
+        *(f"| {name} | {' | '.join(f'{row[d]:.1e}' for d in devices)} |" for name, row in worst.items()),
+    ]
+    Path("docs/gradients.md").write_text("\n".join([*lines, ""]), "utf-8")
+
+
 @nox.session
 def readme(session: nox.Session) -> None:
     """The commands and the Python of the README run; what needs a GPU or starts nox is left out."""

@@ -2,8 +2,8 @@
 
 The function runs with `Recorded` arrays in place of NumPy's own. Through NumPy's protocols they see
 every call, carry it out, and write it down with the arrays it reads and the one it writes. Nothing
-reads their values unseen: what would (`float(x)`, `np.asarray(x)`, `if x > 0`) raises. A recording is
-kept when a second one, of the next call, agrees with it in every function, array and number: what
+reads their values unseen: after `float(x)`, `np.asarray(x)` or `if x > 0` the run goes on, but what has
+been written down is thrown away, with the cause. A recording is kept when a second one, of the next call, agrees with it in every function, array and number: what
 changes from call to call without passing through the arrays is noticed, not frozen.
 """
 
@@ -100,7 +100,7 @@ class _Tape:
         self._owned: dict[int, tuple[str, Array, int]] = {}  # memory of state, inputs, blocks: name, origin
         self._read: set[int] = set()
         self._looks: dict[Any, _Look] = {}
-        self._before: dict[str, tuple[Array, Array]] = {}
+        self._before: dict[str, tuple[Array, Array]] = {}  # the state, as far as `undo` needs it
         for kind, arrays in (("state", self.state), ("input", self.inputs)):
             for i, array in enumerate(arrays):
                 base = _base(array)
@@ -124,7 +124,11 @@ class _Tape:
 
     def break_off(self, why: str) -> None:
         """Go on without a recording: the first cause counts."""
-        self.broken = self.broken or why
+        if not self.broken:
+            self.broken = why
+            for label, base, _ in self._owned.values():  # from here on, changes of the state are not seen
+                if label.startswith("state"):
+                    self._before.setdefault(label, (base, base.copy()))
 
     def finish(self, outputs: Any) -> None:
         """Note the arrays that the run has returned."""

@@ -698,6 +698,30 @@ def test_what_cannot_be_recorded_is_done_once_and_said(body: Callable[..., Any])
     assert calls == 6 + 6
 
 
+def test_an_error_after_a_value_was_read_leaves_the_state() -> None:
+    fails = False
+
+    def function(state: Any, x: Any) -> tuple[Any, ...]:
+        nonlocal fails
+        state["w"] += x[0, ...]
+        if isinstance(x, np.ndarray):
+            return (x,)
+        float(x[0, 0])
+        state["w"] += 1.0
+        state["v"].sort()
+        fails = True
+        raise ValueError("not for recorded arrays")
+
+    state = {"w": np.zeros(3), "v": np.asarray([2.0, 1.0])}
+    captured, x = get_backend("cpu").capture(function, state), np.ones((4, 3))
+    captured(x)
+    with pytest.warns(CaptureWarning, match="ValueError: not for recorded arrays"):
+        captured(x)
+    assert fails
+    np.testing.assert_array_equal(state["w"], [2.0, 2.0, 2.0])
+    np.testing.assert_array_equal(state["v"], [2.0, 1.0])
+
+
 def test_threads_record_each_for_itself() -> None:
     expected = trained(lambda: network("cpu"), False)
     with ThreadPoolExecutor(4) as pool:
