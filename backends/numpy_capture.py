@@ -3,8 +3,9 @@
 The function runs with `Recorded` arrays in place of NumPy's own. Through NumPy's protocols they see
 every call, carry it out, and write it down with the arrays it reads and the one it writes. Nothing
 reads their values unseen: after `float(x)`, `np.asarray(x)` or `if x > 0` the run goes on, but what has
-been written down is thrown away, with the cause. A recording is kept when a second one, of the next call, agrees with it in every function, array and number: what
-changes from call to call without passing through the arrays is noticed, not frozen.
+been written down is thrown away, with the cause. A recording is kept when a second one, of the next
+call, agrees with it in every function, array and number: what changes from call to call without passing
+through the arrays is noticed, not frozen.
 """
 
 from __future__ import annotations
