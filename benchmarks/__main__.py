@@ -18,10 +18,11 @@ import sys
 from dataclasses import dataclass, field
 from importlib import metadata
 
-CPU = ("floor:numpy", "handwritten:numpy", "ours:fit", "ours:called", "pytorch:eager", "pytorch:fused",
-       "pytorch:compile", "jax_nn:jit", "jax_nn:scan", "sklearn_mlp:partial_fit",
-       "book:as-published")  # fmt: skip
-GPU = ("ours:fit", "ours:called", "pytorch:eager", "pytorch:compile", "pytorch:cuda-graph", "jax_nn:scan")
+CPU = ("floor:numpy", "handwritten:numpy", "ours:fit", "ours:called", "ours:layers", "pytorch:eager",
+       "pytorch:fused", "pytorch:compile", "pytorch:channels-last", "jax_nn:jit", "jax_nn:scan",
+       "sklearn_mlp:partial_fit", "book:as-published")  # fmt: skip
+GPU = ("ours:fit", "ours:called", "ours:layers", "pytorch:eager", "pytorch:fused", "pytorch:compile",
+       "pytorch:channels-last", "pytorch:cuda-graph", "jax_nn:jit", "jax_nn:scan")  # fmt: skip
 REFERENCE = "pytorch:eager"
 
 
@@ -84,9 +85,9 @@ def measure(
             continue
         worker.facts = dict(facts)
         quick = worker.ask("run 20")["us"]
+        chunk = round(facts["chunk"])
         worker.steps = max(5, round(burst * 1e6 / quick))
-        if name == "jax_nn:scan":
-            worker.steps = max(100, worker.steps // 100 * 100)
+        worker.steps = max(chunk, worker.steps // chunk * chunk)
         workers.append(worker)
         worker.ask(f"run {worker.steps}")
     order = list(workers)
