@@ -35,7 +35,7 @@ class Workload:
     lr: float
     init: str
     proof_steps: int
-    """After how many steps the loss is compared."""
+    """After how many steps the loss is compared: where other batches change it least, by 1 to 4 %."""
     scan_steps: int = 100
     """How many steps JAX runs in one compiled call."""
     batch_norm: bool = False
@@ -63,7 +63,7 @@ WORKLOADS = {
             "adam",
             1e-3,
             "0.01",
-            100,
+            60,
             scan_steps=10,
             filters=30,
         ),
