@@ -87,7 +87,7 @@ def measure(
             continue
         worker.facts = dict(facts)
         quick = worker.ask("run 20")["us"]
-        chunk = round(facts["chunk"])
+        chunk = round(facts["chunk"])  # a burst is at least as long, and a multiple of it
         worker.steps = max(5, round(burst * 1e6 / quick))
         worker.steps = max(chunk, worker.steps // chunk * chunk)
         workers.append(worker)
