@@ -88,14 +88,19 @@ def examples(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """The benchmarks start, and the contenders that need no peer reach the same loss. No time is judged."""
     session.install(".")
-    only = "floor:numpy,handwritten:numpy,ours:fit"
-    arguments = ("--workload", "W1,W2", "--rounds", "2", "--burst", "0.02", "--only", only, "--json")
-    printed = session.run("python", "-m", "benchmarks", *arguments, silent=True) or ""
-    for line in printed.splitlines():
-        results = json.loads(line)["results"]
-        losses = [results[name]["loss"] for name in ("handwritten:numpy", "ours:fit")]
+
+    def results(workloads: str, only: str) -> list[dict[str, dict[str, float]]]:
+        arguments = ("--workload", workloads, "--rounds", "2", "--burst", "0.02", "--only", only, "--json")
+        printed = session.run("python", "-m", "benchmarks", *arguments, silent=True) or ""
+        return [json.loads(line)["results"] for line in printed.splitlines()]
+
+    for measured in results("W1,W2", "floor:numpy,handwritten:numpy,ours:fit"):
+        losses = [measured[name]["loss"] for name in ("handwritten:numpy", "ours:fit")]
         if abs(losses[0] - losses[1]) > 1e-3 * losses[0]:
             session.error(f"the same network, but losses {losses}")
+    for measured, most in zip(results("W3,W4", "floor:numpy,handwritten:numpy"), (0.6, 0.25), strict=True):
+        if not measured["handwritten:numpy"]["loss"] < most:
+            session.error(f"expected a loss below {most}, got {measured}")
 
 
 @nox.session(default=False)

@@ -18,10 +18,13 @@ import sys
 from dataclasses import dataclass, field
 from importlib import metadata
 
-CPU = ("floor:numpy", "handwritten:numpy", "ours:fit", "ours:called", "pytorch:eager", "pytorch:fused",
-       "pytorch:compile", "jax_nn:jit", "jax_nn:scan", "sklearn_mlp:partial_fit",
-       "book:as-published")  # fmt: skip
-GPU = ("ours:fit", "ours:called", "pytorch:eager", "pytorch:compile", "pytorch:cuda-graph", "jax_nn:scan")
+from .workloads import WORKLOADS
+
+CPU = ("floor:numpy", "handwritten:numpy", "ours:fit", "ours:called", "ours:layers", "pytorch:eager",
+       "pytorch:fused", "pytorch:compile", "pytorch:channels-last", "jax_nn:jit", "jax_nn:scan",
+       "sklearn_mlp:partial_fit", "book:as-published")  # fmt: skip
+GPU = ("ours:fit", "ours:called", "ours:layers", "pytorch:eager", "pytorch:fused", "pytorch:compile",
+       "pytorch:channels-last", "pytorch:cuda-graph", "jax_nn:jit", "jax_nn:scan")  # fmt: skip
 REFERENCE = "pytorch:eager"
 
 
@@ -84,9 +87,9 @@ def measure(
             continue
         worker.facts = dict(facts)
         quick = worker.ask("run 20")["us"]
+        chunk = round(facts["chunk"])  # a burst is at least as long, and a multiple of it
         worker.steps = max(5, round(burst * 1e6 / quick))
-        if name == "jax_nn:scan":
-            worker.steps = max(100, worker.steps // 100 * 100)
+        worker.steps = max(chunk, worker.steps // chunk * chunk)
         workers.append(worker)
         worker.ask(f"run {worker.steps}")
     order = list(workers)
@@ -153,13 +156,24 @@ def main() -> None:
     parser.add_argument("--burst", type=float, default=0.3, help="seconds a burst (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="all times, as JSON")
     options = parser.parse_args()
-    names = options.only.split(",") if options.only else list(CPU if options.device == "cpu" else GPU)
+    names = list(CPU if options.device == "cpu" else GPU)
+    if options.only:
+        names = chosen("contender", options.only, list(dict.fromkeys([*CPU, *GPU])))
+    workloads = chosen("workload", options.workload, list(WORKLOADS))
     if not options.json:
         print(machine())
-    for workload in options.workload.split(","):
+    for workload in workloads:
         for threads in map(int, options.threads.split(",")):
             measured = measure(names, workload, threads, options.device, options.rounds, options.burst)
             print(json.dumps(measured) if options.json else f"\n{report(measured)}", flush=True)
+
+
+def chosen(what: str, names: str, known: list[str]) -> list[str]:
+    """The names between the commas; ends the program with a line if one is not known."""
+    for name in names.split(","):
+        if name not in known:
+            sys.exit(f"unknown {what} {name!r}: expected some of {', '.join(known)}")
+    return names.split(",")
 
 
 main()

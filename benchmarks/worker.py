@@ -40,7 +40,8 @@ def main() -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     weights = contender.weights()
     x = data.pixels[:PROOF] / 255.0
-    answer(import_s=import_s, peak_mb=peak, loss=loss_of(weights, x, data.t[:PROOF]) if weights else None)
+    loss = loss_of(weights, x, data.t[:PROOF]) if weights else None
+    answer(import_s=import_s, peak_mb=peak, loss=loss, chunk=getattr(contender, "chunk", 1))
     del x
     gc.collect()
     for line in sys.stdin:

@@ -1,46 +1,81 @@
-"""backprop, through `fit`, with the images kept as bytes; `called` with `capture=False`."""
+"""backprop, through `fit`, with the images kept as bytes.
+
+called: with `capture=False`. layers: convolution, ReLU and pooling as three layers, not as the one that
+does the work of all.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 import backprop
-from backends import get_backend
+from backends import Backend, get_backend
 
-from ..workloads import Data, Weights, Workload, initial_weights
+from ..workloads import (
+    ADAM_BETAS,
+    ADAM_EPSILON,
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    Data,
+    Weights,
+    Workload,
+    initial_weights,
+)
 
-VARIANTS = ("fit", "called")
+VARIANTS = ("fit", "called", "layers")
 FLOATS = False
 
 
 class Contender:
     def __init__(self, workload: Workload, data: Data, variant: str, device: str) -> None:
-        if not workload.plain:
-            raise NotImplementedError(
-                "convolution, batch normalization and Adam are not part of backprop yet"
-            )
+        if variant == "layers" and not workload.filters:
+            raise NotImplementedError("convolution, ReLU and pooling: W3 only")
         backend = get_backend(device)
-        layers: list[backprop.Layer] = []
-        for W, b in initial_weights(workload):
-            layers += [backprop.Affine(backend.asarray(W), backend.asarray(b)), backprop.ReLU()]
-        self.network = backprop.Network(layers[:-1])
-        self.x, self.t = backend.asarray(data.pixels), backend.asarray(data.t)
+        pixels = data.pixels.reshape(-1, 1, 28, 28) if workload.filters else data.pixels
+        self.x, self.t = backend.asarray(pixels), backend.asarray(data.t)
+        self.network = backprop.Network(_layers(workload, backend, merged=variant != "layers"))
+        if workload.optimizer == "adam":
+            self.optimizer = backprop.Adam(workload.lr, *ADAM_BETAS, epsilon=ADAM_EPSILON)
+        else:
+            self.optimizer = backprop.SGD(workload.lr)
         self.batch, self.rng = workload.batch, np.random.default_rng(0)
-        self.options = {"optimizer": backprop.SGD(workload.lr), "capture": variant == "fit"}
+        self.capture = variant != "called"
+        self.chunk = 100 if self.capture else 1  # a burst begins with a recording, as a training run does
 
     def run(self, steps: int) -> None:
         epochs = backprop.fit(
             self.network,
             self.x,
             self.t,
+            optimizer=self.optimizer,
             iterations=steps,
             batch_size=self.batch,
             rng=self.rng,
-            **self.options,
+            capture=self.capture,
         )
         for _ in epochs:
             pass
 
     def weights(self) -> Weights | None:
-        values = [self.network.backend.to_numpy(p) for p in self.network.params.values()]
-        return list(zip(values[::2], values[1::2], strict=True))
+        return {name: self.network.backend.to_numpy(p) for name, p in self.network.params.items()}
+
+
+def _layers(workload: Workload, backend: Backend, *, merged: bool) -> list[backprop.Layer]:
+    start = {name: backend.asarray(value) for name, value in initial_weights(workload).items()}
+    layers: list[backprop.Layer] = []
+    for i in range(1, 1 + sum(name.startswith("W") for name in start)):
+        W, b = start[f"W{i}"], start[f"b{i}"]
+        if W.ndim == 4 and merged:
+            layers.append(backprop.ConvolutionReLUPooling(W, b, pool_h=2))
+            continue
+        layers.append(backprop.Convolution(W, b) if W.ndim == 4 else backprop.Affine(W, b))
+        if f"gamma{i}" in start:
+            layers.append(
+                backprop.BatchNormalization(
+                    start[f"gamma{i}"], start[f"beta{i}"], BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON
+                )
+            )
+        layers.append(backprop.ReLU())
+        if W.ndim == 4:
+            layers.append(backprop.MaxPooling(2))
+    return layers[:-1]

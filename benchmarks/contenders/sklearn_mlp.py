@@ -14,7 +14,7 @@ FLOATS = True
 class Contender:
     def __init__(self, workload: Workload, data: Data, variant: str, device: str) -> None:
         if not workload.plain:
-            raise NotImplementedError("stacks of affine layers with SGD only")
+            raise NotImplementedError("MLPClassifier has neither convolution nor batch normalization")
         self.x, self.t, self.batch = data.x, data.t, workload.batch
         self.rng = np.random.default_rng(0)
         self.model = MLPClassifier(
@@ -22,12 +22,14 @@ class Contender:
             learning_rate_init=workload.lr, random_state=0,
         )  # fmt: skip
         self.model.partial_fit(self.x[: self.batch], self.t[: self.batch], classes=np.arange(10))
-        for i, (W, b) in enumerate(initial_weights(workload)):
-            self.model.coefs_[i][...], self.model.intercepts_[i][...] = W, b
+        start = initial_weights(workload)
+        for i, (W, b) in enumerate(zip(self.model.coefs_, self.model.intercepts_, strict=True), 1):
+            W[...], b[...] = start[f"W{i}"], start[f"b{i}"]
 
     def run(self, steps: int) -> None:
         for chosen in self.rng.integers(0, len(self.x), (steps, self.batch)):
             self.model.partial_fit(self.x[chosen], self.t[chosen])
 
     def weights(self) -> Weights | None:
-        return list(zip(self.model.coefs_, self.model.intercepts_, strict=True))
+        layers = enumerate(zip(self.model.coefs_, self.model.intercepts_, strict=True), 1)
+        return {name: value for i, (W, b) in layers for name, value in ((f"W{i}", W), (f"b{i}", b))}
