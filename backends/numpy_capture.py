@@ -438,7 +438,9 @@ def _of_loop(ufunc: np.ufunc, args: Sequence[Any]) -> Sequence[Any]:
 def _is_plain_product(out: Array, a: Array, b: Array) -> bool:
     """Whether np.dot, which starts sooner than np.matmul, can write into `out`."""
     return bool(
-        a.ndim in (1, 2) and b.ndim == 2 and a.dtype == b.dtype == out.dtype and out.flags.c_contiguous
+        ((b.ndim == 2 and a.ndim in (1, 2)) or (a.ndim, b.ndim) == (2, 1))
+        and a.dtype == b.dtype == out.dtype
+        and out.flags.c_contiguous
     )
 
 
