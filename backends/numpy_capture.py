@@ -263,7 +263,9 @@ class Recorded(NDArrayOperatorsMixin):
         return self.tape.call(_getitem, self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self.tape.call_into(self[index], _assigned, value)
+        place = self[index]
+        if not (isinstance(value, Recorded) and _is_same(value.array, place.array)):  # as after x[index] += 1
+            self.tape.call_into(place, _assigned, value)
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         if dtype == self.dtype and not copy:
@@ -450,6 +452,11 @@ def _arrays(values: Any) -> Iterator[Any]:
             yield from _arrays(value)
         elif isinstance(value, np.ndarray | Recorded):
             yield value
+
+
+def _is_same(x: Array, y: Array) -> bool:
+    """Whether the arrays are the same memory, seen in the same way."""
+    return bool(x.__array_interface__ == y.__array_interface__)
 
 
 def _address(array: Array) -> int:
