@@ -17,7 +17,7 @@ class NumpyBackend(Backend):
     name = "numpy"
     libraries = ("numpy",)
     has_views = True
-    slab_bytes = 512 * 2**10  # in the cache of a core
+    slab_bytes = 2**20  # in the cache of a core
 
     def __init__(self, device: str | None = None) -> None:
         if device not in (None, "cpu"):

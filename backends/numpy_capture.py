@@ -321,10 +321,12 @@ class Recorded(NDArrayOperatorsMixin):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         items = index if isinstance(index, tuple) else (index,)
-        if _is_basic(items):
-            self.tape.call_into(self._view(items), _assigned, value)
-        else:
+        if not _is_basic(items):
             self.tape.carry_out(_setitem, self, index, value)
+            return
+        place = self._view(items)
+        if not (isinstance(value, Recorded) and _is_same(value.array, place.array)):  # as after x[index] += 1
+            self.tape.call_into(place, _assigned, value)
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         if dtype == self.dtype and not copy:
@@ -526,7 +528,9 @@ def _is_plain_reduce(function: Any, args: Any, options: dict[str, Any]) -> bool:
 def _is_plain_product(out: Array, a: Array, b: Array) -> bool:
     """Whether np.dot, which starts sooner than np.matmul, can write into `out`."""
     return bool(
-        a.ndim in (1, 2) and b.ndim == 2 and a.dtype == b.dtype == out.dtype and out.flags.c_contiguous
+        ((b.ndim == 2 and a.ndim in (1, 2)) or (a.ndim, b.ndim) == (2, 1))
+        and a.dtype == b.dtype == out.dtype
+        and out.flags.c_contiguous
     )
 
 
@@ -536,6 +540,11 @@ def _arrays(values: Any) -> Iterator[Any]:
             yield from _arrays(value)
         elif isinstance(value, np.ndarray | Recorded):
             yield value
+
+
+def _is_same(x: Array, y: Array) -> bool:
+    """Whether the arrays are the same memory, seen in the same way."""
+    return bool(x.__array_interface__ == y.__array_interface__)
 
 
 def _address(array: Array) -> int:

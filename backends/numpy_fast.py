@@ -7,6 +7,7 @@ tests compare the two, dtype by dtype. `allocate_from_heap` is why repeated temp
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -25,6 +26,9 @@ SHORT = 32
 
 SMALL = 2**17
 """Up to this many entries a number is spread over an array of their shape."""
+
+LONG = 2**15
+"""For a larger array, over one of its last axes, as many as make at most this many entries."""
 
 
 @lru_cache(maxsize=16)
@@ -49,8 +53,12 @@ def maximum(x1: Array, x2: Any, /) -> Array:
     """
     if type(x2) is not float or x1.dtype.kind != "f" or not x1.ndim or x1.shape[-1] == 0:
         return np.maximum(x1, x2)
-    small = x1.size <= SMALL
-    return np.maximum(x1, _filled(x1.shape if small else x1.shape[-1:], x2, x1.dtype))
+    shape = x1.shape
+    if x1.size > SMALL:
+        shape = shape[1:]
+        while len(shape) > 1 and math.prod(shape) > LONG:
+            shape = shape[1:]
+    return np.maximum(x1, _filled(shape or x1.shape, x2, x1.dtype))
 
 
 def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:

@@ -261,6 +261,29 @@ def test_numpy_really_replays() -> None:
         run(np.asarray([0.0, 4.0, 0.0, 0.0]))
 
 
+def test_arrays_that_are_filled_piece_by_piece() -> None:
+    def function(state: Any, x: Any) -> tuple[Any, ...]:
+        xp = namespace_of(x)
+        frame = xp.zeros((2, 4), dtype=x.dtype, device=x.device)
+        frame[:, 1:3] = xp.reshape(x, (2, 2))
+        frame[0, :] += x
+        whole = xp.empty((2, 4), dtype=xp.int64, device=x.device)
+        whole[...] = 7
+        whole[1, ...] = x * 1.5  # as NumPy assigns: converted
+        rows = xp.reshape(xp.permute_dims(frame, (1, 0)), (8,))
+        return frame, whole, rows, xp.sum(frame, axis=1), xp.matmul(frame, x)
+
+    captured = get_backend("cpu").capture(function, {})
+    for i in range(6):
+        x = np.random.default_rng(i).standard_normal(4)
+        for ours, expected in zip(captured(x), function({}, x), strict=True):
+            np.testing.assert_array_equal(ours, expected)
+            assert ours.dtype == expected.dtype
+    (replay,) = captured._replays.values()
+    names = [entry[0] for entry in replay.__self__.log]
+    assert names.count("_assigned") == 4  # adding to a part is no assignment besides
+
+
 def test_takes_with_the_same_indices() -> None:
     def function(state: Any, chosen: Any) -> tuple[Any, ...]:
         xp = namespace_of(chosen)

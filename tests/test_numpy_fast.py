@@ -132,7 +132,7 @@ def test_the_others(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [*SHAPES, (300, 500)])
+@pytest.mark.parametrize("shape", [*SHAPES, (300, 500), (90, 40, 40), (2, 3, 150, 250)])
 def test_maximum(shape: tuple[int, ...], dtype: str) -> None:
     x = values(shape, dtype)
     for other in (0.0, -1.5, math.nan, math.inf, 1, np.float64(0.5), x * 0):
@@ -164,6 +164,21 @@ def test_clip(dtype: str) -> None:
         ours = xp.clip(x, *bounds)
         same(ours, compat.clip(x, *bounds))
         assert not np.may_share_memory(ours, x)
+
+
+@pytest.mark.parametrize("dtype", [None, *DTYPES])
+@pytest.mark.parametrize("name", ["empty", "zeros"])
+def test_new_arrays(name: str, dtype: str | None) -> None:
+    ours, theirs = getattr(xp, name), getattr(compat, name)
+    assert [(p.name, p.kind, p.default) for p in inspect.signature(ours).parameters.values()] == [
+        ("shape", inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.empty),
+        ("dtype", inspect.Parameter.KEYWORD_ONLY, None),
+        ("device", inspect.Parameter.KEYWORD_ONLY, None),
+    ]
+    for shape in (*SHAPES, 3):
+        new, expected = ours(shape, dtype=dtype, device="cpu"), theirs(shape, dtype=dtype, device="cpu")
+        assert (new.shape, new.dtype, type(new)) == (expected.shape, expected.dtype, np.ndarray)
+        assert name == "empty" or not new.any()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -1,42 +1,43 @@
-"""Convolution of images: one matrix product over all places of the kernel."""
+"""Convolution of images: a matrix product with every place of the kernel."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from backends import Array, namespace_of
 
 from .base import Layer
-from .windows import Windows, check_whole, slabs
+from .windows import Phase, Windows, check_whole, slabs
 
 
 class Convolution(Layer):
-    """y[n, f, a, b] = Σ x[n, c, a·stride + i − pad, b·stride + j − pad] W[f, c, i, j] + b[f].
+    """y[n, f, a, b] = Σ x[n, c, a · stride + i − pad, b · stride + j − pad] W[f, c, i, j] + b[f].
 
-    The sum goes over c, i and j; x outside the image is 0. As matrices, y = W im2col(x) + b, so with
-    dout = ∂L/∂y: dW = dout im2col(x)ᵀ, dx = col2im(Wᵀ dout), db = the sum of dout over n, a and b.
+    The sum goes over c, i and j, and x is 0 outside the image. With matrices it is y = W im2col(x) + b,
+    so dW = dout im2col(x)ᵀ, dx = col2im(Wᵀ dout), and db is the sum of dout over n, a and b.
 
     Parameters
     ----------
     W : (FN, C, FH, FW) floating-point array
     b : (FN,) array of the same library, dtype and device
-    stride : by how much the kernel moves, at least 1
+    stride : how far the kernel moves, down and across, at least 1
     pad : how many rows and columns of zeros are put around the image, at least 0
 
-    `forward` takes x of shape (N, C, H, W) and returns (N, FN, OH, OW), where
-    OH = ⌊(H + 2 pad − FH) / stride⌋ + 1: where the stride does not reach the edge, the pixels there
-    have no influence. The batch is taken in slabs (`Backend.slab_bytes`), so that the columns stay in
-    the cache and their memory does not grow with the batch. In memory the channels of the output
-    come first. A wrong shape is a `ValueError`; another dtype or library is a `TypeError`.
+    `forward` takes x of shape (N, C, H, W) and returns (N, FN, OH, OW), with
+    OH = ⌊(H + 2 pad − FH) / stride⌋ + 1. Pixels at the edge that the stride steps over have no influence.
+    A wrong shape is a `ValueError`; another dtype or library is a `TypeError`.
+
+    The batch is taken in slabs of as many images as `Backend.slab_bytes` allows: their columns stay in
+    the cache, and their memory does not grow with the batch. `backward` makes them once more.
 
     Source: *Deep Learning from Scratch*, sections 7.2 and 7.4.
 
     >>> import numpy as np
     >>> convolution = Convolution(np.ones((1, 1, 2, 2)), np.asarray([10.0]))
-    >>> image = np.asarray([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]])
-    >>> convolution.forward(image, training=True)
+    >>> convolution.forward(np.asarray([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]]), training=True)
     array([[[[22., 26.]]]])
     >>> convolution.backward(np.asarray([[[[1.0, 1.0]]]]))
     array([[[[1., 2., 1.],
@@ -51,8 +52,8 @@ class Convolution(Layer):
         namespace_of(W), namespace_of(b)  # a TypeError for what is no array
         if W.ndim != 4 or 0 in W.shape or b.shape != (W.shape[0],):
             raise ValueError(
-                f"{self.name}: expected W (FN, C, FH, FW) and b (FN,), got {tuple(W.shape)} "
-                f"and {tuple(b.shape)}"
+                f"{self.name}: expected W (FN, C, FH, FW) and b (FN,), "
+                f"got {tuple(W.shape)} and {tuple(b.shape)}"
             )
         self.check_float(W)
         self.check_like(b, W, "b and W")
@@ -61,82 +62,83 @@ class Convolution(Layer):
         self.stride, self.pad = int(stride), int(pad)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        windows = self.windows(x)
-        xp, matrix, b = namespace_of(x), self.matrix(), self.params["b"]
-        images = xp.permute_dims(x, (1, 0, 2, 3))  # (C, N, H, W)
-        shape = (b.shape[0], x.shape[0], *windows.output(x.shape))
-        y = xp.empty(shape, dtype=x.dtype, device=x.device)  # (FN, N, OH, OW)
-        for part in slabs(images, self.numbers_each(windows, x)):
-            product = xp.matmul(matrix, windows.of_phase(windows.im2col(images[:, part, ...]), 0, 0))
-            product += b[:, None]  # (FN, n · OH · OW)
-            y[:, part, ...] = xp.reshape(product, (shape[0], -1, *shape[2:]))
-        self.saved = (images, windows, shape) if training else None
-        return xp.permute_dims(y, (1, 0, 2, 3))  # (N, FN, OH, OW)
+        xp, windows, W = namespace_of(x), self.windows(x), self.matrix()
+        images, size, kept = xp.permute_dims(x, (1, 0, 2, 3)), windows.blocks(x), []  # (C, N, H, W)
+        y = xp.empty((x.shape[0], W.shape[0], *size), dtype=x.dtype, device=x.device)  # (N, FN, OH, OW)
+        for part in self.slabs(windows, images):
+            product, keep = self.product(windows, W, windows.im2col(images[:, part, ...]))
+            product = xp.reshape(product, (W.shape[0], -1, *size))  # (FN, n, OH, OW)
+            y[part, ...] = xp.permute_dims(product, (1, 0, 2, 3))
+            kept.append(keep)
+        self.saved = (images, windows, tuple(y.shape), kept) if training else None
+        return y
 
     def backward(self, dout: Array) -> Array:
-        images = self.saved[0]
-        xp = namespace_of(images)
-        dx = xp.empty(images.shape, dtype=images.dtype, device=images.device)
+        xp, (c, n, h, w) = namespace_of(dout), self.saved[0].shape
+        dx = xp.empty((n, c, h, w), dtype=dout.dtype, device=dout.device)
         self._backward(dout, dx)
-        return xp.permute_dims(dx, (1, 0, 2, 3))
+        return dx
 
     def backward_params(self, dout: Array) -> None:
         self._backward(dout, None)
 
     def _backward(self, dout: Array, dx: Array | None) -> None:
-        """Set `grads`, and fill `dx`, (C, N, H, W), if there is one."""
-        images, windows, shape = self.saved
-        xp, matrix = namespace_of(images), self.matrix()
-        self.check_dout_shape(dout, shape)
-        dout = xp.permute_dims(dout, (1, 0, 2, 3))  # (FN, N, OH, OW)
-        dW, db = xp.zeros_like(matrix), xp.zeros_like(self.params["b"])
-        for part in slabs(images, self.numbers_each(windows, images)):
-            x = images[:, part, ...]
-            col, d = windows.im2col(x), xp.reshape(dout[:, part, ...], (shape[0], -1))  # (FN, n · OH · OW)
-            dW += xp.matmul(d, xp.matrix_transpose(windows.of_phase(col, 0, 0)))
-            db += xp.sum(d, axis=1)
+        """Set `grads`, and fill `dx` if there is one."""
+        images, windows, shape, kept = self.saved
+        if tuple(dout.shape) != shape:
+            raise ValueError(f"{self.name}: expected dout {shape}, got {tuple(dout.shape)}")
+        self.check_like(dout, self.params["W"], "dout and W")
+        xp, W, dW, db = namespace_of(dout), self.matrix(), 0.0, 0.0
+        for part, keep in zip(self.slabs(windows, images), kept, strict=True):
+            d = xp.permute_dims(dout[part, ...], (1, 0, 2, 3))  # (FN, n, OH, OW)
+            d, douts = self.douts(windows, xp.reshape(d, (W.shape[0], -1)), keep)
+            db = db + xp.sum(d, axis=1)
+            col = windows.im2col(images[:, part, ...])
+            for phase, d in douts:  # (FN, n · OH · OW)
+                dW = dW + xp.matmul(d, xp.matrix_transpose(windows.phase(col, *phase)))
             if dx is not None:
-                dcol = xp.reshape(xp.matmul(xp.matrix_transpose(matrix), d), col.shape)
-                dx[:, part, ...] = windows.col2im(dcol, x.shape)
-        self.set_matrix_grad(dW)
+                products = ((phase, xp.matmul(xp.matrix_transpose(W), d)) for phase, d in douts)
+                dx[part, ...] = xp.permute_dims(windows.col2im(products, images[:, part, ...]), (1, 0, 2, 3))
+        fn, c, height, width = self.params["W"].shape
+        self.set_grad("W", xp.permute_dims, xp.reshape(dW, (fn, height, width, c)), (0, 3, 1, 2))
         self.grads["b"] = db
 
+    def product(self, windows: Windows, W: Array, col: Array) -> tuple[Array, Any]:
+        """The output of a slab, (FN, n · OH · OW), and what is kept for `douts`."""
+        product = namespace_of(W).matmul(W, windows.phase(col, 0, 0))
+        product += self.params["b"][:, None]
+        return product, None
+
+    def douts(self, windows: Windows, dout: Array, kept: Any) -> tuple[Array, list[tuple[Phase, Array]]]:
+        """From the gradient of `product` that of W im2col(x) + b, and its part in every phase."""
+        return dout, [((0, 0), dout)]
+
+    def matrix(self) -> Array:
+        """W as a matrix (FN, FH · FW · C), in the order of im2col."""
+        xp, W = namespace_of(self.params["W"]), self.params["W"]
+        return xp.reshape(xp.permute_dims(W, (0, 2, 3, 1)), (W.shape[0], -1))
+
     def windows(self, x: Array) -> Windows:
-        """Where the kernel stands on images x; raises unless it can."""
+        """Where the kernel stands on x; raises unless it can."""
         W = self.params["W"]
         self.check_like(x, W, "x and W")
         _, c, height, width = W.shape
         if x.ndim != 4 or x.shape[1] != c:
-            raise ValueError(f"{self.name}: expected input (N, {c}, H, W), got {tuple(x.shape)}")
+            hint = "; give a single image as x[None, ...]" if tuple(x.shape[:-2]) == (c,) else ""
+            raise ValueError(f"{self.name}: expected input (N, {c}, H, W), got {tuple(x.shape)}{hint}")
         windows = Windows(height, width, self.stride, self.pad)
-        if min(windows.output(x.shape)) < 1:
+        if min(windows.blocks(x)) < 1:
             raise ValueError(
-                f"{self.name}: a kernel {height}×{width} is larger than the images "
+                f"{self.name}: the kernel {height}×{width} is larger than the image "
                 f"{x.shape[2]}×{x.shape[3]} with pad {self.pad}"
             )
         return windows
 
-    def numbers_each(self, windows: Windows, x: Array) -> int:
-        """How many numbers a sample has in a slab: its columns and its output."""
-        FN, *rows = self.params["W"].shape
-        return (math.prod(map(int, rows)) + int(FN)) * math.prod(windows.output(x.shape))
-
-    def matrix(self) -> Array:
-        """W as a matrix (FN, FH · FW · C), as the columns of im2col go."""
-        xp, W = namespace_of(self.params["W"]), self.params["W"]
-        return xp.reshape(xp.permute_dims(W, (0, 2, 3, 1)), (W.shape[0], -1))
-
-    def set_matrix_grad(self, dW: Array) -> None:
-        """Set the gradient of W from that of `matrix()`."""
-        xp, (fn, c, height, width) = namespace_of(dW), self.params["W"].shape
-        self.set_grad("W", xp.permute_dims, xp.reshape(dW, (fn, height, width, c)), (0, 3, 1, 2))
-
-    def check_dout_shape(self, dout: Array, shape: tuple[int, ...]) -> None:
-        """Raise unless `dout` fits an output that is (FN, N, OH, OW) in memory."""
-        fn, n, *size = shape
-        if tuple(dout.shape) != (n, fn, *size):
-            raise ValueError(f"{self.name}: expected dout {(n, fn, *size)}, got {tuple(dout.shape)}")
-        self.check_like(dout, self.params["W"], "dout and W")
+    def slabs(self, windows: Windows, images: Array) -> Iterator[slice]:
+        """The samples in parts."""
+        below, beside = windows.blocks(images)
+        outputs = 2 * int(self.params["W"].shape[0]) * below * beside
+        return slabs(images, windows.numbers_each(images) + outputs)
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[Convolution, np.ndarray]:

@@ -36,7 +36,7 @@ class _Pooling(Layer):
             raise ValueError(f"{self.name}: expected input (N, C, H, W), got {tuple(x.shape)}")
         if x.shape[2] + 2 * pad < self.pool_h or x.shape[3] + 2 * pad < self.pool_w:
             raise ValueError(
-                f"{self.name}: a window {self.pool_h}×{self.pool_w} is larger than the images "
+                f"{self.name}: a window {self.pool_h}×{self.pool_w} is larger than the image "
                 f"{x.shape[2]}×{x.shape[3]} with pad {pad}"
             )
         return padded(xp.permute_dims(x, (1, 0, 2, 3)), pad, around)

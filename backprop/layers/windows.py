@@ -1,22 +1,27 @@
-"""Where a kernel stands on an image: im2col, col2im and the slabs that bound their memory."""
+"""Where a kernel stands on an image: im2col, col2im, and the slabs that bound their memory.
+
+Images are (C, N, H, W) here, channels first, so that a matrix of columns is one product for all of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeAlias
 
 from backends import Array, Backend, backend_of, is_registered, namespace_of
+
+Phase: TypeAlias = tuple[int, int]
+"""The row and column of a window in its block."""
 
 
 @dataclass(frozen=True)
 class Windows:
-    """All windows of size (height, width) on padded images, `stride` apart, within the image.
+    """Windows of height × width on images, `stride` apart, with `pad` zeros around the image.
 
-    In blocks of (rows, columns) windows: what follows has one axis for the windows (r, q) of a block
-    and two for the blocks. Blocks that are not complete are left out. A row or column that no window
-    reaches, because the stride steps over the edge, has no influence on the output.
+    They are taken in blocks of rows × columns windows, for what is pooled afterwards: the windows of one
+    phase are those that have the same place in their blocks. Blocks that are not complete are left out.
     """
 
     height: int
@@ -26,76 +31,99 @@ class Windows:
     rows: int = 1
     columns: int = 1
 
-    def output(self, shape: tuple[int, ...]) -> tuple[int, int]:
-        """How many blocks fit below and beside each other on images (…, H, W)."""
-        h, w = shape[-2:]
-        down, across = (h + 2 * self.pad - self.height), (w + 2 * self.pad - self.width)
-        return (down // self.stride + 1) // self.rows, (across // self.stride + 1) // self.columns
-
     @property
-    def phases(self) -> list[tuple[int, int]]:
-        """The windows (r, q) of a block."""
+    def phases(self) -> list[Phase]:
+        """All places in a block."""
         return [(r, q) for r in range(self.rows) for q in range(self.columns)]
 
-    @property
-    def reach(self) -> tuple[int, int]:
-        """Height and width of what a block of windows covers."""
-        return (self.rows - 1) * self.stride + self.height, (self.columns - 1) * self.stride + self.width
+    def blocks(self, x: Array) -> tuple[int, int]:
+        """How many blocks there are below and beside each other in images (…, H, W)."""
+        *_, h, w = x.shape
+        below = (h + 2 * self.pad - self.height) // self.stride + 1
+        beside = (w + 2 * self.pad - self.width) // self.stride + 1
+        return below // self.rows, beside // self.columns
 
-    def steps(self, first: int, down: bool, count: int) -> slice:
-        """Entry `first` of what each of `count` blocks covers, along the height or the width."""
-        step = self.stride * (self.rows if down else self.columns)
-        return slice(first, first + step * (count - 1) + 1, step)
+    def numbers_each(self, x: Array) -> int:
+        """How many numbers im2col makes of an image."""
+        below, beside = self.blocks(x)
+        return self.columns * self._high * self.width * int(x.shape[0]) * below * beside
 
     def im2col(self, x: Array) -> Array:
-        """The images (C, N, H, W) as (columns, reach, width, C, N, blocks below, blocks beside).
+        """The images as (columns, height of a block, width, C, N, *blocks): `phase` makes matrices of it.
 
-        Two steps, so that most copying is of long rows: columns beside each other, then rows of them.
+        In two steps, so that most of the copying is of whole images: `beside` has an image for every
+        column of pixels in a block, and the pixels of one row in all blocks together; then its rows.
         """
-        xp, (c, n, h, _) = namespace_of(x), x.shape
-        (oh, ow), (high, wide) = self.output(x.shape), self.reach
+        xp, (c, n), (below, _) = namespace_of(x), x.shape[:2], self.blocks(x)
+        beside = xp.empty(self._beside(x), dtype=x.dtype, device=x.device)
         x = padded(x, self.pad)
-        beside = xp.empty((wide, c, n, h + 2 * self.pad, ow), dtype=x.dtype, device=x.device)
-        for j in range(wide):
-            beside[j, ...] = x[..., self.steps(j, False, ow)]
-        col = xp.empty((self.columns, high, self.width, c, n, oh, ow), dtype=x.dtype, device=x.device)
+        for place, pixels in self._pairs(beside):
+            beside[place] = x[pixels]
+        shape = (self.columns, self._high, self.width, c, n, below, beside.shape[-1])
+        col = xp.empty(shape, dtype=x.dtype, device=x.device)
         for q in range(self.columns):
-            part = beside[q * self.stride : q * self.stride + self.width, ...]
-            for i in range(high):
-                col[q, i, ...] = part[..., self.steps(i, True, oh), :]
+            for i in range(self._high):
+                col[q, i, ...] = beside[self._rows(i, q, below)]
         return col
 
-    def col2im(self, col: Array, shape: tuple[int, ...]) -> Array:
-        """The transpose of im2col: every entry added to the one of the images (C, N, H, W) it came from."""
-        xp, (c, n, h, w) = namespace_of(col), shape
-        (oh, ow), (high, wide), pad = self.output(shape), self.reach, self.pad
-        beside = xp.zeros((wide, c, n, h + 2 * pad, ow), dtype=col.dtype, device=col.device)
-        for q in range(self.columns):
-            part = slice(q * self.stride, q * self.stride + self.width)
-            for i in range(high):
-                beside[part, :, :, self.steps(i, True, oh), :] += col[q, i, ...]
-        x = xp.zeros((c, n, h + 2 * pad, w + 2 * pad), dtype=col.dtype, device=col.device)
-        for j in range(wide):
-            x[..., self.steps(j, False, ow)] += beside[j, ...]
-        return x[:, :, pad : pad + h, pad : pad + w]
+    def phase(self, col: Array, r: int, q: int) -> Array:
+        """The windows of a phase as the columns of a matrix, (height · width · C, N · blocks): a view."""
+        xp, top = namespace_of(col), r * self.stride
+        return xp.reshape(col[q, top : top + self.height, ...], (self.height * self.width * col.shape[3], -1))
 
-    def of_phase(self, col: Array, r: int, q: int) -> Array:
-        """The windows (r, q) of all blocks, a column each: (height · width · C, blocks), a view."""
-        rows = col[q, r * self.stride : r * self.stride + self.height, ...]
-        return namespace_of(col).reshape(rows, (self.height * self.width * col.shape[3], -1))
+    def col2im(self, products: Iterable[tuple[Phase, Array]], x: Array) -> Array:
+        """Images like x, with every entry of matrices like those of `phase` added where it came from."""
+        xp, (c, n, h, w), (below, _), pad = namespace_of(x), x.shape, self.blocks(x), self.pad
+        beside = xp.zeros(self._beside(x), dtype=x.dtype, device=x.device)
+        for (r, q), product in products:
+            col = xp.reshape(product, (self.height, self.width, c, n, below, beside.shape[-1]))
+            for i in range(self.height):
+                beside[self._rows(r * self.stride + i, q, below)] += col[i, ...]
+        dx = xp.zeros((c, n, h + 2 * pad, w + 2 * pad), dtype=x.dtype, device=x.device)
+        for place, pixels in self._pairs(beside):
+            dx[pixels] += beside[place]
+        return dx[:, :, pad : pad + h, pad : pad + w]
 
-    def add_phase(self, col: Array, values: Array, r: int, q: int) -> None:
-        """Add a matrix like that of `of_phase` to its place."""
-        rows = slice(r * self.stride, r * self.stride + self.height)
-        col[q, rows, ...] += namespace_of(col).reshape(values, (self.height, *col.shape[2:]))
+    @property
+    def _high(self) -> int:
+        """How many rows of pixels a block covers."""
+        return (self.rows - 1) * self.stride + self.height
+
+    @property
+    def _step(self) -> int:
+        """How many rows of pixels the next block is below."""
+        return self.rows * self.stride
+
+    def _beside(self, x: Array) -> tuple[int, ...]:
+        """The shape of `beside`: (row within the step, column in a block, C, N, steps, blocks beside)."""
+        below, beside = self.blocks(x)
+        wide = (self.columns - 1) * self.stride + self.width
+        return min(self._step, self._high), wide, *x.shape[:2], (self._high - 1) // self._step + below, beside
+
+    def _rows(self, i: int, q: int, below: int) -> Any:
+        """In `beside`: row i of all blocks, and the columns of their windows (…, q)."""
+        start, row = divmod(i, self._step)
+        left = q * self.stride
+        return row, slice(left, left + self.width), slice(None), slice(None), slice(start, start + below), ...
+
+    def _pairs(self, beside: Array) -> Iterator[tuple[Any, Any]]:
+        """Parts of `beside`, and where their pixels are in the padded images."""
+        rows, wide, _, _, most, across = beside.shape
+        down, right, below = self._step, self.columns * self.stride, most - (self._high - 1) // self._step
+        for s in range(rows):
+            steps = (self._high - 1 - s) // down + below
+            ys = slice(s, s + down * (steps - 1) + 1, down)
+            for j in range(wide):
+                xs = slice(j, j + right * (across - 1) + 1, right)
+                yield (s, j, slice(None), slice(None), slice(0, steps), ...), (..., ys, xs)
 
 
 def padded(x: Array, pad: int, value: float = 0.0) -> Array:
     """Images (…, H, W) with `pad` rows and columns of `value` around them."""
     if not pad:
         return x
-    xp, (h, w) = namespace_of(x), x.shape[-2:]
-    frame = xp.zeros((*x.shape[:-2], h + 2 * pad, w + 2 * pad), dtype=x.dtype, device=x.device)
+    xp, (*others, h, w) = namespace_of(x), x.shape
+    frame = xp.zeros((*others, h + 2 * pad, w + 2 * pad), dtype=x.dtype, device=x.device)
     if value:
         frame += value
     frame[..., pad : pad + h, pad : pad + w] = x
@@ -103,12 +131,12 @@ def padded(x: Array, pad: int, value: float = 0.0) -> Array:
 
 
 def slabs(x: Array, numbers_each: int) -> Iterator[slice]:
-    """The samples of a batch of images (C, N, H, W) in parts, for each of which so many numbers are held."""
+    """The samples of images (C, N, H, W) in parts; a layer holds `numbers_each` numbers for a sample."""
     n, bytes_each = x.shape[1], numbers_each * namespace_of(x).finfo(x.dtype).bits // 8
-    limit = backend_of(x).slab_bytes if is_registered(x) else Backend.slab_bytes
+    limit = (backend_of(x) if is_registered(x) else Backend).slab_bytes
     parts = max(1, -(-n * bytes_each // max(limit, bytes_each)))
-    size = -(-n // parts)
-    return (slice(start, min(start + size, n)) for start in range(0, n, size or 1))
+    size = max(1, -(-n // parts))
+    return (slice(start, min(start + size, n)) for start in range(0, n or 1, size))
 
 
 def check_whole(name: str, least: int, **values: Any) -> None:
