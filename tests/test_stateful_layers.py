@@ -169,6 +169,8 @@ def test_names_of_a_network_s_state() -> None:
          r"expected running_var \(3,\), got \(2,\)"),
         (lambda: LayerNormalization(np.ones(3), np.zeros(3)), np.ones((5, 4)),
          r"LayerNormalization: expected input \(N, …, 3\), got \(5, 4\)"),
+        (lambda: LayerNormalization(np.ones(3), np.zeros(3)), np.ones((5, 3), "float32"),
+         "LayerNormalization: x and gamma differ in dtype"),
         (lambda: LayerNormalization(np.ones(3), np.zeros(3)), np.ones(3), r"expected input \(N, …, 3\), got \(3,\)"),
         (lambda: Dropout(1.0), None, "Dropout: expected a ratio from 0 to below 1, got 1.0"),
         (lambda: Dropout(-0.1), None, "Dropout: expected a ratio from 0 to below 1, got -0.1"),
@@ -198,3 +200,16 @@ def test_a_layer_of_a_network_is_not_put_into_a_block() -> None:
     net = MultiLayerNet(4, [3], 2, rng=0)
     with pytest.raises(ValueError, match="Affine1 is in a network already"):
         Residual({"Affine1": net.layers["Affine1"]})
+
+
+def test_the_pieces_of_a_block(backend: Backend, rng: np.random.Generator) -> None:
+    """One list of what its layers say about what reaches them; a smooth block says nothing."""
+    first, second = (Affine(rng.standard_normal((3, 3)), rng.standard_normal(3)) for _ in range(2))
+    block = Residual([first, ReLU(), second, LeakyReLU()]).to(backend)
+    x = rng.standard_normal((5, 3))
+    hidden = x @ first.params["W"] + first.params["b"]
+    out = np.maximum(hidden, 0.0) @ second.params["W"] + second.params["b"]
+    expected = np.concatenate([(hidden > 0.0).ravel(), (out > 0.0).ravel()])
+    found = block.region(backend.asarray(x))
+    np.testing.assert_array_equal(backend.to_numpy(found), expected)
+    assert Residual([first]).to(backend).region(backend.asarray(x)) is None
