@@ -213,3 +213,25 @@ def test_the_pieces_of_a_block(backend: Backend, rng: np.random.Generator) -> No
     found = block.region(backend.asarray(x))
     np.testing.assert_array_equal(backend.to_numpy(found), expected)
     assert Residual([first]).to(backend).region(backend.asarray(x)) is None
+
+
+def test_the_pieces_of_a_block_are_those_of_training(backend: Backend, rng: np.random.Generator) -> None:
+    block = Residual([BatchNormalization(np.ones(3), np.zeros(3)), ReLU()]).to(backend)
+    x = rng.standard_normal((5, 3)) + 10.0
+    found = backend.to_numpy(block.region(backend.asarray(x)))
+    np.testing.assert_array_equal(found, (x > x.mean(axis=0)).ravel())
+
+
+def test_a_layer_of_a_block_is_named_in_errors() -> None:
+    block = Residual([Affine(np.ones((3, 3)), np.ones(3))])
+    with pytest.raises(ValueError, match=r"^Residual\.Affine1: expected input \(N, 3\), got \(4, 2\)"):
+        block.forward(np.ones((4, 2)))
+
+
+@pytest.mark.parametrize("layer", [ReLU(), LeakyReLU()])
+def test_a_kink_belongs_to_the_negative_side(layer: Any, backend: Backend) -> None:
+    x = backend.asarray([-1.0, 0.0, 1.0])
+    assert backend.to_numpy(layer.region(x)).tolist() == [False, False, True]
+    layer.forward(x, training=True)
+    below, at, above = backend.to_numpy(layer.backward(backend.asarray([1.0, 1.0, 1.0])))
+    assert below == at < above
