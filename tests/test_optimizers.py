@@ -295,6 +295,26 @@ def test_an_optimizer_of_another_network_is_refused() -> None:
         optimizer.update({"W": np.ones(4)}, {"W": np.ones(4)})
 
 
+def test_an_update_of_one_s_own_is_the_step() -> None:
+    class Own(Optimizer):
+        def update(self, params: Any, grads: Any) -> None:
+            params["W"] -= 0.5 * grads["W"]
+
+    params = {"W": np.ones(2)}
+    Own().step(params, {"W": np.asarray([1.0, 4.0])}, {}, ())
+    np.testing.assert_array_equal(params["W"], [0.5, -1.0])
+
+
+def test_a_rule_that_forgets_what_it_keeps_is_an_error() -> None:
+    class Forgetful(Momentum):
+        @staticmethod
+        def rule(p: Any, v: Any, g: Any, lr: Any, momentum: Any) -> Any:
+            return (p,)
+
+    with pytest.raises(ValueError, match=r"zip\(\)"):
+        Forgetful().update({"W": np.ones(2)}, {"W": np.ones(2)})
+
+
 @pytest.mark.parametrize("kind", MAKERS)
 def test_long_vectors_are_taken_in_blocks(kind: type[Optimizer]) -> None:
     rng = np.random.default_rng(0)
