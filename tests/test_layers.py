@@ -235,6 +235,20 @@ def test_softmax_wrong_targets(backend: Backend) -> None:
         loss.forward(backend.asarray(np.zeros((0, 3))), backend.asarray(np.zeros(0, int)))
 
 
+def test_one_loss_for_many_kinds_of_targets() -> None:
+    """What it has made once for labels fits only those classes, that dtype, that library and device."""
+    loss = SoftmaxWithLoss()
+    for classes in (3, 5, 300, 3):
+        for place in ("cpu", "strict", "strict:device2"):
+            for dtype in ("int64", "uint8", "int8"):
+                backend = get_backend(place)
+                x = backend.asarray(np.zeros((2, classes)))
+                value = loss.forward(x, backend.asarray(np.asarray([0, 2]), dtype=dtype), training=True)
+                assert float(backend.to_numpy(value)) == pytest.approx(math.log(classes))
+                expected = (1.0 / classes - np.eye(classes)[[0, 2]]) / 2.0
+                np.testing.assert_allclose(backend.to_numpy(loss.backward()), expected, atol=1e-15)
+
+
 @pytest.mark.parametrize("t", [[3], [-1], [[0, 0, 0]]])
 def test_softmax_loss_of_no_class_is_infinite(t: Any, backend: Backend) -> None:
     loss = SoftmaxWithLoss().forward(backend.asarray(np.zeros((1, 3))), backend.asarray(t))
@@ -262,6 +276,7 @@ def test_counting_correct_predictions(backend: Backend) -> None:
     assert (
         int(SoftmaxWithLoss().correct(x, backend.asarray([[False, True], [True, False], [True, False]]))) == 2
     )
+    assert int(SoftmaxWithLoss().correct(x, backend.asarray([[1, 0], [1, 0], [0, 1]]))) == 2
     x = backend.asarray([2.0, -2.0, 3.0])
     assert int(SigmoidWithLoss().correct(x, backend.asarray([1, 0, 0]))) == 2
     assert int(SigmoidWithLoss().correct(x, backend.asarray([True, False, True]))) == 3
