@@ -1,13 +1,14 @@
 """`nox` proves everything: every backend, the style, the types, the examples, the README, the wheel.
 
 Each session installs what it needs. `nox -s "tests(numpy)"` runs one of them; what stands behind
-`--` goes to pytest.
+`--` goes to pytest. `nox -s mutants`, which asks what the tests would miss, runs by name only.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -152,6 +153,21 @@ def package(session: nox.Session) -> None:
     session.install("--force-reinstall", str(wheel))
     with session.chdir(folder):
         session.run("python", "-c", "import backprop.datasets as d; assert len(d.mnist().x_train) == 60_000")
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Faults planted by mutmut in every layer, loss and optimizer: which ones no test catches.
+
+    All of them take half an hour on two cores. `-- --quick` plants one fault in every function, and
+    `-- "backprop.layers.affine*"` those whose names, in `mutants/`, match.
+    """
+    session.install(*GROUPS["project"]["dependencies"], *group("tests"), *group("mutants"))
+    session.env.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    shutil.rmtree("mutants", ignore_errors=True)
+    names = ["*__mutmut_1"] if "--quick" in session.posargs else session.posargs
+    session.run("mutmut", "run", *names)
+    session.run("python", "tests/mutants.py")
 
 
 @nox.session

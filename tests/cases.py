@@ -76,6 +76,10 @@ CASES: dict[str, Callable[[np.random.Generator], Case]] = {
         BatchNormalization(normal(rng, 3), normal(rng, 3)),
         normal(rng, 2, 3, 4, 2),
     ),
+    "BatchNormalization, series": lambda rng: (
+        BatchNormalization(normal(rng, 3), normal(rng, 3)),
+        normal(rng, 4, 3, 5),
+    ),
     "BatchNormalization, one image": lambda rng: (
         BatchNormalization(normal(rng, 2), normal(rng, 2)),
         normal(rng, 1, 2, 3, 3),
@@ -149,6 +153,7 @@ CASES: dict[str, Callable[[np.random.Generator], Case]] = {
         normal(rng, 2, 3, 4),
     ),
     "LeakyReLU": LeakyReLU.case,
+    "LeakyReLU, no slope": lambda rng: (LeakyReLU(0.0), rng.choice([-1.0, 1.0], (3, 4))),
     "MaxPooling": MaxPooling.case,
     "MaxPooling, overlapping": lambda rng: (MaxPooling(3, stride=1), pixels(rng, 2, 2, 5, 4)),
     "MaxPooling, overlapping across": lambda rng: (MaxPooling(2, 3, stride=2), pixels(rng, 2, 2, 5, 8)),

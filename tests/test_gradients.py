@@ -48,6 +48,18 @@ def test_case(name: str, backend: Backend) -> None:
     assert report.passed, f"\n{report}"
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_inference_keeps_nothing(name: str, backend: Backend) -> None:
+    """After it, `backward` is refused under the node's own name, before anything is computed."""
+    node, *host = CASES[name](np.random.default_rng(0))
+    node, inputs = node.to(backend), [backend.asarray(value) for value in host]
+    y = node.forward(*inputs, training=True)
+    node.backward(y)
+    assert node.forward(*inputs).shape == y.shape
+    with pytest.raises(RuntimeError, match=rf"^{node.name}: backward needs {node.name}\.forward"):
+        node.backward(y)
+
+
 ACTIVATIONS = {"ReLU": ReLU, "Sigmoid": Sigmoid, "Tanh": Tanh, "Identity": Identity}
 LOSSES = {
     "SoftmaxWithLoss": (SoftmaxWithLoss, lambda rng: rng.integers(0, 3, 6)),

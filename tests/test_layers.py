@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from backprop import (
     Relu,
     Sigmoid,
     SigmoidWithLoss,
+    Softmax,
     SoftmaxWithLoss,
     Tanh,
 )
@@ -45,6 +47,19 @@ def test_affine_single_sample_hint(backend: Backend) -> None:
         affine(backend).forward(backend.asarray(np.zeros(4), dtype="float32"))
 
 
+@pytest.mark.parametrize("shape", [(3,), (5, 3), (1, 3), (2, 3, 1)])
+def test_affine_no_hint_where_the_size_is_wrong(shape: tuple[int, ...], backend: Backend) -> None:
+    with pytest.raises(ValueError, match=r"expected input \(N, 4\), got \([0-9, ]+\)$"):
+        affine(backend).forward(backend.asarray(np.zeros(shape), dtype="float32"))
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 1), (5, 1, 4), (5, 2, 2), (5, 1, 4, 1)])
+def test_affine_flattens_any_shape_of_the_right_size(shape: tuple[int, ...], backend: Backend) -> None:
+    x = np.arange(20.0).reshape(5, 4)
+    y = affine(backend).forward(backend.asarray(x.reshape(shape), dtype="float32"))
+    np.testing.assert_array_equal(backend.to_numpy(y), x.sum(axis=1, keepdims=True) * np.ones((1, 3)))
+
+
 def test_affine_flattens_and_restores_the_shape(backend: Backend) -> None:
     layer = affine(backend)
     y = layer.forward(backend.asarray(np.ones((2, 2, 2)), dtype="float32"), training=True)
@@ -71,7 +86,16 @@ def test_affine_wrong_dtype(backend: Backend) -> None:
 
 def test_affine_two_libraries(backend: Backend) -> None:
     other = get_backend("strict" if backend.name == "numpy" else "numpy")
-    with pytest.raises(TypeError, match="x and W are arrays of two libraries, .*; bring both to one backend"):
+    kinds = {
+        "numpy": "numpy.ndarray",
+        "strict": "array_api_strict.Array",
+        "torch": "torch.Tensor",
+        "cupy": "cupy.ndarray",
+    }
+    two = re.escape(f"{kinds[other.name]} and {kinds[backend.name]}")
+    with pytest.raises(
+        TypeError, match=f"x and W are arrays of two libraries, {two}; bring both to one backend"
+    ):
         affine(backend).forward(other.asarray(np.zeros((5, 4)), dtype="float32"))
 
 
@@ -118,6 +142,8 @@ def test_affine_wrong_dout(backend: Backend) -> None:
     layer.forward(backend.asarray(np.ones((5, 4)), dtype="float32"), training=True)
     with pytest.raises(ValueError, match=r"Affine: expected dout \(5, 3\), got \(5, 4\)"):
         layer.backward(backend.asarray(np.ones((5, 4)), dtype="float32"))
+    with pytest.raises(TypeError, match="Affine: dout and b differ in dtype, float64 and float32"):
+        layer.backward(backend.asarray(np.ones((5, 3))))
 
 
 @pytest.mark.parametrize("layer", [*LAYERS, Mul, Add, SoftmaxWithLoss, SigmoidWithLoss, MeanSquaredError])
@@ -133,6 +159,18 @@ def test_two_inputs_that_do_not_fit(layer: Any, backend: Backend) -> None:
         layer().forward(x, backend.asarray([1.0]))
     with pytest.raises(TypeError, match="y and x differ in dtype"):
         layer().forward(x, backend.asarray([1.0, 2.0], dtype="float32"))
+    for pair in ((x, 2.0), (2.0, x)):  # a number and an array would be broadcast
+        with pytest.raises(TypeError, match="expected an array"):
+            layer().forward(*pair)
+
+
+def test_softmax_row_by_row(backend: Backend) -> None:
+    """Every row has its own largest entry; a vector is one row; a number is none."""
+    x = backend.asarray([[1000.0, 1000.0], [-1000.0, -1000.0]])
+    np.testing.assert_array_equal(backend.to_numpy(Softmax().forward(x)), [[0.5, 0.5], [0.5, 0.5]])
+    np.testing.assert_array_equal(backend.to_numpy(Softmax().forward(x[0, :])), [0.5, 0.5])
+    with pytest.raises(ValueError, match=r"Softmax: expected input \(…, C\), got a single number"):
+        Softmax().forward(backend.asarray(1.0))
 
 
 def test_extreme_values(backend: Backend) -> None:
@@ -197,6 +235,20 @@ def test_softmax_wrong_targets(backend: Backend) -> None:
         loss.forward(backend.asarray(np.zeros((0, 3))), backend.asarray(np.zeros(0, int)))
 
 
+def test_one_loss_for_many_kinds_of_targets() -> None:
+    """What it has made once for labels fits only those classes, that dtype, that library and device."""
+    loss = SoftmaxWithLoss()
+    for classes in (3, 5, 300, 3):
+        for place in ("cpu", "strict", "strict:device2"):
+            for dtype in ("int64", "uint8", "int8"):
+                backend = get_backend(place)
+                x = backend.asarray(np.zeros((2, classes)))
+                value = loss.forward(x, backend.asarray(np.asarray([0, 2]), dtype=dtype), training=True)
+                assert float(backend.to_numpy(value)) == pytest.approx(math.log(classes))
+                expected = (1.0 / classes - np.eye(classes)[[0, 2]]) / 2.0
+                np.testing.assert_allclose(backend.to_numpy(loss.backward()), expected, atol=1e-15)
+
+
 @pytest.mark.parametrize("t", [[3], [-1], [[0, 0, 0]]])
 def test_softmax_loss_of_no_class_is_infinite(t: Any, backend: Backend) -> None:
     loss = SoftmaxWithLoss().forward(backend.asarray(np.zeros((1, 3))), backend.asarray(t))
@@ -224,9 +276,40 @@ def test_counting_correct_predictions(backend: Backend) -> None:
     assert (
         int(SoftmaxWithLoss().correct(x, backend.asarray([[False, True], [True, False], [True, False]]))) == 2
     )
+    assert int(SoftmaxWithLoss().correct(x, backend.asarray([[1, 0], [1, 0], [0, 1]]))) == 2
     x = backend.asarray([2.0, -2.0, 3.0])
     assert int(SigmoidWithLoss().correct(x, backend.asarray([1, 0, 0]))) == 2
     assert int(SigmoidWithLoss().correct(x, backend.asarray([True, False, True]))) == 3
     assert int(SigmoidWithLoss().correct(x, backend.asarray([0.9, 0.1, 0.4]))) == 2
+    two = backend.asarray([[2.0, -2.0], [2.0, 2.0], [0.5, 0.0]])  # right where both entries are
+    for t, right in (([[1, 0], [1, 0], [1, 0]], 2), ([[0.5, 0.5], [0.6, 0.6], [0.6, 0.5]], 2)):
+        assert int(SigmoidWithLoss().correct(two, backend.asarray(t))) == right
     with pytest.raises(TypeError, match="MeanSquaredError does not classify"):
         MeanSquaredError().correct(x, x)
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "t", "message"),
+    [
+        (SigmoidWithLoss(), (), [0.0, -0.5], "SigmoidWithLoss: expected t between 0 and 1, got -0.5 to 0.0"),
+        (SigmoidWithLoss(), (), [1.0, 1.5], "SigmoidWithLoss: expected t between 0 and 1, got 1.0 to 1.5"),
+        (SigmoidWithLoss(), (2,), [0.0, 1.0], r"SigmoidWithLoss: expected t \(2, 2\), got \(2,\)"),
+        (SigmoidWithLoss(), (), [0.0, 1.0], None),
+        (MeanSquaredError(), (2,), [0.0, 1.0], r"MeanSquaredError: expected t \(2, 2\), got \(2,\)"),
+        (SoftmaxWithLoss(), (3,), [0, -1], "SoftmaxWithLoss: expected labels 0 to 2, got -1"),
+        (SoftmaxWithLoss(), (3,), [3, 2], "SoftmaxWithLoss: expected labels 0 to 2, got 3"),
+        (SoftmaxWithLoss(), (3,), [0, 2], None),
+        (SoftmaxWithLoss(), (3, 1), [0, 2], r"expected input \(N, C\), got \(2, 3, 1\)"),
+        (SoftmaxWithLoss(), (3,), [[0, 1, 0], [0, 0, 0]], r"expected one-hot rows .* in t \(2, 3\)"),
+        (SoftmaxWithLoss(), (3,), [[0, 1, 0], [0, 1, 1]], "expected one-hot rows"),
+        (SoftmaxWithLoss(), (3,), [[0, 1, 0], [-1, 1, 1]], "expected one-hot rows"),
+        (SoftmaxWithLoss(), (3,), [[0, 1, 0], [0, 0.5, 0.5]], "expected one-hot rows"),
+        (SoftmaxWithLoss(), (3,), [[0, 1, 0], [1, 0, 0]], None),
+    ],
+)
+def test_targets_are_checked(loss: Any, outputs: tuple[int, ...], t: Any, message: str | None) -> None:
+    if message is None:
+        loss.check_targets(np.asarray(t), 2, outputs)
+        return
+    with pytest.raises(ValueError, match=message):
+        loss.check_targets(np.asarray(t), 2, outputs)

@@ -98,14 +98,97 @@ def by_the_book(name: str) -> dict[str, np.ndarray]:
                 m[key] += (1.0 - 0.8) * (g - m[key])
                 v[key] += (1.0 - 0.99) * (g * g - v[key])
                 p -= rate * m[key] / (np.sqrt(v[key]) + 1e-7)
+            elif name == "AdamW":  # not in the book: algorithm 2 of Loshchilov and Hutter
+                m[key] += (1.0 - 0.8) * (g - m[key])
+                v[key] += (1.0 - 0.99) * (g * g - v[key])
+                p -= 0.01 * 0.3 * p
+                p -= 0.01 * (m[key] / (1.0 - 0.8**t)) / (np.sqrt(v[key] / (1.0 - 0.99**t)) + 1e-8)
     return params
 
 
-@pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind is not AdamW])
+@pytest.mark.parametrize("kind", MAKERS)
 def test_the_book_s_formula(kind: type[Optimizer], backend: Backend) -> None:
     found = ours(MAKERS[kind](), backend)
     for key, expected in by_the_book(kind.__name__).items():
         np.testing.assert_allclose(found[key], expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["AdaGrad", "RMSprop", "Adam", "AdamW"])
+def test_epsilon_in_the_first_step(name: str) -> None:
+    """ε as large as the gradient, so that it shows where it stands."""
+    optimizer = OPTIMIZERS[name.lower()](0.1, epsilon=0.5)
+    params = {"W": np.asarray([2.0])}
+    optimizer.update(params, {"W": np.asarray([0.5])})
+    expected = {
+        "AdaGrad": 2.0 - 0.1 * 0.5 / (0.5 + 0.5),
+        "RMSprop": 2.0 - 0.1 * 0.5 / (math.sqrt(0.01) * 0.5 + 0.5),
+        "Adam": 2.0 - 0.1 * math.sqrt(0.001) * 0.5 / (math.sqrt(0.001) * 0.5 + 0.5),
+        "AdamW": 2.0 * (1.0 - 0.1 * 0.01) - 0.1 * 0.5 / (0.5 + 0.5),
+    }
+    np.testing.assert_allclose(params["W"], expected[name], rtol=1e-12)
+
+
+DEFAULTS: dict[type[Optimizer], dict[str, Any]] = {
+    SGD: {"lr": 0.01},
+    Momentum: {"lr": 0.01, "momentum": 0.9},
+    Nesterov: {"lr": 0.01, "momentum": 0.9},
+    AdaGrad: {"lr": 0.01, "epsilon": 1e-7},
+    RMSprop: {"lr": 0.01, "decay_rate": 0.99, "epsilon": 1e-7},
+    Adam: {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7},
+    AdamW: {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.01},
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_defaults(kind: type[Optimizer]) -> None:
+    assert vars(kind()) == {**DEFAULTS[kind], "max_norm": None}
+    assert vars(kind(max_norm=0.5)) == {**DEFAULTS[kind], "max_norm": 0.5}
+    optimizer = kind(**DEFAULTS[kind])  # every setting has its own name
+    optimizer.update({"W": np.ones(3)}, {"W": np.ones(3)})
+    assert repr(optimizer) == repr(kind())  # what it has gathered is no setting
+
+
+BAD = {
+    "lr": ([-0.1, math.inf, math.nan], "a finite learning rate of at least 0"),
+    "momentum": ([-0.1, 1.0, math.nan], "momentum from 0 to below 1"),
+    "decay_rate": ([-0.1, 1.0, math.nan], "decay_rate from 0 to below 1"),
+    "beta1": ([-0.1, 1.0, math.nan], "beta1 from 0 to below 1"),
+    "beta2": ([-0.1, 1.0, math.nan], "beta2 from 0 to below 1"),
+    "epsilon": ([-0.1, 0.0, math.inf, math.nan], "a finite epsilon above 0"),
+    "weight_decay": ([-0.1, math.inf, math.nan], "a finite weight decay of at least 0"),
+    "max_norm": ([-0.1, 0.0, math.inf, math.nan], "a finite max_norm above 0"),
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_every_setting_is_checked(kind: type[Optimizer]) -> None:
+    for setting in (*DEFAULTS[kind], "max_norm"):
+        values, message = BAD[setting]
+        for value in values:
+            with pytest.raises(ValueError, match=rf"^{kind.__name__}: expected {message}, got {value}$"):
+                kind(**{setting: value})
+        if "at least 0" in message or "from 0" in message:
+            assert kind(**{setting: 0}) is not None
+    for setting in DEFAULTS[kind]:  # kept as numbers of Python, whatever they come as
+        assert type(vars(kind(**{setting: np.float32(0.5)}))[setting]) is float
+
+
+def test_what_the_loss_is_multiplied_with() -> None:
+    for kind in MAKERS:
+        plain, clipped = kind(0.2).dout([0.2]), kind(0.2, max_norm=3.0).dout([0.2])
+        assert (plain, clipped) == (0.2 if kind is SGD else 1.0, 1.0)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_the_rate_is_that_of_the_step(kind: type[Optimizer]) -> None:
+    """A schedule is the same as setting `lr` before every step."""
+    scheduled, by_hand = ({"W": np.asarray([1.0, -2.0])} for _ in range(2))
+    one, other = kind(lambda step: 0.1 / step), kind(0.1)
+    for step in range(1, 5):
+        other.lr = 0.1 / step
+        for optimizer, params in ((one, scheduled), (other, by_hand)):
+            optimizer.update(params, {"W": np.asarray([1.0, 3.0]) * step})
+    np.testing.assert_array_equal(scheduled["W"], by_hand["W"])
 
 
 @pytest.mark.only("torch")
@@ -171,7 +254,10 @@ def trained(
     return net.backend.to_numpy(net.flat_params["flat"])
 
 
-@pytest.mark.parametrize("options", [{}, {"max_norm": 0.05}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"max_norm": 0.05}, {"max_norm": 0.7}],  # of gradients around 1, some 0.1 with SGD's rate in them
+)
 @pytest.mark.parametrize("kind", MAKERS)
 def test_fit_is_update_step_by_step(kind: type[Optimizer], options: dict[str, Any], backend: Backend) -> None:
     """The flat vector, captured or called, and the named arrays by `update` give the same."""
@@ -207,6 +293,26 @@ def test_an_optimizer_of_another_network_is_refused() -> None:
         ValueError, match=r"Adam: this optimizer was used for other parameters, with W \(3,\), not \(4,\)"
     ):
         optimizer.update({"W": np.ones(4)}, {"W": np.ones(4)})
+
+
+def test_an_update_of_one_s_own_is_the_step() -> None:
+    class Own(Optimizer):
+        def update(self, params: Any, grads: Any) -> None:
+            params["W"] -= 0.5 * grads["W"]
+
+    params = {"W": np.ones(2)}
+    Own().step(params, {"W": np.asarray([1.0, 4.0])}, {}, ())
+    np.testing.assert_array_equal(params["W"], [0.5, -1.0])
+
+
+def test_a_rule_that_forgets_what_it_keeps_is_an_error() -> None:
+    class Forgetful(Momentum):
+        @staticmethod
+        def rule(p: Any, v: Any, g: Any, lr: Any, momentum: Any) -> Any:
+            return (p,)
+
+    with pytest.raises(ValueError, match=r"zip\(\)"):
+        Forgetful().update({"W": np.ones(2)}, {"W": np.ones(2)})
 
 
 @pytest.mark.parametrize("kind", MAKERS)

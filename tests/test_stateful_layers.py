@@ -23,6 +23,7 @@ from backprop import (
     Residual,
     fit,
 )
+from backprop.layers.dropout import _mixed
 from backprop.optimizers import Adam
 
 
@@ -65,6 +66,52 @@ def test_seeds_give_different_masks() -> None:
             assert 0.4 < (a == b).mean() < 0.6
 
 
+GOLDEN = {
+    0: ["001010101001000011111110", "001100011010110110111111"],
+    7: ["111111011110111111001110", "111011100101111111000100"],
+    2**31 + 5: ["011111000110100110001011", "111010000000110011101110"],
+    2**40 + 9: ["001000110111111010111101", "111101110101001001101011"],
+}
+
+
+def test_masks_stay_what_they_were() -> None:
+    """A seed that somebody has saved gives the masks that it gave, so the hash is not to change."""
+    for seed, expected in GOLDEN.items():
+        kept = masks(get_backend("cpu"), Dropout(0.4, seed), 2, 24).astype(int)
+        assert ["".join(map(str, row)) for row in kept] == expected
+
+
+def test_the_edges_of_a_mask() -> None:
+    """An entry is kept whose hash is at least ratio · 2³², and with a ratio of 0 every entry."""
+    seed, one = 3, np.ones(5)
+    first = [int(_mixed(int(_mixed(_mixed(place))) ^ _mixed(1 + seed))) for place in range(5)]
+    for place, value in enumerate(first):
+        assert Dropout(value / 2**32, seed).forward(one, training=True)[place] != 0.0
+        assert Dropout((value + 1) / 2**32, seed).forward(one, training=True)[place] == 0.0
+    place = next(place for place in range(1, 9) if _mixed(place) < 2**31)
+    dropout = Dropout(0.0, seed=_mixed(place) - 1)  # the hash of this place is 0
+    np.testing.assert_array_equal(dropout.forward(np.ones(9), training=True), np.ones(9))
+
+
+def test_dropout_s_defaults() -> None:
+    assert (Dropout().ratio, Dropout().inverted) == (0.5, True)
+    seeds = [Dropout().seed for _ in range(50)]
+    assert len(set(seeds)) == 50
+    assert 2**28 < max(seeds) < 2**31
+
+
+def test_layers_go_where_their_input_is(rng: np.random.Generator) -> None:
+    """From library to library and device to device, with their state and their masks."""
+    places = ["cpu", "strict", "strict:device2", "cpu", "strict:device2"]
+    here, there = Dropout(0.4, seed=2), Dropout(0.4, seed=2)
+    for place in places:
+        y = here.forward(get_backend(place).asarray(np.ones((4, 5))), training=True)
+        assert get_backend(place).owns(y)
+        assert get_backend(place).owns(here.state["drawn"])
+        expected = there.forward(np.ones((4, 5)), training=True)
+        np.testing.assert_array_equal(get_backend(place).to_numpy(y), expected)
+
+
 def test_a_count_takes_up_where_it_was() -> None:
     backend, dropout = get_backend("cpu"), Dropout(0.5, seed=3)
     masks(backend, dropout, 3, 10)
@@ -75,8 +122,10 @@ def test_a_count_takes_up_where_it_was() -> None:
 
 def test_dropout_in_training_and_inference(backend: Backend) -> None:
     x = backend.asarray(np.arange(1.0, 2001.0), dtype="float32")
-    for inverted, training_scale, inference_scale in ((True, 1.25, 1.0), (False, 1.0, 0.8)):
-        dropout = Dropout(0.2, seed=1, inverted=inverted)
+    for ratio, inverted, training_scale, inference_scale in (
+        (0.2, True, 1.25, 1.0), (0.2, False, 1.0, 0.8), (0.5, True, 2.0, 1.0), (0.5, False, 1.0, 0.5),
+    ):  # fmt: skip
+        dropout = Dropout(ratio, seed=1, inverted=inverted)
         y = backend.to_numpy(dropout.forward(x, training=True))
         kept = y != 0.0
         np.testing.assert_allclose(y[kept], np.arange(1.0, 2001.0)[kept] * training_scale, rtol=1e-6)
@@ -98,6 +147,23 @@ def test_running_statistics(backend: Backend, rng: np.random.Generator) -> None:
     y = backend.to_numpy(norm.forward(backend.asarray(x, dtype="float32")))
     np.testing.assert_allclose(y, (x - mean) / np.sqrt(var + 1e-6) + 1.0, rtol=1e-3, atol=1e-4)
     assert {str(value.dtype).rpartition(".")[2] for value in norm.state.values()} == {"float32"}
+
+
+def test_statistics_that_are_given(backend: Backend, rng: np.random.Generator) -> None:
+    """Inference uses them, with ε; training changes a copy of them; a momentum of 0 forgets them."""
+    x, gamma, beta, mean = (rng.standard_normal(shape) for shape in ((6, 3), 3, 3, 3))
+    var = rng.uniform(0.1, 2.0, 3)
+    given = [backend.asarray(value) for value in (mean, var)]
+    norm = BatchNormalization(
+        backend.asarray(gamma), backend.asarray(beta), 0.0, *given, epsilon=0.5
+    )  # fmt: skip
+    y = backend.to_numpy(norm.forward(backend.asarray(x)))
+    np.testing.assert_allclose(y, gamma * (x - mean) / np.sqrt(var + 0.5) + beta, rtol=1e-12)
+    norm.forward(backend.asarray(x), training=True)
+    for before, after in zip((mean, var), given, strict=True):
+        np.testing.assert_array_equal(backend.to_numpy(after), before)
+    np.testing.assert_allclose(backend.to_numpy(norm.state["running_mean"]), x.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(backend.to_numpy(norm.state["running_var"]), x.var(axis=0), rtol=1e-12)
 
 
 @pytest.mark.only("torch")
@@ -162,6 +228,8 @@ def test_names_of_a_network_s_state() -> None:
         (lambda: BatchNormalization(np.ones(3), np.zeros(3)), np.ones((5, 3), "float32"),
          "x and gamma differ in dtype"),
         (lambda: BatchNormalization(np.ones(3), np.zeros(4)), None, r"expected gamma and beta of one shape"),
+        (lambda: BatchNormalization(np.ones(3), np.zeros(3, "float32")), None,
+         "BatchNormalization: beta and gamma differ in dtype, float32 and float64"),
         (lambda: BatchNormalization(np.ones((3, 2)), np.zeros((3, 2))), None, r"expected gamma \(D,\), got"),
         (lambda: BatchNormalization(np.ones(3), np.zeros(3), 1.0), None, "a momentum from 0 to below 1, got 1.0"),
         (lambda: BatchNormalization(np.ones(3), np.zeros(3), epsilon=0.0), None, "finite epsilon above 0, got 0.0"),
@@ -169,6 +237,8 @@ def test_names_of_a_network_s_state() -> None:
          r"expected running_var \(3,\), got \(2,\)"),
         (lambda: LayerNormalization(np.ones(3), np.zeros(3)), np.ones((5, 4)),
          r"LayerNormalization: expected input \(N, …, 3\), got \(5, 4\)"),
+        (lambda: LayerNormalization(np.ones(3), np.zeros(3)), np.ones((5, 3), "float32"),
+         "LayerNormalization: x and gamma differ in dtype"),
         (lambda: LayerNormalization(np.ones(3), np.zeros(3)), np.ones(3), r"expected input \(N, …, 3\), got \(3,\)"),
         (lambda: Dropout(1.0), None, "Dropout: expected a ratio from 0 to below 1, got 1.0"),
         (lambda: Dropout(-0.1), None, "Dropout: expected a ratio from 0 to below 1, got -0.1"),
@@ -198,3 +268,38 @@ def test_a_layer_of_a_network_is_not_put_into_a_block() -> None:
     net = MultiLayerNet(4, [3], 2, rng=0)
     with pytest.raises(ValueError, match="Affine1 is in a network already"):
         Residual({"Affine1": net.layers["Affine1"]})
+
+
+def test_the_pieces_of_a_block(backend: Backend, rng: np.random.Generator) -> None:
+    """One list of what its layers say about what reaches them; a smooth block says nothing."""
+    first, second = (Affine(rng.standard_normal((3, 3)), rng.standard_normal(3)) for _ in range(2))
+    block = Residual([first, ReLU(), second, LeakyReLU()]).to(backend)
+    x = rng.standard_normal((5, 3))
+    hidden = x @ first.params["W"] + first.params["b"]
+    out = np.maximum(hidden, 0.0) @ second.params["W"] + second.params["b"]
+    expected = np.concatenate([(hidden > 0.0).ravel(), (out > 0.0).ravel()])
+    found = block.region(backend.asarray(x))
+    np.testing.assert_array_equal(backend.to_numpy(found), expected)
+    assert Residual([first]).to(backend).region(backend.asarray(x)) is None
+
+
+def test_the_pieces_of_a_block_are_those_of_training(backend: Backend, rng: np.random.Generator) -> None:
+    block = Residual([BatchNormalization(np.ones(3), np.zeros(3)), ReLU()]).to(backend)
+    x = rng.standard_normal((5, 3)) + 10.0
+    found = backend.to_numpy(block.region(backend.asarray(x)))
+    np.testing.assert_array_equal(found, (x > x.mean(axis=0)).ravel())
+
+
+def test_a_layer_of_a_block_is_named_in_errors() -> None:
+    block = Residual([Affine(np.ones((3, 3)), np.ones(3))])
+    with pytest.raises(ValueError, match=r"^Residual\.Affine1: expected input \(N, 3\), got \(4, 2\)"):
+        block.forward(np.ones((4, 2)))
+
+
+@pytest.mark.parametrize("layer", [ReLU(), LeakyReLU()])
+def test_a_kink_belongs_to_the_negative_side(layer: Any, backend: Backend) -> None:
+    x = backend.asarray([-1.0, 0.0, 1.0])
+    assert backend.to_numpy(layer.region(x)).tolist() == [False, False, True]
+    layer.forward(x, training=True)
+    below, at, above = backend.to_numpy(layer.backward(backend.asarray([1.0, 1.0, 1.0])))
+    assert below == at < above
