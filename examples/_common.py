@@ -1,4 +1,4 @@
-"""What the pages of this folder share: the command line, the figures, and the lines that a script collects."""
+"""What the pages of this folder share: the command line, the figures, and the rows a script collects."""
 
 import argparse
 import json
@@ -42,7 +42,9 @@ class Page:
         self.seed: int = getattr(self.options, "seed", 0)
         self.name = Path(sys.argv[0]).stem
         given = vars(self.options)
-        changed = [f" --{k} {v}" for k, v in given.items() if k not in KEPT_OUT and v != parser.get_default(k)]
+        changed = [
+            f" --{k} {v}" for k, v in given.items() if k not in KEPT_OUT and v != parser.get_default(k)
+        ]
         self.command = f"python examples/{self.name}.py" + "".join(changed)
 
     def file(self, name: str) -> Path:
@@ -74,5 +76,7 @@ class Page:
             row = {"row": what, "book": book, "ours": ours, "form": form, "note": note}
             print(json.dumps({**row, "command": self.command, "quick": self.quick}))
             return
-        shown = [name + ("–" if v is None else format(v, form)) for name, v in (("book ", book), ("ours ", ours))]
+        shown = [
+            name + ("–" if v is None else format(v, form)) for name, v in (("book ", book), ("ours ", ours))
+        ]
         print(f"{what}: {', '.join(shown)}{note and f' ({note})'}")

@@ -48,5 +48,7 @@ page.figure(draw, 2, 5, size=(8, 3.6))
 if page.options.weights:
     page.row("ch. 3, pretrained network, test accuracy", 0.9352, accuracy)
 else:
-    note = f"not run: the book's weights are not part of this project; weights trained here give {accuracy:.4f}"
+    note = (
+        f"not run: the book's weights are not part of this project; weights trained here give {accuracy:.4f}"
+    )
     page.row("ch. 3, pretrained network, test accuracy", 0.9352, None, note=note)

@@ -35,17 +35,22 @@ d_apple, d_apple_number = apples.backward(d_apple_price)
 d_orange, d_orange_number = oranges.backward(d_orange_price)
 
 edges = [  # from, to, forward, backward
-    ((0, 4), (2, 3.5), "apple", apple, d_apple), ((0, 3), (2, 3.5), "number", apple_number, d_apple_number),
-    ((0, 2), (2, 1.5), "orange", orange, d_orange), ((0, 1), (2, 1.5), "number", orange_number, d_orange_number),
-    ((2, 3.5), (4, 2.5), "", apple_price, d_apple_price), ((2, 1.5), (4, 2.5), "", orange_price, d_orange_price),
-    ((4, 2.5), (6, 2), "", fruit_price, d_fruit), ((0, 0), (6, 2), "tax", tax, d_tax), ((6, 2), (8, 2), "", price, 1),
-]  # fmt: skip
+    ((0, 4), (2, 3.5), "apple", apple, d_apple),
+    ((0, 3), (2, 3.5), "number", apple_number, d_apple_number),
+    ((0, 2), (2, 1.5), "orange", orange, d_orange),
+    ((0, 1), (2, 1.5), "number", orange_number, d_orange_number),
+    ((2, 3.5), (4, 2.5), "", apple_price, d_apple_price),
+    ((2, 1.5), (4, 2.5), "", orange_price, d_orange_price),
+    ((4, 2.5), (6, 2), "", fruit_price, d_fruit),
+    ((0, 0), (6, 2), "tax", tax, d_tax),
+    ((6, 2), (8, 2), "", price, 1),
+]
 
 
 def draw(ax):
     for (x0, y0), (x1, y1), name, there, back in edges:
         ax.annotate("", (x1, y1), (x0, y0), arrowprops={"arrowstyle": "->", "shrinkB": 11, "color": "gray"})
-        x, y = (0.5 * (x0 + x1), 0.5 * (y0 + y1))
+        x, y = 0.6 * x0 + 0.4 * x1, 0.6 * y0 + 0.4 * y1
         ax.text(x, y + 0.06, f"{float(there):g}", ha="center", va="bottom")
         ax.text(x, y - 0.06, f"{float(back):.4g}", ha="center", va="top", color="tab:red")
         ax.text(x0 - 0.1, y0, name, ha="right", va="center")

@@ -16,7 +16,7 @@ asarray, to_numpy = network.backend.asarray, network.backend.to_numpy
 errors = {}
 for h in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7):
     report = check_gradients(network, x, t, elements=50, h=h)
-    errors[h] = max(entry.error for entry in report.entries)
+    errors[h] = max(entry.error for entry in report.entries if entry.layer != "input")
     if h == 1e-4:
         print(report)
         assert report.passed
@@ -33,7 +33,9 @@ if not page.quick:
 
 def draw(ax):
     ax.loglog(list(errors), list(errors.values()), "o-")
-    ax.set(xlabel="step h of the difference", ylabel="largest relative error", title="Gradient check, float64")
+    ax.set(
+        xlabel="step h of the difference", ylabel="largest relative error", title="Gradient check, float64"
+    )
     ax.grid(alpha=0.3)
 
 

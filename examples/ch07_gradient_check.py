@@ -25,9 +25,10 @@ print(report)
 
 def draw(ax):
     for (key, (ours, theirs)), marker in zip(pairs.items(), "osD^vx", strict=True):
-        ax.plot(theirs, ours, marker, label=key, markersize=4, alpha=0.6)
-    ax.axline((0, 0), slope=1, color="gray", linewidth=0.8)
-    ax.set(xlabel="numerical gradient", ylabel="backpropagation", title="All parameters of the network")
+        shown = np.abs(ours) > 1e-12  # the others are zeros that ReLU and pooling make
+        ax.loglog(np.abs(theirs[shown]), np.abs(ours[shown]), marker, label=key, markersize=4, alpha=0.6)
+    ax.axline((1e-3, 1e-3), (1, 1), color="gray", linewidth=0.8)
+    ax.set(xlabel="|numerical gradient|", ylabel="|backpropagation|", title="All parameters of the network")
     ax.legend()
 
 

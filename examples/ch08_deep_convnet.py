@@ -6,7 +6,7 @@ from _common import Page
 from backprop import Adam, DeepConvNet, fit
 from backprop.datasets import load_mnist
 
-page = Page(__doc__, epochs=3)
+page = Page(__doc__, epochs=2)
 (x, t), test = load_mnist(normalize=False, flatten=False)  # (60000, 1, 28, 28)
 epochs, batch_size = page.options.epochs, 100
 if page.quick:

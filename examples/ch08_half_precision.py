@@ -26,7 +26,9 @@ for dtype in "float32", "float16":
     accuracy[dtype] = now.accuracy(inputs, t)
     outputs[dtype] = now.backend.to_numpy(now.predict(inputs[:20, ...])).ravel()
     seconds = time.perf_counter() - began
-    print(f"{dtype}: accuracy {accuracy[dtype]:.4f} on {n:,} images, {seconds:.1f} s")  # a CPU computes no halves
+    print(
+        f"{dtype}: accuracy {accuracy[dtype]:.4f} on {n:,} images, {seconds:.1f} s"
+    )  # a CPU computes no halves
 
 
 def draw(ax):

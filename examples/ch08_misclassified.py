@@ -35,4 +35,10 @@ def draw(*axes):
 
 
 page.figure(draw, 4, 5, size=(8, 7))
-page.row("ch. 8, DeepConvNet, mistaken of 10,000", 60, len(wrong), "d", note="after the epochs of ch08_deep_convnet.py")
+page.row(
+    "ch. 8, DeepConvNet, mistaken of 10,000",
+    60,
+    len(wrong),
+    "d",
+    note="after the epochs of ch08_deep_convnet.py",
+)
