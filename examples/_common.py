@@ -1,0 +1,82 @@
+"""What the pages of this folder share: the command line, the figures, and the rows a script collects."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+KEPT_OUT = ("quick", "json", "out")
+"""Options that the command of a row does not show."""
+
+
+class Page:
+    """A page: its options, its figures, and what it found beside what the book has.
+
+    Parameters
+    ----------
+    text : the page's docstring, for `--help`
+    seed : whether it draws random numbers, and so takes `--seed`
+    further : names and defaults of further options, such as `epochs=20`
+    """
+
+    def __init__(self, text: str, *, seed: bool = True, **further: Any) -> None:
+        parser = argparse.ArgumentParser(
+            description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        parser.add_argument("--device", default="cpu", help="cpu, gpu, torch, … (default: cpu)")
+        parser.add_argument("--quick", action="store_true", help="a run of seconds, to see that it works")
+        if seed:
+            parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
+        for name, default in further.items():
+            kind = str if default is None else type(default)
+            parser.add_argument(f"--{name}", type=kind, default=default, help=f"default: {default}")
+        parser.add_argument(
+            "--out", type=Path, default=Path("build/figures"), help="a folder for the figures and for what "
+            "one page saves for the next (default: build/figures)"
+        )  # fmt: skip
+        parser.add_argument("--json", action="store_true", help="the last lines as JSON, for a script")
+        self.options = parser.parse_args()
+        self.device, self.quick = self.options.device, self.options.quick
+        self.seed: int = getattr(self.options, "seed", 0)
+        self.name = Path(sys.argv[0]).stem
+        given = vars(self.options)
+        changed = [
+            f" --{k} {v}" for k, v in given.items() if k not in KEPT_OUT and v != parser.get_default(k)
+        ]
+        self.command = f"python examples/{self.name}.py" + "".join(changed)
+
+    def file(self, name: str) -> Path:
+        """A file in the folder of the figures."""
+        self.options.out.mkdir(parents=True, exist_ok=True)
+        return self.options.out / name
+
+    def figure(
+        self, draw: Callable[..., None], rows: int = 1, columns: int = 1, *, part: str = "", **subplots: Any
+    ) -> None:
+        """Save what `draw`, given rows × columns of axes, draws; without matplotlib, say so."""
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            print("no figure: matplotlib is not installed (pip install '.[plots]')")
+            return
+        size = subplots.pop("size", (4.5 * columns, 3.2 * rows))
+        figure = Figure(figsize=size, layout="constrained")
+        draw(*figure.subplots(rows, columns, squeeze=False, **subplots).flat)
+        path = self.file(f"{self.name}{part and '_'}{part}.png")
+        figure.savefig(path, dpi=90)
+        print(json.dumps({"figure": str(path)}) if self.options.json else f"figure {path}")
+
+    def row(
+        self, what: str, book: float | None, ours: float | None, form: str = ".4f", *, note: str = ""
+    ) -> None:
+        """A figure of the book, or None, and ours."""
+        if self.options.json:
+            row = {"row": what, "book": book, "ours": ours, "form": form, "note": note}
+            print(json.dumps({**row, "command": self.command, "quick": self.quick}))
+            return
+        shown = [
+            name + ("–" if v is None else format(v, form)) for name, v in (("book ", book), ("ours ", ours))
+        ]
+        print(f"{what}: {', '.join(shown)}{note and f' ({note})'}")

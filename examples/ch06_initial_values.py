@@ -1,0 +1,38 @@
+"""Section 6.2.4: the same network, trained from three kinds of initial weights, by SGD."""
+
+import numpy as np
+from _common import Page
+
+from backprop import SGD, MultiLayerNet, fit
+from backprop.datasets import load_mnist
+
+page = Page(__doc__)
+train, _ = load_mnist(normalize=False)
+steps = 200 if page.quick else 2000
+
+curves = {}
+for name, init in {"std 0.01": 0.01, "Xavier": "xavier", "He": "he"}.items():
+    network = MultiLayerNet(784, [100, 100, 100, 100], 10, "relu", init, device=page.device, rng=page.seed)
+    losses = []
+    for _ in fit(
+        network, *train, optimizer=SGD(0.01), iterations=steps, batch_size=128, sampling="with-replacement",
+        rng=page.seed, progress=losses.append, progress_steps=10,
+    ):  # fmt: skip
+        pass
+    curves[name] = np.asarray([(p.step, p.loss) for p in losses])
+    print(f"{name}: loss {losses[-1].loss:.3f} at step {losses[-1].step:,}")
+
+
+def draw(ax):
+    for (name, curve), marker in zip(curves.items(), "osD", strict=True):
+        smooth = np.convolve(curve[:, 1], np.ones(5) / 5, "valid")  # over 50 steps
+        ax.plot(curve[2:-2, 0], smooth, label=name, marker=marker, markevery=20, markersize=5, linewidth=1)
+    ax.set(xlabel="step", ylabel="loss", ylim=(0, 2.5), title="Initial weights, means over 50 steps")
+    ax.legend()
+
+
+page.figure(draw, size=(6.5, 4.2))
+for name, book in {"std 0.01": 2.305, "Xavier": 0.377, "He": 0.286}.items():
+    curve = curves[name]
+    near = curve[curve[:, 0] > 0.925 * steps][:10, 1].mean()
+    page.row(f"ch. 6, {name}, loss near step 1,900", book, near, ".3f", note="ours is a mean of 100 steps")
