@@ -79,10 +79,21 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """Every example runs, and the one with a backend of the user's on the library it brings."""
-    session.install(".", "jax")
-    for example in sorted(Path("examples").glob("*.py")):
-        session.run("python", "-W", "error", str(example))
+    """Every example runs, those of the book in seconds; the backend of the user's on the library it brings."""
+    session.install(".[plots]", "jax")
+    folder = session.create_tmp()
+    for example in sorted(Path("examples").glob("[!_]*.py")):
+        quick = (
+            ("--quick", "--out", folder) if "from _common import Page" in example.read_text("utf-8") else ()
+        )
+        session.run("python", "-W", "error", str(example), *quick)
+
+
+@nox.session(default=False)
+def reproduce(session: nox.Session) -> None:
+    """docs/reproduction.md: the book's figures beside ours. `-- --quick` takes seconds a page."""
+    session.install(".[plots]")
+    session.run("python", "examples/_reproduce.py", *session.posargs)
 
 
 @nox.session
