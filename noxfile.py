@@ -79,7 +79,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """Every example runs, those of the book in seconds; the backend of the user's on the library it brings."""
+    """Every example runs, those of the book in seconds; the user's backend on the library it brings."""
     session.install(".[plots]", "jax")
     folder = session.create_tmp()
     for example in sorted(Path("examples").glob("[!_]*.py")):
