@@ -22,6 +22,9 @@ from backends.driver import cuda_version, cupy_extra
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = True
 
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""For products as small as those of the tests, threads only wait for each other."""
+
 GROUPS = nox.project.load_toml("pyproject.toml")
 TORCH = "torch==2.13.0"
 LARGEST_WHEEL = 15_000_000  # bytes
@@ -49,7 +52,7 @@ def tests(session: nox.Session, backend: str) -> None:
     if backend == "torch":
         session.install(TORCH)
     session.install(package, *group("tests"))
-    session.run("pytest", *(() if asked else ("--backend", backend)), *session.posargs)
+    session.run("pytest", *(() if asked else ("--backend", backend)), *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
@@ -59,7 +62,7 @@ def lowest(session: nox.Session) -> None:
         session.skip("NumPy 2.1 has no wheels for this Python")
     pinned = [requirement.replace(">=", "==") for requirement in GROUPS["project"]["dependencies"]]
     session.install(*pinned, ".", *group("tests"))
-    session.run("pytest", "--backend", "numpy", *session.posargs)
+    session.run("pytest", "--backend", "numpy", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
@@ -86,14 +89,14 @@ def examples(session: nox.Session) -> None:
         quick = (
             ("--quick", "--out", folder) if "from _common import Page" in example.read_text("utf-8") else ()
         )
-        session.run("python", "-W", "error", str(example), *quick)
+        session.run("python", "-W", "error", str(example), *quick, env=ONE_THREAD)
 
 
 @nox.session(default=False)
 def reproduce(session: nox.Session) -> None:
     """docs/reproduction.md: the book's figures beside ours. `-- --quick` takes seconds a page."""
     session.install(".[plots]")
-    session.run("python", "examples/_reproduce.py", *session.posargs)
+    session.run("python", "examples/_reproduce.py", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
@@ -122,7 +125,8 @@ def gradients(session: nox.Session) -> None:
     worst: dict[str, dict[str, float]] = {}
     devices = [name for name in backend_names() if name != "cupy" or cuda_version() is not None]
     for device in devices:
-        printed = session.run("backprop", "check", "--device", device, "--json", silent=True) or ""
+        check = ("backprop", "check", "--device", device, "--json")
+        printed = session.run(*check, silent=True, env=ONE_THREAD) or ""
         for report in json.loads(printed)["reports"]:
             errors = [entry["error"] for entry in report["entries"]]
             worst.setdefault(report["subject"], {})[device] = max(errors)
@@ -174,7 +178,7 @@ def mutants(session: nox.Session) -> None:
     `-- "backprop.layers.affine*"` those whose names, in `mutants/`, match.
     """
     session.install(*GROUPS["project"]["dependencies"], *group("tests"), *group("mutants"))
-    session.env.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    session.env.update(ONE_THREAD)
     shutil.rmtree("mutants", ignore_errors=True)
     names = ["*__mutmut_1"] if "--quick" in session.posargs else session.posargs
     session.run("mutmut", "run", *names)
