@@ -22,7 +22,7 @@ from backprop import (
     SoftmaxWithLoss,
     Tanh,
 )
-from backprop.layers import Add, Identity
+from backprop.layers import Add, Identity, Node
 
 LAYERS = [ReLU, Sigmoid, Tanh, Identity]
 
@@ -119,6 +119,16 @@ def test_parameters_that_are_no_arrays() -> None:
         Affine([[1.0]], [0.0])
 
 
+def test_arrays_of_a_library_without_a_backend_can_be_brought_here() -> None:
+    class Foreign:
+        def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+            return np.asarray([1.0, 2.0], dtype="float32")
+
+    moved = Node(a=Foreign()).to(get_backend("cpu")).params["a"]
+    assert moved.dtype == "float32"
+    assert moved.tolist() == [1.0, 2.0]
+
+
 @pytest.mark.parametrize("layer", LAYERS)
 def test_integers_are_refused(layer: Any, backend: Backend) -> None:
     with pytest.raises(
@@ -179,6 +189,9 @@ def test_extreme_values(backend: Backend) -> None:
     assert backend.to_numpy(Tanh().forward(x)).tolist() == [[-1.0, -1.0, 0.0, 1.0, 1.0]]
     loss = SoftmaxWithLoss().forward(x[:, 1:4], backend.asarray([0]))
     assert float(backend.to_numpy(loss)) == 2000.0
+    rows = backend.asarray([[1000.0, 1000.0], [-1000.0, -1000.0]])  # each has its own largest entry
+    loss = SoftmaxWithLoss().forward(rows, backend.asarray([0, 1]))
+    assert float(backend.to_numpy(loss)) == pytest.approx(math.log(2.0))
     loss = SigmoidWithLoss().forward(x[:, 1:4], backend.asarray([[1, 1, 1]]))
     assert float(backend.to_numpy(loss)) == pytest.approx(1000.0 + math.log(2.0))
 
@@ -205,6 +218,10 @@ def test_loss_with_wrong_dout(backend: Backend, rng: np.random.Generator) -> Non
     loss.forward(backend.asarray(x), backend.asarray(t), training=True)
     with pytest.raises(ValueError, match=r"expected a scalar dout, got shape \(2,\)"):
         loss.backward(backend.asarray([1.0, 2.0]))
+    with pytest.raises(
+        TypeError, match="MeanSquaredError: dout and input differ in dtype, float32 and float64"
+    ):
+        loss.backward(backend.asarray(1.0, dtype="float32"))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -249,7 +266,7 @@ def test_one_loss_for_many_kinds_of_targets() -> None:
                 np.testing.assert_allclose(backend.to_numpy(loss.backward()), expected, atol=1e-15)
 
 
-@pytest.mark.parametrize("t", [[3], [-1], [[0, 0, 0]]])
+@pytest.mark.parametrize("t", [[3], [-1], [[0, 0, 0]], [[0, 2, 0]], [[0.0, 0.5, 0.5]]])
 def test_softmax_loss_of_no_class_is_infinite(t: Any, backend: Backend) -> None:
     loss = SoftmaxWithLoss().forward(backend.asarray(np.zeros((1, 3))), backend.asarray(t))
     assert float(backend.to_numpy(loss)) == math.inf
