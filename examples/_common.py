@@ -69,14 +69,21 @@ class Page:
         print(json.dumps({"figure": str(path)}) if self.options.json else f"figure {path}")
 
     def row(
-        self, what: str, book: float | None, ours: float | None, form: str = ".4f", *, note: str = ""
+        self,
+        what: str,
+        book: float | None,
+        ours: float | None,
+        form: str = ".4f",
+        *,
+        note: str = "",
+        measured: bool = False,
     ) -> None:
-        """A figure of the book, or None, and ours."""
+        """A figure of the book, or one `measured` with its code, or None; and ours."""
         if self.options.json:
-            row = {"row": what, "book": book, "ours": ours, "form": form, "note": note}
+            row = {"row": what, "book": book, "ours": ours, "form": form, "note": note, "measured": measured}
             print(json.dumps({**row, "command": self.command, "quick": self.quick}))
             return
         shown = [
-            name + ("–" if v is None else format(v, form)) for name, v in (("book ", book), ("ours ", ours))
+            name + ("–" if v is None else format(v, form)) for name, v in (("measured " if measured else "book ", book), ("ours ", ours))
         ]
         print(f"{what}: {', '.join(shown)}{note and f' ({note})'}")

@@ -81,6 +81,7 @@ def write(folder: Path, target: Path) -> None:
                 figures.append(copied(Path(line["figure"]), target.parent / "figures"))
                 continue
             book, ours = (shown(line[key], line["form"]) for key in ("book", "ours"))
+            book += " (m)" if line["measured"] else ""
             where = f"{machines.index(facts['machine']) + 1}, {facts['date']}"
             cells = (
                 line["row"],
@@ -113,8 +114,9 @@ TEXT = """# The book's results, reproduced
 
 Written by `nox -s reproduce`, which runs the pages of [`examples/`](../examples). The commands run from
 a clone of this repository after `pip install '.[plots]'`. A dash: the book gives no number, or the page was
-not run. The book's runs are single ones, and so are ours unless the note says otherwise: they differ by
-their random numbers.
+not run; (m): not printed in the book, but measured once with code like the book's. The book's runs are
+single ones, and so are ours unless the note says otherwise: they differ by their random numbers. The
+seconds were taken while others used the machine.
 
 Machines:
 
