@@ -84,6 +84,7 @@ class Page:
             print(json.dumps({**row, "command": self.command, "quick": self.quick}))
             return
         shown = [
-            name + ("–" if v is None else format(v, form)) for name, v in (("measured " if measured else "book ", book), ("ours ", ours))
+            name + ("–" if v is None else format(v, form))
+            for name, v in (("measured " if measured else "book ", book), ("ours ", ours))
         ]
         print(f"{what}: {', '.join(shown)}{note and f' ({note})'}")

@@ -42,6 +42,19 @@ def draw(ax):
 page.figure(draw)
 for key, book in {"W1": 3e-10, "b1": 3e-9, "W2": 5e-9, "b2": 1.4e-7}.items():
     note = "" if key != "b2" else "the book's constant inside the logarithm, which this loss does not have"
-    page.row(f"ch. 5, gradient check, {key}, mean difference", book, differences.get(key), ".1e", note=note, measured=True)
+    page.row(
+        f"ch. 5, gradient check, {key}, mean difference",
+        book,
+        differences.get(key),
+        ".1e",
+        note=note,
+        measured=True,
+    )
 for h, book in {1e-3: 2e-8, 1e-4: 3e-10, 1e-5: 3e-9}.items():
-    page.row(f"ch. 5, gradient check, relative error at h = {h:.0e}, at most", book, errors[h], ".1e", measured=True)
+    page.row(
+        f"ch. 5, gradient check, relative error at h = {h:.0e}, at most",
+        book,
+        errors[h],
+        ".1e",
+        measured=True,
+    )

@@ -42,4 +42,6 @@ page.row("ch. 5, train accuracy, first epoch", 0.9047, epochs[0][1])
 page.row("ch. 5, train accuracy at step 9,600", 0.9779, on_train)
 page.row("ch. 5, test accuracy at step 9,600", 0.9690, on_test)
 note = "" if len(final) == 1 else f"from {min(final):.4f} to {max(final):.4f} over {len(final)} seeds"
-page.row("ch. 5, test accuracy after 10,000 steps, mean", 0.9702, sum(final) / len(final), note=note, measured=True)
+page.row(
+    "ch. 5, test accuracy after 10,000 steps, mean", 0.9702, sum(final) / len(final), note=note, measured=True
+)

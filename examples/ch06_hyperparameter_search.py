@@ -35,14 +35,14 @@ def draw(*axes):
         on_train, on_validation = zip(*curve, strict=True)
         ax.plot(on_validation, label="validation")
         ax.plot(on_train, "--", label="train")
-        ax.set_title(f"{i}: lr {lr:.1e}, decay {decay:.0e}", fontsize=8)
+        ax.set_title(f"{i}: lr {lr:.1e}, decay {decay:.0e}", fontsize=7)
     axes[0].set(ylim=(0, 1))
     axes[0].figure.supxlabel("epoch")
     axes[0].figure.supylabel("accuracy")
     axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
 
 
-page.figure(draw, 4, 5, size=(8.5, 6.5), sharex=True, sharey=True)
+page.figure(draw, 4, 5, size=(7.8, 6), sharex=True, sharey=True)
 page.row(f"ch. 6, best validation accuracy of {trials} trials", None, results[0][0], ".2f")
 low, high = (bound(lr for _, lr, _, _ in results[:5]) for bound in (min, max))
 page.row("ch. 6, smallest learning rate of the best 5", 0.001, low, ".4f", note="the book: .001 to .01")

@@ -19,9 +19,9 @@ backward = network.gradient(asarray(x), asarray(t))
 numerical = network.numerical_gradient(asarray(x), asarray(t))
 pairs = {key: (to_numpy(backward[key]).ravel(), to_numpy(numerical[key]).ravel()) for key in backward}
 
-report = check_gradients(network, x, t)  # it also sees where a difference straddles a kink, as the book's may
+report = check_gradients(network, x, t)  # also says how many differences straddle a kink
 print(report)
-kinks = {entry.parameter: entry.kinks for entry in report.entries if entry.layer == "Conv1"}
+kinks = {entry.parameter + "1": entry.kinks for entry in report.entries if entry.layer == "Conv1"}
 
 
 def draw(ax):
@@ -36,4 +36,5 @@ def draw(ax):
 page.figure(draw, size=(5.5, 4.5))
 for key, book in {"W1": 1.6e-6, "b1": 2.9e-6, "W2": None, "b2": None, "W3": None, "b3": 1.8e-7}.items():
     difference = np.abs(np.subtract(*pairs[key])).mean()
-    page.row(f"ch. 7, gradient check, {key}, mean difference", book, difference, ".1e")
+    note = f"{kinks[key]} differences straddle a kink" if kinks.get(key) else ""
+    page.row(f"ch. 7, gradient check, {key}, mean difference", book, difference, ".1e", note=note)

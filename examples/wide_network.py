@@ -28,4 +28,10 @@ def draw(ax):
 
 
 page.figure(draw, size=(6, 4))
-page.row("784-800-10, SGD 0.1, test accuracy after 20 epochs", 0.9798, curve[-1][2], note=f"{epochs} epochs", measured=True)
+page.row(
+    "784-800-10, SGD 0.1, test accuracy after 20 epochs",
+    0.9798,
+    curve[-1][2],
+    note=f"{epochs} epochs",
+    measured=True,
+)
