@@ -745,8 +745,6 @@ def test_an_error_after_a_value_was_read_leaves_the_state() -> None:
     np.testing.assert_array_equal(state["v"], [2.0, 1.0])
 
 
-# NumPy 2.1.0 has once divided otherwise the second time, under load: the steps are called then, as they should.
-@pytest.mark.filterwarnings("ignore::backends.CaptureWarning")
 def test_threads_record_each_for_itself() -> None:
     expected = trained(lambda: network("cpu"), False)
     with ThreadPoolExecutor(4) as pool:
