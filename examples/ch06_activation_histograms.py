@@ -33,6 +33,8 @@ for activation, low in {"Sigmoid": 0, "ReLU": 0, "Tanh": -1}.items():
             ax.hist(outputs[activation, name, layer], 30, range=(low, 1))
             ax.tick_params(labelsize=8)
             ax.set_yticks([])
+            if activation == "ReLU":
+                ax.set_ylim(0, 7000)  # as in the book: half of all outputs are 0
             if layer == 0:
                 ax.set_ylabel(name)
             if name == "std 1":

@@ -24,6 +24,7 @@ def draw(ax):
     ax.plot(epoch, on_train, "o-", label="train, mean over the epoch", markersize=4)
     ax.plot(epoch, on_test, "s--", label="test", markersize=4)
     ax.set(xlabel="epoch", ylabel="accuracy", title="784-800-10")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend()
 
 
