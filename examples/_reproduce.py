@@ -1,6 +1,6 @@
 """Run the pages of this folder one after another, and write what they found into docs/reproduction.md.
 
-    python examples/_reproduce.py             all pages: about half an hour
+    python examples/_reproduce.py             all pages: three quarters of an hour
     python examples/_reproduce.py ch06        those whose names begin so; the others as they were last run
     python examples/_reproduce.py --quick     seconds a page, and the table in build/ instead
 
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).parent
-OPTIONS = {"ch05_train_mnist": ["--seeds", "10"]}
+OPTIONS = {"ch05_train_mnist": ["--seeds", "10"], "ch08_deep_convnet": ["--epochs", "20"]}
 """What a page is given in a full run."""
 
 NOT_RUN = (

@@ -338,3 +338,36 @@ def test_no_images(kind: Any, backend: Backend) -> None:
     y = layer.forward(backend.asarray(np.zeros((0, 1, 6, 6)), dtype="float32"), training=True)
     assert tuple(layer.backward(y).shape) == (0, 1, 6, 6)
     assert not np.any(backend.to_numpy(layer.grads["W"]))
+
+
+def test_the_message_about_a_wrong_bias_names_it(backend: Backend) -> None:
+    W, b = filters(backend, 2, 1, 3, 3)
+    with pytest.raises(TypeError, match="^Convolution: b and W differ in dtype, float64 and float32"):
+        Convolution(W, backend.asarray(np.zeros(2), dtype="float64"))
+    layer = Convolution(W, b)
+    for shape, hint in (((1, 5, 5), r"; give a single image as x\[None, \.\.\.\]"), ((4, 2, 5, 5), "")):
+        with pytest.raises(
+            ValueError, match=rf"^Convolution: expected input \(N, 1, H, W\), got \(.*\){hint}$"
+        ):
+            layer.forward(backend.asarray(np.zeros(shape), dtype="float32"))
+
+
+def test_a_window_wider_than_the_padded_image_is_refused(backend: Backend) -> None:
+    x = backend.asarray(np.zeros((1, 1, 9, 2)), dtype="float32")
+    with pytest.raises(ValueError, match="a window 2×5 is larger than the image 9×2 with pad 1"):
+        MaxPooling(2, 5, pad=1).forward(x)
+
+
+def test_the_regions_of_padded_windows(backend: Backend) -> None:
+    x = -1.0 - np.arange(9.0).reshape(1, 1, 3, 3)  # below 0, and so below a pad of zeros
+    found = MaxPooling(2, pad=1).region(backend.asarray(x))
+    assert backend.to_numpy(found).tolist() == [[[[3, 2], [1, 0]]]]
+
+
+def test_the_regions_of_the_merged_layer(backend: Backend) -> None:
+    W, b = backend.asarray([[[[1.0]]]]), backend.asarray([0.0])
+    x = np.zeros((1, 1, 6, 6))
+    x[0, 0, 1, 1], x[0, 0, 3, 3] = 5.0, -5.0  # with stride 2 from the pad on: these are what is looked at
+    x[0, 0, 1, 5] = 2.0
+    found = ConvolutionReLUPooling(W, b, stride=2, pad=1).region(backend.asarray(x))
+    assert backend.to_numpy(found).tolist() == [[[[3, 3], [-1, -1]]]]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends import Backend, get_backend
+from backends import Backend, dtype_name, get_backend
 from backprop import (
     Affine,
     BatchNormalization,
@@ -303,3 +303,20 @@ def test_a_kink_belongs_to_the_negative_side(layer: Any, backend: Backend) -> No
     layer.forward(x, training=True)
     below, at, above = backend.to_numpy(layer.backward(backend.asarray([1.0, 1.0, 1.0])))
     assert below == at < above
+
+
+def test_batch_normalization_leaves_the_statistics_that_it_was_given(backend: Backend) -> None:
+    mean, var, x = (
+        backend.asarray(values, dtype="float32")
+        for values in ([1.0, 2.0], [3.0, 4.0], [[5.0, 5.0], [7.0, 9.0]])
+    )
+    norm = BatchNormalization(ones(backend, 2), ones(backend, 2), 0.5, mean, var)
+    norm.forward(x, training=True)
+    assert backend.to_numpy(mean).tolist() == [1.0, 2.0]
+    assert backend.to_numpy(var).tolist() == [3.0, 4.0]
+
+
+def test_a_block_in_another_dtype(backend: Backend) -> None:
+    layer = Affine(ones(backend, 2, 2), ones(backend, 2))
+    block = Residual([layer]).to(backend, "float32")
+    assert dtype_name(block.layers["Affine1"].params["W"].dtype) == "float32"
