@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -70,11 +70,11 @@ class Network:
         _check_stack(named, last_layer)
         self._adopt(named, last_layer)
 
-    def _adopt(self, layers: dict[str, Layer], last_layer: Loss) -> None:
+    def _adopt(self, layers: dict[str, Layer], last_layer: Loss, backend: Backend | None = None) -> None:
         self.layers, self.last_layer = layers, last_layer
         places = parameter_places(layers)
         self.dtype = common_dtype(places) or "float32"
-        self.backend = _common_backend(places)
+        self.backend = _common_backend(places, backend or get_backend("cpu"))
         for name, layer in layers.items():
             layer.name, layer.in_network = name, True
             layer.state = {key: self.backend.asarray(value) for key, value in layer.state.items()}
@@ -136,10 +136,16 @@ class Network:
         check_same_length(x, t)
         return self.evaluate_checked(x, self.as_target_for(x, t), batch_size)
 
-    def evaluate_checked(self, x: Array, t: Array, batch_size: int = 1000) -> tuple[float, float | None]:
-        """`evaluate` for targets that have passed `as_target`: two numbers are read at the end."""
+    def evaluate_checked(
+        self, x: Array, t: Array, batch_size: int = 1000, between: Callable[[], None] = lambda: None
+    ) -> tuple[float, float | None]:
+        """`evaluate` for targets that have passed `as_target`: two numbers are read at the end.
+
+        `between` is called before every batch; it may raise.
+        """
         n, loss, correct = x.shape[0], 0.0, 0
         for start in range(0, n, batch_size):
+            between()
             part = slice(start, min(start + batch_size, n))
             y, target = self.predict(x[part, ...]), t[part, ...]
             loss = loss + self.last_layer.forward(y, target) * float(y.shape[0])
@@ -304,9 +310,9 @@ class Network:
         clone = object.__new__(type(self))
         vars(clone).update(vars(self))
         layers = {name: layer.to(backend, dtype) for name, layer in self.layers.items()}
-        clone._adopt(layers, self.last_layer.to(backend, dtype))
+        clone._adopt(layers, self.last_layer.to(backend, dtype), backend)
         if not clone.params:
-            clone.dtype, clone.backend = dtype_name(dtype or self.dtype), backend
+            clone.dtype = dtype_name(dtype or self.dtype)
         return clone
 
     def summary(self, input_shape: Sequence[int] | None = None) -> str:
@@ -381,12 +387,12 @@ def _described(value: Any) -> str:
     return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
 
 
-def _common_backend(places: Mapping[str, tuple[Any, str]]) -> Backend:
+def _common_backend(places: Mapping[str, tuple[Any, str]], default: Backend) -> Backend:
     backends = {name: backend_of(layer.params[key]) for name, (layer, key) in places.items()}
     if len({id(backend) for backend in backends.values()}) > 1:
         listed = ", ".join(f"{name} {backend.name} ({backend.device})" for name, backend in backends.items())
         raise TypeError(f"a network's parameters must be on one device, got {listed}")
-    return next(iter(backends.values()), get_backend("cpu"))
+    return next(iter(backends.values()), default)
 
 
 def _bits(float_name: str) -> int:

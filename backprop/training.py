@@ -8,20 +8,30 @@ layer where it began, and the network is left as it was before that step's updat
 from __future__ import annotations
 
 import math
+import signal
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from functools import partial
 from numbers import Integral
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from backends import Array, backend_of, get_backend, namespace_of
+from backends import Array, get_backend
 
-from .layers import Layer
+from .architecture import describe
+from .checkpoints import Checkpoint, CheckpointError
+from .divergence import DivergenceError, Snapshot, finite, locate
 from .networks import Network, check_same_length
 from .optimizers import SGD, Optimizer
+from .saving import check_fit, network_arrays, on_host, put, restore_network
+from .steps import BatchTooLargeError, Epoch, Run, within_memory
+
+__all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training", "fit"]
 
 Sampling = Literal["without-replacement", "with-replacement"]
 LOOK_STEPS = 1000
@@ -59,29 +69,6 @@ class Progress:
     accuracy: float | None
 
 
-class DivergenceError(ArithmeticError):
-    """Training met a NaN or an infinity: at which step, and where it first appeared."""
-
-    def __init__(self, step: int, where: str, state: str = "as it was before that step's update") -> None:
-        super().__init__(
-            f"training diverged at step {step}: the first NaN or infinity is in {where}; "
-            f"the network is {state}; try a smaller learning rate"
-        )
-        self.step, self.where = step, where
-
-
-class BatchTooLargeError(MemoryError):
-    """A step does not fit into the device's memory: what it needs, what is free, which batch would fit."""
-
-    def __init__(self, device: str, batch_size: int, needed: int, free: int | None) -> None:
-        known = "" if free is None else f" and {free / 1e6:,.0f} MB are free"
-        fits = f"about {max(batch_size * free // needed, 1):,}" if free else f"{max(batch_size // 2, 1):,}"
-        super().__init__(
-            f"out of memory on {device}: a step with a batch of {batch_size:,} needs about "
-            f"{needed / 1e6:,.0f} MB{known}; try a batch size of {fits}"
-        )
-
-
 def fit(
     network: Network,
     x: Any,
@@ -97,8 +84,14 @@ def fit(
     progress: Callable[[Progress], None] | None = None,
     progress_steps: int = 50,
     capture: bool = True,
-) -> Iterator[Metrics]:
+    hook: Callable[[Training], None] | None = None,
+    hook_steps: int | None = None,
+    resume: Checkpoint | None = None,
+) -> Training:
     """Train `network` on x and t; yield `Metrics` at the end of every epoch. Iterating trains.
+
+    Ctrl-C ends the step first: the network is whole. An interactive session goes on after the loop with
+    what there is; a script gets its KeyboardInterrupt. A second Ctrl-C does not wait.
 
     Parameters
     ----------
@@ -114,10 +107,14 @@ def fit(
     capture : record the step and replay it where the backend can, which is faster; a step that cannot
         be recorded is called as it is, after a `backends.CaptureWarning` with the cause
     progress : called every `progress_steps` steps; reading the loss then waits for the device
+    hook : called with the training every `hook_steps` steps, counted from the first one, for instance to
+        save it: `lambda training: write_checkpoint(path, training.checkpoint())`
+    resume : a checkpoint of `Training.checkpoint`, to go on from as if nothing had happened; the network
+        and the optimizer are set to it, and all else has to be as it was
 
     Raises `ValueError` for a target out of range or a batch larger than the data, before the
-    first step; `DivergenceError` when a loss is no longer finite; `BatchTooLargeError` when a step
-    does not fit into the device's memory.
+    first step; `CheckpointError` for a checkpoint that does not fit; `DivergenceError` when a loss is no
+    longer finite; `BatchTooLargeError` when a step does not fit into the device's memory.
 
     Source: *Deep Learning from Scratch*, section 5.7.4.
 
@@ -134,195 +131,250 @@ def fit(
     check_same_length(x, t)
     n = x.shape[0]
     _check_whole(epochs=epochs, iterations=iterations, batch_size=batch_size, progress_steps=progress_steps)
+    _check_whole(hook_steps=hook_steps)
     per_epoch = _check_batches(n, batch_size, sampling)
     total = _total_steps(epochs, iterations, per_epoch)
     if optimizer is not None and not isinstance(optimizer, Optimizer):
         raise TypeError(f"fit: expected an Optimizer, such as SGD(0.1), got {optimizer!r}")
     if test is not None and not (isinstance(test, (tuple, list)) and len(test) == 2):
         raise TypeError(f"fit: expected test=(x_test, t_test), got a {type(test).__name__}")
-    run = _Run(network, *_on_device(network, x, t), optimizer or SGD(0.1), batch_size, capture)
+    run = Run(network, *_on_device(network, x, t), optimizer or SGD(0.1), batch_size, capture)
     held_out = None if test is None else _on_device(network, *test)
-    return _epochs(
-        run, held_out, n, total, per_epoch, sampling, np.random.default_rng(rng), progress, progress_steps
-    )
+    plan = _Plan(total, per_epoch, n, batch_size, sampling)
+    training = Training(run, held_out, plan, np.random.default_rng(rng))
+    training.progress, training.progress_steps = progress, progress_steps
+    training.hook, training.hook_steps = hook, hook_steps
+    if resume is not None:
+        training.go_on_from(resume)
+    return training
 
 
-class _Run:
-    """A network with its data on the device, and steps of training."""
+@dataclass(frozen=True)
+class _Plan:
+    """How the samples are drawn, and for how many steps."""
+
+    total: int
+    per_epoch: int
+    samples: int
+    batch_size: int
+    sampling: Sampling
+
+
+class _Stop(Exception):  # noqa: N818 - no error
+    """The training was asked to stop."""
+
+
+class Training(Iterator[Metrics]):
+    """A run of training, as `fit` makes it: iterating it trains.
+
+    Between two steps, that is in a hook, and before or after an epoch, `checkpoint` has all that is
+    needed to go on from there, bit for bit.
+    """
+
+    progress: Callable[[Progress], None] | None = None
+    progress_steps: int = 50
+    hook: Callable[[Training], None] | None = None
+    hook_steps: int | None = None
+
+    stopped = False
+    """Whether it has ended before its last step, because `stop` was called."""
 
     def __init__(
-        self, network: Network, x: Array, t: Array, optimizer: Optimizer, batch_size: int, capture: bool
+        self, run: Run, test: tuple[Array, Array] | None, plan: _Plan, rng: np.random.Generator
     ) -> None:
-        self.network, self.optimizer, self.batch_size = network, optimizer, batch_size
-        optimizer.prepare(network.flat_params if network.params else {})
-        self.data = {"x": x, "t": t}
-        self.capture = capture
-        self._captured: Callable[..., tuple[Array, ...]] | None = None
-        self._settings: list[Any] = []
+        self.network, self.optimizer = run.network, run.optimizer
+        self.history: list[Metrics] = []
+        self._run, self._test, self._plan, self._rng = run, test, plan, rng
+        self._done, self._seconds = 0, 0.0
+        self._stopping = self._interrupted = False
+        self._epoch: Epoch | None = None  # the one that has begun and is not over
 
-    def batch(self, data: Mapping[str, Array], chosen: Array) -> tuple[Array, Array]:
-        """The samples with these numbers, and their targets."""
-        take = namespace_of(chosen).take
-        return self.network.scaled(take(data["x"], chosen, axis=0)), take(data["t"], chosen, axis=0)
+    @property
+    def step(self) -> int:
+        """Steps so far."""
+        return self._done + (self._epoch.ran if self._epoch else 0)
 
-    def step(
-        self, params: Any, grads: Any, slots: Any, data: Any, chosen: Array, numbers: Any
-    ) -> tuple[Array, ...]:
-        """Forward, loss, backward, update; the loss, and the count of the correct where there is one."""
-        network, loss = self.network, self.network.last_layer
-        x, t = self.batch(data, chosen)
-        y = network.forward(x, training=True)
-        value = network.penalized(loss.forward(y, t, training=True))
-        correct = (loss.correct(y, t),) if loss.counts_correct else ()
-        network.backward_params(self.optimizer.dout(numbers))
-        self.optimizer.step(params, grads, slots, numbers)
-        return value, *correct
+    def stop(self) -> None:
+        """Ask it to end after the present step, or batch of an evaluation; a signal handler may do so."""
+        self._stopping = True
 
-    def steps(
-        self, params: Any, grads: Any, state: Any, slots: Any, data: Any, rows: Array, numbers: Array
-    ) -> tuple[Array, ...]:
-        """A step for every row of sample numbers, with its row of the optimizer's numbers."""
-        results, network = [], self.network
-        with (
-            network.flat_params.standing_in(params),
-            network.flat_grads.standing_in(grads),
-            network.state.standing_in(state),
-        ):
-            for i in range(rows.shape[0]):
-                own = [numbers[i, j] for j in range(numbers.shape[1])]
-                results.append(self.step(params, grads, slots, data, rows[i, ...], own))
-        return tuple(_stacked(values) for values in zip(*results, strict=True))
+    def __next__(self) -> Metrics:
+        if self._done >= self._plan.total and not self._interrupted:
+            raise StopIteration
+        try:
+            if self._stopping:
+                raise _Stop
+            with self._deferred_interrupt():
+                return self._next()
+        except _Stop:
+            self.stopped = self._done < self._plan.total
+            if self._epoch:
+                self.optimizer.steps = self._steps_before + self._epoch.ran
+        if self._interrupted and not hasattr(sys, "ps1"):
+            raise KeyboardInterrupt(f"after step {self.step:,}")
+        raise StopIteration
 
-    def runner(self) -> Callable[..., tuple[Array, ...]]:
-        """`steps` as a function of the rows and the numbers, captured anew when a setting has changed."""
-        network = self.network
-        state = network.flat_params, network.flat_grads, network.state, self.optimizer.slots, self.data
-        if not (self.capture and network.backend.has_views and network.params):
-            return partial(self.steps, *state)
-        settings = self.settings()
-        given_up = getattr(self._captured, "why", "")
-        if self._captured is None or (settings != self._settings and not given_up):
-            self._captured = network.backend.capture(self.steps, *state, watch=self.settings)
-            self._settings = settings
-        return self._captured
-
-    def settings(self) -> list[Any]:
-        """What a recorded step has frozen."""
-        return _settings(self.optimizer, self.network.last_layer, *self.network.layers.values())
-
-    def forget(self) -> None:
-        """Let go of what the layers have kept of the last step: with it, of a recording's arrays."""
-        for node in (*self.network.layers.values(), self.network.last_layer):
-            node.saved = None
-
-
-class _Epoch:
-    """One pass over the batches of an order of the samples; losses and counts stay on the device."""
-
-    def __init__(self, run: _Run, order: np.ndarray, steps: int, done: int) -> None:
-        self.run, self.samples, self.done = run, len(order), done
-        network, size = run.network, run.batch_size
-        self.backend, self.count = network.backend, steps
-        numbers = [run.optimizer.numbers(run.optimizer.steps + i + 1) for i in range(steps)]
-        self.order = self.backend.asarray(order)
-        self.numbers = self.backend.asarray(np.asarray(numbers).reshape(steps, -1), dtype=network.dtype)
-        self.full = len(order) // size
-        self.rows = self.backend.xp.reshape(self.order[: self.full * size], (self.full, size))
-        self.ran = 0
-        self.results: list[tuple[int, tuple[Array, ...]]] = []
-
-    def rows_of(self, start: int, stop: int) -> Array:
-        """The sample numbers of steps that have batches of one size."""
-        return (
-            self.rows[start:stop, ...]
-            if start < self.full
-            else self.order[None, self.full * self.run.batch_size :]
-        )
-
-    def parts(self, look: int) -> Iterator[int]:
-        """Run the epoch part by part; yields after every `look` steps."""
-        runner = self.run.runner()
-        most = self.backend.graph_steps if self.run.capture else 1
-        while self.ran < self.count:
-            start = self.ran
-            until = min(start - start % look + look, self.count)
-            stop = start + 1 if start >= self.full else min(start + most, until, self.full)
-            self.results.append((stop, runner(self.rows_of(start, stop), self.numbers[start:stop, ...])))
-            self.ran = stop
-            if stop % look == 0:
-                yield stop
-
-    def read(self, first: int = 0) -> tuple[np.ndarray, float | None]:
-        """The losses of the steps since `first`, and the share of their samples that was correct."""
-        parts = [results for stop, results in self.results if stop > first]
-        losses, *corrects = [
-            self.backend.to_numpy(self.backend.xp.concat(values)) for values in zip(*parts, strict=True)
-        ]
-        if not corrects:
-            return losses.astype(np.float64), None
-        size = self.run.batch_size
-        samples = min(self.ran * size, self.samples) - first * size
-        return losses.astype(np.float64), int(corrects[0].sum()) / samples
-
-
-def _epochs(
-    run: _Run,
-    test: tuple[Array, Array] | None,
-    n: int,
-    total: int,
-    per_epoch: int,
-    sampling: Sampling,
-    rng: np.random.Generator,
-    progress: Callable[[Progress], None] | None,
-    progress_steps: int,
-) -> Iterator[Metrics]:
-    network, seconds, done, epoch = run.network, 0.0, 0, 0
-    while done < total:
+    def _next(self) -> Metrics:
+        epoch = self._epoch = self._epoch or self._begin()
         began = time.perf_counter()
-        epoch += 1
-        order = _order(n, per_epoch * run.batch_size, sampling, rng)
-        now = _Epoch(run, order, min(per_epoch, total - done), done)
-        start = _Snapshot(run)
-        for i in _within_memory(run, now.parts(progress_steps if progress else LOOK_STEPS)):
-            losses, accuracy = now.read(i - progress_steps) if progress else now.read(i - 1)
-            if not np.isfinite(losses).all():
-                break
-            if progress:
-                progress(Progress(done + i, float(losses.mean()), accuracy))
-        run.forget()
-        losses, accuracy = now.read()
-        if not (np.isfinite(losses).all() and _finite(network.flat_params["flat"])):
-            raise _locate(now, start)
-        done += now.count
-        run.optimizer.steps += now.count
-        seconds += time.perf_counter() - began
-        test_loss, test_accuracy = (None, None) if test is None else network.evaluate_checked(*test)
+        try:
+            losses, accuracy = self._train(epoch)
+        finally:
+            self._seconds += time.perf_counter() - began
+        test_loss, test_accuracy = (None, None) if self._test is None else self._evaluate(*self._test)
+        done = self._done + epoch.count
         if test_loss is not None and not math.isfinite(test_loss):
             raise DivergenceError(done, "the loss on the test data", "trained up to that step")
-        yield Metrics(epoch, done, float(losses.mean()), accuracy, test_loss, test_accuracy, seconds)
+        loss, number = float(losses.mean()), len(self.history) + 1
+        metrics = Metrics(number, done, loss, accuracy, test_loss, test_accuracy, self._seconds)
+        self.history.append(metrics)
+        self._done, self._epoch = done, None
+        self.optimizer.steps = self._steps_before + epoch.count
+        return metrics
+
+    def _begin(self, position: int = 0, earlier: Sequence[np.ndarray] = ()) -> Epoch:
+        """The next epoch, from its step `position` on, with the results that it has had before."""
+        plan, self._steps_before = self._plan, self.optimizer.steps
+        self._drawn_from = self._rng.bit_generator.state
+        order = _order(plan.samples, plan.per_epoch * plan.batch_size, plan.sampling, self._rng)
+        count = min(plan.per_epoch, plan.total - self._done)
+        epoch = Epoch(self._run, order, count, self._done, position, earlier)
+        self._start = Snapshot(self._run)
+        return epoch
+
+    def _train(self, epoch: Epoch) -> tuple[np.ndarray, float | None]:
+        """Run the epoch to its end, or to where it is asked to stop."""
+        look = self.progress_steps if self.progress else LOOK_STEPS
+        for i in within_memory(self._run, epoch.parts(partial(self._until, look))):
+            if i == self._until(look, i - 1) and not self._seen(epoch, look):
+                break
+            if self._stopping:
+                break
+        self._run.forget()
+        losses, accuracy = epoch.read()
+        if not (np.isfinite(losses).all() and finite(self.network.flat_params["flat"])):
+            raise locate(epoch, self._start)
+        if epoch.ran < epoch.count:
+            raise _Stop
+        return losses, accuracy
+
+    def _until(self, look: int, step: int) -> int:
+        """The first step of the epoch after `step` at which something is looked at or called."""
+        until = step - step % look + look
+        if self.hook and self.hook_steps:
+            until = min(until, step + self.hook_steps - (self._done + step) % self.hook_steps)
+        return until
+
+    def _seen(self, epoch: Epoch, look: int) -> bool:
+        """Look at the last steps, and call who wants to know; whether all of it is finite."""
+        i = epoch.ran
+        losses, accuracy = epoch.read(i - (i % look or look))
+        if not np.isfinite(losses).all():
+            return False
+        if self.progress and i % look == 0:
+            self.progress(Progress(self.step, float(losses.mean()), accuracy))
+        if self.hook and self.hook_steps and self.step % self.hook_steps == 0:
+            if not finite(self.network.flat_params["flat"]):
+                return False
+            self.hook(self)
+        return True
+
+    def _evaluate(self, x: Array, t: Array) -> tuple[float, float | None]:
+        def go_on() -> None:
+            if self._stopping:
+                raise _Stop
+
+        return self.network.evaluate_checked(x, t, between=go_on)
+
+    def checkpoint(self) -> Checkpoint:
+        """All that is needed to go on: network, optimizer, generator, place in the epoch, history."""
+        network, optimizer, epoch = self.network, self.optimizer, self._epoch
+        arrays = {**network_arrays(network), **on_host("optimizer", optimizer.slots, network.backend)}
+        steps, generator, position = optimizer.steps, self._rng.bit_generator.state, 0
+        if epoch:
+            steps, generator, position = self._steps_before + epoch.ran, self._drawn_from, epoch.ran
+            arrays |= {f"epoch.{i}": values for i, values in enumerate(epoch.kept())}
+        description = {
+            "network": describe(network),
+            "optimizer": {"class": type(optimizer).__name__, "settings": repr(optimizer), "steps": steps},
+            "training": {
+                "step": self._done + position,
+                "position": position,
+                "seconds": self._seconds,
+                "generator": _plain(generator),
+                **self._drawing(),
+            },
+            "history": [asdict(metrics) for metrics in self.history],
+        }
+        return Checkpoint(description, arrays)
+
+    def go_on_from(self, checkpoint: Checkpoint, path: str = "the checkpoint") -> None:
+        """Set network, optimizer and place to a checkpoint's. `CheckpointError` if it does not fit."""
+        optimizer, backend = self.optimizer, self.network.backend
+        try:
+            state, kept = checkpoint.description["training"], checkpoint.description["optimizer"]
+            history = [Metrics(**metrics) for metrics in checkpoint.description["history"]]
+            position, step, steps = int(state["position"]), int(state["step"]), int(kept["steps"])
+            its = {"optimizer": kept["class"], **{name: state[name] for name in self._drawing()}}
+            generator, seconds = _arrays(state["generator"]), float(state["seconds"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{path} is not of a training run: {error!r} in its description") from None
+        mine = {"optimizer": type(optimizer).__name__, **self._drawing()}
+        wrong = [f"{name} {mine[name]} here, {its[name]} there" for name in mine if mine[name] != its[name]]
+        if wrong:
+            raise CheckpointError(f"{path} is of another run: {', '.join(wrong)}")
+        slots = on_host("optimizer", optimizer.slots, backend)
+        found = {key: value for key, value in checkpoint.arrays.items() if key.startswith("optimizer.")}
+        check_fit(path, slots, found)
+        try:
+            self._rng.bit_generator.state = generator
+        except (ValueError, TypeError) as error:
+            raise CheckpointError(f"{path} is of another random generator: {error}") from None
+        restore_network(self.network, checkpoint, path)
+        put(optimizer.slots, checkpoint, "optimizer", backend)
+        self.history, self._seconds = history, seconds
+        self._done, optimizer.steps = step - position, steps - position
+        if position:
+            earlier = [value for key, value in sorted(checkpoint.arrays.items()) if key.startswith("epoch.")]
+            self._epoch = self._begin(position, earlier)
+
+    def _drawing(self) -> dict[str, Any]:
+        """What the order of the samples depends on."""
+        plan = self._plan
+        return {"samples": plan.samples, "batch_size": plan.batch_size, "sampling": plan.sampling}
+
+    @contextmanager
+    def _deferred_interrupt(self) -> Iterator[None]:
+        """Make the first Ctrl-C wait for the end of a step, where nobody else handles it."""
+        main = threading.current_thread() is threading.main_thread()
+        if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            yield
+            return
+
+        def handle(*_: Any) -> None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._interrupted = True
+            self.stop()
+
+        signal.signal(signal.SIGINT, handle)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _within_memory(run: _Run, steps: Iterator[int]) -> Iterator[int]:
-    """The steps; where memory runs out, an error that says which batch would fit."""
-    try:
-        yield from steps
-    except MemoryError:
-        needed = run.batch_size * _bytes_per_sample(run)
-        device, free = run.network.backend.device, run.network.backend.free_memory
-    else:
-        return
-    raise BatchTooLargeError(device, run.batch_size, needed, free) from None
+def _plain(state: Any) -> Any:
+    """A generator's state with lists in place of arrays."""
+    if isinstance(state, Mapping):
+        return {key: _plain(value) for key, value in state.items()}
+    return state.tolist() if isinstance(state, np.ndarray | np.generic) else state
 
 
-def _bytes_per_sample(run: _Run) -> int:
-    """Roughly what a step holds for a sample: every layer's input and output, and their gradients."""
-    network = run.network
-    x = network.scaled(run.data["x"][:1, ...])
-    numbers: int = math.prod(x.shape)
-    for layer in network.layers.values():
-        x = layer.forward(x)
-        numbers += 3 * math.prod(x.shape)
-    return numbers * int(network.dtype.removeprefix("float")) // 8
+def _arrays(state: Any) -> Any:
+    """The inverse of `_plain`."""
+    if isinstance(state, Mapping):
+        return {key: _arrays(value) for key, value in state.items()}
+    return np.asarray(state, np.uint64) if isinstance(state, list) else state
 
 
 def _order(n: int, size: int, sampling: Sampling, rng: np.random.Generator) -> np.ndarray:
@@ -372,108 +424,3 @@ def _total_steps(epochs: int | None, iterations: int | None, per_epoch: int) -> 
     if (epochs is None) == (iterations is None):
         raise ValueError("fit: give either epochs or iterations")
     return epochs * per_epoch if epochs is not None else iterations or 0
-
-
-class _Snapshot:
-    """All that a step changes, as it is now."""
-
-    def __init__(self, run: _Run) -> None:
-        network = run.network
-        self.kinds = (network.flat_params, network.state, run.optimizer.slots)
-        xp = network.backend.xp
-        self.values = [
-            {key: xp.asarray(value, copy=True) for key, value in kind.items()} for kind in self.kinds
-        ]
-
-    def restore(self) -> None:
-        for kind, values in zip(self.kinds, self.values, strict=True):
-            for key, value in values.items():
-                kind[key] = value
-
-
-def _locate(epoch: _Epoch, start: _Snapshot) -> DivergenceError:
-    """Run the epoch again to where the first value is not finite, and stop before that update."""
-    run, params = epoch.run, epoch.run.network.flat_params
-    start.restore()
-    for i in range(epoch.ran):
-        before = _Snapshot(run)
-        numbers = [epoch.numbers[i, j] for j in range(epoch.numbers.shape[1])]
-        where = _first_bad(run, *run.batch(run.data, epoch.rows_of(i, i + 1)[0, ...]), numbers)
-        if where is None:
-            run.optimizer.step(params, run.network.flat_grads, run.optimizer.slots, numbers)
-            where = None if _finite(params["flat"]) else "the updated parameters"
-        if where:
-            before.restore()
-            run.optimizer.steps += i
-            return DivergenceError(epoch.done + i + 1, where)
-    return DivergenceError(epoch.done + epoch.ran, "a value that a second run did not meet")
-
-
-def _first_bad(run: _Run, x: Array, t: Array, numbers: Any) -> str | None:
-    """Forward and backward on one batch; the first value that is not finite, by name."""
-    network = run.network
-    if not _finite(x):
-        return "the input"
-    for name, layer in network.layers.items():
-        x = layer.forward(x, training=True)
-        if not _finite(x):
-            return f"the output of {name}"
-    if not _finite(network.last_layer.forward(x, t, training=True)):
-        return f"the value of {network.last_layer.name}"
-    dout = network.last_layer.backward(run.optimizer.dout(numbers))
-    for name, layer in reversed(network.layers.items()):
-        dout = layer.backward(dout)
-        for key, gradient in layer.grads.items():
-            if not _finite(gradient):
-                return f"the gradient of {key} in {name}"
-    return None
-
-
-def _settings(*parts: Any) -> list[Any]:
-    """What a recorded step has frozen of layers, loss and optimizer: numbers, names, switches, arrays."""
-    return [
-        {key: _frozen(value) for key, value in vars(part).items() if key not in CARRIED} for part in parts
-    ]
-
-
-CARRIED = ("_saved", "_params", "_grads", "state", "slots", "steps", "cache")
-"""Attributes that a step may change: they are given to it, or no later step depends on them."""
-
-
-def _frozen(value: Any) -> Any:
-    """A value to compare, for what may change under a recording; arrays by identity."""
-    if isinstance(value, int | float | str | bool | type(None) | np.generic):
-        return type(value), repr(value)
-    if isinstance(value, np.random.Generator):
-        return repr(value.bit_generator.state)
-    if isinstance(value, Mapping):
-        return [(repr(key), _frozen(item)) for key, item in value.items()]
-    if isinstance(value, list | tuple):
-        return [_frozen(item) for item in value]
-    if isinstance(value, Layer):
-        return _settings(value)
-    return _Same(value)
-
-
-class _Same:
-    """Equal to the same object alone, and keeps it alive so that no other takes its place."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
-
-
-def _stacked(values: Sequence[Array]) -> Array:
-    """0-d arrays as one vector, a few at a time: for more, CuPy sends their addresses from the host."""
-    xp = namespace_of(values[0])
-    parts = [xp.reshape(value, (1,)) for value in values]
-    while len(parts) > 1:
-        parts = [xp.concat(parts[i : i + 8]) for i in range(0, len(parts), 8)]
-    return parts[0]
-
-
-def _finite(array: Array) -> bool:
-    xp = namespace_of(array)
-    return bool(backend_of(array).to_numpy(xp.all(xp.isfinite(array))))

@@ -76,14 +76,14 @@ def test_a_step_is_the_mathematics_of_a_step(backend: Backend) -> None:
 
 def test_every_sample_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[np.ndarray] = []
-    batch = backprop.training._Run.batch
+    batch = backprop.training.Run.batch
 
     def spy(self: Any, data: Any, chosen: np.ndarray) -> Any:
         x, t = batch(self, data, chosen)
         seen.append(x[:, 0])
         return x, t
 
-    monkeypatch.setattr(backprop.training._Run, "batch", spy)
+    monkeypatch.setattr(backprop.training.Run, "batch", spy)
     x, t = blobs(103)
     list(fit(net("cpu"), x, t, epochs=2, batch_size=10, rng=0, capture=False))
     assert [len(part) for part in seen] == [*[10] * 10, 3, *[10] * 10, 3]
@@ -254,7 +254,7 @@ def test_host_is_only_read_at_the_end_of_an_epoch(backend: Backend, monkeypatch:
 
 @pytest.mark.only("strict")
 def test_a_step_does_not_wait_for_the_device(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = backprop.training._Run(net(backend), *map(backend.asarray, blobs()), SGD(0.1), 10, False)
+    run = backprop.training.Run(net(backend), *map(backend.asarray, blobs()), SGD(0.1), 10, False)
 
     def refuse(*_: Any) -> None:
         raise AssertionError("a step read a value from the device")
@@ -305,14 +305,14 @@ def test_nan_in_the_test_data(backend: Backend) -> None:
 @pytest.mark.parametrize("progress", [None, lambda progress: None])
 def test_a_diverged_epoch_is_not_run_to_its_end(progress: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = 0
-    step = backprop.training._Run.step
+    step = backprop.training.Run.step
 
     def spy(self: Any, *args: Any) -> Any:
         nonlocal steps
         steps += 1
         return step(self, *args)
 
-    monkeypatch.setattr(backprop.training._Run, "step", spy)
+    monkeypatch.setattr(backprop.training.Run, "step", spy)
     monkeypatch.setattr(backprop.training, "LOOK_STEPS", 20)
     with pytest.raises(DivergenceError):
         list(

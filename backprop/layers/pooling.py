@@ -23,6 +23,7 @@ class _Pooling(Layer):
         check_whole(self.name, 1, pool_h=pool_h, pool_w=pool_w, stride=1 if stride is None else stride)
         check_whole(self.name, 0, pad=pad)
         self.pool_h, self.pool_w, self.pad = int(pool_h), int(pool_w), int(pad)
+        self.stride = None if stride is None else int(stride)
         self.stride_h, self.stride_w = (self.pool_h, self.pool_w) if stride is None else (int(stride),) * 2
         if 2 * pad > min(pool_h, pool_w):
             raise ValueError(

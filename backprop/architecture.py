@@ -1,0 +1,111 @@
+"""A network as a description of plain values, and the network of a description.
+
+A description names classes of `backprop.layers` and `backprop.losses`, and no others: what a file says
+is never imported. A layer's parameters, and the state that its constructor takes, are arrays by the
+network's names for them; its other settings are the constructor's arguments.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from backends import Array, Backend, get_backend
+
+from . import layers, losses
+from .layers.base import Node
+from .networks import Network
+from .parameters import parameter_places
+
+KINDS: dict[str, type[Node]] = {
+    kind.__name__: kind
+    for module in (layers, losses)
+    for kind in vars(module).values()
+    if isinstance(kind, type)
+    and issubclass(kind, layers.Layer | losses.Loss)
+    and kind not in (layers.Layer, losses.Loss)
+    and not kind.__name__.startswith("_")
+}
+"""The closed registry: every layer and loss that a description can name."""
+
+
+def describe(network: Network) -> dict[str, Any]:
+    """The description of a network, of JSON's kinds of values; a layer of one's own has its name alone.
+
+    >>> from backprop import TwoLayerNet
+    >>> describe(TwoLayerNet(4, 3, 2, rng=0))["layers"]["Affine2"]
+    {'class': 'Affine', 'arrays': {'W': 'W2', 'b': 'b2'}, 'settings': {}}
+    """
+    names: dict[int, dict[str, str]] = {}
+    for kind in ("params", "state"):
+        for name, (layer, key) in parameter_places(network.layers, kind).items():
+            names.setdefault(id(layer), {})[key] = name
+    return {
+        "class": type(network).__name__,
+        "dtype": network.dtype,
+        "input_shape": None if network.input_shape is None else list(network.input_shape),
+        "weight_decay": network.weight_decay,
+        "layers": {
+            name: _described(layer, names.get(id(layer), {})) for name, layer in network.layers.items()
+        },
+        "last_layer": _described(network.last_layer, {}),
+    }
+
+
+def build(
+    description: Mapping[str, Any], arrays: Mapping[str, Any], device: str | Backend = "cpu"
+) -> Network:
+    """The network of a description, with `arrays` by the network's names for parameters and state.
+
+    Raises `ValueError` for a class that is not of this package, or arrays that do not fit.
+    """
+    backend = get_backend(device)
+    placed = {name: backend.asarray(array) for name, array in arrays.items()}
+    try:
+        named = {name: _built(entry, placed) for name, entry in description["layers"].items()}
+        last_layer = _built(description["last_layer"], placed)
+        network = Network(named, last_layer, weight_decay=description["weight_decay"])
+        if description["input_shape"] is not None:
+            network.input_shape = tuple(description["input_shape"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"the description of the network cannot be followed: {error}") from None
+    for name in network.state:
+        network.state[name] = placed[name]
+    return network if network.params else network.to(dtype=description["dtype"], device=backend)
+
+
+def _described(node: Node, names: Mapping[str, str]) -> dict[str, Any]:
+    kind = type(node)
+    if KINDS.get(kind.__name__) is not kind:
+        return {"class": kind.__name__, "own": True}
+    if isinstance(node, layers.Residual):
+        inner = {
+            name: _described(layer, {key: names[f"{name}.{key}"] for key in (*layer.params, *layer.state)})
+            for name, layer in node.layers.items()
+        }
+        return {"class": "Residual", "layers": inner}
+    arguments = [name for name in inspect.signature(kind).parameters if name not in names]
+    settings = {
+        name: _plain(getattr(node, name)) for name in arguments if name not in ("args", "kwargs", "params")
+    }
+    return {"class": kind.__name__, "arrays": dict(names), "settings": settings}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _built(entry: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:
+    kind = KINDS.get(entry["class"])
+    if kind is None or entry.get("own"):
+        raise ValueError(
+            f"{entry['class']} is not a layer of backprop; build the network yourself and load the file into "
+            "it with restore_network"
+        )
+    if "layers" in entry:
+        return layers.Residual({name: _built(part, arrays) for name, part in entry["layers"].items()})
+    taken = inspect.signature(kind).parameters
+    given = {key: arrays[name] for key, name in entry["arrays"].items() if key in taken}
+    settings = {key: tuple(v) if isinstance(v, list) else v for key, v in entry["settings"].items()}
+    return kind(**given, **settings)

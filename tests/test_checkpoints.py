@@ -1,0 +1,405 @@
+"""Checkpoint files: what is written comes back, and what is not whole is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import struct
+import tracemalloc
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends import Backend, get_backend
+from backprop import (
+    Affine,
+    DeepConvNet,
+    Layer,
+    MeanSquaredError,
+    MultiLayerNet,
+    Network,
+    Residual,
+    SimpleConvNet,
+    TwoLayerNet,
+)
+from backprop.architecture import KINDS, build, describe
+from backprop.checkpoints import (
+    TEMPORARY,
+    UNSIGNED,
+    Checkpoint,
+    CheckpointError,
+    read_checkpoint,
+    read_contents,
+    replace_file,
+    sweep,
+    write_checkpoint,
+)
+from backprop.losses import Loss
+from backprop.saving import load_network, network_arrays, restore_network, save_network
+
+from .cases import CASES
+
+SMALL = Checkpoint({"step": 3}, {"W": np.arange(3, dtype="float32"), "n": np.asarray(2)})
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "a.safetensors"
+    write_checkpoint(path, SMALL)
+    return path
+
+
+def signed(header: bytes, payload: bytes = b"") -> bytes:
+    """A file with this header, in which UNSIGNED stands for the right SHA-256."""
+    data = struct.pack("<Q", len(header)) + header + payload
+    return data.replace(UNSIGNED.encode(), sha256(data).hexdigest().encode(), 1)
+
+
+def header(tensors: str, description: str = '{"format": 1}') -> bytes:
+    metadata = f'"__metadata__":{{"backprop":{json.dumps(description)},"sha256":"{UNSIGNED}"}}'
+    return f"{{{metadata}{tensors}}}".encode()
+
+
+def refused(path: Path, match: str = "is not a checkpoint that can be read") -> None:
+    for read in (read_checkpoint, read_contents):
+        with pytest.raises(CheckpointError, match=match):
+            read(path)
+
+
+def test_what_is_written_comes_back(file: Path) -> None:
+    checkpoint = read_checkpoint(file)
+    assert checkpoint.description == {"step": 3}
+    assert checkpoint.arrays.keys() == {"W", "n"}
+    for name, array in SMALL.arrays.items():
+        assert (checkpoint.arrays[name].dtype, checkpoint.arrays[name].shape) == (array.dtype, array.shape)
+        np.testing.assert_array_equal(checkpoint.arrays[name], array)
+
+
+def test_the_file_is_a_safetensors_file(file: Path) -> None:
+    from safetensors.numpy import load_file
+
+    assert load_file(file).keys() == {"W", "n"}
+
+
+def test_contents_without_arrays(file: Path) -> None:
+    contents = read_contents(file)
+    assert contents.arrays == {"W": ("F32", (3,), 12), "n": ("I64", (), 8)}
+    assert (contents.description, contents.size) == ({"step": 3}, file.stat().st_size)
+
+
+def test_a_signed_file_of_our_own_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(signed(header(',"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}'), b"ab"))
+    assert read_checkpoint(path).arrays["a"].tobytes() == b"ab"
+
+
+def test_every_bit_counts(file: Path) -> None:
+    data = file.read_bytes()
+    for bit in range(8 * len(data)):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(flipped)
+        refused(file)
+
+
+def test_every_byte_is_needed(file: Path) -> None:
+    data = file.read_bytes()
+    for length in range(len(data)):
+        file.write_bytes(data[:length])
+        refused(file)
+    file.write_bytes(data + b"\0")
+    refused(file)
+
+
+A = '"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}'
+MALFORMED = {
+    "no JSON": b'{"sha256":"%s"' % UNSIGNED.encode(),
+    "a list": b'["sha256":"%s"]' % UNSIGNED.encode(),
+    "a key twice": header(f",{A},{A}"),
+    "overlapping": header(f',{A},"b":{{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}'),
+    "a hole": header(',"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}'),
+    "past the end": header(',"b":{"dtype":"U8","shape":[9],"data_offsets":[0,9]}'),
+    "negative": header(',"b":{"dtype":"U8","shape":[-2],"data_offsets":[2,0]}'),
+    "a huge shape": header(f',"b":{{"dtype":"U8","shape":[{2**62},{2**62}],"data_offsets":[0,2]}}'),
+    "no such dtype": header(',"a":{"dtype":"OBJECT","shape":[2],"data_offsets":[0,2]}'),
+    "no dtype of NumPy": header(',"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}'),
+    "no offsets": header(',"a":{"dtype":"U8","shape":[2]}'),
+    "deep": header("," + '{"a":' * 10**5),
+    "a deep description": header(f",{A}", "[" * 10**5),
+    "a description twice": header(f",{A}", '{"format": 1, "format": 1}'),
+    "a description of no number": header(f",{A}", '{"format": 1, "loss": NaN}'),
+    "no format": header(f",{A}", "{}"),
+    "a format in words": header(f",{A}", '{"format": "1"}'),
+    "a list as description": header(f",{A}", "[1]"),
+}
+
+
+@pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_header_is_refused(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(signed(text, b"ab"))
+    with pytest.raises(CheckpointError, match="is not a checkpoint that can be read"):
+        read_checkpoint(path)
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(signed(header(f",{A}", '{"format": 2}'), b"ab"))
+    refused(path, "it has format 2, and this backprop reads 1; install a newer backprop")
+
+
+def mutations(data: bytes, count: int) -> Any:
+    """Random changes of a file: bytes set, taken out, put in, moved; half of them signed anew."""
+    rng = np.random.default_rng(0)
+    for i in range(count):
+        changed = bytearray(data)
+        for _ in range(rng.integers(1, 4)):
+            at, n = int(rng.integers(len(changed))), int(rng.integers(1, 9))
+            kind = rng.integers(4)
+            if kind == 0:
+                changed[at] = int(rng.integers(256))
+            elif kind == 1:
+                del changed[at : at + n]
+            elif kind == 2:
+                changed[at:at] = rng.bytes(n)
+            else:
+                changed[at : at + n] = b'0123456789{}[]",:'[n : n + n]
+        unsigned = data[: data.index(b'"sha256":"') + 10]
+        place = len(unsigned)
+        if i % 2 and changed[:place] == unsigned:
+            changed[place : place + 64] = UNSIGNED.encode()
+            changed[place : place + 64] = sha256(changed).hexdigest().encode()
+        yield bytes(changed)
+
+
+def test_random_mutations(file: Path) -> None:
+    """Whatever is read is a checkpoint or a CheckpointError, and takes little memory."""
+    data = file.read_bytes()
+    count = int(os.environ.get("BACKPROP_TEST_MUTATIONS", "1000"))
+    tracemalloc.start()
+    try:
+        for changed in mutations(data, count):
+            if changed == data:
+                continue
+            file.write_bytes(changed)
+            try:
+                read_checkpoint(file)
+            except CheckpointError:
+                continue
+            assert sha256(changed).hexdigest() != sha256(data).hexdigest()  # signed anew, and well formed
+        assert tracemalloc.get_traced_memory()[1] < 2 * len(data) + 100 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_large_file_takes_twice_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    write_checkpoint(path, Checkpoint({}, {"a": np.zeros(2**22, "float64")}))
+    size = path.stat().st_size
+    for read, most in ((read_checkpoint, 2 * size), (read_contents, 0)):
+        tracemalloc.start()
+        read(path)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < most + 8 * 2**20
+
+
+class Planted:
+    """Leaves a file where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("kind", ["pickle", "object array", "empty", "text", "npz"])
+def test_what_is_no_checkpoint_is_refused_and_never_run(kind: str, tmp_path: Path) -> None:
+    path, planted = tmp_path / "a.safetensors", tmp_path / "planted"
+    with path.open("wb") as stream:
+        if kind == "pickle":
+            pickle.dump(Planted(planted), stream)
+        elif kind == "object array":
+            np.save(stream, np.asarray([Planted(planted)], dtype=object), allow_pickle=True)
+        elif kind == "npz":
+            np.savez(stream, W=np.ones(3))
+        elif kind == "text":
+            stream.write(b"<html>not found</html>" * 100)
+    refused(path)
+    assert not planted.exists()
+
+
+def test_a_foreign_safetensors_file_is_refused(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "a.safetensors"
+    save_file({"W": np.ones(3)}, path)
+    refused(path, "it was not written by backprop")
+
+
+def test_a_failed_write_leaves_the_old_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = file.read_bytes()
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"a\.safetensors cannot be written: No space left.*needs [\d,]+ bytes"):
+        write_checkpoint(file, SMALL)
+    assert file.read_bytes() == old
+    assert os.listdir(file.parent) == [file.name]
+
+
+def test_a_save_over_the_file_that_was_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save_network(path, TwoLayerNet(4, 3, 2, rng=0))
+    first = network_arrays(load_network(path))
+    save_network(path, load_network(path))
+    np.testing.assert_equal(network_arrays(load_network(path)), first)
+
+
+def test_temporaries_are_swept(file: Path) -> None:
+    (file.parent / f".a.safetensors-x1{TEMPORARY}").write_bytes(b"half")
+    (file.parent / "mine.tmp").write_bytes(b"of another program")
+    sweep(file.parent)
+    assert sorted(os.listdir(file.parent)) == ["a.safetensors", "mine.tmp"]
+
+
+def test_a_new_file_has_the_usual_permissions(file: Path) -> None:
+    usual = file.parent / "usual"
+    usual.touch()
+    assert file.stat().st_mode == usual.stat().st_mode
+    file.chmod(0o640)
+    replace_file(file, b"new")
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_link_is_followed(file: Path) -> None:
+    link = file.parent / "link"
+    link.symlink_to(file)
+    replace_file(link, b"new")
+    assert link.is_symlink()
+    assert file.read_bytes() == b"new"
+
+
+LAYERS = [name for name in CASES if isinstance(CASES[name](np.random.default_rng(0))[0], Layer)]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_is_described_and_built(name: str, backend: Backend) -> None:
+    layer, x = CASES[name](np.random.default_rng(0))
+    network = Network([layer], MeanSquaredError()).to(device=backend)
+    x = backend.asarray(x)
+    network.forward(x, training=True)  # changes what the layer carries
+    again = build(through_json(describe(network)), plain(network), backend)
+    assert describe(again) == describe(network)
+    assert type(again.layers[next(iter(network.layers))]) is type(layer)
+    for training in (False, True):
+        ours, its = (backend.to_numpy(n.forward(x, training=training)) for n in (network, again))
+        np.testing.assert_array_equal(ours, its)
+
+
+def plain(network: Network) -> dict[str, np.ndarray]:
+    return {name.partition(".")[2]: value for name, value in network_arrays(network).items()}
+
+
+def through_json(description: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(description))  # type: ignore[no-any-return]
+
+
+def test_every_class_can_be_described() -> None:
+    covered = {type(CASES[name](np.random.default_rng(0))[0]).__name__ for name in CASES}
+    assert set(KINDS) <= covered
+    assert not {Layer, Loss} & set(KINDS.values())
+
+
+NETWORKS: dict[str, Callable[[Any], Network]] = {
+    "two-layer": lambda device: TwoLayerNet(5, 4, 3, rng=0, device=device),
+    "mlp": lambda device: MultiLayerNet(
+        5, [4, 4], 3, activation="gelu", use_batchnorm=True, dropout_ratio=0.5, rng=0, device=device
+    ),
+    "simple-conv": lambda device: SimpleConvNet((1, 12, 12), rng=0, device=device),
+    "deep-conv": lambda device: DeepConvNet(rng=0, device=device),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_file_of_one_backend_loads_on_the_others(name: str, backend: Backend, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    network = NETWORKS[name](backend)
+    save_network(path, network)
+    on_host = load_network(path)
+    assert on_host.backend is get_backend("cpu")
+    back = tmp_path / "b.safetensors"
+    save_network(back, on_host)
+    again = load_network(back, backend)
+    assert again.backend is network.backend
+    assert (again.input_shape, again.dtype) == (network.input_shape, network.dtype)
+    assert list(again.params) == list(network.params)
+    np.testing.assert_equal(network_arrays(again), network_arrays(network))
+
+
+def test_a_layer_of_ones_own_is_restored_into_ones_own_network(tmp_path: Path) -> None:
+    class Doubled(Affine):
+        def forward(self, x: Any, *, training: bool = False) -> Any:
+            return 2.0 * super().forward(x, training=training)
+
+    def own(value: float) -> Network:
+        return Network([Doubled(np.full((2, 2), value), np.zeros(2))])
+
+    path = tmp_path / "a.safetensors"
+    save_network(path, own(3.0))
+    with pytest.raises(
+        CheckpointError, match="Doubled is not a layer of backprop; build the network yourself"
+    ):
+        load_network(path)
+    network = own(1.0)
+    restore_network(network, read_checkpoint(path))
+    assert float(network.params["W1"][0, 0]) == 3.0
+
+
+DESCRIPTIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "another class": lambda d: d["layers"]["Affine1"].update({"class": "os.system"}),
+    "no class": lambda d: d["layers"]["Affine1"].pop("class"),
+    "a loss as a layer": lambda d: d["layers"]["Affine1"].update({"class": "SoftmaxWithLoss", "arrays": {}}),
+    "an unknown setting": lambda d: d["layers"]["Affine1"]["settings"].update(run="rm"),
+    "no such array": lambda d: d["layers"]["Affine1"]["arrays"].update(W="W7"),
+    "no layers": lambda d: d.pop("layers"),
+    "a number for layers": lambda d: d.update(layers=3),
+    "weight decay in words": lambda d: d.update(weight_decay="much"),
+}
+
+
+@pytest.mark.parametrize("change", DESCRIPTIONS.values(), ids=DESCRIPTIONS)
+def test_a_description_that_cannot_be_followed(change: Callable[[Any], Any], tmp_path: Path) -> None:
+    network = TwoLayerNet(4, 3, 2, rng=0)
+    description = describe(network)
+    change(description)
+    path = tmp_path / "a.safetensors"
+    write_checkpoint(path, Checkpoint({"network": description}, network_arrays(network)))
+    with pytest.raises(CheckpointError, match=r"a\.safetensors"):
+        load_network(path)
+
+
+def test_a_block_within_a_block(tmp_path: Path) -> None:
+    inner = Residual([Affine(np.eye(2), np.ones(2))])
+    network = Network([Residual([inner]), Affine(np.eye(2), np.zeros(2))])
+    path = tmp_path / "a.safetensors"
+    save_network(path, network)
+    again = load_network(path)
+    x = np.asarray([[1.0, -2.0]])
+    np.testing.assert_array_equal(again.predict(x), network.predict(x))
+
+
+def test_a_folder_that_is_missing_or_a_file(tmp_path: Path) -> None:
+    for path in (tmp_path / "no" / "a.safetensors", tmp_path):
+        with pytest.raises(OSError, match="cannot be written"):
+            write_checkpoint(path, SMALL)
+    shutil.rmtree(tmp_path)
