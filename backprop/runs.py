@@ -1,0 +1,125 @@
+"""The folder of a training run: checkpoints, history, and a lock that keeps a second process out.
+
+run/
+  checkpoint-00000600.safetensors    the last ones; the number is the step
+  best.safetensors                   where there is validation data: the one with the lowest loss on it
+  history.jsonl                      one JSON object a line: "epoch" with its metrics, "steps" on request
+  config.toml                        all settings, for `backprop train --config`
+  report.html                        the page
+  lock                               held while a process trains here
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from .checkpoints import SUFFIX, Checkpoint, replace_file, sweep, write_checkpoint
+
+BEST = f"best{SUFFIX}"
+HISTORY, CONFIG, REPORT, LOCK = "history.jsonl", "config.toml", "report.html", "lock"
+PREFIX = "checkpoint-"
+
+
+class RunFolderError(OSError):
+    """A folder that cannot be used for a run."""
+
+
+def new_folder(name: str, parent: Path = Path("runs")) -> Path:
+    """Make the first free one of runs/name-1, runs/name-2, …"""
+    parent.mkdir(parents=True, exist_ok=True)
+    taken = [path.name.rpartition("-")[2] for path in parent.glob(f"{name}-*")]
+    n = max((int(number) for number in taken if number.isdecimal()), default=0) + 1
+    while True:
+        with suppress(FileExistsError):
+            (parent / f"{name}-{n}").mkdir()
+            return parent / f"{name}-{n}"
+        n += 1
+
+
+def usable(folder: Path) -> None:
+    """Make the folder if need be; `RunFolderError` unless files can be written there."""
+    try:
+        folder.mkdir(exist_ok=True)
+        replace_file(folder / ".probe", b"")
+        (folder / ".probe").unlink()
+    except OSError as error:
+        why = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+        if isinstance(error, FileNotFoundError):
+            why = f"there is no folder {folder.parent}"
+        raise RunFolderError(f"{folder} cannot take the run: {why}; give another folder with --out") from None
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder; `RunFolderError` names the process that holds it. A killed process lets go."""
+    with open(folder / LOCK, "a+", encoding="utf-8") as file:
+        if not _lock(file.fileno()):
+            file.seek(0)
+            raise RunFolderError(f"{folder} is in use by {file.read().strip() or 'another process'}")
+        sweep(folder)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
+        file.truncate(0)  # not deleted: someone may have opened it
+
+
+def _lock(handle: int) -> bool:
+    """Whether this process now has the file for itself, until it ends."""
+    if os.name == "nt":
+        import msvcrt
+
+        with suppress(OSError):
+            os.lseek(handle, 2**20, os.SEEK_SET)  # a byte that nobody reads
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            return True
+        return False
+    import fcntl
+
+    with suppress(OSError):
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
+    """Write the checkpoint of a step, and delete all but the last `keep`."""
+    path = folder / f"{PREFIX}{checkpoint.description['training']['step']:08d}{SUFFIX}"
+    write_checkpoint(path, checkpoint)
+    for old in checkpoints(folder)[:-keep]:
+        with suppress(OSError):
+            old.unlink()
+    return path
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a run, the last one at the end."""
+    return sorted(folder.glob(f"{PREFIX}*{SUFFIX}"))
+
+
+def write_history(folder: Path, lines: Iterable[dict[str, Any]]) -> None:
+    """Put these lines in place of the history."""
+    text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
+    replace_file(folder / HISTORY, text.encode())
+
+
+def add_history(folder: Path, line: dict[str, Any]) -> None:
+    """Add a line to the history."""
+    with open(folder / HISTORY, "a", encoding="utf-8") as file:
+        file.write(json.dumps(line, allow_nan=False) + "\n")
+
+
+def read_history(folder: Path) -> list[dict[str, Any]]:
+    """The lines of the history; a last one that a crash has cut off is left out."""
+    lines = []
+    with suppress(FileNotFoundError):
+        for line in (folder / HISTORY).read_text("utf-8").splitlines():
+            with suppress(ValueError):
+                lines.append(json.loads(line))
+    return lines
