@@ -23,9 +23,10 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 FORMAT = 1
 """The version of the description; a newer one is refused."""
@@ -66,6 +67,7 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> No
     Raises `OSError`, with the path and the bytes that are needed, if the disk is full or the folder
     cannot be written; the old file is then as it was.
 
+    >>> import numpy as np
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     write_checkpoint(f"{folder}/a.safetensors", Checkpoint({"step": 3}, {"W": np.ones((2, 2))}))
@@ -143,6 +145,7 @@ def sweep(folder: Path) -> None:
 
 def _signed(checkpoint: Checkpoint) -> bytes:
     """The bytes of the file."""
+    import numpy as np  # not above: the command line reads a description before it loads NumPy
     from safetensors.numpy import save
 
     description = json.dumps({"format": FORMAT, **checkpoint.description}, allow_nan=False)

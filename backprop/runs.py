@@ -50,7 +50,7 @@ def usable(folder: Path) -> None:
         (folder / ".probe").unlink()
     except OSError as error:
         why = "it is a file" if isinstance(error, FileExistsError) else error.strerror
-        if isinstance(error, FileNotFoundError):
+        if not folder.parent.exists():
             why = f"there is no folder {folder.parent}"
         raise RunFolderError(f"{folder} cannot take the run: {why}; give another folder with --out") from None
 

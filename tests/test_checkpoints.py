@@ -181,7 +181,7 @@ def mutations(data: bytes, count: int) -> Any:
 def test_random_mutations(file: Path) -> None:
     """Whatever is read is a checkpoint or a CheckpointError, and takes little memory."""
     data = file.read_bytes()
-    count = int(os.environ.get("BACKPROP_TEST_MUTATIONS", "1000"))
+    count = int(os.environ.get("TEST_MUTATIONS", "1000"))
     tracemalloc.start()
     try:
         for changed in mutations(data, count):

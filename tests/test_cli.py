@@ -21,6 +21,13 @@ from backprop.cli.check import checkable
 SHORT = ["train", "--device", "cpu", "--iters", "700"]
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are kept in the current folder, and reports take their time."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
+    monkeypatch.setenv("BACKPROP_NO_REPORT", "1")
+
+
 @pytest.fixture
 def small(tmp_path: Path) -> str:
     """A data set that trains in no time."""
@@ -76,11 +83,13 @@ def test_train_prints_what_runs_where(capsys: pytest.CaptureFixture[str]) -> Non
     assert lines[1].startswith(f"device cpu: numpy {np.__version__}, ")
     assert lines[2] == "data mnist: 60,000 to train on, 10,000 to test on"
     assert lines[3] == "700 steps, batches of 100 without replacement, SGD lr 0.1, seed 0"
-    assert lines[5].split() == ["epoch", "step", "loss", "train", "accuracy", "test", "accuracy"]
-    assert [line.split()[:2] for line in lines[6:8]] == [["1", "600"], ["2", "700"]]
-    assert float(lines[7].split()[-1]) > 0.9
-    assert lines[-1].startswith("test accuracy 0.9")
-    assert "steps/s" in lines[-1]
+    assert lines[4] == "run runs/two-layer-1"
+    assert lines[6].split() == ["epoch", "step", "loss", "train", "accuracy", "test", "accuracy"]
+    assert [line.split()[:2] for line in lines[7:9]] == [["1", "600"], ["2", "700"]]
+    assert float(lines[8].split()[-1]) > 0.9
+    assert lines[-2].startswith("test accuracy 0.9")
+    assert "steps/s" in lines[-2]
+    assert lines[-1] == "checkpoint runs/two-layer-1/checkpoint-00000700.safetensors"
 
 
 def test_train_json_is_one_object_a_line(small: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -272,7 +281,7 @@ def test_live_line_goes_to_the_terminal_and_rows_to_stdout() -> None:
     assert "loss " in err
     assert "steps/s" in err
     assert "\x1b" not in out
-    assert out.splitlines()[-1].startswith("test accuracy")
+    assert out.splitlines()[-2].startswith("test accuracy")
     out, err = on_a_terminal("train", "--device", "cpu", "--iters", "1200", "--quiet")
     assert err == ""
 

@@ -1,19 +1,22 @@
 """The `backprop` command: parse, call, show. Nothing else in this package prints.
 
 Exit status: 0 for success, 1 for an error or a failed check, 2 for wrong usage, 3 for a training
-run that diverged, 130 for an interrupt.
+run that diverged, 130 or 143 for an interrupt by SIGINT or SIGTERM.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from .configuration import resolved
 from .parser import build_parser
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -24,15 +27,23 @@ SMALL = 2**15
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    options = build_parser().parse_args(arguments)
-    _set_threads(options)
-    if getattr(options, "precision", "") == "tf32":
-        os.environ["CUPY_TF32"] = "1"  # CuPy reads it when it is loaded
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no "·" gets a question mark
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser, train = build_parser()
+    options = parser.parse_args(words)
     try:
+        if options.command == "train":
+            resolved(options, train, words[words.index("train") + 1 :])
+            options.command_line = shlex.join(["backprop", *words])
+        _set_threads(options)
+        if getattr(options, "precision", "") == "tf32":
+            os.environ["CUPY_TF32"] = "1"  # CuPy reads it when it is loaded
         return _run(options)
     except KeyboardInterrupt as interrupt:
         print(f"backprop: interrupted {interrupt}".rstrip(), file=sys.stderr)
-        return 130
+        return getattr(interrupt, "status", 130)
     except BrokenPipeError:  # the reader of our output has gone: | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -55,14 +66,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _report(error: Exception) -> int:
+    from ..checkpoints import CheckpointError
     from ..training import BatchTooLargeError, DivergenceError
 
     message = " ".join(str(error).split()) or "no message"
-    kind = (
-        ""
-        if isinstance(error, (ValueError, OSError, RuntimeError, ArithmeticError, BatchTooLargeError))
-        else type(error).__name__ + ": "
-    )
+    told = (ValueError, OSError, RuntimeError, ArithmeticError, BatchTooLargeError, CheckpointError)
+    kind = "" if isinstance(error, told) else type(error).__name__ + ": "
     print(f"backprop: error: {kind}{message}", file=sys.stderr)
     return 3 if isinstance(error, DivergenceError) else 1
 

@@ -11,20 +11,23 @@ from .. import __version__
 DEVICE_HELP = "auto, cpu, gpu, gpu:1, torch, torch:cuda, … (see 'backprop devices'; default: %(default)s)"
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; `options.command` is the module that runs."""
+def build_parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """The parser of all commands, and the one of `train`; `options.command` is the module that runs."""
     parser = argparse.ArgumentParser(
         prog="backprop", description="Train neural networks and prove their gradients, on a CPU or a GPU."
     )
     parser.add_argument("--version", action="version", version=f"backprop {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _add_train(commands)
+    train = _add_train(commands)
+    _add_predict(commands)
+    _add_evaluate(commands)
+    _add_inspect(commands)
     _add_check(commands)
     _add_devices(commands)
-    return parser
+    return parser, train
 
 
-def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     train = commands.add_parser(
         "train",
         help="train a network",
@@ -37,6 +40,7 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="PATH",
         help="a folder of four IDX files, or an .npz file (default: the MNIST in this package)",
     )
+    _add_run(train)
     length = train.add_mutually_exclusive_group()
     length.add_argument("--iters", type=_positive, metavar="N", help="steps to train (default: 10000)")
     length.add_argument("--epochs", type=_positive, metavar="N", help="epochs to train, instead")
@@ -79,6 +83,56 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     train.add_argument("--quiet", action="store_true", help="only the last line")
     _add_debug(train)
+    return train
+
+
+def _add_run(train: argparse.ArgumentParser) -> None:
+    group = train.add_argument_group("run", "where it is kept, and how it goes on")
+    group.add_argument(
+        "--config",
+        metavar="FILE",
+        help="a TOML file of these options by name, as in the config.toml of a run",
+    )
+    group.add_argument(
+        "--out", metavar="DIR", help="the folder of the run (default: the first free runs/NAME-N)"
+    )
+    group.add_argument("--no-save", action="store_true", help="keep nothing")
+    group.add_argument(
+        "--save-every",
+        type=_steps_or_epoch,
+        default="epoch",
+        metavar="N|epoch",
+        help="a checkpoint every N steps, or every epoch (default: %(default)s)",
+    )
+    group.add_argument(
+        "--keep", type=_positive, default=2, metavar="N", help="the last N checkpoints (default: %(default)s)"
+    )
+    group.add_argument(
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="DIR|FILE",
+        help="go on with a run from its last checkpoint, or from this one; without a name, the latest run",
+    )
+    group.add_argument(
+        "--log-every",
+        type=_positive,
+        metavar="N",
+        help="a line in history.jsonl every N steps of an epoch, too",
+    )
+    group.add_argument(
+        "--validation",
+        type=_share,
+        metavar="SHARE",
+        help="hold back this share of the training data, and keep the checkpoint that is best on it",
+    )
+    group.add_argument(
+        "--patience",
+        type=_positive,
+        metavar="N",
+        help="stop when N epochs have not been better on the validation data",
+    )
+    group.add_argument("--no-report", action="store_true", help="no report.html at the end")
 
 
 def _add_network(train: argparse.ArgumentParser) -> None:
@@ -146,6 +200,53 @@ def _add_optimizer(train: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    predict = commands.add_parser(
+        "predict",
+        help="use a trained network",
+        description="Show the most probable classes of every sample in an array, or of a picture.",
+    )
+    predict.add_argument("file", metavar="FILE", help="a checkpoint")
+    predict.add_argument(
+        "--input",
+        required=True,
+        metavar="FILE",
+        help="a .npy or .npz file of samples, or a picture",
+    )
+    predict.add_argument("--array", metavar="NAME", help="the array in the .npz file (default: x or x_test)")
+    predict.add_argument(
+        "--top", type=_positive, default=3, metavar="N", help="how many classes (default: %(default)s)"
+    )
+    predict.add_argument("--device", default="cpu", help=DEVICE_HELP)
+    predict.add_argument("--json", action="store_true", help="one JSON object a sample")
+    _add_debug(predict)
+
+
+def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="loss and accuracy of a trained network",
+        description="Show the loss and the accuracy of a network on the test data.",
+    )
+    evaluate.add_argument("file", metavar="FILE", help="a checkpoint")
+    evaluate.add_argument("--data", metavar="PATH", help="as for train (default: the MNIST in this package)")
+    evaluate.add_argument("--train", action="store_true", help="on the training data instead")
+    evaluate.add_argument("--device", default="cpu", help=DEVICE_HELP)
+    evaluate.add_argument("--json", action="store_true", help="as one JSON object")
+    _add_debug(evaluate)
+
+
+def _add_inspect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    inspect = commands.add_parser(
+        "inspect",
+        help="what is in a checkpoint",
+        description="Show what is in a checkpoint: network, training, settings and arrays.",
+    )
+    inspect.add_argument("file", metavar="FILE", help="a checkpoint")
+    inspect.add_argument("--json", action="store_true", help="as one JSON object")
+    _add_debug(inspect)
+
+
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     check = commands.add_parser(
         "check",
@@ -201,6 +302,10 @@ def _at_least(smallest: int) -> Callable[[str], int]:
 _positive, _natural = _at_least(1), _at_least(0)
 
 
+def _steps_or_epoch(text: str) -> int | str:
+    return text if text == "epoch" else _positive(text)
+
+
 def _number(text: str) -> float:
     try:
         value = float(text)
@@ -218,4 +323,11 @@ def _rate(text: str) -> float:
         value = -1.0
     if value < 0.0:
         raise argparse.ArgumentTypeError(f"expected a finite number of at least 0, got {text!r}")
+    return value
+
+
+def _share(text: str) -> float:
+    value = _number(text)
+    if not 0.0 < value < 1.0:
+        raise argparse.ArgumentTypeError(f"expected a share above 0 and below 1, got {text!r}")
     return value

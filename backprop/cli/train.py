@@ -3,78 +3,305 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
+import shlex
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
-from typing import Any, Protocol
+import zlib
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from backends import Backend, get_backend
+from backends import get_backend
 
+from .. import runs
+from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint, replace_file, write_checkpoint
 from ..datasets import Dataset, load_dataset, mnist
-from ..networks import Network
-from ..optimizers import Optimizer
-from ..training import Metrics, Progress, fit
+from ..saving import restore_network
+from ..training import DivergenceError, Metrics, Progress, Training, fit
 from .build import as_images, build_network, build_optimizer
+from .configuration import as_toml, settings
+from .signals import Interrupted, Signals
+from .views import Json, Lines, View, live_line, named
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train as the options say; show the run on stdout and a live line on stderr."""
-    began = time.perf_counter()
-    backend = get_backend(options.device)
-    if options.precision == "tf32" and backend.name != "cupy":
-        raise ValueError(f"--precision tf32 is for a GPU (--device gpu), but the device is {backend.device}")
-    data = mnist() if options.data is None else load_dataset(options.data)
-    rng = np.random.default_rng(options.seed)
-    network = build_network(options, data, backend, rng)
-    shaped = as_images if len(network.input_shape or ()) == 3 else lambda x: x
-    iterations = None if options.epochs else options.iters or 10_000
-    steps = iterations or options.epochs * -(-len(data.x_train) // options.batch_size)
-    optimizer = build_optimizer(options, steps)
-    view: _View = _Json() if options.json else _Lines(quiet=options.quiet)
-    with _live_line(steps, shown=not (options.json or options.quiet)) as progress:
-        epochs = fit(
-            network,
-            shaped(data.x_train),
-            data.t_train,
-            optimizer=optimizer,
-            epochs=options.epochs,
-            iterations=iterations,
-            batch_size=options.batch_size,
-            sampling=options.sampling,
-            rng=rng,
-            test=(shaped(data.x_test), data.t_test),
-            progress=progress,
-            capture=not options.no_capture,
-        )
-        view.start(_settings(options, backend, data, network, optimizer, steps))
-        last = None
+    """Train as the options say; show the run on stdout and a live line on stderr, keep it in a folder."""
+    with Signals() as signals, ExitStack() as stack:
+        job = _Job(options)
+        folder = None if options.no_save else _folder(options, stack)
+        keeper = _Keeper(folder, options, job.facts)
+        training = job.training(keeper, stack)
+        signals.training = training
         try:
-            for last in epochs:
-                view.epoch(last)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"after step {last.step:,}" if last else "in the first epoch") from None
-    assert last is not None  # fit yields at least one epoch
-    view.end(last, time.perf_counter() - began)
+            job.train(training, keeper)
+        except DivergenceError as error:
+            raise keeper.with_last_good(error) from None
+        if training.stopped:
+            assert signals.signum is not None
+            raise Interrupted(signals.signum, keeper.stopped(training))
+        job.finish(training, keeper)
+        if signals.signum is not None:
+            raise Interrupted(signals.signum, "after the last step; the run is complete")
     return 0
 
 
-def _settings(
-    options: argparse.Namespace,
-    backend: Backend,
-    data: Dataset,
-    network: Network,
-    optimizer: Optimizer,
-    steps: int,
-) -> dict[str, Any]:
+class _Job:
+    """What is trained on what, and what is shown of it."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options, self.began = options, time.perf_counter()
+        self.backend = get_backend(options.device)
+        if options.precision == "tf32" and self.backend.name != "cupy":
+            raise ValueError(
+                f"--precision tf32 is for a GPU (--device gpu), but the device is {self.backend.device}"
+            )
+        if options.patience and not options.validation:
+            raise ValueError("--patience N needs data to judge by: give --validation 0.1")
+        whole = mnist() if options.data is None else load_dataset(options.data)
+        self.data, self.held_out = _split(whole, options)
+        self.rng = np.random.default_rng(options.seed)
+        self.network = build_network(options, whole, self.backend, self.rng)
+        per_epoch = -(-len(self.data.x_train) // options.batch_size)
+        self.iterations = None if options.epochs else options.iters or 10_000
+        self.steps = self.iterations or options.epochs * per_epoch
+        self.optimizer = build_optimizer(options, self.steps)
+        held = "validation" if self.held_out else "test"
+        self.view: View = Json(held) if options.json else Lines(held, quiet=options.quiet)
+        self.facts = {"data": {"name": whole.name, "crc32": _crc(whole)}}
+
+    def training(self, keeper: _Keeper, stack: ExitStack) -> Training:
+        """The training, resumed if that is asked for, and the first lines on the screen."""
+        options, data = self.options, self.data
+        checkpoint = None if options.resume is None else read_checkpoint(options.resume)
+        if checkpoint and checkpoint.description.get("data") != self.facts["data"]:
+            raise CheckpointError(f"{options.resume} is of a run on other data than {data.name} is now")
+        x_test, t_test = self.held_out or (data.x_test, data.t_test)
+        line = stack.enter_context(live_line(self.steps, shown=not (options.json or options.quiet)))
+        training = fit(
+            self.network,
+            self._shaped(data.x_train),
+            data.t_train,
+            optimizer=self.optimizer,
+            epochs=options.epochs,
+            iterations=self.iterations,
+            batch_size=options.batch_size,
+            sampling=options.sampling,
+            rng=self.rng,
+            test=(self._shaped(x_test), t_test),
+            progress=_both(line, keeper.logged if options.log_every else None),
+            progress_steps=options.log_every or 50,
+            capture=not options.no_capture,
+            hook=keeper.save if keeper.save_steps else None,
+            hook_steps=keeper.save_steps,
+        )
+        if checkpoint:
+            training.go_on_from(checkpoint, options.resume)
+        keeper.begin(training, self.view)
+        self.view.start(
+            {
+                **_settings(self),
+                "out": keeper.name,
+                "resumed": options.resume,
+                "step": training.step,
+            }
+        )
+        return training
+
+    def train(self, training: Training, keeper: _Keeper) -> None:
+        """Train to the end, to a signal, or until the validation loss no longer falls."""
+        for metrics in training:
+            self.view.epoch(metrics)
+            keeper.epoch(training, metrics)
+            waited = metrics.epoch - _best(training.history).epoch
+            if self.options.patience and waited >= self.options.patience and metrics.step < self.steps:
+                best = metrics.epoch - waited
+                self.view.note(f"stopped early: no epoch since {best} was better on the validation data")
+                return
+
+    def finish(self, training: Training, keeper: _Keeper) -> None:
+        """The last checkpoint, the report, and the final figures."""
+        metrics = training.history[-1]
+        if self.held_out:
+            metrics = self._tested(_best(training.history), keeper)
+        kept = keeper.finish(training)
+        trained = training.history[-1]
+        self.view.end(
+            {
+                "test_accuracy": metrics.test_accuracy,
+                "epoch": metrics.epoch,
+                "step": trained.step,
+                "seconds": time.perf_counter() - self.began,
+                "steps_per_second": trained.step / trained.seconds if trained.seconds else None,
+                **kept,
+            }
+        )
+
+    def _tested(self, best: Metrics, keeper: _Keeper) -> Metrics:
+        """The metrics of the best epoch, on the test data: the network is set to it."""
+        if keeper.best is not None:
+            restore_network(self.network, read_checkpoint(keeper.best), str(keeper.best))
+            self.view.note(f"best on the validation data: epoch {best.epoch}")
+        asarray = self.backend.asarray
+        x, t = asarray(self._shaped(self.data.x_test)), asarray(self.data.t_test)
+        loss, accuracy = self.network.evaluate(x, t)
+        return replace(best, test_loss=loss, test_accuracy=accuracy)
+
+    def _shaped(self, x: np.ndarray) -> np.ndarray:
+        return as_images(x) if len(self.network.input_shape or ()) == 3 else x
+
+
+class _Keeper:
+    """Keeps the run in its folder, if it has one."""
+
+    def __init__(self, folder: Path | None, options: argparse.Namespace, facts: dict[str, Any]) -> None:
+        self.folder, self.options, self.facts = folder, options, facts
+        self.name = None if folder is None else str(folder)
+        every = options.save_every
+        self.save_steps = every if folder is not None and every != "epoch" else None
+        self.held_out = "validation" if options.validation else "test"
+        self.saved: Path | None = None
+        self.best: Path | None = None
+        self.view: View
+
+    def begin(self, training: Training, view: View) -> None:
+        """The settings and the history so far."""
+        self.view = view
+        if self.folder is None:
+            return
+        if self.options.resume is not None:
+            self.saved = Path(self.options.resume)
+        if self.options.validation and (self.folder / runs.BEST).exists():
+            self.best = self.folder / runs.BEST
+        replace_file(self.folder / runs.CONFIG, as_toml(settings(self.options)).encode())
+        steps = [
+            line
+            for line in runs.read_history(self.folder)
+            if line.get("event") == "steps" and line["step"] <= training.step
+        ]
+        lines = [*steps, *({"event": "epoch", **named(m, self.held_out)} for m in training.history)]
+        runs.write_history(self.folder, sorted(lines, key=lambda line: line["step"]))
+
+    def checkpoint(self, training: Training) -> Checkpoint:
+        """The training, with the settings it came from."""
+        checkpoint = training.checkpoint()
+        run = {"command": self.options.command_line, "settings": settings(self.options)}
+        checkpoint.description.update(self.facts, run=run)
+        return checkpoint
+
+    def save(self, training: Training) -> None:
+        """A checkpoint in the folder."""
+        if self.folder is not None:
+            self.saved = runs.save(self.folder, self.checkpoint(training), self.options.keep)
+
+    def epoch(self, training: Training, metrics: Metrics) -> None:
+        """A line of the history, and the checkpoints that an epoch brings."""
+        if self.folder is None:
+            return
+        runs.add_history(self.folder, {"event": "epoch", **named(metrics, self.held_out)})
+        if self.save_steps is None:
+            self.save(training)
+        if self.options.validation and _best(training.history) is metrics:
+            self.best = self.folder / runs.BEST
+            write_checkpoint(self.best, self.checkpoint(training))
+
+    def logged(self, progress: Progress) -> None:
+        """A line of the history within an epoch."""
+        if self.folder is not None:
+            line = {"step": progress.step, "loss": progress.loss, "accuracy": progress.accuracy}
+            runs.add_history(self.folder, {"event": "steps", **line})
+
+    def stopped(self, training: Training) -> str:
+        """Save what there is; where it stopped, and how to go on."""
+        where = f"after step {training.step:,}"
+        if self.folder is None:
+            return f"{where}; nothing was kept"
+        self.save(training)
+        return f"{where}; go on with: backprop train --resume {shlex.quote(str(self.folder))}"
+
+    def with_last_good(self, error: DivergenceError) -> DivergenceError:
+        """The error, with the checkpoint from before it."""
+        kept = "no checkpoint was kept" if self.saved is None else f"the last good checkpoint is {self.saved}"
+        error.args = (f"{error}; {kept}",)
+        return error
+
+    def finish(self, training: Training) -> dict[str, Any]:
+        """The last checkpoint and the report, by name."""
+        if self.folder is None:
+            return {}
+        if self.save_steps is not None or self.saved is None:  # else the last epoch has saved it
+            self.save(training)
+        return {"checkpoint": str(self.best or self.saved)}
+
+
+def _folder(options: argparse.Namespace, stack: ExitStack) -> Path:
+    """The folder of the run, made and locked."""
+    if options.out is not None:
+        folder = Path(options.out)
+    elif options.resume is not None:
+        folder = Path(options.resume).parent
+    else:
+        folder = runs.new_folder(options.net)
+    runs.usable(folder)
+    stack.enter_context(runs.locked(folder))
+    there = runs.checkpoints(folder)
+    if there and (options.resume is None or Path(options.resume).resolve().parent != folder.resolve()):
+        raise runs.RunFolderError(
+            f"{folder} has a run already, {there[-1].name}: go on with it by --resume {folder}, or give "
+            "another folder with --out"
+        )
+    return folder
+
+
+def _split(
+    data: Dataset, options: argparse.Namespace
+) -> tuple[Dataset, tuple[np.ndarray, np.ndarray] | None]:
+    """The data without what `--validation` holds back, and that."""
+    if not options.validation:
+        return data, None
+    n = len(data.x_train)
+    held = round(n * options.validation)
+    if not 0 < held < n:
+        raise ValueError(f"--validation {options.validation}: of {n} training samples this is {held}")
+    order = np.random.default_rng([options.seed, 1]).permutation(n)
+    out, left = np.sort(order[:held]), np.sort(order[held:])
+    kept = replace(data, x_train=data.x_train[left], t_train=data.t_train[left])
+    return kept, (data.x_train[out], data.t_train[out])
+
+
+def _best(history: list[Metrics]) -> Metrics:
+    """The first epoch with the lowest loss on what was held out."""
+    return min(history, key=lambda metrics: metrics.test_loss if metrics.test_loss is not None else 0.0)
+
+
+def _crc(data: Dataset) -> int:
+    """A number that tells other data from these: of all labels, and of every hundredth sample."""
+    parts = (data.t_train, data.t_test, data.x_train[::100], data.x_test[::100])
+    crc = 0
+    for part in parts:
+        crc = zlib.crc32(np.ascontiguousarray(part).tobytes(), crc)
+    return crc
+
+
+def _both(*functions: Callable[[Progress], None] | None) -> Callable[[Progress], None] | None:
+    """One that calls all that there are."""
+    there = [function for function in functions if function]
+
+    def call(progress: Progress) -> None:
+        for function in there:
+            function(progress)
+
+    return call if there else None
+
+
+def _settings(job: _Job) -> dict[str, Any]:
+    options, backend, data = job.options, job.backend, job.data
     return {
-        "network": repr(network).partition(";")[0] + ")",
-        "parameters": network.size,
-        "dtype": network.dtype,
+        "network": repr(job.network).partition(";")[0] + ")",
+        "parameters": job.network.size,
+        "dtype": job.network.dtype,
         "precision": options.precision,
         "capture": not options.no_capture,
         "device": backend.device,
@@ -84,135 +311,16 @@ def _settings(
         "why": backend.why if options.device == "auto" else "",
         "data": data.name,
         "train_samples": len(data.x_train),
+        "validation_samples": len(job.held_out[0]) if job.held_out else 0,
         "test_samples": len(data.x_test),
-        "steps": steps,
+        "steps": job.steps,
         "batch_size": options.batch_size,
         "sampling": options.sampling,
-        "optimizer": type(optimizer).__name__,
-        "lr": optimizer.rate(1 + options.warm_up),
+        "optimizer": type(job.optimizer).__name__,
+        "lr": job.optimizer.rate(1 + options.warm_up),
         "schedule": options.schedule,
         "warm_up": options.warm_up,
         "weight_decay": options.weight_decay,
         "clip_norm": options.clip_norm,
         "seed": options.seed,
     }
-
-
-class _View(Protocol):
-    """What the user sees on stdout."""
-
-    def start(self, settings: dict[str, Any]) -> None: ...
-    def epoch(self, metrics: Metrics) -> None: ...
-    def end(self, metrics: Metrics, seconds: float) -> None: ...
-
-
-class _Json:
-    """One object a line."""
-
-    def start(self, settings: dict[str, Any]) -> None:
-        self._print("start", settings)
-
-    def epoch(self, metrics: Metrics) -> None:
-        self._print("epoch", asdict(metrics))
-
-    def end(self, metrics: Metrics, seconds: float) -> None:
-        self._print("end", _result(metrics, seconds))
-
-    def _print(self, event: str, values: dict[str, Any]) -> None:
-        print(json.dumps({"event": event, **values}, allow_nan=False), flush=True)
-
-
-class _Lines:
-    """Text for people."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet = quiet
-
-    def start(self, s: dict[str, Any]) -> None:
-        if self.quiet:
-            return
-        threads = f", {s['threads']} thread{'s' * (s['threads'] > 1)}" if s["threads"] else ""
-        why = f" ({s['why']})" if s["why"] else ""
-        print(f"{s['network']}: {s['parameters']:,} parameters, {s['dtype']}")
-        print(f"device {s['device']}{why}: {s['backend']} {s['version']}{threads}")
-        print(f"data {s['data']}: {s['train_samples']:,} to train on, {s['test_samples']:,} to test on")
-        print(
-            f"{s['steps']:,} steps, batches of {s['batch_size']} {s['sampling'].replace('-', ' ')}, "
-            f"{s['optimizer']} lr {s['lr']}{_extras(s)}, seed {s['seed']}\n"
-        )
-        print("epoch    step     loss   train accuracy   test accuracy", flush=True)
-
-    def epoch(self, m: Metrics) -> None:
-        if not self.quiet:
-            print(
-                f"{m.epoch:5d} {m.step:7,d} {m.loss:8.4f} {m.accuracy:16.4f} {m.test_accuracy:15.4f}",
-                flush=True,
-            )
-
-    def end(self, metrics: Metrics, seconds: float) -> None:
-        result = _result(metrics, seconds)
-        print(
-            f"{'' if self.quiet else chr(10)}test accuracy {result['test_accuracy']:.4f}, "
-            f"{seconds:.1f} s in all, {result['steps_per_second']:,.0f} steps/s"
-        )
-
-
-def _extras(s: dict[str, Any]) -> str:
-    """What is not as usual with the optimizer."""
-    extras = []
-    if s["schedule"] != "constant":
-        extras.append(f"schedule {s['schedule']}")
-    for key, name in (
-        ("warm_up", "warm-up"),
-        ("weight_decay", "weight decay"),
-        ("clip_norm", "norm at most"),
-    ):
-        if s[key]:
-            extras.append(f"{name} {s[key]}")
-    return "".join(f", {extra}" for extra in extras)
-
-
-def _result(metrics: Metrics, seconds: float) -> dict[str, Any]:
-    return {
-        "test_accuracy": metrics.test_accuracy,
-        "step": metrics.step,
-        "seconds": seconds,
-        "steps_per_second": metrics.step / metrics.seconds,
-    }
-
-
-@contextmanager
-def _live_line(steps: int, *, shown: bool) -> Iterator[Any]:
-    """A function that shows `Progress` in one moving line on stderr; None where nothing may move."""
-    if not (shown and sys.stderr.isatty()):
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Line
-
-    columns = (
-        TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[numbers]}"),
-        TimeRemainingColumn(),
-    )
-    # Rows that go to the same terminal are printed above the line, not through it.
-    line = Line(
-        *columns,
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),
-        refresh_per_second=10,
-    )
-    with line:
-        task = line.add_task("train", total=steps, numbers="")
-        began = time.perf_counter()
-
-        def show(progress: Progress) -> None:
-            rate = progress.step / (time.perf_counter() - began)
-            accuracy = "" if progress.accuracy is None else f"accuracy {progress.accuracy:.3f}  "
-            numbers = f"loss {progress.loss:.4f}  {accuracy}{rate:,.0f} steps/s"
-            line.update(task, completed=progress.step, numbers=numbers)
-
-        yield show

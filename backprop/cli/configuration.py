@@ -1,0 +1,185 @@
+"""Where the options of `backprop train` come from: flags, then `BACKPROP_*` variables, then files.
+
+All have one name: `--batch-size 50`, `BACKPROP_BATCH_SIZE=50`, and `batch-size = 50` in a TOML file. A
+resumed run has its own settings from its checkpoint. Nothing here imports NumPy, which reads its number
+of threads when it is loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..checkpoints import CheckpointError, read_contents
+from ..choices import chosen
+from ..runs import checkpoints
+
+PREFIX = "BACKPROP_"
+
+OF_THE_PROCESS = {
+    "command",
+    "command_line",
+    "config",
+    "out",
+    "no_save",
+    "resume",
+    "json",
+    "quiet",
+    "debug",
+    "help",
+}
+"""Options that are not settings of the run."""
+
+CHANGEABLE = {
+    "device", "threads", "precision", "no_capture", "iters", "epochs", "save_every", "keep", "log_every",
+    "patience", "no_report",
+}  # fmt: skip
+"""Settings that a resumed run may have otherwise."""
+
+TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+
+def resolved(options: argparse.Namespace, train: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    """Complete the options that `train` parsed from these words: environment, file, checkpoint."""
+    actions = {action.dest: action for action in train._actions}
+    exclusive = [{a.dest for a in group._group_actions} for group in train._mutually_exclusive_groups]
+    given = _given(train, words)
+    given = _merged(_from_environment(actions), given, exclusive)
+    if given.get("config"):
+        given = _merged(_from_file(Path(given["config"]), actions), given, exclusive)
+    if given.get("resume") is not None:
+        path = checkpoint_of(given["resume"])
+        kept = settings_of(path)
+        _check_unchanged(path, kept, given)
+        given = _merged(kept, given, exclusive)
+        given["resume"] = str(path)
+    vars(options).update(given)
+
+
+def settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What makes the run what it is, without what is None."""
+    return {
+        key: value
+        for key, value in vars(options).items()
+        if key not in OF_THE_PROCESS and value is not None and value is not False
+    }
+
+
+def as_toml(values: Mapping[str, Any]) -> str:
+    """The settings as a file for `--config`."""
+    return "".join(f"{key.replace('_', '-')} = {json.dumps(value)}\n" for key, value in values.items())
+
+
+def checkpoint_of(name: str) -> Path:
+    """The checkpoint file of `--resume`: the file itself, a run's last one, or that of the latest run."""
+    if not name:
+        runs = [found for folder in Path("runs").glob("*") if (found := checkpoints(folder))]
+        if not runs:
+            raise CheckpointError("--resume: there is no checkpoint in runs/; name a run, as in --resume DIR")
+        return max(runs, key=lambda found: found[-1].stat().st_mtime)[-1]
+    path = Path(name)
+    if not path.exists():
+        raise CheckpointError(f"--resume {name}: there is no such file or folder")
+    if path.is_file():
+        return path
+    found = checkpoints(path)
+    if not found:
+        raise CheckpointError(f"--resume {name}: there is no checkpoint in this folder")
+    return found[-1]
+
+
+def settings_of(path: Path) -> dict[str, Any]:
+    """The settings of the run that a checkpoint is from."""
+    try:
+        return dict(read_contents(path).description["run"]["settings"])
+    except CheckpointError as error:
+        others = [str(other) for other in checkpoints(path.parent) if other != path]
+        hint = f"; another one of the run: --resume {others[-1]}" if others else ""
+        raise CheckpointError(f"{error}{hint}") from None
+    except (KeyError, TypeError, ValueError):
+        raise CheckpointError(f"{path} is not of 'backprop train': it has no settings of a run") from None
+
+
+def _given(train: argparse.ArgumentParser, words: Sequence[str]) -> dict[str, Any]:
+    """What stands in the words: parsed once more, without defaults."""
+    defaults = {action: action.default for action in train._actions}
+    for action in defaults:
+        action.default = argparse.SUPPRESS
+    try:
+        return vars(train.parse_args(words))
+    finally:
+        for action, default in defaults.items():
+            action.default = default
+
+
+def _merged(
+    below: Mapping[str, Any], above: Mapping[str, Any], exclusive: Iterable[set[str]]
+) -> dict[str, Any]:
+    """Both; where they differ, or exclude each other, what is above."""
+    hidden = {key for group in exclusive if group & above.keys() for key in group}
+    return {**{key: value for key, value in below.items() if key not in hidden}, **above}
+
+
+def _from_environment(actions: Mapping[str, argparse.Action]) -> dict[str, Any]:
+    return {
+        _known(name.removeprefix(PREFIX).lower(), actions, name): _value(
+            actions[name.removeprefix(PREFIX).lower()], text, name
+        )
+        for name, text in os.environ.items()
+        if name.startswith(PREFIX)
+    }
+
+
+def _from_file(path: Path, actions: Mapping[str, argparse.Action]) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"--config {path}: it is no TOML file: {error}") from None
+    found = {}
+    for key, value in values.items():
+        dest = _known(key.replace("-", "_"), actions, f"{path}: {key}")
+        if dest in OF_THE_PROCESS - {"out", "no_save", "json", "quiet"}:
+            raise ValueError(f"{path}: {key} cannot stand in a file; give it on the command line")
+        found[dest] = _value(actions[dest], value, f"{path}: {key}")
+    return found
+
+
+def _known(dest: str, actions: Mapping[str, argparse.Action], source: str) -> str:
+    """The name of the option; a `ValueError` offers the nearest ones."""
+    names = {key.replace("_", "-"): key for key in actions if key != "help"}
+    try:
+        return chosen("option", dest.replace("_", "-"), names)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
+
+
+def _value(action: argparse.Action, value: Any, source: str) -> Any:
+    """The value as the flag would take it."""
+    text = str(value)
+    if action.nargs == 0:
+        if text.lower() not in TRUE | FALSE:
+            raise ValueError(f"{source}: expected true or false, got {value!r}")
+        return text.lower() in TRUE
+    if isinstance(value, bool | list | dict):
+        raise ValueError(f"{source}: expected one number or text, got {value!r}")
+    try:
+        converted = action.type(text) if callable(action.type) else text
+    except argparse.ArgumentTypeError as error:
+        raise ValueError(f"{source}: {error}") from None
+    if action.choices is not None and converted not in action.choices:
+        raise ValueError(f"{source}: expected one of {', '.join(action.choices)}, got {value!r}")
+    return converted
+
+
+def _check_unchanged(path: Path, kept: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    for key, value in given.items():
+        if key in OF_THE_PROCESS | CHANGEABLE or value == kept.get(key):
+            continue
+        flag = f"--{key.replace('_', '-')}"
+        was = f"with {flag} {kept[key]}" if key in kept else f"without {flag}"
+        raise ValueError(f"{flag} {value}: the run of {path} goes on {was}; for another run give no --resume")

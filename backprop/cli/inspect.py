@@ -1,0 +1,55 @@
+"""`backprop inspect`: what is in a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..checkpoints import Contents, read_contents
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show what a checkpoint has, as far as its header tells; the arrays are only looked over."""
+    contents = read_contents(options.file)
+    if options.json:
+        arrays = {
+            name: {"dtype": dtype, "shape": shape} for name, (dtype, shape, _) in contents.arrays.items()
+        }
+        whole = {"sha256": contents.sha256, "bytes": contents.size, "arrays": arrays}
+        print(json.dumps({**whole, **contents.description}))
+    else:
+        print("\n".join([f"{options.file}: {contents.size:,} bytes, SHA-256 right", *_lines(contents)]))
+    return 0
+
+
+def _lines(contents: Contents) -> Iterator[str]:
+    description = contents.description
+    yield from _network(description.get("network", {}))
+    if "training" in description:
+        yield from _training(description)
+    yield ""
+    width = max((len(name) for name in contents.arrays), default=0)
+    for name, (dtype, shape, size) in sorted(contents.arrays.items()):
+        sizes = "×".join(map(str, shape)) or "()"
+        yield f"{name:{width}}  {dtype:4} {sizes:12} {math.prod(shape):>10,} {size:>12,} bytes"
+
+
+def _network(network: Mapping[str, Any]) -> Iterator[str]:
+    stack = [*network.get("layers", {}), network.get("last_layer", {}).get("class", "?")]
+    yield f"network   {network.get('class', '?')}({' · '.join(stack)}), {network.get('dtype', '?')}"
+
+
+def _training(description: Mapping[str, Any]) -> Iterator[str]:
+    place, history = description["training"], description.get("history", [])
+    within = f", {place['position']:,} of them in an epoch that is not over" if place["position"] else ""
+    yield f"training  {place['step']:,} steps{within}, {place['seconds']:.1f} s"
+    yield f"optimizer {description['optimizer']['settings']}"
+    if history:
+        last = history[-1]
+        accuracy = "" if last["test_accuracy"] is None else f", accuracy held out {last['test_accuracy']:.4f}"
+        yield f"epoch {last['epoch']:<4}loss {last['loss']:.4f}{accuracy}"
+    if "run" in description:
+        yield f"command   {description['run']['command']}"

@@ -1,0 +1,156 @@
+"""What the user of `backprop train` sees: lines for people, or JSON, and a moving line in a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from ..training import Metrics, Progress
+
+
+class View(Protocol):
+    """What the user sees on stdout."""
+
+    def start(self, settings: dict[str, Any]) -> None: ...
+    def epoch(self, metrics: Metrics) -> None: ...
+    def note(self, text: str, **facts: Any) -> None: ...
+    def end(self, result: dict[str, Any]) -> None: ...
+
+
+class Json:
+    """One object a line."""
+
+    def __init__(self, held_out: str) -> None:
+        self.held_out = held_out
+
+    def start(self, settings: dict[str, Any]) -> None:
+        self._print("start", settings)
+
+    def epoch(self, metrics: Metrics) -> None:
+        self._print("epoch", named(metrics, self.held_out))
+
+    def note(self, text: str, **facts: Any) -> None:
+        self._print("note", {"text": text, **facts})
+
+    def end(self, result: dict[str, Any]) -> None:
+        self._print("end", result)
+
+    def _print(self, event: str, values: dict[str, Any]) -> None:
+        print(json.dumps({"event": event, **values}, allow_nan=False), flush=True)
+
+
+class Lines:
+    """Text for people."""
+
+    def __init__(self, held_out: str, *, quiet: bool) -> None:
+        self.held_out, self.quiet = held_out, quiet
+
+    def start(self, s: dict[str, Any]) -> None:
+        if self.quiet:
+            return
+        threads = f", {s['threads']} thread{'s' * (s['threads'] > 1)}" if s["threads"] else ""
+        why = f" ({s['why']})" if s["why"] else ""
+        print(f"{s['network']}: {s['parameters']:,} parameters, {s['dtype']}")
+        print(f"device {s['device']}{why}: {s['backend']} {s['version']}{threads}")
+        held_back = f", {s['validation_samples']:,} to validate on" if s["validation_samples"] else ""
+        print(
+            f"data {s['data']}: {s['train_samples']:,} to train on{held_back}, "
+            f"{s['test_samples']:,} to test on"
+        )
+        print(
+            f"{s['steps']:,} steps, batches of {s['batch_size']} {s['sampling'].replace('-', ' ')}, "
+            f"{s['optimizer']} lr {s['lr']}{_extras(s)}, seed {s['seed']}"
+        )
+        kept = f"run {s['out']}" if s["out"] else "nothing is kept"
+        print(f"{kept}, resumed at step {s['step']:,}\n" if s["resumed"] else f"{kept}\n")
+        print(f"epoch    step     loss   train accuracy   {self.held_out} accuracy", flush=True)
+
+    def epoch(self, m: Metrics) -> None:
+        if not self.quiet:
+            print(
+                f"{m.epoch:5d} {m.step:7,d} {m.loss:8.4f} {m.accuracy:16.4f} "
+                f"{m.test_accuracy:{len(self.held_out) + 11}.4f}",
+                flush=True,
+            )
+
+    def note(self, text: str, **facts: Any) -> None:
+        if not self.quiet:
+            print(text, flush=True)
+
+    def end(self, result: dict[str, Any]) -> None:
+        speed = f", {result['steps_per_second']:,.0f} steps/s" if result["steps_per_second"] else ""
+        print(
+            f"{'' if self.quiet else chr(10)}test accuracy {result['test_accuracy']:.4f}, "
+            f"{result['seconds']:.1f} s in all{speed}"
+        )
+        if not self.quiet:
+            for what in ("checkpoint", "report"):
+                if result.get(what):
+                    print(f"{what} {result[what]}")
+
+
+def _extras(s: dict[str, Any]) -> str:
+    """What is not as usual with the optimizer."""
+    extras = []
+    if s["schedule"] != "constant":
+        extras.append(f"schedule {s['schedule']}")
+    for key, name in (
+        ("warm_up", "warm-up"),
+        ("weight_decay", "weight decay"),
+        ("clip_norm", "norm at most"),
+    ):
+        if s[key]:
+            extras.append(f"{name} {s[key]}")
+    return "".join(f", {extra}" for extra in extras)
+
+
+def named(metrics: Metrics, held_out: str) -> dict[str, Any]:
+    """The metrics, with `validation_loss` in place of `test_loss` where that is what was held out."""
+    return {
+        f"{held_out}_{key.removeprefix('test_')}" if key.startswith("test_") else key: value
+        for key, value in asdict(metrics).items()
+    }
+
+
+@contextmanager
+def live_line(steps: int, *, shown: bool) -> Iterator[Callable[[Progress], None] | None]:
+    """A function that shows `Progress` in one moving line on stderr; None where nothing may move."""
+    if not (shown and sys.stderr.isatty()):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Line
+
+    columns = (
+        TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[numbers]}"),
+        TimeRemainingColumn(),
+    )
+    # Rows that go to the same terminal are printed above the line, not through it.
+    line = Line(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+        refresh_per_second=10,
+    )
+    with line:
+        task = line.add_task("train", total=steps, numbers="")
+        began, first = time.perf_counter(), 0
+
+        def show(progress: Progress) -> None:
+            nonlocal first
+            first = first or progress.step - 1
+            rate = (progress.step - first) / (time.perf_counter() - began)
+            accuracy = "" if progress.accuracy is None else f"accuracy {progress.accuracy:.3f}  "
+            numbers = f"loss {progress.loss:.4f}  {accuracy}{rate:,.0f} steps/s"
+            line.update(task, completed=progress.step, numbers=numbers)
+
+        yield show

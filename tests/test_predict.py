@@ -1,0 +1,197 @@
+"""`backprop predict`, `evaluate` and `inspect`: trained networks from the shell."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backprop import Affine, MeanSquaredError, Network, SigmoidWithLoss, SimpleConvNet, TwoLayerNet, fit
+from backprop.checkpoints import write_checkpoint
+from backprop.cli import main
+from backprop.saving import save_network
+
+FILE = "a.safetensors"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def network() -> TwoLayerNet:
+    """One that counts the bright pixels of each half of a picture of 4 × 4."""
+    made = TwoLayerNet(16, 2, 2, rng=0)
+    halves = np.zeros((16, 2), "float32")
+    halves[:8, 0] = halves[8:, 1] = 1.0
+    made.load_params({"W1": halves, "b1": np.zeros(2), "W2": np.eye(2), "b2": np.zeros(2)})
+    return made
+
+
+def shown(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    capsys.readouterr()
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return [json.loads(line) for line in out.splitlines()] if "--json" in words else out
+
+
+def fails(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(words) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert err.startswith("backprop: error: ")
+    return err
+
+
+def upper() -> np.ndarray:
+    picture = np.zeros((4, 4), "uint8")
+    picture[:2] = 255
+    return picture
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (16,), (1, 16), (1, 4, 4), (1, 1, 4, 4)])
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64", "int64", "bool"])
+def test_one_sample(shape: tuple[int, ...], dtype: str, capsys: pytest.CaptureFixture[str]) -> None:
+    save_network(FILE, network())
+    x = upper() if dtype == "uint8" else upper() // 255
+    np.save("x.npy", x.astype(dtype).reshape(shape))
+    if dtype == "float64":
+        with pytest.warns(UserWarning, match="float64 input is converted"):
+            main(["predict", FILE, "--input", "x.npy", "--debug"])
+        return
+    (found,) = shown(capsys, "predict", FILE, "--input", "x.npy", "--json")
+    p = 1.0 / (1.0 + np.exp(-8.0))
+    assert [entry["class"] for entry in found["top"]] == [0, 1]
+    np.testing.assert_allclose([entry["probability"] for entry in found["top"]], [p, 1.0 - p], rtol=1e-3)
+    assert shown(capsys, "predict", FILE, "--input", "x.npy", "--top", "1") == "0 (100.0%)\n"
+
+
+def test_many_samples(capsys: pytest.CaptureFixture[str]) -> None:
+    save_network(FILE, network())
+    np.savez("x.npz", x=np.stack([upper(), upper()[::-1]]), other=np.zeros(3))
+    assert [
+        found["top"][0]["class"] for found in shown(capsys, "predict", FILE, "--input", "x.npz", "--json")
+    ] == [
+        0,
+        1,
+    ]
+    np.savez("y.npz", first=upper(), second=upper())
+    assert "one of the arrays first, second with --array" in fails(
+        capsys, "predict", FILE, "--input", "y.npz"
+    )
+    assert shown(capsys, "predict", FILE, "--input", "y.npz", "--array", "second").startswith("0 ")
+
+
+@pytest.mark.parametrize("kind", ["as MNIST's", "dark on bright", "transparent", "large", "wide"])
+def test_a_picture(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    image = pytest.importorskip("PIL.Image")
+    save_network(FILE, network())
+    picture = np.zeros((8, 8), "uint8")
+    picture[1:3, 1:7] = 255  # in the upper half; the border is dark
+    made = image.fromarray(picture)
+    if kind == "dark on bright":
+        made = image.fromarray(255 - picture)
+    elif kind == "transparent":
+        made = image.fromarray(np.stack([picture * 0, picture * 0, picture * 0, picture], axis=-1))
+    elif kind == "large":
+        made = made.resize((256, 256))
+    elif kind == "wide":
+        made = image.fromarray(np.pad(picture, ((0, 0), (8, 8))))
+    made.save("a.png")
+    assert main(["predict", FILE, "--input", "a.png"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("0 ")
+    assert ("inverted" in err) == (kind in ("dark on bright", "transparent"))
+
+
+def test_a_picture_for_a_convolutional_network(capsys: pytest.CaptureFixture[str]) -> None:
+    image = pytest.importorskip("PIL.Image")
+    save_network(FILE, SimpleConvNet((1, 12, 12), rng=0))
+    image.fromarray(np.eye(12, dtype="uint8") * 255).save("a.png")
+    (found,) = shown(capsys, "predict", FILE, "--input", "a.png", "--json")
+    assert len(found["top"]) == 3
+
+
+def test_without_pillow(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    save_network(FILE, network())
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert "pictures need Pillow (pip install 'backprop[plots]')" in fails(
+        capsys, "predict", FILE, "--input", "a.png"
+    )
+
+
+def test_numbers_in_place_of_classes(capsys: pytest.CaptureFixture[str]) -> None:
+    save_network(FILE, Network([Affine(np.eye(2), np.ones(2))], MeanSquaredError()))
+    np.save("x.npy", np.asarray([[1.0, 2.0], [3.0, 4.0]]))
+    assert main(["predict", FILE, "--input", "x.npy"]) == 0
+    lines = [json.loads(line)["output"] for line in capsys.readouterr().out.splitlines()]
+    assert lines == [[2.0, 3.0], [4.0, 5.0]]
+    save_network(FILE, Network([Affine(np.eye(2), np.zeros(2))], SigmoidWithLoss()))
+    np.save("x.npy", np.asarray([[0.0, -1000.0]]))
+    (found,) = shown(capsys, "predict", FILE, "--input", "x.npy", "--json")
+    assert [entry["probability"] for entry in found["top"]] == [0.5, 0.0]
+
+
+@pytest.mark.filterwarnings("ignore:.*pickle")
+def test_input_that_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
+    save_network(FILE, network())
+    np.save("words.npy", np.asarray(["a"]))
+    np.save("objects.npy", np.asarray([print], dtype=object), allow_pickle=True)
+    np.save("short.npy", np.zeros((2, 7), "float32"))
+    np.save("none.npy", np.zeros((0, 16), "float32"))
+    Path("cut.npz").write_bytes(b"PK\3\4nothing")
+    Path("text.png").write_text("<html>")
+    for name, message in (
+        ("no.npy", "No such file"),
+        ("words.npy", "expected numbers"),
+        ("objects.npy", "allow_pickle=False"),
+        ("short.npy", r"expected samples of 16 numbers, (16,), got an array (2, 7)"),
+        ("none.npy", "got an array (0, 16)"),
+        ("cut.npz", "cut.npz cannot be read"),
+        ("text.png", "expected a .npy, .npz or picture file"),
+    ):
+        assert message in fails(capsys, "predict", FILE, "--input", name)
+    assert "is not a checkpoint that can be read" in fails(
+        capsys, "predict", "words.npy", "--input", "words.npy"
+    )
+
+
+def data() -> None:
+    rng = np.random.default_rng(0)
+    x, t = rng.random((40, 4, 4)).astype("f"), rng.integers(0, 2, 40)
+    np.savez("d.npz", x_train=x[:30], t_train=t[:30], x_test=x[30:], t_test=t[30:])
+
+
+def test_evaluate(capsys: pytest.CaptureFixture[str]) -> None:
+    data()
+    made = network()
+    save_network(FILE, made)
+    with np.load("d.npz") as arrays:
+        expected = [made.evaluate(arrays[f"x_{part}"], arrays[f"t_{part}"]) for part in ("test", "train")]
+    for (loss, accuracy), words in zip(expected, ([], ["--train"]), strict=True):
+        (found,) = shown(capsys, "evaluate", FILE, "--data", "d.npz", "--json", *words)
+        assert (found["loss"], found["accuracy"]) == (loss, accuracy)
+    assert "samples of d" in shown(capsys, "evaluate", FILE, "--data", "d.npz")
+
+
+def test_inspect(capsys: pytest.CaptureFixture[str]) -> None:
+    data()
+    save_network(FILE, network())
+    out = shown(capsys, "inspect", FILE)
+    assert "TwoLayerNet(Affine1 · Relu1 · Affine2 · SoftmaxWithLoss), float32" in out
+    assert "params.W1  F32  16×2" in out
+    with np.load("d.npz") as arrays:
+        training = fit(network(), arrays["x_train"], arrays["t_train"], epochs=2, batch_size=10, rng=0)
+        list(training)
+    write_checkpoint(FILE, training.checkpoint())
+    assert "training  6 steps" in shown(capsys, "inspect", FILE)
+    (found,) = shown(capsys, "inspect", FILE, "--json")
+    assert found["training"]["step"] == 6
+    assert found["arrays"]["params.W1"] == {"dtype": "F32", "shape": [16, 2]}
+    Path(FILE).write_bytes(b"no")
+    assert "is not a checkpoint" in fails(capsys, "inspect", FILE)

@@ -1,0 +1,320 @@
+"""Runs that are kept: folders, resuming, early stopping, and where the settings come from."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backprop import runs
+from backprop.checkpoints import TEMPORARY, read_checkpoint, read_contents
+from backprop.cli import main
+
+TRAIN = ["train", "--device", "cpu", "--data", "small.npz", "--batch-size", "30"]
+MLP = ["--net", "mlp", "--layers", "4-8-8-3", "--batch-norm", "--dropout", "0.2", "--optimizer", "adam"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder with a small data set; no report, which takes its time."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BACKPROP_NO_REPORT", "1")
+    rng = np.random.default_rng(0)
+    t_train, t_test = rng.integers(0, 3, 200), rng.integers(0, 3, 50)
+    x_train, x_test = (rng.standard_normal((len(t), 4)) + 2.0 * np.eye(3, 4)[t] for t in (t_train, t_test))
+    np.savez(
+        "small.npz", x_train=x_train.astype("f"), t_train=t_train, x_test=x_test.astype("f"), t_test=t_test
+    )
+    return tmp_path
+
+
+def train(*words: str, status: int = 0) -> None:
+    assert main([*TRAIN, *words]) == status
+
+
+def fails(capsys: pytest.CaptureFixture[str], *words: str, status: int = 1) -> str:
+    capsys.readouterr()
+    assert main([*words]) == status
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert err.startswith("backprop: error: ")
+    return err
+
+
+def arrays(path: Path) -> dict[str, tuple[Any, ...]]:
+    return {k: (v.dtype.str, v.shape, v.tobytes()) for k, v in read_checkpoint(path).arrays.items()}
+
+
+def history(folder: str | Path) -> list[dict[str, Any]]:
+    return [{k: v for k, v in line.items() if k != "seconds"} for line in runs.read_history(Path(folder))]
+
+
+def test_what_a_run_keeps() -> None:
+    train("--epochs", "5", "--lr", "0.3")
+    kept = Path("runs/two-layer-1")
+    assert sorted(path.name for path in kept.iterdir()) == [
+        "checkpoint-00000028.safetensors",
+        "checkpoint-00000035.safetensors",
+        "config.toml",
+        "history.jsonl",
+        "lock",
+    ]
+    lines = runs.read_history(kept)
+    assert [(line["event"], line["epoch"], line["step"]) for line in lines] == [
+        ("epoch", i, 7 * i) for i in range(1, 6)
+    ]
+    contents = read_contents(kept / "checkpoint-00000035.safetensors")
+    run = contents.description["run"]
+    assert run["command"] == "backprop " + " ".join([*TRAIN, "--epochs", "5", "--lr", "0.3"])
+    assert (run["settings"]["lr"], run["settings"]["epochs"]) == (0.3, 5)
+    assert [m["step"] for m in contents.description["history"]] == [7, 14, 21, 28, 35]
+
+
+def test_every_run_has_a_folder_of_its_own() -> None:
+    Path("runs/two-layer-7").mkdir(parents=True)
+    Path("runs/two-layer-x").mkdir()
+    train("--epochs", "1")
+    train("--epochs", "1", "--net", "mlp")
+    assert {path.name for path in Path("runs").iterdir()} == {
+        "two-layer-7", "two-layer-x", "two-layer-8", "mlp-1",
+    }  # fmt: skip
+
+
+def test_no_save_keeps_nothing() -> None:
+    train("--epochs", "2", "--no-save")
+    train("--epochs", "2", "--no-save", "--validation", "0.2", "--save-every", "3", "--log-every", "2")
+    assert os.listdir() == ["small.npz"]
+
+
+def test_save_every_and_keep() -> None:
+    train("--iters", "11", "--out", "here", "--save-every", "2", "--keep", "3")
+    names = [path.name[-20:-12] for path in runs.checkpoints(Path("here"))]
+    assert names == ["00000008", "00000010", "00000011"]
+
+
+def test_lines_within_an_epoch() -> None:
+    train("--iters", "16", "--out", "here", "--log-every", "3")
+    lines = [(line["event"], line["step"]) for line in runs.read_history(Path("here"))]
+    assert lines == [
+        ("steps", 3), ("steps", 6), ("epoch", 7), ("steps", 10), ("steps", 13), ("epoch", 14), ("epoch", 16),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("step", [1, 6, 7, 8, 17])
+def test_a_resumed_run_is_the_same_run(step: int, capsys: pytest.CaptureFixture[str]) -> None:
+    length = [*MLP, "--iters", "24", "--schedule", "cosine", "--log-every", "3"]
+    train(*length, "--out", "whole")
+    train(*length, "--out", "parts", "--save-every", str(step), "--keep", "99")
+    checkpoint = Path(f"parts/checkpoint-{step:08d}.safetensors")
+    assert main(["train", "--resume", str(checkpoint)]) == 0
+    assert f"resumed at step {step}" in capsys.readouterr().out
+    last = "checkpoint-00000024.safetensors"
+    assert arrays(Path("parts") / last) == arrays(Path("whole") / last)
+    ours, whole = history("parts"), history("whole")
+    assert [line for line in ours if line["event"] == "epoch"] == [w for w in whole if w["event"] == "epoch"]
+    assert ours == whole
+
+
+def test_resume_of_a_folder_or_of_the_latest_run(capsys: pytest.CaptureFixture[str]) -> None:
+    train("--epochs", "2")
+    train("--epochs", "1", "--net", "mlp")
+    for words in (["--resume"], ["--resume", "runs/mlp-1"]):
+        capsys.readouterr()
+        assert main(["train", *words, "--epochs", "3", "--json"]) == 0
+        start = json.loads(capsys.readouterr().out.splitlines()[0])
+        assert start["network"].startswith("MultiLayerNet(")
+        assert start["out"] == "runs/mlp-1"
+    assert len(runs.read_history(Path("runs/mlp-1"))) == 3
+
+
+def test_a_finished_run_has_nothing_left_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    train("--epochs", "2", "--out", "here")
+    before = capsys.readouterr().out.splitlines()[-2].partition(",")[0]
+    assert main(["train", "--resume", "here"]) == 0
+    assert capsys.readouterr().out.splitlines()[-2].startswith(before)
+
+
+def test_a_resumed_run_keeps_its_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    train("--epochs", "2", "--out", "here", "--lr", "0.2")
+    err = fails(capsys, "train", "--resume", "here", "--lr", "0.3")
+    assert "--lr 0.3: the run of here/checkpoint-00000014.safetensors goes on with --lr 0.2" in err
+    err = fails(capsys, "train", "--resume", "here", "--dropout", "0.3")
+    assert "goes on without --dropout" in err
+    assert main(["train", "--resume", "here", "--lr", "0.2", "--epochs", "3", "--keep", "1"]) == 0
+
+
+def test_a_resumed_run_wants_its_data(capsys: pytest.CaptureFixture[str]) -> None:
+    train("--epochs", "2", "--out", "here")
+    with np.load("small.npz") as data:
+        changed = dict(data)
+    changed["t_train"] = np.roll(changed["t_train"], 1)
+    np.savez("small.npz", **changed)
+    assert "is of a run on other data than small is now" in fails(capsys, "train", "--resume", "here")
+
+
+def test_a_folder_with_a_run_is_not_written_over(capsys: pytest.CaptureFixture[str]) -> None:
+    train("--epochs", "1", "--out", "here")
+    before = sorted(os.listdir("here"))
+    err = fails(capsys, *TRAIN, "--out", "here")
+    assert "here has a run already, checkpoint-00000007.safetensors: go on with it by --resume here" in err
+    assert sorted(os.listdir("here")) == before
+
+
+def test_what_cannot_be_resumed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there is no checkpoint in runs/" in fails(capsys, "train", "--resume")
+    assert "--resume no: there is no such file" in fails(capsys, "train", "--resume", "no")
+    Path("empty").mkdir()
+    assert "there is no checkpoint in this folder" in fails(capsys, "train", "--resume", "empty")
+    train("--epochs", "2", "--out", "here")
+    older, last = runs.checkpoints(Path("here"))
+    last.write_bytes(last.read_bytes()[:-1])
+    err = fails(capsys, "train", "--resume", "here")
+    assert "it has been damaged" in err
+    assert f"another one of the run: --resume {older}" in err
+
+
+@pytest.mark.parametrize("kind", ["a file", "no parent", "read-only"])
+def test_a_folder_that_cannot_take_the_run(
+    kind: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("locked").mkdir(mode=0o500)
+    locked = "/sys/run" if os.access("locked", os.W_OK) else "locked"  # there not even root may write
+    out = {"a file": "small.npz", "no parent": "no/where", "read-only": locked}[kind]
+    err = fails(capsys, *TRAIN, "--out", out)
+    assert f"{out} cannot take the run: " in err
+    assert "--out" in err
+
+
+def test_a_second_process_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("here").mkdir()
+    holder = "import backprop.runs as r, pathlib\nwith r.locked(pathlib.Path('here')): print(1, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        err = fails(capsys, *TRAIN, "--out", "here")
+        assert f"here is in use by process {process.pid} on " in err
+        process.kill()
+    train("--epochs", "1", "--out", "here")
+
+
+def test_stale_temporaries_are_swept() -> None:
+    Path("here").mkdir()
+    stale = Path(f"here/.checkpoint-00000007.safetensors-x{TEMPORARY}")
+    stale.touch()
+    train("--epochs", "1", "--out", "here")
+    assert not stale.exists()
+
+
+def test_validation_keeps_the_best_and_stops_early(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--validation", "0.3", "--patience", "3", "--lr", "1.0", "--net", "mlp", "--layers", "4-64-3"]
+    train(*words, "--epochs", "200", "--out", "here", "--json")
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (events[0]["train_samples"], events[0]["validation_samples"]) == (140, 60)
+    epochs = [event for event in events if event["event"] == "epoch"]
+    losses = [epoch["validation_loss"] for epoch in epochs]
+    best = 1 + losses.index(min(losses))
+    assert len(epochs) == best + 3 < 200
+    assert "test_loss" not in epochs[0]
+    assert [event["text"] for event in events if event["event"] == "note"] == [
+        f"stopped early: no epoch since {best} was better on the validation data",
+        f"best on the validation data: epoch {best}",
+    ]
+    assert read_contents(Path("here/best.safetensors")).description["training"]["step"] == 5 * best
+    assert events[-1]["epoch"] == best
+    assert events[-1]["checkpoint"] == "here/best.safetensors"
+    assert main(["evaluate", "here/best.safetensors", "--data", "small.npz", "--json"]) == 0
+    evaluated = json.loads(capsys.readouterr().out)
+    assert evaluated["accuracy"] == events[-1]["test_accuracy"]
+
+
+def test_validation_data_are_the_seed_s(capsys: pytest.CaptureFixture[str]) -> None:
+    def loss(*words: str) -> float:
+        capsys.readouterr()
+        train("--epochs", "1", "--no-save", "--json", "--validation", "0.3", *words)
+        return float(json.loads(capsys.readouterr().out.splitlines()[1])["validation_loss"])
+
+    assert loss() == loss() != loss("--seed", "1")
+
+
+def test_patience_needs_validation(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "give --validation" in fails(capsys, *TRAIN, "--patience", "2")
+    assert "of 200 training samples this is 0" in fails(capsys, *TRAIN, "--validation", "0.001")
+
+
+def test_flag_beats_environment_beats_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def start(*words: str) -> dict[str, Any]:
+        capsys.readouterr()
+        assert main(["train", "--no-save", "--json", *words]) == 0
+        return json.loads(capsys.readouterr().out.splitlines()[0])  # type: ignore[no-any-return]
+
+    Path("run.toml").write_text(
+        'device = "cpu"\ndata = "small.npz"\nepochs = 2\nbatch_size = 20\nlr = 0.3\nno-capture = true\nseed = 1\n'
+    )
+    read = start("--config", "run.toml")
+    assert (read["batch_size"], read["lr"], read["steps"], read["capture"]) == (20, 0.3, 20, False)
+    monkeypatch.setenv("BACKPROP_CONFIG", "run.toml")
+    monkeypatch.setenv("BACKPROP_LR", "0.4")
+    monkeypatch.setenv("BACKPROP_NO_CAPTURE", "false")
+    read = start("--batch-size", "40", "--iters", "7")
+    assert (read["batch_size"], read["lr"], read["steps"], read["capture"]) == (40, 0.4, 7, True)
+
+
+def test_the_settings_of_a_run_can_be_fed_back() -> None:
+    train(*MLP, "--epochs", "2", "--out", "first", "--weight-decay", "1e-3", "--schedule", "step:5:0.5")
+    assert tomllib.loads(Path("first/config.toml").read_text())["weight-decay"] == 1e-3
+    assert main(["train", "--config", "first/config.toml", "--out", "second"]) == 0
+    assert history("first") == history("second")
+    assert Path("first/config.toml").read_text() == Path("second/config.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lrr = 1", "run.toml: lrr: unknown option 'lrr': expected one of .*did you mean lr"),
+        ("lr = -1", "run.toml: lr: expected a finite number of at least 0, got '-1'"),
+        ("lr = [1]", r"run.toml: lr: expected one number or text, got \[1\]"),
+        ("no-capture = 3", "run.toml: no-capture: expected true or false, got 3"),
+        ('sampling = "all"', "run.toml: sampling: expected one of without-replacement, with-replacement"),
+        ('resume = "x"', "run.toml: resume cannot stand in a file"),
+        ("lr 1", "--config run.toml: it is no TOML file"),
+        ("lr = \udc80", "--config run.toml: it is no TOML file"),
+    ],
+)
+def test_wrong_files(text: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("run.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("BACKPROP_NO_REPORT")
+        err = fails(capsys, *TRAIN, "--config", "run.toml")
+    assert __import__("re").search(message, err)
+
+
+def test_wrong_variables(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKPROP_BATCHSIZE", "3")
+    assert "BACKPROP_BATCHSIZE: unknown option 'batchsize'" in fails(capsys, *TRAIN)
+    monkeypatch.delenv("BACKPROP_BATCHSIZE")
+    monkeypatch.setenv("BACKPROP_BATCH_SIZE", "0")
+    err = fails(capsys, "train")
+    assert "BACKPROP_BATCH_SIZE: expected a whole number of at least 1, got '0'" in err
+    monkeypatch.delenv("BACKPROP_BATCH_SIZE")
+    assert "no.toml" in fails(capsys, *TRAIN, "--config", "no.toml")
+
+
+def test_help_imports_no_numpy_with_settings_from_elsewhere() -> None:
+    train("--epochs", "1", "--out", "here")
+    code = (
+        "import sys; from backprop.cli.configuration import resolved, settings_of, checkpoint_of\n"
+        "print(settings_of(checkpoint_of('here'))['epochs'], 'numpy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "False"]
