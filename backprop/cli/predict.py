@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _outputs(network: Network, x: np.ndarray[Any, Any]) -> Any:
     """What comes out, as probabilities where the loss makes some of it."""
+    x = x if x.dtype == np.uint8 else x.astype(network.dtype)
     y = network.predict(network.backend.asarray(x))
     activation = ACTIVATIONS.get(type(network.last_layer))
     return y if activation is None else activation().forward(y)
@@ -67,32 +68,26 @@ def _input_shape(network: Network) -> tuple[int, ...]:
 
 def _read(path: Path, shape: tuple[int, ...], options: argparse.Namespace) -> np.ndarray[Any, Any]:
     """The array in a .npy or .npz file, or the pixels of a picture."""
+    if path.suffix not in (".npy", ".npz"):
+        return _picture(path, shape)
     try:
-        if path.suffix == ".npy":
-            found = np.load(path, allow_pickle=False)
-        elif path.suffix == ".npz":
-            found = _member(path, options.array)
-        else:
-            return _picture(path, shape)
+        with open(path, "rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            found = np.asarray(loaded if path.suffix == ".npy" else _member(loaded, options.array))
     except (ValueError, EOFError, BadZipFile) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
     if found.dtype.kind not in "fuib":
         raise ValueError(f"{path}: expected numbers, got {found.dtype}")
-    return (
-        found if found.dtype == np.uint8 else found.astype(np.float64 if found.dtype == "f8" else np.float32)
-    )
+    return found
 
 
-def _member(path: Path, name: str | None) -> np.ndarray[Any, Any]:
-    with np.load(path, allow_pickle=False) as arrays:
-        names = list(arrays)
-        usual = [n for n in ("x", "x_test", *names[: len(names) == 1]) if n in names]
-        chosen = name or next(iter(usual), None)
-            (n for n in ("x", "x_test") if n in names), names[0] if len(names) == 1 else None
-        )
-        if chosen not in names:
-            raise ValueError(f"expected one of the arrays {', '.join(names)} with --array, got {name}")
-        return np.asarray(arrays[chosen])
+def _member(arrays: Any, name: str | None) -> Any:
+    names = list(arrays)
+    usual = [known for known in ("x", "x_test", *names[: len(names) == 1]) if known in names]
+    chosen = name or next(iter(usual), None)
+    if chosen not in names:
+        raise ValueError(f"expected one of the arrays {', '.join(names)} with --array, got {name}")
+    return arrays[chosen]
 
 
 def _samples(x: np.ndarray[Any, Any], shape: tuple[int, ...], name: str) -> np.ndarray[Any, Any]:
