@@ -1,7 +1,8 @@
 """`nox` proves everything: every backend, the style, the types, the examples, the README, the wheel.
 
 Each session installs what it needs. `nox -s "tests(numpy)"` runs one of them; what stands behind
-`--` goes to pytest. `nox -s mutants`, which asks what the tests would miss, runs by name only.
+`--` goes to pytest. Some take long and run by name only: `nox -s mutants` asks what the tests would miss,
+`nox -s faults` injects many more faults, `nox -s reproduce` writes the book's results.
 """
 
 from __future__ import annotations
@@ -183,6 +184,20 @@ def mutants(session: nox.Session) -> None:
     names = ["*__mutmut_1"] if "--quick" in session.posargs else session.posargs
     session.run("mutmut", "run", *names)
     session.run("python", "tests/mutants.py")
+
+
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Kills, full disks, signals and damaged files, with many more tries than in the tests."""
+    session.install(".", *group("tests"))
+    many = {"TEST_KILLS": "200", "TEST_MUTATIONS": "100000"}
+    which = (
+        "tests/test_faults.py",
+        "tests/test_checkpoints.py",
+        "tests/test_resume.py",
+        "tests/test_runs.py",
+    )
+    session.run("pytest", "--backend", "numpy", *which, *session.posargs, env={**ONE_THREAD, **many})
 
 
 @nox.session

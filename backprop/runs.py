@@ -58,14 +58,14 @@ def usable(folder: Path) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder; `RunFolderError` names the process that holds it. A killed process lets go."""
-    with open(folder / LOCK, "a+", encoding="utf-8") as file:
+    with open(folder / LOCK, "ab", buffering=0) as file:
         if not _lock(file.fileno()):
-            file.seek(0)
-            raise RunFolderError(f"{folder} is in use by {file.read().strip() or 'another process'}")
+            holder = (folder / LOCK).read_text("utf-8").strip()
+            raise RunFolderError(f"{folder} is in use by {holder or 'another process'}")
         sweep(folder)
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
+        with _named(folder / LOCK):
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield
         file.truncate(0)  # not deleted: someone may have opened it
 
@@ -111,7 +111,7 @@ def write_history(folder: Path, lines: Iterable[dict[str, Any]]) -> None:
 
 def add_history(folder: Path, line: dict[str, Any]) -> None:
     """Add a line to the history."""
-    with open(folder / HISTORY, "a", encoding="utf-8") as file:
+    with _named(folder / HISTORY), open(folder / HISTORY, "a", encoding="utf-8") as file:
         file.write(json.dumps(line, allow_nan=False) + "\n")
 
 
@@ -123,3 +123,12 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
             with suppress(ValueError):
                 lines.append(json.loads(line))
     return lines
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say which file an error is about."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be written: {error.strerror}") from None
