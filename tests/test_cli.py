@@ -345,6 +345,11 @@ def first_event(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str
     ("options", "network"),
     [
         (["--net", "mlp"], "MultiLayerNet(Affine1 · Relu1 · Affine2 · Relu2 · Affine3 · SoftmaxWithLoss)"),
+        (["--net", "Two-Layer"], "TwoLayerNet(Affine1 · Relu1 · Affine2 · SoftmaxWithLoss)"),
+        (
+            ["--net", "MLP", "--activation", "Tanh"],
+            "MultiLayerNet(Affine1 · Tanh1 · Affine2 · Tanh2 · Affine3 · SoftmaxWithLoss)",
+        ),
         (
             [
                 "--net",
@@ -392,6 +397,7 @@ def test_train_every_network(
             {"schedule": "cosine:0.01", "warm_up": 3, "lr": 0.1},
         ),
         (["--schedule", "step:5:0.5"], {"schedule": "step:5:0.5", "lr": 0.1}),
+        (["--schedule", "Cosine:1E-4", "--optimizer", "ADAM"], {"schedule": "cosine:1e-4", "lr": 0.001}),
         (["--weight-decay", "0.01"], {"weight_decay": 0.01}),
     ],
 )

@@ -85,6 +85,7 @@ def _add_network(train: argparse.ArgumentParser) -> None:
     group = train.add_argument_group("network")
     group.add_argument(
         "--net",
+        type=str.lower,
         default="two-layer",
         metavar="NAME",
         help="two-layer, mlp, simple-conv or deep-conv: the book's networks (default: %(default)s)",
@@ -99,7 +100,10 @@ def _add_network(train: argparse.ArgumentParser) -> None:
         "--layers", metavar="WIDTHS", help="of mlp, from inputs to classes, as in 784-100-100-10"
     )
     group.add_argument(
-        "--activation", metavar="NAME", help="of mlp: relu, sigmoid, tanh, leaky-relu, gelu or identity"
+        "--activation",
+        type=str.lower,
+        metavar="NAME",
+        help="of mlp: relu, sigmoid, tanh, leaky-relu, gelu or identity",
     )
     group.add_argument(
         "--init",
@@ -116,6 +120,7 @@ def _add_optimizer(train: argparse.ArgumentParser) -> None:
     group = train.add_argument_group("optimizer")
     group.add_argument(
         "--optimizer",
+        type=str.lower,
         default="sgd",
         metavar="NAME",
         help="sgd, momentum, nesterov, adagrad, rmsprop, adam or adamw (default: %(default)s)",
@@ -134,6 +139,7 @@ def _add_optimizer(train: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--schedule",
+        type=str.lower,
         default="constant",
         metavar="NAME",
         help="of the rate: constant, cosine[:LOWEST] or step:EVERY[:FACTOR] (default: %(default)s)",
