@@ -368,7 +368,9 @@ def _check_stack(layers: Mapping[str, Layer], last_layer: Loss) -> None:
             hint = " (call super().__init__() in its constructor)" if isinstance(layer, Layer) else ""
             raise TypeError(f"{name}: expected a layer, such as ReLU(), got {_described(layer)}{hint}")
         if layer.in_network:
-            raise ValueError(f"{name}: this layer is in a network already; give a copy, layer.to(backend)")
+            raise ValueError(
+                f"{name}: this layer is in a network or a block already; give a copy, layer.to(backend)"
+            )
     if not isinstance(last_layer, Loss):
         raise TypeError(
             f"expected a loss, such as SoftmaxWithLoss(), as last_layer, got {_described(last_layer)}"

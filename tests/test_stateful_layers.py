@@ -268,8 +268,26 @@ def test_a_batch_of_one_image_is_enough() -> None:
 
 def test_a_layer_of_a_network_is_not_put_into_a_block() -> None:
     net = MultiLayerNet(4, [3], 2, rng=0)
-    with pytest.raises(ValueError, match="Affine1 is in a network already"):
+    with pytest.raises(ValueError, match="Affine1 is in a network or a block already"):
         Residual({"Affine1": net.layers["Affine1"]})
+
+
+def test_a_layer_has_one_place() -> None:
+    """A second one would change what the first one keeps for backward."""
+    layer = Affine(np.ones((3, 3)), np.ones(3))
+    with pytest.raises(ValueError, match="Residual: a layer stands in this block twice"):
+        Residual([layer, layer])
+    block = Residual([layer])
+    network = Network([block]).to(dtype="float32")
+    for taken in (block, deepcopy(block), pickle.loads(pickle.dumps(block)), block.to(get_backend("cpu")),
+                  Residual([Residual([layer.to(get_backend("cpu"))])]), network.layers["Residual1"],
+                  deepcopy(network).layers["Residual1"]):  # fmt: skip
+        inner = next(iter(taken.layers.values()))
+        with pytest.raises(ValueError, match="is in a network or a block already"):
+            Residual([inner])
+        with pytest.raises(ValueError, match="this layer is in a network or a block already"):
+            Network([inner])
+        Network([inner.to(get_backend("cpu"))])
 
 
 def test_the_pieces_of_a_block(backend: Backend, rng: np.random.Generator) -> None:
@@ -282,7 +300,7 @@ def test_the_pieces_of_a_block(backend: Backend, rng: np.random.Generator) -> No
     expected = np.concatenate([(hidden > 0.0).ravel(), (out > 0.0).ravel()])
     found = block.region(backend.asarray(x))
     np.testing.assert_array_equal(backend.to_numpy(found), expected)
-    assert Residual([first]).to(backend).region(backend.asarray(x)) is None
+    assert Residual([first.to(backend)]).region(backend.asarray(x)) is None
 
 
 def test_the_pieces_of_a_block_are_those_of_training(backend: Backend, rng: np.random.Generator) -> None:

@@ -23,7 +23,7 @@ class Node:
     """The name in error messages; a network calls its layers `"Affine1"`, `"ReLU1"`, …"""
 
     in_network: bool = False
-    """Whether a network has taken the layer's parameters into its own flat vector."""
+    """Whether a network or a block has taken the layer, which can have one place only."""
 
     state: dict[str, Array]
     """What `forward(…, training=True)` changes and no gradient does: running statistics, counters.
