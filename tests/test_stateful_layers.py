@@ -224,7 +224,8 @@ def test_names_of_a_network_s_state() -> None:
     ("make", "x", "message"),
     [
         (lambda: BatchNormalization(np.ones(3), np.zeros(3)), np.ones((1, 3)),
-         r"BatchNormalization: training needs more than one number a feature, got input \(1, 3\); give a larger"),
+         r"BatchNormalization: training needs more than one number a feature, got input \(1, 3\); give more samples, "
+         "or another batch size: the last batch of an epoch has what is left"),
         (lambda: BatchNormalization(np.ones(3), np.zeros(3)), np.ones((5, 4)),
          r"BatchNormalization: expected input \(N, 3, …\), got \(5, 4\)"),
         (lambda: BatchNormalization(np.ones(3), np.zeros(3)), np.ones((5, 3), "float32"),
@@ -237,6 +238,12 @@ def test_names_of_a_network_s_state() -> None:
         (lambda: BatchNormalization(np.ones(3), np.zeros(3), epsilon=0.0), None, "finite epsilon above 0, got 0.0"),
         (lambda: BatchNormalization(np.ones(3), np.zeros(3), running_var=np.ones(2)), None,
          r"expected running_var \(3,\), got \(2,\)"),
+        (lambda: BatchNormalization(np.ones(3), np.zeros(3), running_mean=[0.0, 0.0, 0.0]), None,
+         "expected an array .* got list"),
+        (lambda: BatchNormalization(np.ones(3), np.zeros(3), running_var=np.ones(3, "float32")), None,
+         "BatchNormalization: running_var and gamma differ in dtype, float32 and float64"),
+        (lambda: BatchNormalization(np.ones(3), np.zeros(3), running_mean=get_backend("strict").asarray(np.ones(3))),
+         None, "BatchNormalization: running_mean and gamma are arrays of two libraries"),
         (lambda: LayerNormalization(np.ones(3), np.zeros(3)), np.ones((5, 4)),
          r"LayerNormalization: expected input \(N, …, 3\), got \(5, 4\)"),
         (lambda: LayerNormalization(np.ones(3), np.zeros(3)), np.ones((5, 3), "float32"),
