@@ -272,6 +272,15 @@ def test_softmax_loss_of_no_class_is_infinite(t: Any, backend: Backend) -> None:
     assert float(backend.to_numpy(loss)) == math.inf
 
 
+def test_softmax_loss_of_several_classes(backend: Backend) -> None:
+    """What the docstring says of it: the loss of the likeliest, the gradient of all."""
+    loss = SoftmaxWithLoss()
+    value = loss.forward(backend.asarray([[0.0, 1.0, 2.0]]), backend.asarray([[1, 1, 0]]), training=True)
+    p = np.exp([0.0, 1.0, 2.0]) / np.exp([0.0, 1.0, 2.0]).sum()
+    assert float(backend.to_numpy(value)) == pytest.approx(-math.log(p[1]))
+    np.testing.assert_allclose(backend.to_numpy(loss.backward()), [p - [1.0, 1.0, 0.0]])
+
+
 @pytest.mark.parametrize("loss_class", [SigmoidWithLoss, MeanSquaredError])
 def test_targets_of_another_shape(loss_class: Any, backend: Backend) -> None:
     with pytest.raises(ValueError, match=r"expected t \(4, 1\), got \(4,\)"):
@@ -312,6 +321,9 @@ def test_counting_correct_predictions(backend: Backend) -> None:
         (SigmoidWithLoss(), (), [1.0, 1.5], "SigmoidWithLoss: expected t between 0 and 1, got 1.0 to 1.5"),
         (SigmoidWithLoss(), (2,), [0.0, 1.0], r"SigmoidWithLoss: expected t \(2, 2\), got \(2,\)"),
         (SigmoidWithLoss(), (), [0.0, 1.0], None),
+        (SigmoidWithLoss(), (), [0.0, math.nan], "SigmoidWithLoss: expected finite t, got nan"),
+        (MeanSquaredError(), (), [0.0, math.nan], "MeanSquaredError: expected finite t, got nan"),
+        (MeanSquaredError(), (), [-math.inf, 0.0], "MeanSquaredError: expected finite t, got -inf"),
         (MeanSquaredError(), (2,), [0.0, 1.0], r"MeanSquaredError: expected t \(2, 2\), got \(2,\)"),
         (SoftmaxWithLoss(), (3,), [0, -1], "SoftmaxWithLoss: expected labels 0 to 2, got -1"),
         (SoftmaxWithLoss(), (3,), [3, 2], "SoftmaxWithLoss: expected labels 0 to 2, got 3"),

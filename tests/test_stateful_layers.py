@@ -254,6 +254,7 @@ def test_names_of_a_network_s_state() -> None:
         (lambda: Dropout(0.5, seed=-1), None, "Dropout: expected a seed, a whole number from 0, got -1"),
         (lambda: LeakyReLU(1.0), None, "LeakyReLU: expected a slope from 0 to below 1, got 1.0"),
         (lambda: Reshape((0, 2)), None, "Reshape: expected whole numbers of at least 1 in shape"),
+        (lambda: Reshape(6), None, r"Reshape: expected a shape such as \(6,\), got 6"),
         (lambda: Reshape((2, 2)), np.ones((3, 5)), r"expected input \(N, …\) with 4 numbers a sample, got \(3, 5\)"),
         (lambda: Residual([Affine(np.ones((3, 2)), np.ones(2))]), np.ones((4, 3)),
          r"Residual: expected a block that keeps the shape \(4, 3\), got \(4, 2\)"),
@@ -263,6 +264,10 @@ def test_names_of_a_network_s_state() -> None:
 def test_bad_input(make: Any, x: np.ndarray | None, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
         make().forward(x, training=True)
+
+
+def test_a_shape_in_numpy_s_numbers() -> None:
+    assert Reshape((np.int64(2), np.uint8(3))).forward(np.ones((4, 6))).shape == (4, 2, 3)
 
 
 def test_a_batch_of_one_image_is_enough() -> None:
