@@ -10,7 +10,7 @@ import pytest
 
 from backends import Backend
 from backprop import MultiLayerNet, check_gradients
-from backprop.initializers import standard_deviation
+from backprop.initializers import normal, standard_deviation
 from backprop.ready_made import ACTIVATIONS
 
 
@@ -90,6 +90,12 @@ def test_initial_values() -> None:
         assert net.params["W1"].std() == pytest.approx(expected, rel=0.02)
         assert abs(net.params["W1"].mean()) < 5 * expected / math.sqrt(4000 * inputs)
         assert not net.params["b1"].any()
+
+
+@pytest.mark.parametrize("std", [-1.0, math.inf, math.nan])
+def test_a_standard_deviation_is_finite(std: float) -> None:
+    with pytest.raises(ValueError, match=f"normal: expected a finite standard deviation .*, got {std}"):
+        normal((2, 3), std, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,7 @@ class Node:
 
     def check_dout(self, dout: Array, y: Array) -> None:
         """Raise unless `dout` fits `y`, an array with the shape, dtype and device of the output."""
+        namespace_of(dout)  # a TypeError for what is no array
         if dout.shape != y.shape:
             raise ValueError(f"{self.name}: expected dout {tuple(y.shape)}, got {tuple(dout.shape)}")
         self.check_like(dout, y, "dout and output")
