@@ -44,7 +44,7 @@ def test_by_its_own_methods(options: dict[str, Any], backend: Backend) -> None:
         backend.asarray(np.arange(7) % 3),
     )
     state = {key: backend.to_numpy(value).copy() for key, value in net.state.items()}
-    numerical = net.numerical_gradient(x, t)
+    numerical = net.numerical_gradient(x, t, 1e-5)
     for key, value in state.items():
         np.testing.assert_array_equal(backend.to_numpy(net.state[key]), value)
     for name, analytic in net.gradient(x, t).items():
