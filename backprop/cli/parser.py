@@ -148,7 +148,7 @@ def _add_optimizer(train: argparse.ArgumentParser) -> None:
         "--warm-up", type=_natural, default=0, metavar="N", help="steps in which the rate rises to its start"
     )
     group.add_argument(
-        "--clip-norm", type=_number, metavar="NORM", help="the largest norm that the gradient may have"
+        "--clip-norm", type=_norm, metavar="NORM", help="the largest norm that the gradient may have"
     )
 
 
@@ -214,6 +214,13 @@ def _number(text: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"expected a finite number, got {text!r}")
+    return value
+
+
+def _norm(text: str) -> float:
+    value = _number(text)
+    if value <= 0.0:
+        raise argparse.ArgumentTypeError(f"expected a finite number above 0, got {text!r}")
     return value
 
 
