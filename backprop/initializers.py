@@ -22,8 +22,8 @@ def normal(shape: tuple[int, ...], std: float, rng: np.random.Generator) -> np.n
     >>> normal((2, 3), 0.01, numpy.random.default_rng(0)).shape
     (2, 3)
     """
-    if not std >= 0.0:
-        raise ValueError(f"normal: expected a standard deviation of at least 0, got {std}")
+    if not (math.isfinite(std) and std >= 0.0):
+        raise ValueError(f"normal: expected a finite standard deviation of at least 0, got {std}")
     return std * rng.standard_normal(shape)
 
 

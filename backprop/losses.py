@@ -76,8 +76,9 @@ class SoftmaxWithLoss(Loss):
     constant is added inside the logarithm.
 
     x: (N, C) floating point. t: (N,) integer class numbers in [0, C), or (N, C) one-hot of any
-    dtype. A label outside [0, C), or a row that is not one-hot, makes the loss infinite here
-    (`Network` and `fit` refuse it with a `ValueError` when the data comes in).
+    dtype. `Network` and `fit` refuse other values with a `ValueError` when the data comes in. Here a
+    label outside [0, C), or a row without a 1, makes the loss infinite; of a row with several, the
+    loss counts the one with the largest x, and the gradient all of them.
 
     Source: *Deep Learning from Scratch*, section 5.6.3 and appendix A.
 
@@ -174,6 +175,8 @@ class _RealTargetLoss(Loss):
 
     def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
         self._check_shape(t, (samples, *outputs))
+        if not np.isfinite(t).all():
+            raise ValueError(f"{self.name}: expected finite t, got {t[~np.isfinite(t)][0]}")
 
 
 class SigmoidWithLoss(_RealTargetLoss):

@@ -282,13 +282,15 @@ class Network:
         """Set all parameters from a mapping by name (`"W1"`, `"b1"`, `"gamma1"`, …), such as the book's.
 
         The values are arrays of any library or nested lists; floating-point ones are converted to the
-        network's dtype. Missing, unknown and misshapen ones and other dtypes are a `ValueError` that
-        lists every one of them, and the network is left as it was.
+        network's dtype. Missing, unknown and misshapen ones, other dtypes and finite numbers that are
+        too large for the network's dtype are a `ValueError` that lists every one of them, and the
+        network is left as it was. Running statistics are no parameters but in `state`, and stay.
         """
-        host = {
-            name: backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value)
-            for name, value in params.items()
-        }
+        if not isinstance(params, Mapping):
+            raise TypeError(
+                f"{type(self).__name__}: expected a mapping of names to parameters, got {_described(params)}"
+            )
+        host = {name: _on_host(value) for name, value in params.items()}
         differences = [f"{name}: missing" for name in self.params if name not in host]
         differences += [f"{name}: unknown" for name in host if name not in self.params]
         for name, own in self.params.items():
@@ -299,6 +301,9 @@ class Network:
                 differences.append(f"{name}: expected shape {tuple(own.shape)}, got {tuple(value.shape)}")
             if value.dtype.kind != "f":
                 differences.append(f"{name}: expected floating-point numbers, got {value.dtype}")
+            elif _overflows(value, self.dtype):
+                largest = np.abs(value[np.isfinite(value)]).max()
+                differences.append(f"{name}: expected numbers that fit into {self.dtype}, got {largest}")
         if differences:
             raise ValueError(f"these parameters do not fit {type(self).__name__}: {'; '.join(differences)}")
         for name in self.params:
@@ -374,7 +379,9 @@ def _check_stack(layers: Mapping[str, Layer], last_layer: Loss) -> None:
             hint = " (call super().__init__() in its constructor)" if isinstance(layer, Layer) else ""
             raise TypeError(f"{name}: expected a layer, such as ReLU(), got {_described(layer)}{hint}")
         if layer.in_network:
-            raise ValueError(f"{name}: this layer is in a network already; give a copy, layer.to(backend)")
+            raise ValueError(
+                f"{name}: this layer is in a network or a block already; give a copy, layer.to(backend)"
+            )
     if not isinstance(last_layer, Loss):
         raise TypeError(
             f"expected a loss, such as SoftmaxWithLoss(), as last_layer, got {_described(last_layer)}"
@@ -393,6 +400,22 @@ def _common_backend(places: Mapping[str, tuple[Any, str]], default: Backend) -> 
         listed = ", ".join(f"{name} {backend.name} ({backend.device})" for name, backend in backends.items())
         raise TypeError(f"a network's parameters must be on one device, got {listed}")
     return next(iter(backends.values()), default)
+
+
+def _on_host(value: Any) -> np.ndarray[Any, Any]:
+    """The array or nested list as a NumPy array; one of objects, which fits nowhere, if it is ragged."""
+    if is_registered(value):
+        return backend_of(value).to_numpy(value)
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return np.empty(len(value), dtype=object)
+
+
+def _overflows(value: np.ndarray[Any, Any], dtype: str) -> bool:
+    """Whether a finite number becomes infinite in this dtype."""
+    with np.errstate(over="ignore"):
+        return bool((np.isfinite(value) & ~np.isfinite(value.astype(dtype))).any())
 
 
 def _bits(float_name: str) -> int:

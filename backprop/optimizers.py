@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any, ClassVar
 
-from backends import Array, backend_of, namespace_of
+from backends import Array, backend_of, dtype_name, namespace_of
 
 Schedule = Callable[[int], float]
 """The learning rate of the step of this number, the first being 1; see `backprop.schedules`."""
@@ -46,6 +46,9 @@ class Optimizer:
 
     max_norm: float | None = None
 
+    _given: tuple[MutableMapping[str, Array], Sequence[Any]] | None = None
+    """What is kept and the numbers, in a `step` by an `update` of one's own, which may call this one."""
+
     def __init__(self, lr: float | Schedule = 0.01, *, max_norm: float | None = None) -> None:
         name = type(self).__name__
         if not callable(lr):
@@ -76,19 +79,28 @@ class Optimizer:
         if "slots" not in vars(self):
             self.slots = {}
         for key, p in params.items():
-            for name in self.kept:
-                have = self.slots.setdefault(f"{name}.{key}", namespace_of(p).zeros_like(p))
-                if have.shape != p.shape or type(have) is not type(p):
-                    raise ValueError(
-                        f"{type(self).__name__}: this optimizer was used for other parameters, with {key} "
-                        f"{tuple(have.shape)}, not {tuple(p.shape)}; make a new one for every network"
-                    )
+            for slot in (f"{name}.{key}" for name in self.kept):
+                if slot not in self.slots:
+                    self.slots[slot] = namespace_of(p).zeros_like(p)
+                self._check_slot(key, self.slots[slot], p)
+
+    def _check_slot(self, key: str, have: Array, p: Array) -> None:
+        before, now = _kind(have), _kind(p)
+        for what, value in before.items():
+            if value != now[what]:
+                raise ValueError(
+                    f"{type(self).__name__}: this optimizer was used for other parameters, with {key} of "
+                    f"{what} {value}, not {now[what]}; make a new one for every network"
+                )
 
     def update(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
         """Change every parameter in `params` by its gradient in `grads`: one step."""
+        if self._given is not None:
+            self._apply(params, grads, *self._given)
+            return
         self.prepare(params)
         self.steps += 1
-        self.step(params, grads, self.slots, self.numbers(self.steps))
+        self._apply(params, grads, self.slots, self.numbers(self.steps))
 
     def step(
         self,
@@ -98,9 +110,22 @@ class Optimizer:
         numbers: Sequence[Any],
     ) -> None:
         """`update` for gradients of dout · loss, with what is kept and the numbers of this step."""
-        if type(self).update is not Optimizer.update:
-            self.update(params, grads)
+        if type(self).update is Optimizer.update:
+            self._apply(params, grads, slots, numbers)
             return
+        self._given = slots, numbers
+        try:
+            self.update(params, grads)
+        finally:
+            del self._given
+
+    def _apply(
+        self,
+        params: MutableMapping[str, Array],
+        grads: Mapping[str, Array],
+        slots: MutableMapping[str, Array],
+        numbers: Sequence[Any],
+    ) -> None:
         grads = self.clipped(grads)
         for key in params:
             names = [f"{name}.{key}" for name in self.kept]
@@ -137,14 +162,13 @@ class SGD(Optimizer):
     array([0.5, 2.5])
     """
 
-    def dout(self, numbers: Sequence[Array]) -> Any:
-        """The learning rate, unless the gradient's norm matters."""
-        return numbers[0] if self.max_norm is None else 1.0
+    @property
+    def _rate_is_in_the_loss(self) -> bool:
+        return type(self) is SGD and self.max_norm is None
 
-    def update(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
-        """W ← W − lr · grad for every parameter."""
-        self.steps += 1
-        self._descend(params, self.clipped(grads), self.rate(self.steps))
+    def dout(self, numbers: Sequence[Array]) -> Any:
+        """The learning rate, unless the gradient's norm matters or a subclass has a rule of its own."""
+        return numbers[0] if self._rate_is_in_the_loss else super().dout(numbers)
 
     def step(
         self,
@@ -154,16 +178,17 @@ class SGD(Optimizer):
         numbers: Sequence[Any],
     ) -> None:
         """W ← W − grad for every parameter, the gradient being that of lr · loss."""
-        if self.max_norm is not None:
-            self._descend(params, self.clipped(grads), numbers[0])
+        if not self._rate_is_in_the_loss:
+            super().step(params, grads, slots, numbers)
             return
         for key in params:
             params[key] -= grads[key]
 
     @staticmethod
-    def _descend(params: MutableMapping[str, Array], grads: Mapping[str, Array], lr: Any) -> None:
-        for key in params:
-            params[key] -= lr * grads[key]
+    def rule(p: Array, g: Array, lr: Array) -> tuple[Array, ...]:
+        """One step, entry by entry."""
+        p -= lr * g
+        return (p,)
 
 
 class Momentum(Optimizer):
@@ -425,6 +450,15 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     kind.__name__.lower(): kind for kind in (SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam, AdamW)
 }
 """Every optimizer by its name in lower case."""
+
+
+def _kind(array: Array) -> dict[str, Any]:
+    backend = backend_of(array)
+    return {
+        "shape": tuple(array.shape),
+        "dtype": dtype_name(array.dtype),
+        "device": f"{backend.name} ({backend.device})",
+    }
 
 
 def _finite(name: str, what: str, value: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,11 @@ class _Builder:
 
     def dropout(self, ratio: float) -> Dropout:
         return Dropout(ratio, seed=int(self.rng.integers(2**31)))
+
+    def check_kind(self, kind: Any, example: Any, length: int | None = None, **given: Any) -> None:
+        for what, value in given.items():
+            if not isinstance(value, kind) or (length is not None and len(value) != length):
+                raise ValueError(f"{self.owner}: expected {what} such as {example!r}, got {value!r}")
 
     def check_sizes(self, **sizes: Any) -> None:
         for what, size in sizes.items():
@@ -153,6 +158,8 @@ gamma2=(100,), beta2=(100,), W3=(100, 10), b3=(10,))
         rng: np.random.Generator | int | None = None,
     ) -> None:
         build = _Builder("MultiLayerNet", dtype, device, rng)
+        build.check_kind(Collection, [100, 100], hidden_size_list=hidden_size_list)
+        build.check_kind(str, "relu", activation=activation)
         sizes = [input_size, *hidden_size_list, output_size]
         build.check_sizes(**{f"width {i}": size for i, size in enumerate(sizes)})
         spelling, kind = chosen("activation", activation, ACTIVATIONS)
@@ -204,6 +211,8 @@ class SimpleConvNet(Network):
         rng: np.random.Generator | int | None = None,
     ) -> None:
         build = _Builder("SimpleConvNet", dtype, device, rng)
+        build.check_kind(Collection, (1, 28, 28), 3, input_dim=input_dim)
+        build.check_kind(Mapping, {"filter_num": 30}, conv_param=conv_param or {})
         conv = {"filter_num": 30, "filter_size": 5, "pad": 0, "stride": 1}
         for key, value in (conv_param or {}).items():
             chosen("conv_param", key, conv)
@@ -274,6 +283,9 @@ class DeepConvNet(Network):
         rng: np.random.Generator | int | None = None,
     ) -> None:
         build = _Builder("DeepConvNet", dtype, device, rng)
+        build.check_kind(Collection, (1, 28, 28), 3, input_dim=input_dim)
+        build.check_kind(Collection, (16, 16), filters=filters)
+        build.check_kind(Collection, (1, 1), pads=pads)
         channels, height, width = input_dim
         if not filters or len(filters) % 2 or len(pads) != len(filters):
             raise ValueError(
@@ -294,10 +306,10 @@ class DeepConvNet(Network):
                 height, width = height // 2, width // 2
                 if not merged:
                     layers[f"Pool{i // 2}"] = MaxPooling(2)
-        if height < 1 or width < 1:
-            raise ValueError(
-                f"DeepConvNet: images {input_dim} leave nothing after {len(filters)} convolutions"
-            )
+            if height < 1 or width < 1:
+                raise ValueError(
+                    f"DeepConvNet: images {input_dim} leave nothing after {i} convolutions with pads {pads}"
+                )
         layers["Affine1"] = build.affine(channels * height * width, hidden_size, "he")
         layers[f"Relu{len(filters) + 1}"] = ReLU()
         if dropout_ratio:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
 
 from .optimizers import Schedule
 
@@ -68,6 +70,8 @@ class Cosine:
     def __post_init__(self) -> None:
         _check_rate(self, self.lr)
         _check_rate(self, self.lowest)
+        if self.lowest > self.lr:
+            raise ValueError(f"Cosine: expected lowest to be at most lr, {self.lr}, got {self.lowest}")
         _check_steps(self, "steps", self.steps)
 
     def __call__(self, step: int) -> float:
@@ -105,8 +109,8 @@ def _check_rate(schedule: object, lr: float) -> None:
         raise ValueError(f"{type(schedule).__name__}: expected a finite rate of at least 0, got {lr}")
 
 
-def _check_steps(schedule: object, what: str, steps: int) -> None:
-    if not (isinstance(steps, int) and steps >= 1):
+def _check_steps(schedule: object, what: str, steps: Any) -> None:
+    if not isinstance(steps, Integral) or steps < 1:
         raise ValueError(
             f"{type(schedule).__name__}: expected {what} to be a whole number of at least 1, got {steps!r}"
         )

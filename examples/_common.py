@@ -11,6 +11,13 @@ KEPT_OUT = ("quick", "json", "out")
 """Options that the command of a row does not show."""
 
 
+def count(text: str) -> int:
+    """A whole number of at least 1, on the command line."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
 class Page:
     """A page: its options, its figures, and what it found beside what the book has.
 
@@ -30,7 +37,7 @@ class Page:
         if seed:
             parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
         for name, default in further.items():
-            kind = str if default is None else type(default)
+            kind = {type(None): str, int: count}.get(type(default), type(default))
             parser.add_argument(f"--{name}", type=kind, default=default, help=f"default: {default}")
         parser.add_argument(
             "--out", type=Path, default=Path("build/figures"), help="a folder for the figures and for what "

@@ -64,6 +64,24 @@ def keep(name: str, folder: Path, printed: str, facts: dict[str, str | int]) -> 
     (folder / f"{name}.jsonl").write_text("\n".join([json.dumps(facts), *lines, ""]), "utf-8")
 
 
+def demand(names: list[str], folder: Path) -> None:
+    """Exit unless `folder` has what these pages found, so that no row or figure is lost."""
+    missing = [name for name in names if not complete(folder / f"{name}.jsonl")]
+    if missing:
+        raise SystemExit(
+            f"{folder} has no results, or not all figures, of {', '.join(missing)}; run them, or all pages: "
+            f"python examples/_reproduce.py {' '.join(missing)}"
+        )
+
+
+def complete(path: Path) -> bool:
+    """Whether a page's results are there, with every figure among them."""
+    if not path.exists():
+        return False
+    lines = map(json.loads, path.read_text("utf-8").splitlines())
+    return all(Path(line["figure"]).exists() for line in lines if "figure" in line)
+
+
 def shown(value: float | None, form: str) -> str:
     return "–" if value is None else format(int(value) if form == "d" else value, form)
 
@@ -149,12 +167,18 @@ def main() -> None:
     for parent in folder, target.parent:
         parent.mkdir(parents=True, exist_ok=True)
     pages = [
-        page for page in sorted(HERE.glob("*.py")) if "from _common import Page" in page.read_text("utf-8")
+        page
+        for page in sorted(HERE.glob("[!_]*.py"))
+        if "from _common import Page" in page.read_text("utf-8")
     ]
-    asked = tuple(options.pages) or ("",)
-    for page in pages:
-        if page.name.startswith(asked) and not options.table and page.name != Path(__file__).name:
-            run(page, folder, options.quick)
+    for name in options.pages:
+        if not any(page.name.startswith(name) for page in pages):
+            parser.error(f"no page begins with {name!r}: there are {', '.join(page.stem for page in pages)}")
+    asked = [page for page in pages if page.name.startswith(tuple(options.pages) or "") and not options.table]
+    if not options.quick:
+        demand([page.stem for page in pages if page not in asked], folder)
+    for page in asked:
+        run(page, folder, options.quick)
     write(folder, target)
 
 

@@ -35,5 +35,5 @@ page.figure(draw, size=(6.5, 4.2))
 for name, book in {"std 0.01": 2.305, "Xavier": 0.377, "He": 0.286}.items():
     curve = curves[name]
     near = curve[curve[:, 0] > 0.925 * steps][:100, 1]  # the book's figure is the loss of a single batch
-    note = f"mean of 100 batches, which go from {near.min():.3f} to {near.max():.3f}"
+    note = f"mean of {len(near)} batches, which go from {near.min():.3f} to {near.max():.3f}"
     page.row(f"ch. 6, {name}, loss near step 1,900", book, near.mean(), ".3f", note=note)

@@ -35,5 +35,5 @@ page.figure(draw, size=(6.5, 4.2))
 for name, book in {"SGD": 0.150, "Momentum": 0.050, "AdaGrad": 0.016, "Adam": 0.032}.items():
     curve = curves[name]
     near = curve[curve[:, 0] > 0.925 * steps][:100, 1]  # the book's figure is the loss of a single batch
-    note = f"mean of 100 batches, which go from {near.min():.3f} to {near.max():.3f}"
+    note = f"mean of {len(near)} batches, which go from {near.min():.3f} to {near.max():.3f}"
     page.row(f"ch. 6, {name}, loss near step 1,900", book, near.mean(), ".3f", note=note)

@@ -49,9 +49,9 @@ class Change(NamedTuple):
 
 def tried(folder: Path) -> Iterator[tuple[str, Change, bool]]:
     """The name of every fault that has been tried, what it is, and whether it was caught."""
-    from mutmut.mutation.diff_apply import get_diff_for_mutant
-
     for meta in sorted(folder.rglob("*.py.meta")):
+        from mutmut.mutation.diff_apply import get_diff_for_mutant
+
         file = str(meta.relative_to(folder)).removesuffix(".meta")
         for name, code in json.loads(meta.read_text("utf-8"))["exit_code_by_key"].items():
             if code is not None:
@@ -110,7 +110,14 @@ def listed(text: str) -> dict[Change, str]:
 
 
 def report(results: list[tuple[str, Change, bool]], equivalent: dict[Change, str]) -> bool:
-    """Print the table and the survivors; whether they are few enough."""
+    """Print the table and the survivors; whether they are few enough.
+
+    >>> report([], {})
+    Traceback (most recent call last):
+    SystemExit: no fault has been tried yet: run mutmut first, or `nox -s mutants`
+    """
+    if not results:
+        raise SystemExit("no fault has been tried yet: run mutmut first, or `nox -s mutants`")
     survivors = {change for _, change, caught in results if not caught}
     rows = {file: [0] * 5 for file in sorted({change.file for _, change, _ in results})}
     missed = []

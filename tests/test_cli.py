@@ -165,6 +165,12 @@ def test_wrong_rate(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "expected a finite number of at least 0" in usage(capsys, "train", "--lr", rate)
 
 
+@pytest.mark.parametrize("norm", ["0", "-1"])
+def test_wrong_norm(norm: str, capsys: pytest.CaptureFixture[str]) -> None:
+    error = f"argument --clip-norm: expected a finite number above 0, got '{norm}'"
+    assert error in usage(capsys, "train", "--clip-norm", norm)
+
+
 def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert "not allowed with argument" in usage(capsys, "train", "--iters", "1", "--epochs", "1")
     assert "COMMAND" in usage(capsys)
@@ -302,6 +308,12 @@ def test_check_one_layer(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b" not in out
 
 
+def test_check_by_the_book_s_spelling(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--layer", "Pooling", "--json"]) == 0
+    (report,) = json.loads(capsys.readouterr().out)["reports"]
+    assert report["subject"] == "MaxPooling"
+
+
 def test_check_all_layers_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--layer", "all", "--device", "strict", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -354,6 +366,11 @@ def first_event(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str
     ("options", "network"),
     [
         (["--net", "mlp"], "MultiLayerNet(Affine1 · Relu1 · Affine2 · Relu2 · Affine3 · SoftmaxWithLoss)"),
+        (["--net", "Two-Layer"], "TwoLayerNet(Affine1 · Relu1 · Affine2 · SoftmaxWithLoss)"),
+        (
+            ["--net", "MLP", "--activation", "Tanh"],
+            "MultiLayerNet(Affine1 · Tanh1 · Affine2 · Tanh2 · Affine3 · SoftmaxWithLoss)",
+        ),
         (
             [
                 "--net",
@@ -401,6 +418,7 @@ def test_train_every_network(
             {"schedule": "cosine:0.01", "warm_up": 3, "lr": 0.1},
         ),
         (["--schedule", "step:5:0.5"], {"schedule": "step:5:0.5", "lr": 0.1}),
+        (["--schedule", "Cosine:1E-4", "--optimizer", "ADAM"], {"schedule": "cosine:1e-4", "lr": 0.001}),
         (["--weight-decay", "0.01"], {"weight_decay": 0.01}),
     ],
 )
@@ -450,8 +468,11 @@ def test_what_is_unusual_is_said(small: str, capsys: pytest.CaptureFixture[str])
             ["--schedule", "step:0"],
             "--schedule step:0: Step: expected every to be a whole number of at least 1",
         ),
+        (
+            ["--schedule", "cosine:0.2"],
+            "--schedule cosine:0.2: Cosine: expected lowest to be at most lr, 0.1, got 0.2",
+        ),
         (["--schedule", "cosine:x"], "--schedule cosine:x: could not convert string to float"),
-        (["--clip-norm", "0"], "SGD: expected a finite max_norm above 0, got 0.0"),
     ],
 )
 def test_a_network_that_cannot_be(
@@ -479,6 +500,20 @@ class Net(Network):
     def case(cls, rng):
         layers = [Affine(rng.standard_normal((3, 2)), np.zeros(2)), Tanh()]
         return cls(layers), rng.standard_normal((4, 3)), rng.integers(0, 2, 4)
+
+class Empty(Tanh):
+    @classmethod
+    def case(cls, rng):
+        return ()
+
+class Listed(Tanh):
+    @classmethod
+    def case(cls, rng):
+        return [cls(), rng.standard_normal(3)]
+
+class NoMethod(Tanh):
+    def case(self, rng):
+        return self, rng.standard_normal(3)
 
 number = 3
 """
@@ -508,7 +543,16 @@ def test_check_of_what_cannot_be_checked(own_module: str, capsys: pytest.Capture
         assert f"has no layer, loss or network class {name!r}" in fails(
             capsys, "check", f"{own_module}:{name}"
         )
-    assert "add a classmethod case(cls, rng)" in fails(capsys, "check", f"{own_module}:NoCase")
+    for name, message in (
+        ("NoCase", "add a classmethod case(cls, rng) that returns (network, x, t)"),
+        ("NoMethod", "add a classmethod case(cls, rng) that returns (layer, x)"),
+        ("Empty", "case must return a tuple such as (layer, x), got an empty one"),
+        ("Listed", "case must return a tuple such as (layer, x), got a list"),
+    ):
+        assert message in fails(capsys, "check", f"{own_module}:{name}")
+    assert "expected MODULE:CLASS, as in my_module:MyLayer, got '.own:Good'" in fails(
+        capsys, "check", ".own:Good"
+    )
     assert "unknown layer 'Relo': expected all or one of Add, " in fails(capsys, "check", "--layer", "Relo")
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from backends import Backend, get_backend
 from backprop import (
+    GELU,
     Affine,
     MeanSquaredError,
     Mul,
@@ -145,6 +146,9 @@ def test_wrong_dout(layer: Any, backend: Backend) -> None:
         layer.backward(backend.asarray([1.0, 2.0]))
     with pytest.raises(TypeError, match="dout and output differ in dtype"):
         layer.backward(backend.asarray([[1.0, 2.0]], dtype="float32"))
+    for nothing in (1.0, 1, [[1.0, 2.0]]):
+        with pytest.raises(TypeError, match="expected an array .* got"):
+            layer.backward(nothing)
 
 
 def test_affine_wrong_dout(backend: Backend) -> None:
@@ -194,6 +198,18 @@ def test_extreme_values(backend: Backend) -> None:
     assert float(backend.to_numpy(loss)) == pytest.approx(math.log(2.0))
     loss = SigmoidWithLoss().forward(x[:, 1:4], backend.asarray([[1, 1, 1]]))
     assert float(backend.to_numpy(loss)) == pytest.approx(1000.0 + math.log(2.0))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gelu_far_from_0(dtype: str, backend: Backend) -> None:
+    """From 10 on it is x or 0, also where x² is larger than the largest number."""
+    largest = float(np.finfo(dtype).max)
+    x = backend.asarray([-largest, -1e25, -10.0, 10.0, 1e25, largest], dtype=dtype)
+    gelu = GELU()
+    y = backend.to_numpy(gelu.forward(x, training=True))
+    np.testing.assert_array_equal(y, np.maximum(backend.to_numpy(x), 0.0))
+    dx = backend.to_numpy(gelu.backward(backend.asarray(np.ones(6), dtype=dtype)))
+    np.testing.assert_array_equal(dx, [0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
 
 
 def test_sigmoid_keeps_small_values(backend: Backend) -> None:
@@ -272,6 +288,15 @@ def test_softmax_loss_of_no_class_is_infinite(t: Any, backend: Backend) -> None:
     assert float(backend.to_numpy(loss)) == math.inf
 
 
+def test_softmax_loss_of_several_classes(backend: Backend) -> None:
+    """What the docstring says of it: the loss of the likeliest, the gradient of all."""
+    loss = SoftmaxWithLoss()
+    value = loss.forward(backend.asarray([[0.0, 1.0, 2.0]]), backend.asarray([[1, 1, 0]]), training=True)
+    p = np.exp([0.0, 1.0, 2.0]) / np.exp([0.0, 1.0, 2.0]).sum()
+    assert float(backend.to_numpy(value)) == pytest.approx(-math.log(p[1]))
+    np.testing.assert_allclose(backend.to_numpy(loss.backward()), [p - [1.0, 1.0, 0.0]])
+
+
 @pytest.mark.parametrize("loss_class", [SigmoidWithLoss, MeanSquaredError])
 def test_targets_of_another_shape(loss_class: Any, backend: Backend) -> None:
     with pytest.raises(ValueError, match=r"expected t \(4, 1\), got \(4,\)"):
@@ -312,6 +337,9 @@ def test_counting_correct_predictions(backend: Backend) -> None:
         (SigmoidWithLoss(), (), [1.0, 1.5], "SigmoidWithLoss: expected t between 0 and 1, got 1.0 to 1.5"),
         (SigmoidWithLoss(), (2,), [0.0, 1.0], r"SigmoidWithLoss: expected t \(2, 2\), got \(2,\)"),
         (SigmoidWithLoss(), (), [0.0, 1.0], None),
+        (SigmoidWithLoss(), (), [0.0, math.nan], "SigmoidWithLoss: expected finite t, got nan"),
+        (MeanSquaredError(), (), [0.0, math.nan], "MeanSquaredError: expected finite t, got nan"),
+        (MeanSquaredError(), (), [-math.inf, 0.0], "MeanSquaredError: expected finite t, got -inf"),
         (MeanSquaredError(), (2,), [0.0, 1.0], r"MeanSquaredError: expected t \(2, 2\), got \(2,\)"),
         (SoftmaxWithLoss(), (3,), [0, -1], "SoftmaxWithLoss: expected labels 0 to 2, got -1"),
         (SoftmaxWithLoss(), (3,), [3, 2], "SoftmaxWithLoss: expected labels 0 to 2, got 3"),

@@ -318,7 +318,7 @@ def test_wrong_stacks() -> None:
         Network([affine, affine])
     network = Network([affine])
     with pytest.raises(
-        ValueError, match=r"Affine1: this layer is in a network already; give a copy, layer\.to\("
+        ValueError, match=r"Affine1: this layer is in a network or a block already; give a copy, layer\.to\("
     ):
         Network([affine])
     affine = affine.to(network.backend)

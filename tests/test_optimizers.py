@@ -286,13 +286,28 @@ def test_an_optimizer_goes_on_in_the_next_fit(kind: type[Optimizer]) -> None:
         np.testing.assert_array_equal(value, other.slots[key])
 
 
-def test_an_optimizer_of_another_network_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("other", "difference"),
+    [
+        (np.ones(4), r"shape \(3,\), not \(4,\)"),
+        (np.ones(3, "float32"), "dtype float64, not float32"),
+        (get_backend("strict").asarray(np.ones(3)), r"device numpy \(cpu\), not strict \(device1\)"),
+    ],
+)
+def test_an_optimizer_of_another_network_is_refused(other: Any, difference: str) -> None:
     optimizer = Adam()
     optimizer.update({"W": np.ones(3)}, {"W": np.ones(3)})
     with pytest.raises(
-        ValueError, match=r"Adam: this optimizer was used for other parameters, with W \(3,\), not \(4,\)"
+        ValueError, match=rf"Adam: .* used for other parameters, with W of {difference}; make a new one for"
     ):
-        optimizer.update({"W": np.ones(4)}, {"W": np.ones(4)})
+        optimizer.update({"W": other}, {"W": other})
+
+
+def test_what_is_kept_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    optimizer, params = Adam(), {"W": np.ones(3)}
+    optimizer.prepare(params)
+    monkeypatch.setattr(backprop.optimizers, "namespace_of", None)
+    optimizer.prepare(params)
 
 
 def test_an_update_of_one_s_own_is_the_step() -> None:
@@ -303,6 +318,28 @@ def test_an_update_of_one_s_own_is_the_step() -> None:
     params = {"W": np.ones(2)}
     Own().step(params, {"W": np.asarray([1.0, 4.0])}, {}, ())
     np.testing.assert_array_equal(params["W"], [0.5, -1.0])
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_an_update_around_that_of_the_class(kind: type[Optimizer], backend: Backend) -> None:
+    """Half the gradient by an `update` that calls the class's: in `fit`, and as half the loss."""
+
+    class Half(kind):  # type: ignore[misc,valid-type]
+        def update(self, params: Any, grads: Any) -> None:
+            super().update(params, {key: 0.5 * g for key, g in grads.items()})
+
+    class Halved(kind):  # type: ignore[misc,valid-type]
+        def dout(self, numbers: Any) -> Any:
+            return 0.5 * super().dout(numbers)
+
+    def optimizer(kind: type[Optimizer]) -> Optimizer:
+        return kind(lambda step: 0.1 / step)
+
+    halved = trained(optimizer(Halved), backend, False, (2, 1))
+    for capture in (True, False):
+        half = optimizer(Half)
+        np.testing.assert_allclose(trained(half, backend, capture, (2, 1)), halved, rtol=1e-9, atol=1e-12)
+        assert half.steps == 15
 
 
 def test_a_rule_that_forgets_what_it_keeps_is_an_error() -> None:
@@ -355,13 +392,15 @@ def test_schedules() -> None:
         [1.0, 0.2 + 0.8 * (1 + math.sqrt(0.5)) / 2, 0.6, 0.2, 0.2]
     )
     assert Cosine(1.0, 1)(1) == 1.0
-    warm = WarmUp(Cosine(1.0, 3), 4)
+    assert [Step(1.0, np.int64(2))(3), Cosine(1.0, np.int32(5))(5)] == pytest.approx([0.1, 0.0])
+    warm = WarmUp(Cosine(1.0, 3), np.int64(4))
     assert [warm(step) for step in range(1, 9)] == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0, 0.5, 0.0, 0.0])
     for make, message in [
         (lambda: Constant(-1.0), "Constant: expected a finite rate of at least 0, got -1.0"),
         (lambda: Step(0.1, 0), "Step: expected every to be a whole number of at least 1, got 0"),
         (lambda: Step(0.1, 3, 1.5), "Step: expected a factor above 0 and at most 1, got 1.5"),
         (lambda: Cosine(0.1, 5, math.nan), "Cosine: expected a finite rate of at least 0, got nan"),
+        (lambda: Cosine(0.1, 5, 0.2), "Cosine: expected lowest to be at most lr, 0.1, got 0.2"),
         (lambda: Cosine(0.1, 2.5), "Cosine: expected steps to be a whole number"),
         (lambda: WarmUp(0.1, 5), r"WarmUp: expected a schedule, such as Constant\(0.1\), got 0.1"),
         (lambda: WarmUp(Constant(0.1), 0), "WarmUp: expected steps to be a whole number"),

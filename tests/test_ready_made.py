@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from backends import Backend
-from backprop import MultiLayerNet, check_gradients
-from backprop.initializers import standard_deviation
+from backprop import DeepConvNet, MultiLayerNet, ReLU, SimpleConvNet, check_gradients
+from backprop.initializers import normal, standard_deviation
 from backprop.ready_made import ACTIVATIONS
 
 
@@ -44,7 +44,7 @@ def test_by_its_own_methods(options: dict[str, Any], backend: Backend) -> None:
         backend.asarray(np.arange(7) % 3),
     )
     state = {key: backend.to_numpy(value).copy() for key, value in net.state.items()}
-    numerical = net.numerical_gradient(x, t)
+    numerical = net.numerical_gradient(x, t, 1e-5)
     for key, value in state.items():
         np.testing.assert_array_equal(backend.to_numpy(net.state[key]), value)
     for name, analytic in net.gradient(x, t).items():
@@ -92,6 +92,12 @@ def test_initial_values() -> None:
         assert not net.params["b1"].any()
 
 
+@pytest.mark.parametrize("std", [-1.0, math.inf, math.nan])
+def test_a_standard_deviation_is_finite(std: float) -> None:
+    with pytest.raises(ValueError, match=f"normal: expected a finite standard deviation .*, got {std}"):
+        normal((2, 3), std, np.random.default_rng(0))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -112,6 +118,30 @@ def test_bad_settings(options: dict[str, Any], message: str) -> None:
         MultiLayerNet(**{"input_size": 4, "hidden_size_list": [3], "output_size": 2, "rng": 0, **options})
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MultiLayerNet(784, 100, 10), r"MultiLayerNet: expected hidden_size_list such as \[100, 100\], got 100"),
+        (lambda: MultiLayerNet(4, [3], 2, ReLU), "MultiLayerNet: expected activation such as 'relu', got <class"),
+        (lambda: SimpleConvNet((28, 28)), r"SimpleConvNet: expected input_dim such as \(1, 28, 28\), got \(28, 28\)"),
+        (lambda: SimpleConvNet(conv_param=30), "SimpleConvNet: expected conv_param such as {'filter_num': 30}, got 30"),
+        (lambda: DeepConvNet(784), r"DeepConvNet: expected input_dim such as \(1, 28, 28\), got 784"),
+        (lambda: DeepConvNet(filters=16), r"DeepConvNet: expected filters such as \(16, 16\), got 16"),
+        (lambda: DeepConvNet(pads=1), r"DeepConvNet: expected pads such as \(1, 1\), got 1"),
+        (lambda: DeepConvNet((1, 1, 1), (4, 4, 4, 4), (1, 1, 1, 2)),
+         r"images \(1, 1, 1\) leave nothing after 2 convolutions with pads \(1, 1, 1, 2\)"),
+    ],
+)  # fmt: skip
+def test_arguments_of_another_kind(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_sizes_in_an_array() -> None:
+    net = MultiLayerNet(4, np.asarray([3, 5]), 2, rng=0)
+    assert list(net.params["W2"].shape) == [3, 5]
+
+
 def test_parameters_by_name(backend: Backend) -> None:
     net = mlp(backend, use_batchnorm=True, dtype="float32")
     rng = np.random.default_rng(5)
@@ -126,24 +156,41 @@ def test_parameters_by_name(backend: Backend) -> None:
 
 
 def test_every_difference_is_listed_and_nothing_changed(backend: Backend) -> None:
-    net = mlp(backend)
+    net = mlp(backend, use_batchnorm=True, dtype="float32")
     before = backend.to_numpy(net.flat_params["flat"]).copy()
     given: dict[str, Any] = {name: np.zeros(tuple(value.shape)) for name, value in net.params.items()}
     del given["b1"]
     given |= {
         "W2": np.zeros((6, 6)),
         "b3": np.zeros(3, int),
-        "gamma1": np.zeros(3),
+        "gamma7": np.zeros(3),
         "W3": np.zeros((5, 3), object),
+        "beta1": [[1.0, 2.0], [3.0]],
+        "b2": [np.ones((2, 3)), np.ones((2, 2))],
+        "W1": np.full((4, 6), 1e39),
     }
     with pytest.raises(ValueError, match="these parameters do not fit MultiLayerNet") as caught:
         net.load_params(given)
     for difference in (
-        "b1: missing", "gamma1: unknown", "W2: expected shape (6, 5), got (6, 6)",
+        "b1: missing", "gamma7: unknown", "W2: expected shape (6, 5), got (6, 6)",
         "b3: expected floating-point numbers, got int64", "W3: expected floating-point numbers, got object",
+        "beta1: expected floating-point numbers, got object", "b2: expected floating-point numbers, got object",
+        "W1: expected numbers that fit into float32, got 1e+39",
     ):  # fmt: skip
         assert difference in str(caught.value)
     np.testing.assert_array_equal(backend.to_numpy(net.flat_params["flat"]), before)
+
+
+def test_parameters_that_are_no_mapping() -> None:
+    with pytest.raises(TypeError, match="expected a mapping of names to parameters, got a list"):
+        MultiLayerNet(4, [3], 2).load_params([np.ones((4, 3))])  # type: ignore[arg-type]
+
+
+def test_parameters_that_are_infinite_stay_so() -> None:
+    net = MultiLayerNet(1, [], 1)
+    net.load_params({"W1": [[np.inf]], "b1": [np.nan]})
+    assert net.params["W1"] == np.inf
+    assert np.isnan(net.params["b1"])
 
 
 def test_float16_inference(backend: Backend) -> None:

@@ -43,7 +43,7 @@ def build_network(
     if options.dropout is not None:
         kind["dropout_ratio"] = options.dropout
     network = _network(options, data, kind)
-    if options.weight_decay and options.optimizer.lower() != "adamw":
+    if options.weight_decay and options.optimizer != "adamw":
         network.weight_decay = options.weight_decay
     return network
 
@@ -104,7 +104,7 @@ def _number_or_name(text: str) -> str | float:
 def build_optimizer(options: argparse.Namespace, steps: int) -> Optimizer:
     """The optimizer of `--optimizer`, with its rate, schedule, clipping and decoupled weight decay."""
     kind = chosen("optimizer", options.optimizer, OPTIMIZERS)
-    lr = options.lr if options.lr is not None else RATES.get(options.optimizer.lower(), 0.01)
+    lr = options.lr if options.lr is not None else RATES.get(options.optimizer, 0.01)
     settings: dict[str, Any] = {"max_norm": options.clip_norm}
     if kind is AdamW and options.weight_decay is not None:
         settings["weight_decay"] = options.weight_decay

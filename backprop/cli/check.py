@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import json
 import math
 import os
@@ -51,10 +52,9 @@ def _cases(options: argparse.Namespace) -> Iterator[Case]:
     everything = not (options.subjects or options.layer or options.net)
     for subject in options.subjects:
         case = _user_class(subject).case(rng)
-        if not isinstance(case, tuple):
-            raise ValueError(
-                f"{subject}: case must return a tuple such as (layer, x), got a {type(case).__name__}"
-            )
+        if not isinstance(case, tuple) or not case:
+            found = "an empty one" if case == () else f"a {type(case).__name__}"
+            raise ValueError(f"{subject}: case must return a tuple such as (layer, x), got {found}")
         yield case
     if options.layer or everything:
         for kind in _chosen(options.layer or "all"):
@@ -84,9 +84,13 @@ def _network_report(
 
 def checkable() -> dict[str, type[Node]]:
     """Every layer and loss of this package that has a case, by name."""
-    kinds = [getattr(module, name) for module in (layers, losses) for name in module.__all__]
-    # dict: the book's spellings are second names of the same class
-    return {kind.__name__: kind for kind in kinds if _own_case(kind)}
+    return {kind.__name__: kind for kind in _spellings().values()}
+
+
+def _spellings() -> dict[str, type[Node]]:
+    """The same with the book's spellings, which are second names of some classes."""
+    named = [(name, getattr(module, name)) for module in (layers, losses) for name in module.__all__]
+    return {name: kind for name, kind in named if _own_case(kind)}
 
 
 def _own_case(kind: type[Node]) -> bool:
@@ -96,16 +100,15 @@ def _own_case(kind: type[Node]) -> bool:
 
 
 def _chosen(name: str) -> list[type[Node]]:
-    known = checkable()
     if name == "all":
-        return list(known.values())
-    return [chosen("layer", name, known, "all or ")]
+        return list(checkable().values())
+    return [chosen("layer", name, _spellings(), "all or ")]
 
 
 def _user_class(subject: str) -> Any:
     """The class in `module:Class`, with modules of the current folder importable."""
     module_name, _, class_name = subject.partition(":")
-    if not (module_name and class_name):
+    if not (module_name and class_name) or module_name.startswith("."):
         raise ValueError(f"expected MODULE:CLASS, as in my_module:MyLayer, got {subject!r}")
     sys.path.insert(0, os.getcwd())
     try:
@@ -115,10 +118,10 @@ def _user_class(subject: str) -> Any:
     kind = getattr(module, class_name, None)
     if not (isinstance(kind, type) and issubclass(kind, (Node, Network))):
         raise ValueError(f"{subject}: {module_name} has no layer, loss or network class {class_name!r}")
-    if not hasattr(kind, "case"):
+    if not isinstance(inspect.getattr_static(kind, "case", None), classmethod | staticmethod):
+        returned = "(network, x, t)" if issubclass(kind, Network) else "(layer, x)"
         raise ValueError(
-            f"{subject}: add a classmethod case(cls, rng) that returns (network, x, t) "
-            "with small NumPy arrays"
+            f"{subject}: add a classmethod case(cls, rng) that returns {returned} with small NumPy arrays"
         )
     return kind
 

@@ -139,6 +139,7 @@ def _add_network(train: argparse.ArgumentParser) -> None:
     group = train.add_argument_group("network")
     group.add_argument(
         "--net",
+        type=str.lower,
         default="two-layer",
         metavar="NAME",
         help="two-layer, mlp, simple-conv or deep-conv: the book's networks (default: %(default)s)",
@@ -153,7 +154,10 @@ def _add_network(train: argparse.ArgumentParser) -> None:
         "--layers", metavar="WIDTHS", help="of mlp, from inputs to classes, as in 784-100-100-10"
     )
     group.add_argument(
-        "--activation", metavar="NAME", help="of mlp: relu, sigmoid, tanh, leaky-relu, gelu or identity"
+        "--activation",
+        type=str.lower,
+        metavar="NAME",
+        help="of mlp: relu, sigmoid, tanh, leaky-relu, gelu or identity",
     )
     group.add_argument(
         "--init",
@@ -170,6 +174,7 @@ def _add_optimizer(train: argparse.ArgumentParser) -> None:
     group = train.add_argument_group("optimizer")
     group.add_argument(
         "--optimizer",
+        type=str.lower,
         default="sgd",
         metavar="NAME",
         help="sgd, momentum, nesterov, adagrad, rmsprop, adam or adamw (default: %(default)s)",
@@ -188,6 +193,7 @@ def _add_optimizer(train: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--schedule",
+        type=str.lower,
         default="constant",
         metavar="NAME",
         help="of the rate: constant, cosine[:LOWEST] or step:EVERY[:FACTOR] (default: %(default)s)",
@@ -196,7 +202,7 @@ def _add_optimizer(train: argparse.ArgumentParser) -> None:
         "--warm-up", type=_natural, default=0, metavar="N", help="steps in which the rate rises to its start"
     )
     group.add_argument(
-        "--clip-norm", type=_number, metavar="NORM", help="the largest norm that the gradient may have"
+        "--clip-norm", type=_norm, metavar="NORM", help="the largest norm that the gradient may have"
     )
 
 
@@ -313,6 +319,13 @@ def _number(text: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"expected a finite number, got {text!r}")
+    return value
+
+
+def _norm(text: str) -> float:
+    value = _number(text)
+    if value <= 0.0:
+        raise argparse.ArgumentTypeError(f"expected a finite number above 0, got {text!r}")
     return value
 
 

@@ -174,12 +174,13 @@ class GELU(Layer):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         xp = self.check_float(x)
-        tanh = xp.tanh(_GELU_UNIT * x * (1.0 + _GELU_CUBE * x * x))
-        self.saved = (x, tanh) if training else None
+        near = xp.clip(x, -10.0, 10.0)  # beyond, tanh u is ±1 and x³ may overflow
+        tanh = xp.tanh(_GELU_UNIT * near * (1.0 + _GELU_CUBE * near * near))
+        self.saved = (near, tanh) if training else None
         return 0.5 * x * (1.0 + tanh)
 
     def backward(self, dout: Array) -> Array:
-        x, tanh = self.saved
+        x, tanh = self.saved  # x as far as tanh u is not yet ±1
         self.check_dout(dout, x)
         du = _GELU_UNIT * (1.0 + (3.0 * _GELU_CUBE) * x * x)
         return dout * (0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * du)

@@ -23,7 +23,7 @@ class Node:
     """The name in error messages; a network calls its layers `"Affine1"`, `"ReLU1"`, …"""
 
     in_network: bool = False
-    """Whether a network has taken the layer's parameters into its own flat vector."""
+    """Whether a network or a block has taken the layer, which can have one place only."""
 
     state: dict[str, Array]
     """What `forward(…, training=True)` changes and no gradient does: running statistics, counters.
@@ -139,6 +139,7 @@ class Node:
 
     def check_dout(self, dout: Array, y: Array) -> None:
         """Raise unless `dout` fits `y`, an array with the shape, dtype and device of the output."""
+        namespace_of(dout)  # a TypeError for what is no array
         if dout.shape != y.shape:
             raise ValueError(f"{self.name}: expected dout {tuple(y.shape)}, got {tuple(dout.shape)}")
         self.check_like(dout, y, "dout and output")

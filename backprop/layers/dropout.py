@@ -67,21 +67,26 @@ class Dropout(Layer):
     def _kept(self, x: Array) -> Array:
         """True for the entries that are kept; a new draw every time."""
         self.state["drawn"] += 1
-        h = self._hash_of_places(x) ^ _mixed(self.state["drawn"] + self.seed % 2**31)
+        h = self._hash_of_places(x) ^ _mixed(self.state["drawn"])
         return (_mixed(h) >= math.ceil(self.ratio * 2**32)) if self.ratio else h >= 0
 
     def _hash_of_places(self, x: Array) -> Array:
-        """A number of 32 bits for every entry of x, made once a shape."""
+        """A number of 32 bits for every entry of x, of the seed and its place, made once a shape."""
         key = (tuple(x.shape), type(x), str(x.device))
         if key not in self.cache:
             xp = namespace_of(x)
             places = xp.arange(math.prod(x.shape), dtype=xp.int64, device=x.device)
-            self.cache[key] = xp.reshape(_mixed(_mixed(places + self.seed // 2**31)), x.shape)
+            self.cache[key] = xp.reshape(_mixed(_mixed(places) ^ _hash_of_seed(self.seed)), x.shape)
         return self.cache[key]
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[Dropout, np.ndarray]:
         return cls(0.4, seed=int(rng.integers(100))), rng.standard_normal((3, 4))
+
+
+def _hash_of_seed(seed: int) -> int:
+    """A number of 32 bits for a whole number of any size; neighbours are as far apart as others."""
+    return int(np.random.SeedSequence(seed).generate_state(1)[0])
 
 
 def _mixed(h: Array) -> Array:

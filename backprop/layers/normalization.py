@@ -81,6 +81,7 @@ class BatchNormalization(_Normalization):
         mean = xp.zeros_like(gamma) if running_mean is None else running_mean
         var = xp.ones_like(gamma) if running_var is None else running_var
         for what, value in (("running_mean", mean), ("running_var", var)):
+            self.check_like(value, gamma, f"{what} and gamma")
             if tuple(value.shape) != tuple(gamma.shape):
                 raise ValueError(
                     f"{self.name}: expected {what} {tuple(gamma.shape)}, got {tuple(value.shape)}"
@@ -101,7 +102,7 @@ class BatchNormalization(_Normalization):
         if n < 2:
             raise ValueError(
                 f"{self.name}: training needs more than one number a feature, got input {tuple(x.shape)}; "
-                "give a larger batch"
+                "give more samples, or another batch size: the last batch of an epoch has what is left"
             )
         mean = self._sum(x) / n  # (D,)
         centred = x - xp.reshape(mean, shape)

@@ -37,7 +37,12 @@ class Residual(Layer):
             if not isinstance(layer, Layer):
                 raise TypeError(f"Residual: expected a layer, such as ReLU(), as {name}, got {layer!r}")
             if layer.in_network:
-                raise ValueError(f"Residual: {name} is in a network already; give a copy, layer.to(backend)")
+                raise ValueError(
+                    f"Residual: {name} is in a network or a block already; give a copy, layer.to(backend)"
+                )
+        if len({id(layer) for layer in self.layers.values()}) < len(self.layers):
+            raise ValueError("Residual: a layer stands in this block twice: give every place its own")
+        self._own()
         super().__init__(**{f"{name}.{key}": layer.params[key] for name, layer, key in self._all("params")})
         self.state = {f"{name}.{key}": layer.state[key] for name, layer, key in self._all("state")}
 
@@ -78,7 +83,12 @@ class Residual(Layer):
     def to(self, backend: Backend, dtype: Any = None) -> Self:
         clone = super().to(backend, dtype)
         clone.layers = {name: layer.to(backend, dtype) for name, layer in self.layers.items()}
+        clone._own()
         return clone
+
+    def _own(self) -> None:
+        for layer in self.layers.values():
+            layer.in_network = True
 
     def _all(self, kind: str) -> Iterator[tuple[str, Layer, str]]:
         return ((name, layer, key) for name, layer in self.layers.items() for key in getattr(layer, kind))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -25,8 +26,10 @@ class Reshape(Layer):
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
+        if not isinstance(shape, Iterable):
+            raise TypeError(f"{self.name}: expected a shape such as (6,), got {shape!r}")
         self.shape = tuple(shape)
-        if not all(isinstance(n, int) and n >= 1 for n in self.shape):
+        if not all(isinstance(n, int | np.integer) and n >= 1 for n in self.shape):
             raise ValueError(f"{self.name}: expected whole numbers of at least 1 in shape, got {shape}")
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
