@@ -192,6 +192,7 @@ def faults(session: nox.Session) -> None:
     session.install(".", *group("tests"))
     many = {"TEST_KILLS": "200", "TEST_MUTATIONS": "100000"}
     which = (
+        "tests/test_datasets.py",
         "tests/test_faults.py",
         "tests/test_checkpoints.py",
         "tests/test_resume.py",
