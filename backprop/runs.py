@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .checkpoints import SUFFIX, Checkpoint, replace_file, sweep, write_checkpoint
+from .checkpoints import SUFFIX, Checkpoint, CheckpointError, replace_file, sweep, write_checkpoint
 
 BEST = f"best{SUFFIX}"
 HISTORY, CONFIG, REPORT, LOCK = "history.jsonl", "config.toml", "report.html", "lock"
@@ -101,6 +101,17 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a run, the last one at the end."""
     return sorted(folder.glob(f"{PREFIX}*{SUFFIX}"))
+
+
+def trained(name: str | os.PathLike[str]) -> Path:
+    """The checkpoint to use: the file itself, or of a run's folder the best one, or else the last."""
+    path = Path(name)
+    if not path.is_dir():
+        return path
+    found = [path / BEST] if (path / BEST).exists() else checkpoints(path)
+    if not found:
+        raise CheckpointError(f"{path}: there is no checkpoint in this folder")
+    return found[-1]
 
 
 def write_history(folder: Path, lines: Iterable[dict[str, Any]]) -> None:

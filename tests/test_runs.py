@@ -231,7 +231,7 @@ def test_validation_keeps_the_best_and_stops_early(capsys: pytest.CaptureFixture
     assert read_contents(Path("here/best.safetensors")).description["training"]["step"] == 5 * best
     assert events[-1]["epoch"] == best
     assert events[-1]["checkpoint"] == "here/best.safetensors"
-    assert main(["evaluate", "here/best.safetensors", "--data", "small.npz", "--json"]) == 0
+    assert main(["evaluate", "here", "--data", "small.npz", "--json"]) == 0
     evaluated = json.loads(capsys.readouterr().out)
     assert evaluated["accuracy"] == events[-1]["test_accuracy"]
 

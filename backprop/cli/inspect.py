@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..checkpoints import Contents, read_contents
+from ..runs import trained
 
 
 def run(options: argparse.Namespace) -> int:
     """Show what a checkpoint has, as far as its header tells; the arrays are only looked over."""
-    contents = read_contents(options.file)
+    path = trained(options.file)
+    contents = read_contents(path)
     if options.json:
         arrays = {
             name: {"dtype": dtype, "shape": shape} for name, (dtype, shape, _) in contents.arrays.items()
@@ -21,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
         whole = {"sha256": contents.sha256, "bytes": contents.size, "arrays": arrays}
         print(json.dumps({**whole, **contents.description}))
     else:
-        print("\n".join([f"{options.file}: {contents.size:,} bytes, SHA-256 right", *_lines(contents)]))
+        print("\n".join([f"{path}: {contents.size:,} bytes, SHA-256 right", *_lines(contents)]))
     return 0
 
 

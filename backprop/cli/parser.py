@@ -212,7 +212,7 @@ def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="use a trained network",
         description="Show the most probable classes of every sample in an array, or of a picture.",
     )
-    predict.add_argument("file", metavar="FILE", help="a checkpoint")
+    predict.add_argument("file", metavar="RUN", help="a checkpoint, or the folder of a run")
     predict.add_argument(
         "--input",
         required=True,
@@ -234,7 +234,7 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         help="loss and accuracy of a trained network",
         description="Show the loss and the accuracy of a network on the test data.",
     )
-    evaluate.add_argument("file", metavar="FILE", help="a checkpoint")
+    evaluate.add_argument("file", metavar="RUN", help="a checkpoint, or the folder of a run")
     evaluate.add_argument("--data", metavar="PATH", help="as for train (default: the MNIST in this package)")
     evaluate.add_argument("--train", action="store_true", help="on the training data instead")
     evaluate.add_argument("--device", default="cpu", help=DEVICE_HELP)
@@ -248,7 +248,7 @@ def _add_inspect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="what is in a checkpoint",
         description="Show what is in a checkpoint: network, training, settings and arrays.",
     )
-    inspect.add_argument("file", metavar="FILE", help="a checkpoint")
+    inspect.add_argument("file", metavar="RUN", help="a checkpoint, or the folder of a run")
     inspect.add_argument("--json", action="store_true", help="as one JSON object")
     _add_debug(inspect)
 

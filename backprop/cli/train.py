@@ -7,6 +7,7 @@ import shlex
 import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     with Signals() as signals, ExitStack() as stack:
         job = _Job(options)
         folder = None if options.no_save else _folder(options, stack)
-        keeper = _Keeper(folder, options, job.facts)
+        keeper = _Keeper(folder, options, job.facts, stack.enter_context(ThreadPoolExecutor(1)))
         training = job.training(keeper, stack)
         signals.training = training
         try:
@@ -154,10 +155,14 @@ class _Job:
 
 
 class _Keeper:
-    """Keeps the run in its folder, if it has one."""
+    """Keeps the run in its folder, if it has one; a thread writes while the training goes on."""
 
-    def __init__(self, folder: Path | None, options: argparse.Namespace, facts: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: Path | None, options: argparse.Namespace, facts: dict[str, Any], writer: Executor
+    ) -> None:
         self.folder, self.options, self.facts = folder, options, facts
+        self._writer, self._writing = writer, Future[Path | None]()
+        self._writing.set_result(None)
         self.name = None if folder is None else str(folder)
         every = options.save_every
         self.save_steps = every if folder is not None and every != "epoch" else None
@@ -192,9 +197,15 @@ class _Keeper:
         return checkpoint
 
     def save(self, training: Training) -> None:
-        """A checkpoint in the folder."""
+        """A checkpoint in the folder, when the one before is written."""
         if self.folder is not None:
-            self.saved = runs.save(self.folder, self.checkpoint(training), self.options.keep)
+            self.wait()
+            checkpoint = self.checkpoint(training)
+            self._writing = self._writer.submit(runs.save, self.folder, checkpoint, self.options.keep)
+
+    def wait(self) -> None:
+        """Wait for the checkpoint that is being written; raises what kept it from that."""
+        self.saved = self._writing.result() or self.saved
 
     def epoch(self, training: Training, metrics: Metrics) -> None:
         """A line of the history, and the checkpoints that an epoch brings."""
@@ -204,6 +215,7 @@ class _Keeper:
         if self.save_steps is None:
             self.save(training)
         if self.options.validation and _best(training.history) is metrics:
+            self.wait()
             self.best = self.folder / runs.BEST
             write_checkpoint(self.best, self.checkpoint(training))
 
@@ -219,10 +231,12 @@ class _Keeper:
         if self.folder is None:
             return f"{where}; nothing was kept"
         self.save(training)
+        self.wait()
         return f"{where}; go on with: backprop train --resume {shlex.quote(str(self.folder))}"
 
     def with_last_good(self, error: DivergenceError) -> DivergenceError:
         """The error, with the checkpoint from before it."""
+        self.wait()
         kept = "no checkpoint was kept" if self.saved is None else f"the last good checkpoint is {self.saved}"
         error.args = (f"{error}; {kept}",)
         return error
@@ -231,8 +245,10 @@ class _Keeper:
         """The last checkpoint and the report, by name."""
         if self.folder is None:
             return {}
+        self.wait()
         if self.save_steps is not None or self.saved is None:  # else the last epoch has saved it
             self.save(training)
+            self.wait()
         return {"checkpoint": str(self.best or self.saved)}
 
 
