@@ -11,7 +11,7 @@ from .curves import compared_curves
 from .page import notes
 from .record import Record, read_record
 
-NO_MATTER = ("debug", "json", "out", "quiet")
+NO_MATTER = ("keep", "log_every", "no_report", "save_every")
 """Settings that have no influence on a run."""
 
 
@@ -33,7 +33,7 @@ def write_comparison(folders: Sequence[Path], target: Path) -> Path:
 def _results(records: Sequence[Record], names: Sequence[str]) -> str:
     results = [{"network": record.network, "data": record.data, **record.results} for record in records]
     rows = [(key, *(result[key] for result in results)) for key in results[0]]
-    return html.section("Results", html.table(("", *names), rows))
+    return html.section("Results", html.table(("result", *names), rows))
 
 
 def _settings(records: Sequence[Record], names: Sequence[str]) -> str:
@@ -44,5 +44,5 @@ def _settings(records: Sequence[Record], names: Sequence[str]) -> str:
         values = [html.setting(one.get(key)) for one in settings]
         if len(set(values)) > 1:
             rows.append((key.replace("_", "-"), *values))
-    content = html.table(("", *names), rows) if rows else html.paragraph("None.")
+    content = html.table(("setting", *names), rows) if rows else html.paragraph("None.")
     return html.section("Settings that differ", content)

@@ -8,7 +8,7 @@ from typing import Any
 from . import figures, html
 from .record import Record
 
-PARTS = {"training": "", "validation": "validation_", "test": "test_"}
+PARTS = {"test": "test_", "validation": "validation_", "train": ""}
 """The data that metrics are of, and how the metrics' names begin."""
 
 
@@ -19,7 +19,7 @@ def curves(record: Record) -> str:
         lines = [
             line
             for (part, start), colour in zip(PARTS.items(), figures.COLOURS, strict=False)
-            for line in _line(part, _points(record, start), start + what, colour, part == "training")
+            for line in _line(part, _points(record, start), start + what, colour, part == "train")
         ]
         charts.append(_chart(lines, what, what))
     return html.section("Curves", html.grid("charts", charts))

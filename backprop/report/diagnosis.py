@@ -59,6 +59,8 @@ class Diagnosis:
     """(K, 1 or 3, H, W): the first weights as images, the columns of an Affine or the filters."""
     outputs: tuple[LayerOutput, ...]
     gradients: tuple[Gradient, ...]
+    rate: float | None
+    """The learning rate of the update."""
     warnings: tuple[str, ...]
 
 
@@ -95,10 +97,11 @@ def diagnose(
         mistakes = _worst(scores, labels, x_test)
     x, t = _on_device(network, x_train[:BATCH]), _on_device(network, t_train[:BATCH])
     outputs, gradients = look_at(network, x, t, optimizer)
+    rate = None if optimizer is None else optimizer.rate(optimizer.steps + 1)
     signs = warning_signs(outputs, gradients, scheduled=callable(getattr(optimizer, "lr", None)))
     weights = first_weights(network, x_train.shape[1:])
     return Diagnosis(
-        loss, accuracy, confusion, mistakes, weights, tuple(outputs), tuple(gradients), tuple(signs)
+        loss, accuracy, confusion, mistakes, weights, tuple(outputs), tuple(gradients), rate, tuple(signs)
     )
 
 

@@ -62,10 +62,7 @@ class Line:
 
 def available() -> bool:
     """Whether matplotlib is installed."""
-    try:
-        return find_spec("matplotlib.figure") is not None
-    except (ImportError, ValueError):
-        return False
+    return find_spec("matplotlib") is not None
 
 
 def curves(lines: Sequence[Line], what: str, alt: str, *, may_be_log: bool = False) -> str:
@@ -73,9 +70,9 @@ def curves(lines: Sequence[Line], what: str, alt: str, *, may_be_log: bool = Fal
 
     def draw(axes: Any) -> None:
         for line in lines:
-            marker = {"marker": "o", "markersize": 2.5} if len(line.steps) <= FEW else {}
-            style = "--" if line.dashed else "-"
-            axes.plot(line.steps, line.values, style, color=line.colour, linewidth=1.4, **marker)
+            size = 0.0 if len(line.steps) > FEW else 2.5 if len(line.steps) > 1 else 5.0
+            style = "o--" if line.dashed else "o-"
+            axes.plot(line.steps, line.values, style, markersize=size, color=line.colour, linewidth=1.4)
         axes.set_xlabel("step")
         axes.set_ylabel(what)
         axes.xaxis.set_major_formatter(_thousands)
@@ -84,7 +81,7 @@ def curves(lines: Sequence[Line], what: str, alt: str, *, may_be_log: bool = Fal
         if may_be_log and 0.0 < 10.0 * values.min() < values.max():
             _log_scale(axes)
 
-    return _svg(draw, (4.4, 2.8), alt)
+    return _svg(draw, (4.0, 2.5), alt)
 
 
 def bars(histogram: Histogram, alt: str, colour: str = COLOURS[0]) -> str:

@@ -66,17 +66,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "nu
 
 def boxed(content: str) -> str:
     """Content that scrolls sideways where it is too wide; the keyboard reaches it."""
-    return f'<div class="box" tabindex="0">\n{content}</div>\n'
+    return f'<div class="box" role="region" aria-label="table" tabindex="0">\n{content}</div>\n'
 
 
 def chart(svg: str, caption: str, legend: Iterable[tuple[str, str, bool]] = ()) -> str:
     """A drawing with its caption, and the names of its lines with colour and whether they are dashed."""
     names = "".join(
-        f'<span class="line" style="border-top: 3px {"dashed" if dashed else "solid"} {colour}"></span>'
-        f"{escape(name)} "
+        f' <span class="legend"><span class="line" style="border-top: 3px '
+        f'{"dashed" if dashed else "solid"} {colour}"></span>{escape(name)}</span>'
         for name, colour, dashed in legend
     )
-    return f'<figure class="chart">\n{svg}\n<figcaption>{escape(caption)} {names}</figcaption>\n</figure>\n'
+    return f'<figure class="chart">\n{svg}\n<figcaption>{escape(caption)}{names}</figcaption>\n</figure>\n'
 
 
 def code(text: str) -> str:

@@ -83,7 +83,7 @@ def _epochs(record: Record) -> str:
     columns = list(dict.fromkeys(name for m in record.epochs for name in m if name != "event"))
     rows = [[html.number(m.get(name)) for name in columns] for m in record.epochs]
     content = html.table([name.replace("_", " ") for name in columns], rows)
-    return html.section("Epochs", html.details(f"All {len(rows):,} epochs", content))
+    return html.section("Epochs", html.details("The metrics of every epoch", content))
 
 
 def _run(record: Record) -> str:

@@ -34,7 +34,11 @@ def confusion(diagnosis: Diagnosis) -> str:
         "Test samples by label (row) and prediction (column); blue as a share of the row, orange of the "
         "largest number of mistakes."
     )
-    return html.section("Confusion matrix", lead, html.grid("pair", [html.boxed(_matrix(matrix)), _most_frequent(matrix, len(matrix))]))
+    return html.section(
+        "Confusion matrix",
+        lead,
+        html.grid("pair", [html.boxed(_matrix(matrix)), _most_frequent(matrix, len(matrix))]),
+    )
 
 
 def _matrix(matrix: Host) -> str:
@@ -121,8 +125,11 @@ def layers(diagnosis: Diagnosis) -> str:
     """Every layer's output and every parameter's gradient on the batch."""
     outputs, gradients = diagnosis.outputs, diagnosis.gradients
     samples = outputs[0].shape[0] if outputs else 0
+    update = (
+        "" if diagnosis.rate is None else f" The update is the next step's, at the rate {diagnosis.rate:g}."
+    )
     lead = html.paragraph(
-        f"On a batch of the first {samples:,} training samples, in training mode."
+        f"On the first {samples:,} training samples as one batch, in training mode.{update}"
     )
     return html.section(
         "Layers",

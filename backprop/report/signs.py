@@ -49,11 +49,11 @@ def _of_gradients(weights: Sequence[Gradient]) -> Iterator[str]:
     for weight in weights:
         last = weights[-1]
         if weight.norm < TINY:
-            yield f"{weight.layer}: {weight.name} has no gradient to speak of, its norm is {weight.norm:.1e}."
+            yield f"{weight.layer}: {weight.name} has no gradient to speak of, its norm is {weight.norm:.2g}."
         elif weight.norm < VANISHING * last.norm:
             yield (
-                f"{weight.layer}: the gradient of {weight.name} vanishes, its norm is {weight.norm:.1e} and "
-                f"that of {last.name} {last.norm:.1e}."
+                f"{weight.layer}: the gradient of {weight.name} vanishes, its norm is {weight.norm:.2g} and "
+                f"that of {last.name} {last.norm:.2g}."
             )
 
 
@@ -63,11 +63,11 @@ def _of_updates(weights: Sequence[Gradient], least: float) -> Iterator[str]:
             continue
         if not weight.update <= UPDATES[1]:
             yield (
-                f"{weight.layer}: a step changes {weight.name} by {weight.update:.1e} of its norm, which is "
+                f"{weight.layer}: a step changes {weight.name} by {weight.update:.2g} of its norm, which is "
                 f"much (above {UPDATES[1]:g}); the learning rate may be too large."
             )
-        elif weight.update < least:
+        elif weight.update < least and weight.norm >= TINY:
             yield (
-                f"{weight.layer}: a step changes {weight.name} by {weight.update:.1e} of its norm, which is "
+                f"{weight.layer}: a step changes {weight.name} by {weight.update:.2g} of its norm, which is "
                 f"next to nothing (below {UPDATES[0]:g}); the learning rate may be too small."
             )
