@@ -41,6 +41,7 @@ from backprop.report.batch import Gradient, LayerOutput, histogram
 from backprop.report.diagnosis import confusion_matrix, first_weights
 from backprop.report.html import number, setting
 from backprop.report.images import image_shape, png, sample_image, weight_image
+from backprop.report.sections import _most_frequent
 from backprop.report.signs import warning_signs
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -395,8 +396,15 @@ def test_page(run: Path) -> None:
     wrong = round((1.0 - history[-1]["test_accuracy"]) * len(TEST[0]))
     assert page.tags.count("img") == min(wrong, 20) + 10
     assert page.tags.count("svg") == 2 + 3 + 4
-    matrix = tables(run / "report.html")[0]
-    assert [sum(int(cell) for cell in matrix[str(i)][:3]) for i in range(3)] == np.bincount(TEST[1]).tolist()
+    matrix = [[int(cell) for cell in row[:3]] for row in tables(run / "report.html")[0].values()]
+    assert [sum(row) for row in matrix] == np.bincount(TEST[1]).tolist()
+
+
+def test_most_frequent_confusions_come_first() -> None:
+    matrix = np.asarray([[9, 4, 0], [7, 9, 1], [0, 0, 9]])
+    cells = re.findall(r"<t[hd](?: scope=.row.)?>(\d+)<", _most_frequent(matrix, 2))
+    assert cells == ["1", "0", "7", "0", "1", "4"]
+    assert _most_frequent(matrix, 9).count('scope="row"') == 3
 
 
 def test_page_without_matplotlib(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,8 +80,9 @@ def chart(svg: str, caption: str, legend: Iterable[tuple[str, str, bool]] = ()) 
 
 
 def code(text: str) -> str:
-    """A command, as it is typed."""
-    return f"<pre><code>{escape(text)}</code></pre>\n"
+    """A command, as it is typed, whose lines break between words only."""
+    words = " ".join(f"<span>{escape(word)}</span>" for word in text.split(" "))
+    return f"<pre><code>{words}</code></pre>\n"
 
 
 def picture(source: str, alt: str, caption: str = "") -> str:
