@@ -19,6 +19,7 @@ def build_parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     parser.add_argument("--version", action="version", version=f"backprop {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     train = _add_train(commands)
+    _add_report(commands)
     _add_predict(commands)
     _add_evaluate(commands)
     _add_inspect(commands)
@@ -204,6 +205,21 @@ def _add_optimizer(train: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--clip-norm", type=_norm, metavar="NORM", help="the largest norm that the gradient may have"
     )
+
+
+def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    report = commands.add_parser(
+        "report",
+        help="write the page of a run",
+        description="Write the page of a run, or one that compares several runs.",
+    )
+    report.add_argument("folders", nargs="+", metavar="DIR", help="the folder of a run")
+    report.add_argument(
+        "--out",
+        metavar="FILE",
+        help="the page (default: report.html in the folder; of several, comparison.html)",
+    )
+    _add_debug(report)
 
 
 def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

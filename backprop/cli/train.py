@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import time
+import warnings
 import zlib
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -20,10 +21,12 @@ from backends import get_backend
 from .. import runs
 from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint, replace_file, write_checkpoint
 from ..datasets import Dataset, load_dataset, mnist
+from ..report import write_report
 from ..saving import restore_network
 from ..training import DivergenceError, Metrics, Progress, Training, fit
 from .build import as_images, build_network, build_optimizer
 from .configuration import as_toml, settings
+from .report import make_optimizer
 from .signals import Interrupted, Signals
 from .views import Json, Lines, View, live_line, named
 
@@ -249,7 +252,17 @@ class _Keeper:
         if self.save_steps is not None or self.saved is None:  # else the last epoch has saved it
             self.save(training)
             self.wait()
-        return {"checkpoint": str(self.best or self.saved)}
+        return {"checkpoint": str(self.best or self.saved), "report": self.report()}
+
+    def report(self) -> str | None:
+        """The page of the run; what keeps it from being written is said, and no more than that."""
+        if self.folder is None or self.options.no_report:
+            return None
+        try:
+            return str(write_report(self.folder, make_optimizer=make_optimizer))
+        except Exception as error:
+            warnings.warn(f"no report: {error}; 'backprop report {self.folder}' tries again", stacklevel=2)
+            return None
 
 
 def _folder(options: argparse.Namespace, stack: ExitStack) -> Path:

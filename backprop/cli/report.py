@@ -1,0 +1,33 @@
+"""`backprop report`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..optimizers import Optimizer
+from ..report import write_comparison, write_report
+from .build import build_optimizer
+from .parser import build_parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the page of a run, or one that compares several, and say where it is."""
+    out = None if options.out is None else Path(options.out)
+    folders = [Path(folder) for folder in options.folders]
+    if len(folders) == 1:
+        print(write_report(folders[0], out, make_optimizer))
+    else:
+        print(write_comparison(folders, out or Path("comparison.html")))
+    return 0
+
+
+def make_optimizer(settings: dict[str, Any], samples: int) -> Optimizer:
+    """The optimizer of a run on that many samples, from the settings in its checkpoints."""
+    _, train = build_parser()
+    options = train.parse_args([], argparse.Namespace(**settings))  # all else is the default
+    steps = options.iters or 10_000
+    if options.epochs:
+        steps = options.epochs * -(-samples // options.batch_size)
+    return build_optimizer(options, steps)

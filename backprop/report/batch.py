@@ -1,0 +1,146 @@
+"""How a network's layers and gradients look on one batch, and what a step of the optimizer changes."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backends import Array
+
+from ..layers import ConvolutionReLUPooling, Layer, ReLU
+from ..networks import Network
+from ..optimizers import Optimizer
+from ..parameters import parameter_places
+
+Host = np.ndarray[Any, Any]
+
+BINS = 50
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many of the finite entries of an array lie between each two of the edges."""
+
+    counts: Host
+    """(BINS,)"""
+    edges: Host
+    """(BINS + 1,)"""
+
+
+@dataclass(frozen=True)
+class LayerOutput:
+    """The output of a layer on the batch."""
+
+    name: str
+    shape: tuple[int, ...]
+    """(N, …)"""
+    mean: float
+    std: float
+    zeros: float
+    """The share of entries that are 0."""
+    finite: bool
+    """Whether no entry is NaN or infinite."""
+    units: int | None
+    """The units of a ReLU: entries of a sample, or channels of an image; None for other layers."""
+    dead: int | None
+    """How many of these are 0 on the whole batch."""
+    histogram: Histogram
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The gradient of a parameter on the batch, and what one step of the optimizer makes of it."""
+
+    name: str
+    layer: str
+    weight: bool
+    """Whether the parameter is a weight W, and no bias."""
+    shape: tuple[int, ...]
+    parameter_norm: float
+    """‖W‖"""
+    norm: float
+    """‖∂L/∂W‖"""
+    update: float | None
+    """‖ΔW‖ / ‖W‖; None without an optimizer, or where W is 0."""
+    histogram: Histogram
+
+
+def look_at(
+    network: Network, x: Array, t: Array, optimizer: Optimizer | None = None
+) -> tuple[list[LayerOutput], list[Gradient]]:
+    """Train on the batch (x, t) once, on a copy of the network, which is left as it was; so is the optimizer.
+
+    x, t : arrays on the network's device
+    optimizer : as `fit` has left it, or None for no step
+    """
+    network = network.to()
+    outputs, y = [], network.as_input(x)
+    for name, layer in network.layers.items():
+        y = layer.forward(y, training=True)
+        outputs.append(_output(name, layer, network.backend.to_numpy(y)))
+    target = network.as_target(t, y.shape[0], tuple(y.shape[1:]))
+    network.last_layer.forward(y, target, training=True)
+    if not network.params:
+        return outputs, []
+    network.backward_params()
+    return outputs, _gradients(network, optimizer)
+
+
+def histogram(values: Host) -> Histogram:
+    """The histogram of all finite entries."""
+    return Histogram(*np.histogram(values[np.isfinite(values)], BINS))
+
+
+def _output(name: str, layer: Layer, y: Host) -> LayerOutput:
+    y = y.astype(np.float64)
+    units = dead = None
+    if isinstance(layer, ReLU | ConvolutionReLUPooling):
+        alive = (y != 0.0).any(axis=tuple(axis for axis in range(y.ndim) if axis != 1))
+        units, dead = alive.size, int(alive.size - np.count_nonzero(alive))
+    finite = bool(np.isfinite(y).all())
+    zeros = float((y == 0.0).mean())
+    return LayerOutput(
+        name, y.shape, float(y.mean()), float(y.std()), zeros, finite, units, dead, histogram(y)
+    )
+
+
+def _gradients(network: Network, optimizer: Optimizer | None) -> list[Gradient]:
+    before = _on_host(network, network.flat_params)
+    gradients = _on_host(network, network.flat_grads)
+    if optimizer is not None:
+        _copy(network, optimizer).update(network.flat_params, network.flat_grads)
+    after = _on_host(network, network.flat_params)
+    found = []
+    for name, (layer, key) in parameter_places(network.layers).items():
+        norm, change = np.linalg.norm(before[name]), np.linalg.norm(after[name] - before[name])
+        found.append(
+            Gradient(
+                name,
+                layer.name,
+                key.rpartition(".")[2] == "W",
+                before[name].shape,
+                float(norm),
+                float(np.linalg.norm(gradients[name])),
+                float(change / norm) if optimizer is not None and norm > 0.0 else None,
+                histogram(gradients[name]),
+            )
+        )
+    return found
+
+
+def _on_host(network: Network, vector: Any) -> dict[str, Host]:
+    """The parts of a flat vector by the parameters' names, as copies in float64."""
+    parts = network.flat_params.split(vector["flat"])
+    return {name: np.array(network.backend.to_numpy(part), np.float64) for name, part in parts.items()}
+
+
+def _copy(network: Network, optimizer: Optimizer) -> Optimizer:
+    """The optimizer with slots of its own."""
+    clone = copy.copy(optimizer)
+    if "slots" in vars(optimizer):
+        xp = network.backend.xp
+        clone.slots = {key: xp.asarray(slot, copy=True) for key, slot in optimizer.slots.items()}
+    return clone

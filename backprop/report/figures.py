@@ -1,0 +1,135 @@
+"""Curves and histograms as inline SVG, drawn with matplotlib where it is installed.
+
+What is drawn has the colour of the page's text, so it is light on dark pages. Text from outside does
+not come here: legends and captions are the page's.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from .batch import Histogram
+
+MISSING = "There are no curves and histograms: matplotlib is not installed (pip install 'backprop[plots]')."
+
+COLOURS = ("#2f7fc1", "#e07b00", "#2a9d6f", "#a06bd6", "#d4504c", "#8a8f98")
+"""To be told apart on white and on black."""
+
+INK = "#010203"
+"""Stands for the colour of the page's text."""
+
+STYLE: dict[str, Any] = {
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.formatter.limits": (-3, 4),
+    "grid.color": INK,
+    "grid.alpha": 0.15,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "backprop",
+}
+
+NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+
+FEW = 30
+"""Up to so many points of a curve are marked."""
+
+MANY = 100
+"""From this count on a histogram's scale is logarithmic."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve and its name in the legend."""
+
+    name: str
+    steps: Sequence[int]
+    values: Sequence[float]
+    colour: str
+    dashed: bool = False
+
+
+def available() -> bool:
+    """Whether matplotlib is installed."""
+    return find_spec("matplotlib") is not None
+
+
+def curves(lines: Sequence[Line], what: str, alt: str, *, may_be_log: bool = False) -> str:
+    """The lines over the steps; on a log scale if it `may_be` and they span more than a decade."""
+
+    def draw(axes: Any) -> None:
+        for line in lines:
+            size = 0.0 if len(line.steps) > FEW else 2.5 if len(line.steps) > 1 else 5.0
+            style = "o--" if line.dashed else "o-"
+            axes.plot(line.steps, line.values, style, markersize=size, color=line.colour, linewidth=1.4)
+        axes.set_xlabel("step")
+        axes.set_ylabel(what)
+        axes.xaxis.set_major_formatter(_thousands)
+        axes.locator_params(axis="x", nbins=6)
+        values = np.concatenate([line.values for line in lines])
+        if may_be_log and 0.0 < 10.0 * values.min() < values.max():
+            _log_scale(axes)
+
+    return _svg(draw, (4.0, 2.5), alt)
+
+
+def bars(histogram: Histogram, alt: str, colour: str = COLOURS[0]) -> str:
+    """The histogram; large counts on a log scale."""
+
+    def draw(axes: Any) -> None:
+        axes.stairs(histogram.counts, histogram.edges, fill=True, color=colour)
+        axes.locator_params(axis="x", nbins=5)
+        axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
+        if histogram.counts.max() >= MANY:
+            axes.set_yscale("log")
+            axes.set_ylim(bottom=0.5)
+            axes.yaxis.minorticks_off()
+        axes.yaxis.set_major_formatter(_thousands)
+
+    return _svg(draw, (3.0, 1.6), alt)
+
+
+def _log_scale(axes: Any) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _thousands(value: float, _: Any) -> str:
+    return f"{value:,.0f}"
+
+
+def _svg(draw: Callable[[Any], None], size: tuple[float, float], alt: str) -> str:
+    """What `draw` draws into axes, as an element of an HTML page."""
+    from matplotlib import style
+    from matplotlib.figure import Figure
+
+    file = io.StringIO()
+    with style.context(["default", STYLE]):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure.subplots())
+        figure.savefig(file, format="svg", transparent=True, metadata=NO_METADATA)
+    return _inline(file.getvalue(), alt)
+
+
+def _inline(svg: str, alt: str) -> str:
+    """Without what is for files, and with names that no other figure of the page has."""
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor").strip()
+    svg = re.sub(r'<style.*?</style>| xmlns(:\w+)?="[^"]*"', "", svg, flags=re.DOTALL)
+    name = re.sub(r"\W+", "-", alt)
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)

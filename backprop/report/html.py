@@ -1,0 +1,118 @@
+"""Parts of an HTML page, as strings. Text is escaped here, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+NONE = "–"
+"""Stands for a value that there is not."""
+
+
+def document(title: str, lead: str, parts: Iterable[str]) -> bytes:
+    """The whole page; `lead` stands under the title."""
+    style = files(__package__).joinpath("style.css").read_text("utf-8")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(lead)}</p>\n</header>\n<main>\n"
+        f"{''.join(parts)}</main>\n</body>\n</html>\n"
+    ).encode()
+
+
+def section(title: str, *parts: str, kind: str = "") -> str:
+    """Parts under a heading; nothing if there are none."""
+    content = "".join(parts)
+    opening = f'<section class="{kind}">' if kind else "<section>"
+    return f"{opening}\n<h2>{escape(title)}</h2>\n{content}</section>\n" if content else ""
+
+
+def paragraph(text: str) -> str:
+    """A paragraph of text."""
+    return f"<p>{escape(text)}</p>\n"
+
+
+def details(summary: str, content: str) -> str:
+    """What is shown on request."""
+    return f"<details>\n<summary>{escape(summary)}</summary>\n{content}</details>\n"
+
+
+def cards(values: Iterable[tuple[str, str]]) -> str:
+    """Names and values, the values large."""
+    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>\n" for name, value in values)
+    return f'<dl class="cards">\n{items}</dl>\n'
+
+
+def items(texts: Iterable[str]) -> str:
+    """A list of texts."""
+    return f"<ul>\n{''.join(f'<li>{escape(text)}</li>{chr(10)}' for text in texts)}</ul>\n"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "numbers") -> str:
+    """A table that scrolls in its own box; the first cell of a row is its heading."""
+    columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    body = "".join(
+        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(c)}</td>" for c in rest)}</tr>\n'
+        for first, *rest in rows
+    )
+    return boxed(
+        f'<table class="{kind}">\n<thead><tr>{columns}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n'
+    )
+
+
+def boxed(content: str) -> str:
+    """Content that scrolls sideways where it is too wide; the keyboard reaches it."""
+    return f'<div class="box" role="region" aria-label="table" tabindex="0">\n{content}</div>\n'
+
+
+def chart(svg: str, caption: str, legend: Iterable[tuple[str, str, bool]] = ()) -> str:
+    """A drawing with its caption, and the names of its lines with colour and whether they are dashed."""
+    names = "".join(
+        f' <span class="legend"><span class="line" style="border-top: 3px '
+        f'{"dashed" if dashed else "solid"} {colour}"></span>{escape(name)}</span>'
+        for name, colour, dashed in legend
+    )
+    return f'<figure class="chart">\n{svg}\n<figcaption>{escape(caption)}{names}</figcaption>\n</figure>\n'
+
+
+def code(text: str) -> str:
+    """A command, as it is typed, whose lines break between words only."""
+    words = " ".join(f"<span>{escape(word)}</span>" for word in text.split(" "))
+    return f"<pre><code>{words}</code></pre>\n"
+
+
+def picture(source: str, alt: str, caption: str = "") -> str:
+    """A small image with its caption."""
+    text = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return f'<figure><img src="{source}" alt="{escape(alt)}">{text}</figure>\n'
+
+
+def grid(kind: str, figures: Iterable[str]) -> str:
+    """Figures side by side, as many as there is room for; nothing if there are none."""
+    content = "".join(figures)
+    return f'<div class="{kind}">\n{content}</div>\n' if content else ""
+
+
+def number(value: float | None) -> str:
+    """A number in few digits."""
+    if value is None:
+        return NONE
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.1e}" if value and not 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
+
+
+def share(value: float | None, digits: int = 2) -> str:
+    """A share in per cent."""
+    return NONE if value is None else f"{value:.{digits}%}"
+
+
+def setting(value: Any) -> str:
+    """The value of an option."""
+    if value is None:
+        return NONE
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -1,0 +1,73 @@
+"""Samples and weights as small images: PNG data that stands in the page itself.
+
+Source: https://www.w3.org/TR/png/ (the format).
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+
+Host = np.ndarray[Any, Any]
+
+SMALLEST = 8
+"""Samples without rows and columns are taken for square images from this height on."""
+
+LARGEST = 96
+"""The height and width above which rows and columns are left out."""
+
+POSITIVE, NEGATIVE = (196, 60, 30), (30, 90, 180)
+"""The colours of weights; those near 0 are white."""
+
+
+def image_shape(sample: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """(C, H, W) of samples of this shape, with C = 1 or 3; None if they are no images."""
+    if len(sample) == 1:
+        side = round(sample[0] ** 0.5)
+        return (1, side, side) if side >= SMALLEST and side * side == sample[0] else None
+    if len(sample) == 2 or (len(sample) == 3 and sample[0] in (1, 3)):
+        *channels, height, width = (1, *sample)[-3:]
+        return channels[0], height, width
+    return None
+
+
+def sample_image(x: Host) -> str | None:
+    """A sample as an image, bytes as they are, other numbers from the smallest to the largest."""
+    shape = image_shape(x.shape)
+    if shape is None:
+        return None
+    every = -(-max(shape[1:]) // LARGEST)
+    image = x.reshape(shape)[:, ::every, ::every]
+    if image.dtype != np.uint8:
+        image = image - image.min().astype(np.float64)
+        image = image * (255.0 / max(image.max(), 1e-30))
+    return png(np.moveaxis(image, 0, 2).round().astype(np.uint8))
+
+
+def weight_image(W: Host, largest: float) -> str:
+    """Weights (C, H, W) from −largest to largest: blue to white to red, or three channels as RGB."""
+    share = np.clip(W / max(largest, 1e-30), -1.0, 1.0)
+    if len(W) == 3:
+        return png(np.moveaxis(127.5 + 127.5 * share, 0, 2).round().astype(np.uint8))
+    share = share[0][..., None]  # (H, W, 1)
+    colour = np.where(share > 0.0, np.asarray(POSITIVE), np.asarray(NEGATIVE))  # (H, W, 3)
+    return png((255.0 + np.abs(share) * (colour - 255.0)).round().astype(np.uint8))
+
+
+def png(pixels: Host) -> str:
+    """A `data:` address of the image: (H, W, 1) in grey or (H, W, 3) in RGB, uint8."""
+    height, width, channels = pixels.shape
+    rows = np.zeros((height, 1 + width * channels), np.uint8)  # a row begins with its filter: none
+    rows[:, 1:] = pixels.reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, 8, 0 if channels == 1 else 2, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*part) for part in parts)
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,0 +1,94 @@
+"""The page of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from .. import runs
+from ..checkpoints import CheckpointError, replace_file
+from . import figures, html
+from .curves import curves
+from .diagnosis import Diagnosis
+from .record import Record, read_record
+from .restored import MakeOptimizer, diagnose_run
+from .sections import confusion, layers, mistakes, warnings, weights
+
+
+def write_report(
+    folder: Path, target: Path | None = None, make_optimizer: MakeOptimizer | None = None
+) -> Path:
+    """Write the page of the run in a folder, and return where.
+
+    The page shows the checkpoint with the best validation loss, or else the last one. It stands for
+    itself: no other file, no network, no script. Without the run's data, or without matplotlib, it says
+    so and has less in it.
+
+    Parameters
+    ----------
+    folder : a run folder, see `backprop.runs`
+    target : the page's file, by default `report.html` in the folder
+    make_optimizer : makes the optimizer of the run's settings, for the sizes of its updates; without it
+        nothing is said about these
+
+    Raises `RunFolderError` if the folder is none of a run, `CheckpointError` for a damaged checkpoint.
+    """
+    record = read_record(folder)
+    diagnosis, missing = None, ""
+    try:
+        diagnosis = diagnose_run(record, make_optimizer)
+    except (OSError, ValueError, CheckpointError) as error:
+        missing = f"There is no diagnosis of the network: {error}."
+    target = folder / runs.REPORT if target is None else target
+    replace_file(target, page(record, diagnosis, missing))
+    return target
+
+
+def page(record: Record, diagnosis: Diagnosis | None, missing: str = "") -> bytes:
+    """The page; `missing` says why there is no diagnosis."""
+    parts = [_results(record, diagnosis), *notes(missing)]
+    parts.append(warnings(diagnosis) if diagnosis else "")
+    parts.append(curves(record))
+    if diagnosis:
+        parts += [confusion(diagnosis), mistakes(diagnosis), weights(diagnosis), layers(diagnosis)]
+    parts += [_epochs(record), _run(record)]
+    return html.document(f"{record.network} on {record.data}", _lead(record), parts)
+
+
+def notes(missing: str = "") -> Iterator[str]:
+    """What the page lacks, and why."""
+    if missing:
+        yield html.paragraph(missing)
+    if not figures.available():
+        yield html.paragraph(figures.MISSING)
+
+
+def _lead(record: Record) -> str:
+    best = record.checkpoint.name == runs.BEST
+    which = "the one with the lowest loss on the validation data" if best else "the last one kept"
+    return f"{record.name}: {record.layers}. Shown is the checkpoint of step {record.step:,}, {which}."
+
+
+def _results(record: Record, diagnosis: Diagnosis | None) -> str:
+    results = record.results
+    if diagnosis:  # the checkpoint may lie within an epoch
+        loss, accuracy = html.number(diagnosis.test_loss), diagnosis.test_accuracy
+        results |= {"test loss": loss, "test accuracy": html.share(accuracy)}
+    return html.cards((name, value) for name, value in results.items() if value != html.NONE)
+
+
+def _epochs(record: Record) -> str:
+    if not record.epochs:
+        return ""
+    columns = list(dict.fromkeys(name for m in record.epochs for name in m if name != "event"))
+    rows = [[html.number(m.get(name)) for name in columns] for m in record.epochs]
+    content = html.table([name.replace("_", " ") for name in columns], rows)
+    return html.section("Epochs", html.details("The metrics of every epoch", content))
+
+
+def _run(record: Record) -> str:
+    """The command and the settings."""
+    command = html.code(record.command) if record.command else ""
+    rows = [(name.replace("_", "-"), html.setting(value)) for name, value in record.settings.items()]
+    settings = html.details("All settings", html.table(("setting", "value"), rows, kind="settings"))
+    return html.section("Run", command, settings if rows else "")

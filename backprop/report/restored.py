@@ -1,0 +1,66 @@
+"""The diagnosis of a run: its network, optimizer and data, restored from the run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backends import Backend, BackendUnavailableError, get_backend
+
+from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint
+from ..datasets import load_dataset, mnist
+from ..networks import Network
+from ..optimizers import Optimizer
+from ..saving import check_fit, network_of, on_host, put
+from .diagnosis import Diagnosis, diagnose
+from .record import Record
+
+MakeOptimizer = Callable[[dict[str, Any], int], Optimizer]
+"""The optimizer that the settings of a run ask for, on that many training samples."""
+
+
+def diagnose_run(record: Record, make_optimizer: MakeOptimizer | None = None) -> Diagnosis:
+    """`diagnose` for a run's network and data.
+
+    Raises `OSError`, `ValueError` or `CheckpointError` if they cannot be restored.
+    """
+    settings = record.settings
+    if not settings:
+        raise ValueError("the checkpoint does not say what data the run was on")
+    data = load_dataset(settings["data"]) if settings.get("data") else mnist()
+    checkpoint = read_checkpoint(record.checkpoint)
+    network = network_of(record.checkpoint, checkpoint, _device(settings))
+    optimizer = None
+    if make_optimizer is not None:
+        optimizer = make_optimizer(settings, checkpoint.description["training"]["samples"])
+        _restore(optimizer, network, checkpoint, record.checkpoint)
+    x_train, x_test = (_shaped(x, network) for x in (data.x_train, data.x_test))
+    return diagnose(network, x_train, data.t_train, x_test, data.t_test, optimizer)
+
+
+def _device(settings: dict[str, Any]) -> Backend:
+    """The run's device; the CPU where it is not to be had."""
+    try:
+        return get_backend(settings.get("device", "cpu"))
+    except BackendUnavailableError:
+        return get_backend("cpu")
+
+
+def _restore(optimizer: Optimizer, network: Network, checkpoint: Checkpoint, path: Path) -> None:
+    """Set what the optimizer has kept, and its steps, to the checkpoint's."""
+    optimizer.prepare(network.flat_params)
+    found = {key: value for key, value in checkpoint.arrays.items() if key.startswith("optimizer.")}
+    check_fit(path, on_host("optimizer", optimizer.slots, network.backend), found)
+    put(optimizer.slots, checkpoint, "optimizer", network.backend)
+    try:
+        optimizer.steps = int(checkpoint.description["optimizer"]["steps"])
+    except KeyError as error:
+        raise CheckpointError(f"{path} is not of a training run: there is no {error} in it") from None
+
+
+def _shaped(x: np.ndarray[Any, Any], network: Network) -> np.ndarray[Any, Any]:
+    """Images without channels get one, where the network is for images."""
+    return x[:, None] if x.ndim == 3 and len(network.input_shape or ()) == 3 else x

@@ -1,0 +1,193 @@
+"""What the page shows of a diagnosis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import figures, html
+from .batch import Gradient, Histogram, LayerOutput
+from .diagnosis import Diagnosis, Host
+from .images import sample_image, weight_image
+
+MOST_CLASSES = 30
+"""With more classes there is a list of confusions instead of the matrix."""
+
+MOST_WEIGHTS = 100
+
+
+def warnings(diagnosis: Diagnosis) -> str:
+    """The signs that the network does not learn as it could."""
+    if not diagnosis.warnings:
+        text = "None of these: dead ReLUs, vanishing gradients, updates that are too large or too small."
+        return html.section("Warnings", html.paragraph(text))
+    return html.section("Warnings", html.items(diagnosis.warnings), kind="warnings")
+
+
+def confusion(diagnosis: Diagnosis) -> str:
+    """The confusion matrix, or the most frequent confusions."""
+    matrix = diagnosis.confusion
+    if matrix is None:
+        return ""
+    if len(matrix) > MOST_CLASSES:
+        return html.section("Confusions", _most_frequent(matrix, MOST_CLASSES))
+    lead = html.paragraph(
+        "Test samples by label (row) and prediction (column); blue as a share of the row, orange of the "
+        "largest number of mistakes."
+    )
+    return html.section(
+        "Confusion matrix",
+        lead,
+        html.grid("pair", [html.boxed(_matrix(matrix)), _most_frequent(matrix, len(matrix))]),
+    )
+
+
+def _matrix(matrix: Host) -> str:
+    totals, right = np.maximum(matrix.sum(axis=1), 1), np.diag(matrix)
+    most = max((matrix - np.diag(right)).max(), 1)
+    head = "".join(f'<th scope="col">{i}</th>' for i in range(len(matrix)))
+    rows = ""
+    for i, row in enumerate(matrix):
+        shares = [n / totals[i] if i == j else n / most for j, n in enumerate(row)]
+        cells = "".join(
+            _cell(int(n), share, right=i == j) for j, (n, share) in enumerate(zip(row, shares, strict=True))
+        )
+        recall = html.share(float(right[i] / totals[i]), 1)
+        rows += f'<tr><th scope="row">{i}</th>{cells}<td>{recall}</td></tr>\n'
+    return (
+        f'<table class="confusion">\n<thead><tr><th scope="col">label</th>{head}'
+        f'<th scope="col">right</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n'
+    )
+
+
+def _cell(n: int, share: float, *, right: bool) -> str:
+    if n == 0:
+        return '<td class="none">0</td>'
+    return f'<td class="{"right" if right else "wrong"}" style="--share: {0.75 * share:.2f}">{n:,}</td>'
+
+
+def _most_frequent(matrix: Host, most: int) -> str:
+    """The pairs of classes that were confused most often."""
+    wrong = matrix - np.diag(np.diag(matrix))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    pairs = [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True)]
+    rows = [(str(i), str(j), html.number(int(wrong[i, j]))) for i, j in pairs if wrong[i, j]]
+    return html.table(("label", "predicted as", "test samples"), rows)
+
+
+def mistakes(diagnosis: Diagnosis) -> str:
+    """The worst misclassified samples, as images where they are images."""
+    matrix, worst = diagnosis.confusion, diagnosis.mistakes
+    if matrix is None or not worst:
+        return ""
+    wrong = int(matrix.sum() - np.trace(matrix))
+    lead = html.paragraph(
+        f"The {len(worst)} with the largest loss of {wrong:,} misclassified test samples, with the "
+        "probability of the wrong class."
+    )
+    images = [(mistake, sample_image(mistake.x)) for mistake in worst]
+    pictures = [
+        html.picture(
+            image,
+            f"test sample {m.index}, a {m.label} taken for {m.prediction}",
+            f"{m.label} taken for {m.prediction}, {html.share(m.probability, 1)}",
+        )
+        for m, image in images
+        if image
+    ]
+    if pictures:
+        return html.section("Misclassified", lead, html.grid("images", pictures))
+    rows = [
+        (str(m.index), str(m.label), str(m.prediction), html.share(m.probability, 1), html.number(m.loss))
+        for m in worst
+    ]
+    return html.section(
+        "Misclassified", lead, html.table(("index", "label", "prediction", "probability", "loss"), rows)
+    )
+
+
+def weights(diagnosis: Diagnosis) -> str:
+    """The first weights as images."""
+    W = diagnosis.weights
+    if W is None:
+        return ""
+    shown, largest = W[:MOST_WEIGHTS], float(np.quantile(np.abs(W), 0.995))
+    colours = "red above 0, blue below" if W.shape[1] == 1 else "as red, green and blue, with 0 as grey"
+    some = "" if len(shown) == len(W) else f", the first {len(shown)} of {len(W):,}"
+    lead = html.paragraph(
+        f"The weights of each unit or filter for the network's input{some}: {colours}, "
+        f"full colour at {largest:.2g}."
+    )
+    pictures = [html.picture(weight_image(one, largest), f"weights {i}") for i, one in enumerate(shown)]
+    return html.section("First weights", lead, html.grid("weights", pictures))
+
+
+def layers(diagnosis: Diagnosis) -> str:
+    """Every layer's output and every parameter's gradient on the batch."""
+    outputs, gradients = diagnosis.outputs, diagnosis.gradients
+    samples = outputs[0].shape[0] if outputs else 0
+    update = (
+        "" if diagnosis.rate is None else f" The update is the next step's, at the rate {diagnosis.rate:g}."
+    )
+    lead = html.paragraph(
+        f"On the first {samples:,} training samples as one batch, in training mode.{update}"
+    )
+    return html.section(
+        "Layers",
+        lead,
+        *_titled(
+            "Outputs", _output_table(outputs), [_bars(f"{o.name} output", o.histogram) for o in outputs]
+        ),
+        *_titled(
+            "Gradients",
+            _gradient_table(gradients),
+            [_bars(f"{g.name} gradient", g.histogram, figures.COLOURS[2]) for g in gradients],
+        ),
+    )
+
+
+def _titled(title: str, table: str, charts: list[str]) -> tuple[str, ...]:
+    return f"<h3>{title}</h3>\n", table, html.grid("small", charts)
+
+
+def _bars(name: str, histogram: Histogram, colour: str = figures.COLOURS[0]) -> str:
+    return (
+        html.chart(figures.bars(histogram, f"histogram of {name}", colour), name)
+        if figures.available()
+        else ""
+    )
+
+
+def _output_table(outputs: tuple[LayerOutput, ...]) -> str:
+    head = ("layer", "output", "mean", "standard deviation", "zeros", "dead units")
+    rows = [
+        (
+            o.name,
+            _shape(("N", *o.shape[1:])),
+            html.number(o.mean),
+            html.number(o.std),
+            html.share(o.zeros, 1),
+            html.NONE if o.units is None else f"{o.dead:,} of {o.units:,}",
+        )
+        for o in outputs
+    ]
+    return html.table(head, rows)
+
+
+def _gradient_table(gradients: tuple[Gradient, ...]) -> str:
+    head = ("parameter", "layer", "shape", "norm", "norm of gradient", "norm of update / norm")
+    rows = [
+        (
+            g.name,
+            g.layer,
+            _shape(g.shape),
+            html.number(g.parameter_norm),
+            html.number(g.norm),
+            html.number(g.update),
+        )
+        for g in gradients
+    ]
+    return html.table(head, rows)
+
+
+def _shape(shape: tuple[object, ...]) -> str:
+    return " × ".join(map(str, shape))

@@ -1,0 +1,607 @@
+"""The page of a run, and what it is made of."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends import Backend
+from backprop import (
+    SGD,
+    Adam,
+    Affine,
+    BatchNormalization,
+    Dropout,
+    MeanSquaredError,
+    Momentum,
+    Network,
+    ReLU,
+    SimpleConvNet,
+    TwoLayerNet,
+    fit,
+    runs,
+)
+from backprop.checkpoints import CheckpointError, write_checkpoint
+from backprop.cli import main
+from backprop.cli.report import make_optimizer
+from backprop.optimizers import Optimizer
+from backprop.report import diagnose, write_comparison, write_report
+from backprop.report.batch import Gradient, LayerOutput, histogram
+from backprop.report.diagnosis import confusion_matrix, first_weights
+from backprop.report.html import number, setting
+from backprop.report.images import image_shape, png, sample_image, weight_image
+from backprop.report.sections import _most_frequent
+from backprop.report.signs import warning_signs
+
+Arrays = tuple[np.ndarray, np.ndarray]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def images(n: int, seed: int, shape: tuple[int, ...] = (8, 8)) -> Arrays:
+    """Noise, brighter where the class's rows are: three classes that are not easy to tell apart."""
+    rng = np.random.default_rng(seed)
+    t = rng.integers(0, 3, n)
+    x = rng.integers(0, 200, (n, *shape)).astype(np.uint8)
+    for label in range(3):
+        x[t == label, ..., 2 * label : 2 * label + 2, :] //= 2
+        x[t == label, ..., 2 * label : 2 * label + 2, :] += 80
+    return x, t
+
+
+TRAIN, TEST = images(600, 0), images(90, 1)
+
+
+def kept_run(folder: Path, network: Network, its: Optimizer | None = None, **settings: Any) -> Path:
+    """A run folder as `backprop train --out` leaves it."""
+    folder.mkdir()
+    data = folder.parent / "data.npz"
+    if not data.exists():
+        np.savez(data, x_train=TRAIN[0], t_train=TRAIN[1], x_test=TEST[0], t_test=TEST[1])
+    settings = {"data": str(data), "device": "cpu", "batch_size": 50, "epochs": 3, **settings}
+    (x, t), (x_test, t_test) = TRAIN, TEST
+    if network.input_shape is not None and len(network.input_shape) == 3:
+        x, x_test = x[:, None], x_test[:, None]
+    training = fit(network, x, t, optimizer=its, epochs=3, batch_size=50, rng=0, test=(x_test, t_test))
+    lines = [{"event": "epoch", **asdict(metrics)} for metrics in training]
+    runs.write_history(folder, lines)
+    checkpoint = training.checkpoint()
+    checkpoint.description["run"] = {"command": "backprop train --epochs 3", "settings": settings}
+    runs.save(folder, checkpoint, 2)
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return kept_run(tmp_path / "run", TwoLayerNet(64, 10, 3, weight_init_std=0.1, rng=0), lr=0.1)
+
+
+class Reader(HTMLParser):
+    """Tags that must be balanced, ids that must be unique, and the text."""
+
+    VOID = ("meta", "img", "br", "link", "hr", "input")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+        assert self.open == []
+        assert len(self.ids) == len(set(self.ids))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_startendtag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.tags.append(tag)
+        self.ids += [value for key, value in attrs if key == "id" and value]
+        if tag == "img":
+            assert given["alt"]
+            assert (given["src"] or "").startswith("data:image/png;base64,")
+        if tag == "svg":
+            assert given["role"] == "img"
+            assert given["aria-label"]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+
+
+def read(path: Path) -> Reader:
+    """The page, which must be whole and stand for itself."""
+    page = path.read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>\n<html lang=")
+    assert not re.search(r"https?://|<script|<link|javascript:|@import", page)
+    return Reader(page)
+
+
+def tables(path: Path) -> list[dict[str, list[str]]]:
+    """The cells of every table, row by row, by the row's heading."""
+    found = []
+    for table in re.findall(r"<table.*?</table>", path.read_text("utf-8"), re.DOTALL):
+        rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', table, re.DOTALL)
+        found.append({name: re.findall(r"<td.*?>(.*?)</td>", cells) for name, cells in rows})
+    return found
+
+
+# ----------------------------------------------------------------------------------------- diagnosis
+
+
+def trained(backend: Backend) -> Network:
+    """A network with one dead unit at least."""
+    network = TwoLayerNet(64, 10, 3, weight_init_std=0.1, device=backend, rng=0)
+    for _ in fit(network, *TRAIN, epochs=1, batch_size=50, rng=0):
+        pass
+    b = np.array(backend.to_numpy(network.params["b1"]))
+    b[4] = -1e3
+    network.params["b1"] = backend.asarray(b)
+    return network
+
+
+def forward(network: Network, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Hidden units and scores, in NumPy."""
+    p = {name: network.backend.to_numpy(value).astype("f8") for name, value in network.params.items()}
+    hidden = np.maximum(x.reshape(len(x), -1) / 255.0 @ p["W1"] + p["b1"], 0.0)
+    return hidden, hidden @ p["W2"] + p["b2"]
+
+
+def test_diagnosis_of_the_test_data(backend: Backend) -> None:
+    network, (x, t) = trained(backend), TEST
+    diagnosis = diagnose(network, *TRAIN, x, t)
+    _, scores = forward(network, x)
+    probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    predictions, losses = scores.argmax(axis=1), -np.log(probabilities[np.arange(len(t)), t])
+    assert diagnosis.test_accuracy == np.mean(predictions == t)
+    assert diagnosis.test_loss == pytest.approx(losses.mean(), rel=1e-5)
+    expected = [[sum((t == i) & (predictions == j)) for j in range(3)] for i in range(3)]
+    np.testing.assert_array_equal(diagnosis.confusion, expected)
+    wrong = np.nonzero(predictions != t)[0]
+    assert [m.index for m in diagnosis.mistakes] == sorted(wrong, key=lambda i: -losses[i])[:20]
+    for m in diagnosis.mistakes:
+        assert (m.label, m.prediction) == (t[m.index], predictions[m.index])
+        assert m.probability == pytest.approx(probabilities[m.index].max(), rel=1e-4)
+        assert m.loss == pytest.approx(losses[m.index], rel=1e-4)
+        np.testing.assert_array_equal(m.x, x[m.index])
+
+
+def test_diagnosis_of_a_batch(backend: Backend) -> None:
+    network, (x, t) = trained(backend), TRAIN
+    diagnosis = diagnose(network, x, t, *TEST, SGD(0.5))
+    hidden, _ = forward(network, x[:500])
+    affine, relu, last = diagnosis.outputs
+    assert (affine.name, relu.name, last.shape) == ("Affine1", "Relu1", (500, 3))
+    assert (relu.units, relu.dead) == (10, (hidden == 0.0).all(axis=0).sum())
+    assert relu.dead is not None
+    assert relu.dead >= 1
+    assert (affine.units, affine.dead) == (None, None)
+    assert relu.zeros == pytest.approx((hidden == 0.0).mean(), abs=1e-4)
+    assert relu.mean == pytest.approx(hidden.mean(), rel=1e-5)
+    assert relu.std == pytest.approx(hidden.std(), rel=1e-5)
+    assert relu.histogram.counts.sum() == 5000
+    asarray, to_numpy = backend.asarray, backend.to_numpy
+    grads = network.gradient(asarray(x[:500]), asarray(t[:500]))
+    assert [gradient.name for gradient in diagnosis.gradients] == list(network.params)
+    for gradient in diagnosis.gradients:
+        g, p = (to_numpy(arrays[gradient.name]).astype("f8") for arrays in (grads, network.params))
+        assert gradient.shape == p.shape
+        assert gradient.norm == pytest.approx(np.linalg.norm(g), rel=1e-5)
+        assert gradient.parameter_norm == pytest.approx(np.linalg.norm(p), rel=1e-5)
+        assert gradient.update == pytest.approx(0.5 * np.linalg.norm(g) / np.linalg.norm(p), rel=1e-3)
+        assert gradient.histogram.counts.sum() == g.size
+    assert diagnosis.rate == 0.5
+    assert all(gradient.update is None for gradient in diagnose(network, x, t, *TEST).gradients)
+
+
+def test_network_and_optimizer_are_left_as_they_were(backend: Backend) -> None:
+    rng = np.random.default_rng(0)
+
+    def arrays(*shape: int) -> Any:
+        return backend.asarray(rng.standard_normal(shape).astype("f"))
+
+    network = Network([
+        Affine(arrays(64, 9), arrays(9)), BatchNormalization(arrays(9), arrays(9)), ReLU(),
+        Dropout(0.3, seed=1), Affine(arrays(9, 3), arrays(3)),
+    ])  # fmt: skip
+    optimizer = Adam(0.01)
+    for _ in fit(network, *TRAIN, optimizer=optimizer, iterations=5, rng=0):
+        pass
+
+    def everything() -> dict[str, Any]:
+        kept = {**network.params, **network.state, **optimizer.slots, "grads": network.flat_grads["flat"]}
+        return {key: copy.deepcopy(backend.to_numpy(value)).tolist() for key, value in kept.items()}
+
+    before, steps = everything(), optimizer.steps
+    diagnosis = diagnose(network, *TRAIN, *TEST, optimizer)
+    assert everything() == before
+    assert optimizer.steps == steps
+    assert all(gradient.update for gradient in diagnosis.gradients if gradient.weight)
+
+
+def test_regression_has_no_classes() -> None:
+    rng = np.random.default_rng(0)
+    x, t = rng.standard_normal((40, 4)), rng.standard_normal((40, 2))
+    network = Network([Affine(rng.standard_normal((4, 2)), np.zeros(2))], MeanSquaredError())
+    diagnosis = diagnose(network, x, t, x[:10], t[:10])
+    assert diagnosis.test_loss == pytest.approx(np.mean((network.predict(x[:10]) - t[:10]) ** 2))
+    assert (diagnosis.test_accuracy, diagnosis.confusion, diagnosis.weights) == (None, None, None)
+    assert diagnosis.mistakes == ()
+
+
+def test_dead_channels_of_a_convolution() -> None:
+    network = SimpleConvNet((1, 8, 8), {"filter_num": 4, "filter_size": 3}, 5, 3, rng=0)
+    network.params["b1"][1:3] = -1e3
+    x, t = TRAIN[0][:20, None], TRAIN[1][:20]
+    diagnosis = diagnose(network, x, t, x, t)
+    assert (diagnosis.outputs[0].units, diagnosis.outputs[0].dead) == (4, 2)
+    assert any(line.startswith("Conv1: 2 of 4 units (50%) are dead") for line in diagnosis.warnings)
+    assert diagnosis.weights is not None
+    np.testing.assert_array_equal(diagnosis.weights, network.params["W1"])
+
+
+def test_one_hot_labels_are_classes() -> None:
+    network = trained(TwoLayerNet(2, 2, 2).backend)
+    one_hot = np.eye(3, dtype=np.int64)
+    plain = diagnose(network, *TRAIN, *TEST)
+    found = diagnose(network, TRAIN[0], one_hot[TRAIN[1]], TEST[0], one_hot[TEST[1]])
+    np.testing.assert_array_equal(found.confusion, plain.confusion)
+    assert found.test_loss == pytest.approx(plain.test_loss)
+
+
+def test_confusion_matrix_has_labels_in_rows() -> None:
+    matrix = confusion_matrix(np.asarray([0, 0, 2]), np.asarray([1, 1, 2]), 4)
+    assert matrix.tolist() == [[0, 2, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+
+
+def test_histogram_leaves_out_what_is_not_finite() -> None:
+    assert histogram(np.asarray([1.0, np.nan, np.inf, 2.0])).counts.sum() == 2
+
+
+def output(name: str = "ReLU1", dead: int = 0, *, finite: bool = True) -> LayerOutput:
+    return LayerOutput(name, (5, 20), 0.0, 1.0, 0.5, finite, 20, dead, histogram(np.ones(3)))
+
+
+def gradient(number: int, norm: float, update: float | None = 1e-3) -> Gradient:
+    shape, counts = (2, 2), histogram(np.ones(4))
+    return Gradient(f"W{number}", f"Affine{number}", True, shape, 1.0, norm, update, counts)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "gradients", "signs"),
+    [
+        ([output(dead=2)], [gradient(1, 1.0), gradient(2, 1.0)], []),
+        ([output(dead=3)], [], ["ReLU1: 3 of 20 units (15%) are dead"]),
+        ([output(finite=False)], [], ["ReLU1 puts out numbers that are NaN or infinite."]),
+        ([], [gradient(1, 1.1e-3), gradient(2, 1.0)], []),
+        ([], [gradient(1, 0.9e-3), gradient(2, 1.0)], ["Affine1: the gradient of W1 vanishes"]),
+        ([], [gradient(1, 0.9e-7), gradient(2, 2e-7)], ["Affine1: W1 has no gradient to speak of"]),
+        ([], [gradient(1, 1.0, 0.2)], ["Affine1: a step changes W1 by 0.2 of its norm, which is much"]),
+        ([], [gradient(1, 1.0, np.nan)], ["Affine1: a step changes W1 by nan of its norm, which is much"]),
+        ([], [gradient(1, 1.0, 5e-7)], ["Affine1: a step changes W1 by 5e-07 of its norm, which is next to"]),
+        ([], [gradient(1, 1.0, None)], []),
+    ],
+)
+def test_warning_signs(outputs: list[LayerOutput], gradients: list[Gradient], signs: list[str]) -> None:
+    found = list(warning_signs(outputs, gradients))
+    assert len(found) == len(signs)
+    assert all(line.startswith(sign) for line, sign in zip(found, signs, strict=True))
+
+
+def test_a_schedule_may_end_with_small_updates() -> None:
+    assert not list(warning_signs([], [gradient(1, 1.0, 0.0)], scheduled=True))
+
+
+# -------------------------------------------------------------------------------------------- images
+
+
+@pytest.mark.parametrize(
+    ("sample", "shape"),
+    [
+        ((28, 28), (1, 28, 28)), ((3, 8, 9), (3, 8, 9)), ((784,), (1, 28, 28)), ((64,), (1, 8, 8)),
+        ((49,), None), ((65,), None), ((2, 8, 8), None), ((), None), ((1, 1, 8, 8), None),
+    ],
+)  # fmt: skip
+def test_which_samples_are_images(sample: tuple[int, ...], shape: tuple[int, ...] | None) -> None:
+    assert image_shape(sample) == shape
+
+
+def pixels(source: str) -> np.ndarray:
+    image = pytest.importorskip("PIL.Image")
+    import io
+
+    return np.asarray(image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))))
+
+
+def test_png_holds_its_pixels() -> None:
+    rng = np.random.default_rng(0)
+    for channels in (1, 3):
+        values = rng.integers(0, 256, (5, 7, channels)).astype(np.uint8)
+        np.testing.assert_array_equal(pixels(png(values)).reshape(5, 7, channels), values)
+
+
+def test_samples_as_images() -> None:
+    bytes_, floats = TEST[0][0], np.linspace(-1.0, 3.0, 64)
+    assert sample_image(np.zeros(5)) is None
+    np.testing.assert_array_equal(pixels(sample_image(bytes_) or ""), bytes_)
+    np.testing.assert_array_equal(
+        pixels(sample_image(floats) or "").ravel(), (np.arange(64) * 255 / 63).round()
+    )
+    assert pixels(sample_image(np.zeros((3, 200, 300), np.uint8)) or "").shape == (50, 75, 3)
+    assert pixels(sample_image(np.ones((8, 8))) or "").max() == 0
+
+
+def test_weights_as_images() -> None:
+    found = pixels(weight_image(np.asarray([[[-2.0, 0.0, 1.0, 0.5]]]), 1.0))[0]
+    assert found[1].tolist() == [255, 255, 255]
+    assert found[0].argmax() == 2  # blue
+    assert found[2].argmax() == 0  # red
+    assert (found[3] > found[2]).all()
+    rgb = pixels(weight_image(np.asarray([[[-1.0]], [[0.0]], [[1.0]]]), 1.0))
+    assert rgb.tolist() == [[[0, 128, 255]]]
+
+
+def test_first_weights() -> None:
+    network = TwoLayerNet(64, 5, 3, rng=0)
+    found = first_weights(network, (8, 8))
+    assert found is not None
+    np.testing.assert_array_equal(found[2, 0], network.params["W1"][:, 2].reshape(8, 8))
+    assert first_weights(network, (3, 8)) is None
+    assert first_weights(Network([ReLU()]), (8, 8)) is None
+    two_channels = SimpleConvNet((2, 8, 8), {"filter_num": 4, "filter_size": 3}, 5, 3, rng=0)
+    found = first_weights(two_channels, (2, 8, 8))
+    assert found is not None
+    assert found.shape == (8, 1, 3, 3)
+
+
+# ---------------------------------------------------------------------------------------------- page
+
+
+def test_page(run: Path) -> None:
+    pytest.importorskip("matplotlib")
+    assert write_report(run, make_optimizer=make_optimizer) == run / "report.html"
+    page = read(run / "report.html")
+    history = runs.read_history(run)
+    for text in (
+        "TwoLayerNet on data",
+        "the checkpoint of step 36, the last one kept",
+        f"test accuracy{history[-1]['test_accuracy']:.2%}",
+        "parameters683",
+        "backprop train --epochs 3",
+        "Curves",
+        "Confusion matrix",
+        "Misclassified",
+        "W2 gradient",
+        "Relu1 output",
+        "The update is the next step's, at the rate 0.1.",
+    ):
+        assert text in page.text
+    wrong = round((1.0 - history[-1]["test_accuracy"]) * len(TEST[0]))
+    assert page.tags.count("img") == min(wrong, 20) + 10
+    assert page.tags.count("svg") == 2 + 3 + 4
+    matrix = [[int(cell) for cell in row[:3]] for row in tables(run / "report.html")[0].values()]
+    assert [sum(row) for row in matrix] == np.bincount(TEST[1]).tolist()
+
+
+def test_most_frequent_confusions_come_first() -> None:
+    matrix = np.asarray([[9, 4, 0], [7, 9, 1], [0, 0, 9]])
+    cells = re.findall(r"<t[hd](?: scope=.row.)?>(\d+)<", _most_frequent(matrix, 2))
+    assert cells == ["1", "0", "7", "0", "1", "4"]
+    assert _most_frequent(matrix, 9).count('scope="row"') == 3
+
+
+def test_page_without_matplotlib(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    page = read(write_report(run))
+    assert "matplotlib is not installed (pip install 'backprop[plots]')" in page.text
+    assert "svg" not in page.tags
+    assert len(tables(run / "report.html")) == 6  # confusion, pairs, outputs, gradients, epochs, settings
+
+
+def test_page_without_the_data(run: Path) -> None:
+    (run.parent / "data.npz").unlink()
+    page = read(write_report(run))
+    assert "There is no diagnosis of the network: " in page.text
+    assert "data.npz: no such file or folder" in page.text
+    assert "Confusion" not in page.text
+    assert f"test loss{number(runs.read_history(run)[-1]['test_loss'])}" in page.text
+
+
+def test_page_of_a_checkpoint_without_settings(run: Path) -> None:
+    training = fit(TwoLayerNet(64, 4, 3, rng=0), *TRAIN, epochs=1, rng=0)
+    next(training)
+    write_checkpoint(run / runs.BEST, training.checkpoint())
+    page = read(write_report(run))
+    assert "the checkpoint does not say what data the run was on" in page.text
+    assert "step 6, the one with the lowest loss on the validation data" in page.text
+
+
+def test_what_comes_from_outside_is_escaped(tmp_path: Path) -> None:
+    network = TwoLayerNet(64, 4, 3, rng=0)
+    folder = kept_run(tmp_path / "a<i>&", network, init="<script>alert(1)</script>&amp;")
+    data = tmp_path / "<b>&.npz"
+    (tmp_path / "data.npz").rename(data)
+    path = runs.checkpoints(folder)[-1]
+    from backprop.checkpoints import read_checkpoint
+
+    checkpoint = read_checkpoint(path)
+    checkpoint.description["run"]["settings"]["data"] = str(data)
+    checkpoint.description["run"]["command"] = 'backprop train --data "<b>&.npz"'
+    write_checkpoint(path, checkpoint)
+    page = read(write_report(folder))
+    for text in ("on <b>&", "a<i>&: ", '--data "<b>&.npz"', "<script>alert(1)</script>&amp;"):
+        assert text in page.text
+    assert not {"b", "i", "script"} & set(page.tags)
+    other = kept_run(tmp_path / "c", TwoLayerNet(64, 4, 3, rng=0))
+    page = read(write_comparison([folder, other], tmp_path / "comparison.html"))
+    assert "a<i>&, c" in page.text
+
+
+def test_page_of_a_convolution(tmp_path: Path) -> None:
+    network = SimpleConvNet((1, 8, 8), {"filter_num": 4, "filter_size": 3}, 5, 3, "he", rng=0)
+    folder = kept_run(tmp_path / "run", network, Momentum(0.01), optimizer="momentum")
+    page = read(write_report(folder, make_optimizer=make_optimizer))
+    assert "There is no diagnosis" not in page.text
+    assert "N × 4 × 3 × 3" in page.text
+    updates = [cells[-1] for name, cells in tables(folder / "report.html")[3].items() if name[0] == "W"]
+    assert len(updates) == 3
+    assert all(float(update) > 0.0 for update in updates)
+
+
+def test_updates_go_on_from_what_the_optimizer_has_kept(tmp_path: Path) -> None:
+    optimizer = Adam(0.01)
+    network = TwoLayerNet(64, 10, 3, weight_init_std=0.1, rng=0)
+    folder = kept_run(tmp_path / "run", network, optimizer, optimizer="adam", lr=0.01)
+    write_report(folder, make_optimizer=make_optimizer)
+    found = [cells[-1] for cells in tables(folder / "report.html")[3].values()]
+    expected = diagnose(network, *TRAIN, *TEST, optimizer).gradients
+    assert found == [number(gradient.update) for gradient in expected]
+    fresh = diagnose(network, *TRAIN, *TEST, Adam(0.01)).gradients
+    assert found != [number(gradient.update) for gradient in fresh]
+
+
+def test_an_optimizer_that_does_not_fit(run: Path) -> None:
+    page = read(write_report(run, make_optimizer=lambda *_: Adam()))
+    assert "There is no diagnosis of the network: " in page.text
+    assert "optimizer.m.flat: missing" in page.text
+
+
+def test_page_with_validation_and_steps(run: Path) -> None:
+    pytest.importorskip("matplotlib")
+    lines: list[dict[str, Any]] = [
+        {"event": "steps", "step": 10 * i, "loss": 10.0 / i, "accuracy": 0.5} for i in range(1, 4)
+    ]
+    lines.append({
+        "event": "epoch", "epoch": 1, "step": 36, "loss": 2.0, "accuracy": 0.5, "validation_loss": 0.01,
+        "validation_accuracy": 0.875, "seconds": 2.0,
+    })  # fmt: skip
+    runs.write_history(run, lines)
+    page = read(write_report(run))
+    assert "validation accuracy87.50%" in page.text
+    assert "Loss validation train" in page.text
+    assert "steps/s18" in page.text
+
+
+def test_page_of_regression(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import backprop.report.page as page_module
+
+    rng = np.random.default_rng(0)
+    x, t = rng.standard_normal((40, 4)), rng.standard_normal((40, 2))
+    network = Network([Affine(rng.standard_normal((4, 2)), np.zeros(2))], MeanSquaredError())
+    diagnosis = diagnose(network, x, t, x, t)
+    monkeypatch.setattr(page_module, "diagnose_run", lambda *_: diagnosis)
+    line = {**runs.read_history(run)[-1], "accuracy": None, "test_accuracy": None}
+    runs.write_history(run, [line])
+    page = read(write_report(run))
+    assert "accuracy" not in page.text.replace("test accuracy–", "").partition("Epochs")[0]
+    assert f"test loss{number(diagnosis.test_loss)}" in page.text
+    assert "Confusion" not in page.text
+
+
+def test_many_classes_are_listed(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import backprop.report.page as page_module
+
+    rng = np.random.default_rng(0)
+    x, t = rng.standard_normal((200, 4)).astype("f"), rng.integers(0, 40, 200)
+    diagnosis = diagnose(TwoLayerNet(4, 5, 40, rng=0), x, t, x, t)
+    monkeypatch.setattr(page_module, "diagnose_run", lambda *_: diagnosis)
+    page = read(write_report(run))
+    assert "Confusions" in page.text
+    assert "Confusion matrix" not in page.text
+    assert "img" not in page.tags  # samples of four numbers: a table
+    assert any(len(rows) == 20 for rows in tables(run / "report.html"))
+
+
+def test_comparison_lists_the_settings_that_differ(run: Path) -> None:
+    other = kept_run(run.parent / "other", TwoLayerNet(64, 7, 3, rng=1), lr=0.2, hidden=7, keep=5)
+    target = run.parent / "comparison.html"
+    assert write_comparison([run, other], target) == target
+    results, settings = tables(target)
+    assert settings == {"lr": ["0.1", "0.2"], "hidden": ["–", "7"]}
+    assert results["parameters"] == ["683", "479"]
+    accuracies = [runs.read_history(folder)[-1]["test_accuracy"] for folder in (run, other)]
+    assert results["test accuracy"] == [f"{accuracy:.2%}" for accuracy in accuracies]
+    assert "2 runs" in read(target).text
+    write_comparison([run, run], target)
+    assert "Settings that differNone." in re.sub(r"\n", "", read(target).text)
+    assert f"{run}, {run}" in read(target).text
+
+
+def test_numbers_and_settings() -> None:
+    found = [number(value) for value in (None, 12345, 0.123456, 12345.6, 1e-5, 0.0)]
+    assert found == ["–", "12,345", "0.1235", "1.2e+04", "1.0e-05", "0"]
+    assert [setting(value) for value in (None, True, False, 0.1, "he")] == ["–", "yes", "no", "0.1", "he"]
+
+
+def test_command(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(run.parent)
+    assert main(["report", "run"]) == 0
+    assert capsys.readouterr().out == f"{Path('run', 'report.html')}\n"
+    assert main(["report", "run", "--out", "page.html"]) == 0
+    assert main(["report", "run", "run"]) == 0
+    assert capsys.readouterr().out == "page.html\ncomparison.html\n"
+    for name in ("run/report.html", "page.html", "comparison.html"):
+        read(run.parent / name)
+
+
+def test_command_on_what_is_no_run(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run.parent)
+    Path("empty").mkdir()
+    assert main(["report", "nowhere"]) == 1
+    assert main(["report", "empty", "run"]) == 1
+    assert main(["report", "run", "--out", "nowhere/page.html"]) == 1
+    runs.checkpoints(run)[-1].write_bytes(b"damaged")
+    assert main(["report", "run"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert lines[0] == "backprop: error: nowhere is no folder of a run: there is no such folder"
+    assert lines[1] == "backprop: error: empty is no folder of a run: there is no checkpoint in it"
+    assert "nowhere/page.html cannot be written" in lines[2]
+    assert "is not a checkpoint that can be read" in lines[3]
+    assert len(lines) == 4
+
+
+def test_a_network_without_a_training_is_no_run(tmp_path: Path) -> None:
+    from backprop.saving import save_network
+
+    save_network(tmp_path / runs.BEST, TwoLayerNet(4, 3, 2, rng=0))
+    with pytest.raises(CheckpointError, match="best.safetensors is not of a training run"):
+        write_report(tmp_path)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_a_browser_shows_the_page(run: Path) -> None:
+    page = write_report(run, make_optimizer=make_optimizer)
+    picture, profile = run / "page.png", run / "profile"
+    assert CHROMIUM is not None
+
+    def chromium(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+        command += ["--enable-logging=stderr", "--window-size=400,900", *options, page.resolve().as_uri()]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+    done = chromium("--dump-dom")
+    assert "TwoLayerNet on data" in done.stdout
+    assert "CONSOLE" not in done.stderr
+    chromium(f"--screenshot={picture}")
+    assert picture.read_bytes().startswith(b"\x89PNG")
