@@ -147,13 +147,13 @@ def readme(session: nox.Session) -> None:
     """The commands and the Python of the README run; what needs a GPU or starts nox is left out."""
     session.install(".")
     text = Path("README.md").read_text("utf-8")
-    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        session.run("python", "-W", "error", "-c", block)
     for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
         for line in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
             for command in line.split(" && "):
                 if not re.search(r"\bpip\b|\bnox\b|gpu|cuda", command):
                     session.run("bash", "-e", "-c", command, external=True)
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        session.run("python", "-W", "error", "-c", block)
 
 
 @nox.session

@@ -24,6 +24,7 @@ from backends import Array, Backend, dtype_name
 from .architecture import build, describe
 from .checkpoints import Checkpoint, CheckpointError, read_checkpoint, write_checkpoint
 from .networks import Network
+from .runs import trained
 
 HostArrays = dict[str, np.ndarray[Any, Any]]
 
@@ -36,9 +37,12 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
 def load_network(path: str | os.PathLike[str], device: str | Backend = "cpu") -> Network:
     """The network in a checkpoint file, on a device; the one it was saved from does not matter.
 
+    For the folder of a run it is the one that was best on the validation data, or else the last.
+
     Raises `CheckpointError` for a file that is damaged, no checkpoint, or of a layer that is not one of
     backprop's: then build the network yourself and give it to `restore_network`.
     """
+    path = trained(path)
     return network_of(path, read_checkpoint(path), device)
 
 

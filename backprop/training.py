@@ -323,6 +323,10 @@ class Training(Iterator[Metrics]):
         wrong = [f"{name} {mine[name]} here, {its[name]} there" for name in mine if mine[name] != its[name]]
         if wrong:
             raise CheckpointError(f"{path} is of another run: {', '.join(wrong)}")
+        if step > self._plan.total:
+            raise CheckpointError(
+                f"{path} is at step {step:,}, past the {self._plan.total:,} that are wanted"
+            )
         slots = on_host("optimizer", optimizer.slots, backend)
         found = {key: value for key, value in checkpoint.arrays.items() if key.startswith("optimizer.")}
         check_fit(path, slots, found)

@@ -175,6 +175,13 @@ def test_more_epochs_than_planned() -> None:
     assert outcome(again) == outcome(long)
 
 
+def test_fewer_steps_than_there_were() -> None:
+    cpu = get_backend("cpu")
+    saved = at_every_step(lambda **more: training(cpu, **more))
+    with pytest.raises(CheckpointError, match="is at step 7, past the 6 that are wanted"):
+        fit(TwoLayerNet(4, 5, 3), *data(), epochs=1, batch_size=BATCH, optimizer=Adam(0.1), resume=saved[6])
+
+
 CHANGES: list[tuple[str, Callable[[Checkpoint], None], str]] = [
     ("missing", lambda c: c.arrays.pop("params.W1"), "params.W1: missing"),
     ("extra", lambda c: c.arrays.update({"params.W9": np.ones(2)}), "params.W9: unknown"),

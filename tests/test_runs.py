@@ -132,6 +132,8 @@ def test_resume_of_a_folder_or_of_the_latest_run(capsys: pytest.CaptureFixture[s
         assert start["network"].startswith("MultiLayerNet(")
         assert start["out"] == "runs/mlp-1"
     assert len(runs.read_history(Path("runs/mlp-1"))) == 3
+    run = read_contents(runs.checkpoints(Path("runs/mlp-1"))[-1]).description["run"]
+    assert [part.split()[:2] for part in run["command"].split(" && ")] == [["backprop", "train"]] * 2
 
 
 def test_a_finished_run_has_nothing_left_to_do(capsys: pytest.CaptureFixture[str]) -> None:
@@ -313,8 +315,8 @@ def test_wrong_variables(capsys: pytest.CaptureFixture[str], monkeypatch: pytest
 def test_help_imports_no_numpy_with_settings_from_elsewhere() -> None:
     train("--epochs", "1", "--out", "here")
     code = (
-        "import sys; from backprop.cli.configuration import resolved, settings_of, checkpoint_of\n"
-        "print(settings_of(checkpoint_of('here'))['epochs'], 'numpy' in sys.modules)"
+        "import sys; from backprop.cli.configuration import checkpoint_of, run_of\n"
+        "print(run_of(checkpoint_of('here'))[0]['epochs'], 'numpy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "False"]

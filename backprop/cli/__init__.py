@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     try:
         if options.command == "train":
-            resolved(options, train, words[words.index("train") + 1 :])
             options.command_line = shlex.join(["backprop", *words])
+            resolved(options, train, words[words.index("train") + 1 :])
         _set_threads(options)
         if getattr(options, "precision", "") == "tf32":
             os.environ["CUPY_TF32"] = "1"  # CuPy reads it when it is loaded

@@ -54,7 +54,8 @@ def resolved(options: argparse.Namespace, train: argparse.ArgumentParser, words:
         given = _merged(_from_file(Path(given["config"]), actions), given, exclusive)
     if given.get("resume") is not None:
         path = checkpoint_of(given["resume"])
-        kept = settings_of(path)
+        kept, command = run_of(path)
+        options.command_line = f"{command} && {options.command_line}"
         _check_unchanged(path, kept, given)
         given = _merged(kept, given, exclusive)
         given["resume"] = str(path)
@@ -93,10 +94,11 @@ def checkpoint_of(name: str) -> Path:
     return found[-1]
 
 
-def settings_of(path: Path) -> dict[str, Any]:
-    """The settings of the run that a checkpoint is from."""
+def run_of(path: Path) -> tuple[dict[str, Any], str]:
+    """The settings of the run that a checkpoint is from, and its command."""
     try:
-        return dict(read_contents(path).description["run"]["settings"])
+        run = read_contents(path).description["run"]
+        return dict(run["settings"]), str(run["command"])
     except CheckpointError as error:
         others = [str(other) for other in checkpoints(path.parent) if other != path]
         hint = f"; another one of the run: --resume {others[-1]}" if others else ""

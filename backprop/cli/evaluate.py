@@ -6,14 +6,13 @@ import argparse
 import json
 
 from ..datasets import load_dataset, mnist
-from ..runs import trained
 from ..saving import load_network
 from .build import as_images
 
 
 def run(options: argparse.Namespace) -> int:
     """Show loss and accuracy of a network on the test data, or the training data."""
-    network = load_network(trained(options.file), options.device)
+    network = load_network(options.file, options.device)
     data = mnist() if options.data is None else load_dataset(options.data)
     x, t = (data.x_train, data.t_train) if options.train else (data.x_test, data.t_test)
     x = as_images(x) if len(network.input_shape or ()) == 3 else x

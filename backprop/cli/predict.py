@@ -14,7 +14,6 @@ import numpy as np
 from ..layers import Layer, Sigmoid, Softmax
 from ..losses import Loss, SigmoidWithLoss, SoftmaxWithLoss
 from ..networks import Network
-from ..runs import trained
 from ..saving import load_network
 
 ACTIVATIONS: dict[type[Loss], type[Layer]] = {SoftmaxWithLoss: Softmax, SigmoidWithLoss: Sigmoid}
@@ -26,7 +25,7 @@ BRIGHT = 127.5
 
 def run(options: argparse.Namespace) -> int:
     """Show, for every sample of the input, the most probable classes, or the numbers that come out."""
-    network = load_network(trained(options.file), options.device)
+    network = load_network(options.file, options.device)
     shape = _input_shape(network)
     x = _samples(_read(Path(options.input), shape, options), shape, options.input)
     y = network.backend.to_numpy(_outputs(network, x))
