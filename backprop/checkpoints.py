@@ -171,7 +171,7 @@ def _contents(path: str | os.PathLike[str], file: BinaryIO) -> Contents:
         _refuse(path, "it has been damaged or changed: its SHA-256 is not the one that it names")
     try:
         return _parsed(header, signature, size)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
         _refuse(path, f"its header cannot be read ({str(error)[:200] or type(error).__name__})")
 
 
