@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,8 +47,8 @@ def usable(folder: Path) -> None:
     """Make the folder if need be; `RunFolderError` unless files can be written there."""
     try:
         folder.mkdir(exist_ok=True)
-        replace_file(folder / ".probe", b"")
-        (folder / ".probe").unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         why = "it is a file" if isinstance(error, FileExistsError) else error.strerror
         if not folder.parent.exists():
@@ -89,12 +90,18 @@ def _lock(handle: int) -> bool:
 
 
 def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
-    """Write the checkpoint of a step, and delete all but the last `keep`."""
+    """Write the checkpoint of a step; of the others, keep the last before it.
+
+    Later ones are of a run that was then resumed from an earlier step: this one takes their place.
+    """
     path = folder / f"{PREFIX}{checkpoint.description['training']['step']:08d}{SUFFIX}"
     write_checkpoint(path, checkpoint)
-    for old in checkpoints(folder)[:-keep]:
-        with suppress(OSError):
-            old.unlink()
+    found = checkpoints(folder)
+    kept = found[: found.index(path) + 1][-keep:]
+    for other in found:
+        if other not in kept:
+            with suppress(OSError):
+                other.unlink()
     return path
 
 

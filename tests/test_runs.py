@@ -99,6 +99,15 @@ def test_save_every_and_keep() -> None:
     assert names == ["00000008", "00000010", "00000011"]
 
 
+def test_a_run_resumed_from_an_earlier_step_goes_its_own_way() -> None:
+    train("--iters", "12", "--out", "here", "--save-every", "4", "--keep", "3")
+    first = runs.checkpoints(Path("here"))[0]
+    assert main(["train", "--resume", str(first), "--iters", "7", "--save-every", "6", "--keep", "1"]) == 0
+    (last,) = runs.checkpoints(Path("here"))
+    assert last.name == "checkpoint-00000007.safetensors"
+    assert [line["step"] for line in runs.read_history(Path("here"))] == [7]
+
+
 def test_lines_within_an_epoch() -> None:
     train("--iters", "16", "--out", "here", "--log-every", "3")
     lines = [(line["event"], line["step"]) for line in runs.read_history(Path("here"))]
@@ -236,6 +245,48 @@ def test_validation_keeps_the_best_and_stops_early(capsys: pytest.CaptureFixture
     assert main(["evaluate", "here", "--data", "small.npz", "--json"]) == 0
     evaluated = json.loads(capsys.readouterr().out)
     assert evaluated["accuracy"] == events[-1]["test_accuracy"]
+
+
+VALIDATED = ["--validation", "0.3", "--lr", "1.0", "--net", "mlp", "--layers", "4-64-3", "--epochs", "12"]
+
+
+def test_the_best_of_what_is_not_kept_is_tested(capsys: pytest.CaptureFixture[str]) -> None:
+    def end(*words: str) -> dict[str, Any]:
+        capsys.readouterr()
+        train(*VALIDATED, "--json", *words)
+        return {
+            key: value
+            for key, value in json.loads(capsys.readouterr().out.splitlines()[-1]).items()
+            if key in ("epoch", "test_accuracy", "step")
+        }
+
+    kept = end("--out", "here")
+    assert kept["epoch"] < 12
+    assert end("--no-save") == kept
+    assert end("--out", "there", "--save-every", "7") == kept
+    here, there = (arrays(runs.checkpoints(Path(name))[-1]) for name in ("here", "there"))
+    assert here == there  # the last network, not the best one
+
+
+def test_what_is_best_after_a_resume_from_before_it(capsys: pytest.CaptureFixture[str]) -> None:
+    train(*VALIDATED, "--out", "here", "--keep", "99")
+    best = arrays(Path("here/best.safetensors"))
+    first = runs.checkpoints(Path("here"))[0]
+    capsys.readouterr()
+    assert main(["train", "--resume", str(first), "--epochs", "1"]) == 0
+    assert arrays(Path("here/best.safetensors")) == best  # of a later epoch: neither taken nor touched
+    assert "best on the validation data" not in capsys.readouterr().out
+    assert main(["train", "--resume", str(first)]) == 0
+    assert arrays(Path("here/best.safetensors")) == best
+
+
+def test_what_a_run_without_checkpoints_has_left_is_not_gone_on_with() -> None:
+    Path("here").mkdir()
+    Path("here/history.jsonl").write_text('{"event": "epoch", "step": 7}\n')
+    Path("here/best.safetensors").write_bytes(b"old")
+    train("--epochs", "1", "--out", "here")
+    assert len(runs.read_history(Path("here"))) == 1
+    assert not Path("here/best.safetensors").exists()
 
 
 def test_validation_data_are_the_seed_s(capsys: pytest.CaptureFixture[str]) -> None:

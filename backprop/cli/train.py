@@ -127,11 +127,10 @@ class _Job:
 
     def finish(self, training: Training, keeper: _Keeper) -> None:
         """The last checkpoint, the report, and the final figures."""
-        metrics = training.history[-1]
-        if self.held_out:
-            metrics = self._tested(_best(training.history), keeper)
         kept = keeper.finish(training)
-        trained = training.history[-1]
+        metrics = trained = training.history[-1]
+        if self.held_out:
+            metrics = self._tested(training, keeper.best)
         self.view.end(
             {
                 "test_accuracy": metrics.test_accuracy,
@@ -143,15 +142,17 @@ class _Job:
             }
         )
 
-    def _tested(self, best: Metrics, keeper: _Keeper) -> Metrics:
+    def _tested(self, training: Training, best: Checkpoint | None) -> Metrics:
         """The metrics of the best epoch, on the test data: the network is set to it."""
-        if keeper.best is not None:
-            restore_network(self.network, read_checkpoint(keeper.best), str(keeper.best))
-            self.view.note(f"best on the validation data: epoch {best.epoch}")
+        metrics = training.history[-1]
+        if best is not None:
+            metrics = _best(training.history)
+            restore_network(self.network, best)
+            self.view.note(f"best on the validation data: epoch {metrics.epoch}")
         asarray = self.backend.asarray
         x, t = asarray(self._shaped(self.data.x_test)), asarray(self.data.t_test)
         loss, accuracy = self.network.evaluate(x, t)
-        return replace(best, test_loss=loss, test_accuracy=accuracy)
+        return replace(metrics, test_loss=loss, test_accuracy=accuracy)
 
     def _shaped(self, x: np.ndarray) -> np.ndarray:
         return as_images(x) if len(self.network.input_shape or ()) == 3 else x
@@ -171,7 +172,7 @@ class _Keeper:
         self.save_steps = every if folder is not None and every != "epoch" else None
         self.held_out = "validation" if options.validation else "test"
         self.saved: Path | None = None
-        self.best: Path | None = None
+        self.best: Checkpoint | None = None
         self.view: View
 
     def begin(self, training: Training, view: View) -> None:
@@ -179,11 +180,27 @@ class _Keeper:
         self.view = view
         if self.folder is None:
             return
-        if self.options.resume is not None:
-            self.saved = Path(self.options.resume)
-        if self.options.validation and (self.folder / runs.BEST).exists():
-            self.best = self.folder / runs.BEST
         replace_file(self.folder / runs.CONFIG, as_toml(settings(self.options)).encode())
+        if self.options.resume is None:
+            for left_over in (runs.HISTORY, runs.BEST):  # of a run that ended before its first checkpoint
+                (self.folder / left_over).unlink(missing_ok=True)
+        else:
+            self.saved = Path(self.options.resume)
+            self.best = self._best_so_far(training)
+            self._rewrite_history(training)
+
+    def _best_so_far(self, training: Training) -> Checkpoint | None:
+        """The best checkpoint, unless it is of an epoch that the resumed run has yet to come to."""
+        path = self.saved.parent / runs.BEST if self.saved else Path()
+        if not (self.options.validation and training.history and path.is_file()):
+            return None
+        best = read_checkpoint(path)
+        same = best.description["training"]["step"] == _best(training.history).step
+        return best if same else None
+
+    def _rewrite_history(self, training: Training) -> None:
+        """The lines up to here: what came after the checkpoint is done anew."""
+        assert self.folder is not None
         steps = [
             line
             for line in runs.read_history(self.folder)
@@ -212,15 +229,16 @@ class _Keeper:
 
     def epoch(self, training: Training, metrics: Metrics) -> None:
         """A line of the history, and the checkpoints that an epoch brings."""
+        if self.options.validation and _best(training.history) is metrics:
+            self.best = self.checkpoint(training)
         if self.folder is None:
             return
         runs.add_history(self.folder, {"event": "epoch", **named(metrics, self.held_out)})
         if self.save_steps is None:
             self.save(training)
-        if self.options.validation and _best(training.history) is metrics:
+        if self.best and _best(training.history) is metrics:
             self.wait()
-            self.best = self.folder / runs.BEST
-            write_checkpoint(self.best, self.checkpoint(training))
+            write_checkpoint(self.folder / runs.BEST, self.best)
 
     def logged(self, progress: Progress) -> None:
         """A line of the history within an epoch."""
@@ -252,7 +270,8 @@ class _Keeper:
         if self.save_steps is not None or self.saved is None:  # else the last epoch has saved it
             self.save(training)
             self.wait()
-        return {"checkpoint": str(self.best or self.saved), "report": self.report()}
+        shown = self.folder / runs.BEST if self.best else self.saved
+        return {"checkpoint": str(shown), "report": self.report()}
 
     def report(self) -> str | None:
         """The page of the run; what keeps it from being written is said, and no more than that."""
