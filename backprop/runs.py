@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -25,6 +26,7 @@ from .checkpoints import SUFFIX, Checkpoint, CheckpointError, replace_file, swee
 BEST = f"best{SUFFIX}"
 HISTORY, CONFIG, REPORT, LOCK = "history.jsonl", "config.toml", "report.html", "lock"
 PREFIX = "checkpoint-"
+NUMBERED = re.compile(rf"{PREFIX}\d{{8,}}{re.escape(SUFFIX)}")
 
 
 class RunFolderError(OSError):
@@ -106,8 +108,8 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a run, the last one at the end."""
-    return sorted(folder.glob(f"{PREFIX}*{SUFFIX}"))
+    """The checkpoints of a run, the last one at the end; files of other names are not ours."""
+    return sorted(path for path in folder.glob(f"{PREFIX}*{SUFFIX}") if NUMBERED.fullmatch(path.name))
 
 
 def trained(name: str | os.PathLike[str]) -> Path:
@@ -134,12 +136,14 @@ def add_history(folder: Path, line: dict[str, Any]) -> None:
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
-    """The lines of the history; a last one that a crash has cut off is left out."""
+    """The lines of the history; what is none, as a last one that a crash has cut off, is left out."""
     lines = []
     with suppress(FileNotFoundError):
-        for line in (folder / HISTORY).read_text("utf-8").splitlines():
+        for text in (folder / HISTORY).read_text("utf-8", errors="replace").splitlines():
             with suppress(ValueError):
-                lines.append(json.loads(line))
+                line = json.loads(text)
+                if isinstance(line, dict) and isinstance(line.get("step"), int):
+                    lines.append(line)
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -144,6 +145,7 @@ def test_numbers_in_place_of_classes(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.filterwarnings("ignore:.*pickle")
 def test_input_that_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
+    image = pytest.importorskip("PIL.Image")
     save_network(FILE, network())
     np.save("words.npy", np.asarray(["a"]))
     np.save("objects.npy", np.asarray([print], dtype=object), allow_pickle=True)
@@ -151,6 +153,15 @@ def test_input_that_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
     np.save("none.npy", np.zeros((0, 16), "float32"))
     Path("cut.npz").write_bytes(b"PK\3\4nothing")
     Path("text.png").write_text("<html>")
+    picture = io.BytesIO()
+    image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), "uint8")).save(picture, "PNG")
+    Path("cut.png").write_bytes(picture.getvalue()[:1000])
+    Path("header.npy").write_bytes(b"\x93NUMPY\1\0\x05\0{'a'(")
+    np.savez_compressed("zipped.npz", x=np.random.default_rng(0).random(1000))
+    damaged = bytearray(Path("zipped.npz").read_bytes())
+    damaged[200:400] = bytes(200)
+    Path("zipped.npz").write_bytes(damaged)
+    np.save("nan.npy", np.full((2, 16), np.nan))
     for name, message in (
         ("no.npy", "No such file"),
         ("words.npy", "expected numbers"),
@@ -159,6 +170,10 @@ def test_input_that_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
         ("none.npy", "got an array (0, 16)"),
         ("cut.npz", "cut.npz cannot be read"),
         ("text.png", "expected a .npy, .npz or picture file"),
+        ("cut.png", "cut.png: expected a .npy, .npz or picture file; image file is truncated"),
+        ("header.npy", "header.npy cannot be read"),
+        ("zipped.npz", "zipped.npz cannot be read"),
+        ("nan.npy", "nan.npy: what the network makes of it is NaN or infinite"),
     ):
         assert message in fails(capsys, "predict", FILE, "--input", name)
     assert "is not a checkpoint that can be read" in fails(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from backprop import runs
-from backprop.checkpoints import TEMPORARY, read_checkpoint, read_contents
+from backprop.checkpoints import TEMPORARY, read_checkpoint, read_contents, write_checkpoint
 from backprop.cli import main
 
 TRAIN = ["train", "--device", "cpu", "--data", "small.npz", "--batch-size", "30"]
@@ -274,8 +274,8 @@ def test_what_is_best_after_a_resume_from_before_it(capsys: pytest.CaptureFixtur
     first = runs.checkpoints(Path("here"))[0]
     capsys.readouterr()
     assert main(["train", "--resume", str(first), "--epochs", "1"]) == 0
-    assert arrays(Path("here/best.safetensors")) == best  # of a later epoch: neither taken nor touched
-    assert "best on the validation data" not in capsys.readouterr().out
+    assert "best on the validation data: epoch 1" in capsys.readouterr().out
+    assert arrays(Path("here/best.safetensors")) == arrays(first) != best
     assert main(["train", "--resume", str(first)]) == 0
     assert arrays(Path("here/best.safetensors")) == best
 
@@ -283,10 +283,94 @@ def test_what_is_best_after_a_resume_from_before_it(capsys: pytest.CaptureFixtur
 def test_what_a_run_without_checkpoints_has_left_is_not_gone_on_with() -> None:
     Path("here").mkdir()
     Path("here/history.jsonl").write_text('{"event": "epoch", "step": 7}\n')
-    Path("here/best.safetensors").write_bytes(b"old")
     train("--epochs", "1", "--out", "here")
     assert len(runs.read_history(Path("here"))) == 1
-    assert not Path("here/best.safetensors").exists()
+
+
+def test_a_folder_with_a_best_checkpoint_alone_has_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    train(*VALIDATED, "--out", "here")
+    for path in runs.checkpoints(Path("here")):
+        path.unlink()
+    best = Path("here/best.safetensors").read_bytes()
+    assert "here has a run already, best.safetensors" in fails(capsys, *TRAIN, "--out", "here")
+    assert Path("here/best.safetensors").read_bytes() == best
+
+
+def test_files_of_ones_own_are_left_alone() -> None:
+    train("--epochs", "3", "--out", "here")
+    mine = Path("here/checkpoint-good.safetensors")
+    mine.write_bytes(b"mine")
+    assert main(["train", "--resume", "here", "--epochs", "5"]) == 0
+    assert mine.read_bytes() == b"mine"
+
+
+def test_resume_into_another_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    train(*VALIDATED, "--out", "here")
+    before = capsys.readouterr().out.splitlines()[-3]
+    for words in (["--out", "there"], ["--no-save"]):
+        assert main(["train", "--resume", "here", "--epochs", "12", *words]) == 0
+        out = capsys.readouterr().out
+        assert before.partition(",")[0] in out
+    assert arrays(Path("there/best.safetensors")) == arrays(Path("here/best.safetensors"))
+    assert len(runs.checkpoints(Path("there"))) == 1
+
+
+def test_a_resumed_run_that_has_stopped_early_stays_so(capsys: pytest.CaptureFixture[str]) -> None:
+    train(*VALIDATED[:-1], "200", "--patience", "3", "--out", "here")
+    before = history("here")
+    assert main(["train", "--resume", "here"]) == 0
+    assert "stopped early" in capsys.readouterr().out
+    assert history("here") == before
+
+
+def test_a_kill_between_the_best_and_its_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
+    def accuracy(*words: str) -> str:
+        capsys.readouterr()
+        assert main(["train", *words]) == 0
+        return next(
+            line for line in capsys.readouterr().out.splitlines() if line.startswith("test accuracy")
+        )[:20]
+
+    train(*VALIDATED, "--out", "whole", "--keep", "99")
+    whole = accuracy("--resume", "whole")
+    best = read_contents(Path("whole/best.safetensors")).description["training"]["step"]
+    before = Path(f"whole/checkpoint-{best - 5:08d}.safetensors")
+    assert accuracy("--resume", str(before)) == whole
+
+
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_a_damaged_history_or_best_does_not_keep_from_resuming(capsys: pytest.CaptureFixture[str]) -> None:
+    train(*VALIDATED[:-1], "2", "--out", "here")
+    with open("here/history.jsonl", "ab") as file:
+        file.write(b'{"event": "steps"}\n5\n\xff\n{"event": "epo')
+    Path("here/best.safetensors").write_bytes(b"no")
+    capsys.readouterr()
+    assert main(["train", "--resume", "here", "--epochs", "3"]) == 0
+    assert "best.safetensors is not a checkpoint" in capsys.readouterr().err
+    assert [line["epoch"] for line in runs.read_history(Path("here"))] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"command": "check"}, "unknown option 'command'"),
+        ({"out": "elsewhere"}, "out is no setting of a run"),
+        ({"resume": "x"}, "resume is no setting of a run"),
+        ({"evil": 1}, "unknown option 'evil'"),
+        ({"batch_size": "abc"}, "batch_size: expected a whole number of at least 1, got 'abc'"),
+        ({"batch_size": [1]}, "batch_size: expected one number or text"),
+        ([], "it has no settings of a run"),
+    ],
+)
+def test_settings_in_a_checkpoint_are_taken_as_flags_are(
+    settings: Any, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train("--epochs", "1", "--out", "here")
+    (path,) = runs.checkpoints(Path("here"))
+    checkpoint = read_checkpoint(path)
+    checkpoint.description["run"]["settings"] = settings
+    write_checkpoint(path, checkpoint)
+    assert message in fails(capsys, "train", "--resume", "here")
 
 
 def test_validation_data_are_the_seed_s(capsys: pytest.CaptureFixture[str]) -> None:
@@ -321,6 +405,30 @@ def test_flag_beats_environment_beats_file(
     monkeypatch.setenv("BACKPROP_NO_CAPTURE", "false")
     read = start("--batch-size", "40", "--iters", "7")
     assert (read["batch_size"], read["lr"], read["steps"], read["capture"]) == (40, 0.4, 7, True)
+
+
+def test_two_lengths_in_one_place(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("run.toml").write_text("iters = 3\nepochs = 2\n")
+    assert "run.toml: give epochs or iters, not both" in fails(capsys, *TRAIN, "--config", "run.toml")
+    monkeypatch.setenv("BACKPROP_ITERS", "3")
+    monkeypatch.setenv("BACKPROP_EPOCHS", "2")
+    assert "give epochs or iters, not both" in fails(capsys, *TRAIN)
+
+
+def test_variables_that_are_empty_or_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("OUT", ""), ("RESUME", ""), ("BATCH_NORM", "false")):
+        monkeypatch.setenv(f"BACKPROP_{name}", value)
+    train("--epochs", "1")
+    assert main(["train", "--resume", "runs/two-layer-1", "--epochs", "2"]) == 0
+
+
+def test_names_that_need_escapes() -> None:
+    os.rename("small.npz", '😀 "a\\b".npz')
+    words = ["train", "--device", "cpu", "--data", '😀 "a\\b".npz', "--epochs", "1"]
+    assert main([*words, "--out", "first"]) == 0
+    assert main(["train", "--config", "first/config.toml", "--out", "second"]) == 0
 
 
 def test_the_settings_of_a_run_can_be_fed_back() -> None:
@@ -367,7 +475,9 @@ def test_help_imports_no_numpy_with_settings_from_elsewhere() -> None:
     train("--epochs", "1", "--out", "here")
     code = (
         "import sys; from backprop.cli.configuration import checkpoint_of, run_of\n"
-        "print(run_of(checkpoint_of('here'))[0]['epochs'], 'numpy' in sys.modules)"
+        "from backprop.cli.parser import build_parser\n"
+        "actions = {a.dest: a for a in build_parser()[1]._actions}\n"
+        "print(run_of(checkpoint_of('here'), actions)[0]['epochs'], 'numpy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "False"]

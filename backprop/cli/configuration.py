@@ -41,7 +41,7 @@ CHANGEABLE = {
 }  # fmt: skip
 """Settings that a resumed run may have otherwise."""
 
-TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
 def resolved(options: argparse.Namespace, train: argparse.ArgumentParser, words: Sequence[str]) -> None:
@@ -49,12 +49,13 @@ def resolved(options: argparse.Namespace, train: argparse.ArgumentParser, words:
     actions = {action.dest: action for action in train._actions}
     exclusive = [{a.dest for a in group._group_actions} for group in train._mutually_exclusive_groups]
     given = _given(train, words)
-    given = _merged(_from_environment(actions), given, exclusive)
+    given = _merged(_one_of_each(_from_environment(actions), exclusive, "the variables"), given, exclusive)
     if given.get("config"):
-        given = _merged(_from_file(Path(given["config"]), actions), given, exclusive)
+        name = given["config"]
+        given = _merged(_one_of_each(_from_file(Path(name), actions), exclusive, name), given, exclusive)
     if given.get("resume") is not None:
         path = checkpoint_of(given["resume"])
-        kept, command = run_of(path)
+        kept, command = run_of(path, actions)
         options.command_line = f"{command} && {options.command_line}"
         _check_unchanged(path, kept, given)
         given = _merged(kept, given, exclusive)
@@ -73,7 +74,9 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
 
 def as_toml(values: Mapping[str, Any]) -> str:
     """The settings as a file for `--config`."""
-    return "".join(f"{key.replace('_', '-')} = {json.dumps(value)}\n" for key, value in values.items())
+    texts = {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
+    lines = [f"{key.replace('_', '-')} = {text}\n" for key, text in texts.items()]
+    return "".join(lines).replace("\x7f", "\\u007f")
 
 
 def checkpoint_of(name: str) -> Path:
@@ -94,17 +97,28 @@ def checkpoint_of(name: str) -> Path:
     return found[-1]
 
 
-def run_of(path: Path) -> tuple[dict[str, Any], str]:
-    """The settings of the run that a checkpoint is from, and its command."""
+def run_of(path: Path, actions: Mapping[str, argparse.Action]) -> tuple[dict[str, Any], str]:
+    """The settings of the run that a checkpoint is from, taken as its flags would be, and its command."""
     try:
         run = read_contents(path).description["run"]
-        return dict(run["settings"]), str(run["command"])
+        return checked(run["settings"], actions, str(path)), str(run["command"])
     except CheckpointError as error:
         others = [str(other) for other in checkpoints(path.parent) if other != path]
         hint = f"; another one of the run: --resume {others[-1]}" if others else ""
         raise CheckpointError(f"{error}{hint}") from None
-    except (KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, AttributeError):
         raise CheckpointError(f"{path} is not of 'backprop train': it has no settings of a run") from None
+
+
+def checked(values: Mapping[str, Any], actions: Mapping[str, argparse.Action], source: str) -> dict[str, Any]:
+    """Settings from a file, each as its flag would take it; an option that is none of a run is refused."""
+    found = {}
+    for key, value in values.items():
+        dest = _known(key.replace("-", "_"), actions, f"{source}: {key}")
+        if dest in OF_THE_PROCESS:
+            raise ValueError(f"{source}: {key} is no setting of a run")
+        found[dest] = _value(actions[dest], value, f"{source}: {key}")
+    return found
 
 
 def _given(train: argparse.ArgumentParser, words: Sequence[str]) -> dict[str, Any]:
@@ -127,13 +141,22 @@ def _merged(
     return {**{key: value for key, value in below.items() if key not in hidden}, **above}
 
 
+def _one_of_each(values: dict[str, Any], exclusive: Iterable[set[str]], source: str) -> dict[str, Any]:
+    """The values, unless two of them exclude each other."""
+    for group in exclusive:
+        both = sorted(group & values.keys())
+        if len(both) > 1:
+            raise ValueError(f"{source}: give {' or '.join(both)}, not both")
+    return values
+
+
 def _from_environment(actions: Mapping[str, argparse.Action]) -> dict[str, Any]:
     return {
         _known(name.removeprefix(PREFIX).lower(), actions, name): _value(
             actions[name.removeprefix(PREFIX).lower()], text, name
         )
         for name, text in os.environ.items()
-        if name.startswith(PREFIX)
+        if name.startswith(PREFIX) and text
     }
 
 
@@ -166,7 +189,7 @@ def _value(action: argparse.Action, value: Any, source: str) -> Any:
     if action.nargs == 0:
         if text.lower() not in TRUE | FALSE:
             raise ValueError(f"{source}: expected true or false, got {value!r}")
-        return text.lower() in TRUE
+        return text.lower() in TRUE or action.default
     if isinstance(value, bool | list | dict):
         raise ValueError(f"{source}: expected one number or text, got {value!r}")
     try:
@@ -180,7 +203,8 @@ def _value(action: argparse.Action, value: Any, source: str) -> Any:
 
 def _check_unchanged(path: Path, kept: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     for key, value in given.items():
-        if key in OF_THE_PROCESS | CHANGEABLE or value == kept.get(key):
+        unset = key not in kept and (value is None or value is False)
+        if key in OF_THE_PROCESS | CHANGEABLE or unset or value == kept.get(key):
             continue
         flag = f"--{key.replace('_', '-')}"
         was = f"with {flag} {kept[key]}" if key in kept else f"without {flag}"

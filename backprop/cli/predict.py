@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 from zipfile import BadZipFile
 
@@ -19,6 +21,9 @@ from ..saving import load_network
 ACTIVATIONS: dict[type[Loss], type[Layer]] = {SoftmaxWithLoss: Softmax, SigmoidWithLoss: Sigmoid}
 """What a loss does with its input before it compares."""
 
+UNREADABLE = (ValueError, EOFError, BadZipFile, SyntaxError, TokenError, zlib.error)
+"""What NumPy raises for a file that is damaged."""
+
 BRIGHT = 127.5
 """A picture whose border is brighter than this, of 255, is dark on bright, and MNIST is bright on dark."""
 
@@ -29,6 +34,8 @@ def run(options: argparse.Namespace) -> int:
     shape = _input_shape(network)
     x = _samples(_read(Path(options.input), shape, options), shape, options.input)
     y = network.backend.to_numpy(_outputs(network, x))
+    if not np.isfinite(y).all():
+        raise ValueError(f"{options.input}: what the network makes of it is NaN or infinite; is the input?")
     if not network.last_layer.counts_correct or y.ndim != 2:
         for number, row in enumerate(y):
             print(json.dumps({"sample": number, "output": row.tolist()}))
@@ -74,7 +81,7 @@ def _read(path: Path, shape: tuple[int, ...], options: argparse.Namespace) -> np
         with open(path, "rb") as file:
             loaded = np.load(file, allow_pickle=False)
             found = np.asarray(loaded if path.suffix == ".npy" else _member(loaded, options.array))
-    except (ValueError, EOFError, BadZipFile) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
     if found.dtype.kind not in "fuib":
         raise ValueError(f"{path}: expected numbers, got {found.dtype}")
@@ -102,14 +109,16 @@ def _samples(x: np.ndarray[Any, Any], shape: tuple[int, ...], name: str) -> np.n
 def _picture(path: Path, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
     """The picture (C, H, W) in the network's size, and bright on dark, as MNIST's."""
     try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
+        from PIL import Image, ImageOps
     except ImportError:
         raise ValueError(f"{path}: pictures need Pillow (pip install 'backprop[plots]')") from None
     channels, height, width = _picture_size(shape)
     try:
         with Image.open(path) as image:
             colours = image.convert("RGBA")
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: expected a .npy, .npz or picture file; {error}") from None
     on_white = Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours)
     pixels = on_white.convert("L" if channels == 1 else "RGB")

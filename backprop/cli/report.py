@@ -9,6 +9,7 @@ from typing import Any
 from ..optimizers import Optimizer
 from ..report import write_comparison, write_report
 from .build import build_optimizer
+from .configuration import checked
 from .parser import build_parser
 
 
@@ -26,7 +27,9 @@ def run(options: argparse.Namespace) -> int:
 def make_optimizer(settings: dict[str, Any], samples: int) -> Optimizer:
     """The optimizer of a run on that many samples, from the settings in its checkpoints."""
     _, train = build_parser()
-    options = train.parse_args([], argparse.Namespace(**settings))  # all else is the default
+    actions = {action.dest: action for action in train._actions}
+    given = argparse.Namespace(**checked(settings, actions, "the settings"))
+    options = train.parse_args([], given)  # all else is the default
     steps = options.iters or 10_000
     if options.epochs:
         steps = options.epochs * -(-samples // options.batch_size)

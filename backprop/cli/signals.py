@@ -25,7 +25,7 @@ class Interrupted(KeyboardInterrupt):
 class Signals:
     """As long as it lasts, the first signal ends the step of `training`; before there is one, it raises.
 
-    The second signal then does what it does by itself: it kills the process, also within a long product.
+    The second signal kills the process.
     """
 
     training: Training | None = None
@@ -42,9 +42,10 @@ class Signals:
             signal.signal(number, handler)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if self.signum is not None:
+            signal.signal(signum, signal.SIG_DFL)
+            os.kill(os.getpid(), signum)
         self.signum = signum
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
         if sys.stderr.isatty():
             os.write(sys.stderr.fileno(), SHOW_CURSOR)  # a moving line hides it, and a kill would leave it so
         if self.training is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 import time
 import warnings
 import zlib
@@ -43,6 +44,9 @@ def run(options: argparse.Namespace) -> int:
             job.train(training, keeper)
         except DivergenceError as error:
             raise keeper.with_last_good(error) from None
+        except BrokenPipeError:
+            print(f"backprop: nobody reads the output; stopped {keeper.stopped(training)}", file=sys.stderr)
+            raise
         if training.stopped:
             assert signals.signum is not None
             raise Interrupted(signals.signum, keeper.stopped(training))
@@ -104,26 +108,31 @@ class _Job:
         if checkpoint:
             training.go_on_from(checkpoint, options.resume)
         keeper.begin(training, self.view)
-        self.view.start(
-            {
-                **_settings(self),
-                "out": keeper.name,
-                "resumed": options.resume,
-                "step": training.step,
-            }
-        )
+        place = {"out": keeper.name, "resumed": options.resume, "step": training.step}
+        self.view.start({**_settings(self), **place})
+        if keeper.later:
+            self.view.note(f"the next checkpoint takes the place of the later one, {keeper.later[-1]}")
         return training
 
     def train(self, training: Training, keeper: _Keeper) -> None:
         """Train to the end, to a signal, or until the validation loss no longer falls."""
-        for metrics in training:
-            self.view.epoch(metrics)
-            keeper.epoch(training, metrics)
-            waited = metrics.epoch - _best(training.history).epoch
-            if self.options.patience and waited >= self.options.patience and metrics.step < self.steps:
-                best = metrics.epoch - waited
-                self.view.note(f"stopped early: no epoch since {best} was better on the validation data")
+        while not self._stops_early(training):
+            metrics = next(training, None)
+            if metrics is None:
                 return
+            keeper.epoch(training, metrics)
+            self.view.epoch(metrics)
+
+    def _stops_early(self, training: Training) -> bool:
+        """Whether `--patience` is at its end, which is said."""
+        patience, history = self.options.patience, training.history
+        if not (patience and history) or training.step >= self.steps:
+            return False
+        best = _best(history).epoch
+        if history[-1].epoch - best < patience:
+            return False
+        self.view.note(f"stopped early: no epoch since {best} was better on the validation data")
+        return True
 
     def finish(self, training: Training, keeper: _Keeper) -> None:
         """The last checkpoint, the report, and the final figures."""
@@ -172,31 +181,45 @@ class _Keeper:
         self.save_steps = every if folder is not None and every != "epoch" else None
         self.held_out = "validation" if options.validation else "test"
         self.saved: Path | None = None
+        self.later: list[Path] = []
         self.best: Checkpoint | None = None
         self.view: View
 
     def begin(self, training: Training, view: View) -> None:
         """The settings and the history so far."""
         self.view = view
+        if self.options.resume is not None:
+            self.saved = Path(self.options.resume)
+            self.best = self._best_so_far(training)
         if self.folder is None:
             return
         replace_file(self.folder / runs.CONFIG, as_toml(settings(self.options)).encode())
-        if self.options.resume is None:
-            for left_over in (runs.HISTORY, runs.BEST):  # of a run that ended before its first checkpoint
-                (self.folder / left_over).unlink(missing_ok=True)
-        else:
-            self.saved = Path(self.options.resume)
-            self.best = self._best_so_far(training)
-            self._rewrite_history(training)
+        if self.saved is None:
+            (self.folder / runs.HISTORY).unlink(missing_ok=True)  # of a run without a checkpoint
+            return
+        self._rewrite_history(training)
+        found = runs.checkpoints(self.folder)
+        self.later = found[found.index(self.saved) + 1 :] if self.saved in found else []
+        if self.best:
+            write_checkpoint(self.folder / runs.BEST, self.best)
 
     def _best_so_far(self, training: Training) -> Checkpoint | None:
-        """The best checkpoint, unless it is of an epoch that the resumed run has yet to come to."""
-        path = self.saved.parent / runs.BEST if self.saved else Path()
-        if not (self.options.validation and training.history and path.is_file()):
+        """The checkpoint of the best epoch, where there is one; one of a later epoch does not count."""
+        assert self.saved is not None
+        if not (self.options.validation and training.history):
             return None
-        best = read_checkpoint(path)
-        same = best.description["training"]["step"] == _best(training.history).step
-        return best if same else None
+        for path in (self.saved.parent / runs.BEST, self.saved):
+            try:
+                found = read_checkpoint(path)
+            except FileNotFoundError:
+                continue
+            except CheckpointError as error:
+                warnings.warn(str(error), stacklevel=2)
+                continue
+            place = found.description["training"]
+            if place["step"] == _best(training.history).step and not place["position"]:
+                return found
+        return None
 
     def _rewrite_history(self, training: Training) -> None:
         """The lines up to here: what came after the checkpoint is done anew."""
@@ -220,6 +243,9 @@ class _Keeper:
         """A checkpoint in the folder, when the one before is written."""
         if self.folder is not None:
             self.wait()
+            if self.later and self.best is None:
+                (self.folder / runs.BEST).unlink(missing_ok=True)  # of a later epoch, as they are
+            self.later = []
             checkpoint = self.checkpoint(training)
             self._writing = self._writer.submit(runs.save, self.folder, checkpoint, self.options.keep)
 
@@ -233,12 +259,12 @@ class _Keeper:
             self.best = self.checkpoint(training)
         if self.folder is None:
             return
+        if self.best and _best(training.history) is metrics:  # before the checkpoint that tells of it
+            self.wait()
+            write_checkpoint(self.folder / runs.BEST, self.best)
         runs.add_history(self.folder, {"event": "epoch", **named(metrics, self.held_out)})
         if self.save_steps is None:
             self.save(training)
-        if self.best and _best(training.history) is metrics:
-            self.wait()
-            write_checkpoint(self.folder / runs.BEST, self.best)
 
     def logged(self, progress: Progress) -> None:
         """A line of the history within an epoch."""
@@ -267,7 +293,8 @@ class _Keeper:
         if self.folder is None:
             return {}
         self.wait()
-        if self.save_steps is not None or self.saved is None:  # else the last epoch has saved it
+        here = self.saved is not None and self.saved.parent == self.folder
+        if self.save_steps is not None or not here:  # else the last epoch has saved it
             self.save(training)
             self.wait()
         shown = self.folder / runs.BEST if self.best else self.saved
@@ -294,7 +321,7 @@ def _folder(options: argparse.Namespace, stack: ExitStack) -> Path:
         folder = runs.new_folder(options.net)
     runs.usable(folder)
     stack.enter_context(runs.locked(folder))
-    there = runs.checkpoints(folder)
+    there = [*runs.checkpoints(folder), *folder.glob(runs.BEST)]
     if there and (options.resume is None or Path(options.resume).resolve().parent != folder.resolve()):
         raise runs.RunFolderError(
             f"{folder} has a run already, {there[-1].name}: go on with it by --resume {folder}, or give "

@@ -91,7 +91,12 @@ def look_at(
 
 def histogram(values: Host) -> Histogram:
     """The histogram of all finite entries."""
-    return Histogram(*np.histogram(values[np.isfinite(values)], BINS))
+    finite = values[np.isfinite(values)]
+    try:
+        return Histogram(*np.histogram(finite, BINS))
+    except ValueError:  # too near to each other for so many bins
+        middle = float(finite.mean())
+        return Histogram(*np.histogram(finite, BINS, (middle - 0.5, middle + 0.5)))
 
 
 def _output(name: str, layer: Layer, y: Host) -> LayerOutput:

@@ -107,7 +107,7 @@ def diagnose(
 
 def confusion_matrix(labels: Host, predictions: Host, classes: int) -> Host:
     """(C, C): how many samples of each class (row) were predicted as each class (column)."""
-    pairs = np.bincount(labels * classes + predictions, minlength=classes * classes)
+    pairs = np.bincount(labels.astype(np.int64) * classes + predictions, minlength=classes * classes)
     return pairs.reshape(classes, classes)
 
 
