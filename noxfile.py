@@ -145,7 +145,7 @@ def gradients(session: nox.Session) -> None:
 @nox.session
 def readme(session: nox.Session) -> None:
     """The commands and the Python of the README run; what needs a GPU or starts nox is left out."""
-    session.install(".")
+    session.install(".[plots]")
     text = Path("README.md").read_text("utf-8")
     for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
         for line in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
