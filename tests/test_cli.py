@@ -250,7 +250,7 @@ def test_interrupt() -> None:
 
 
 def test_closed_pipe(small: str) -> None:
-    command = f"{sys.executable} -m backprop train --device cpu --data {small} --epochs 200 | head -n 2"
+    command = f"{sys.executable} -m backprop train --device cpu --data {small} --epochs 1000000 | head -n 2"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120, check=True)
     assert done.stderr.startswith("backprop: nobody reads the output; stopped after step ")
     assert done.stderr.count("\n") == 1

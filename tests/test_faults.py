@@ -295,12 +295,14 @@ def test_divergence(words: list[str], change: Callable[[Any], Any], message: str
 
 
 def test_a_closed_pipe() -> None:
-    command = f"{shlex.quote(sys.executable)} -m backprop {shlex.join(RUN)} | head -n 2"
+    words = [*RUN[:-3], "1000000", "--out", "run"]
+    command = f"{shlex.quote(sys.executable)} -m backprop {shlex.join(words)} | head -n 2"
     finished = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True)
     assert finished.stdout.count("\n") == 2
     assert finished.stderr.startswith("backprop: nobody reads the output; stopped after step ")
     assert finished.stderr.count("\n") == 1
-    resumed(finished.stderr)
+    step = int(finished.stderr.split("after step ")[1].split(";")[0].replace(",", ""))
+    assert runs.checkpoints(Path("run"))[-1].name == f"checkpoint-{step:08d}.safetensors"
 
 
 @pytest.mark.parametrize(

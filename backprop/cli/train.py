@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
         training = job.training(keeper, stack)
         signals.training = training
         try:
+            job.show(training, keeper)
             job.train(training, keeper)
         except DivergenceError as error:
             raise keeper.with_last_good(error) from None
@@ -81,7 +82,7 @@ class _Job:
         self.facts = {"data": {"name": whole.name, "crc32": _crc(whole)}}
 
     def training(self, keeper: _Keeper, stack: ExitStack) -> Training:
-        """The training, resumed if that is asked for, and the first lines on the screen."""
+        """The training, resumed if that is asked for."""
         options, data = self.options, self.data
         checkpoint = None if options.resume is None else read_checkpoint(options.resume)
         if checkpoint and checkpoint.description.get("data") != self.facts["data"]:
@@ -108,11 +109,14 @@ class _Job:
         if checkpoint:
             training.go_on_from(checkpoint, options.resume)
         keeper.begin(training, self.view)
-        place = {"out": keeper.name, "resumed": options.resume, "step": training.step}
+        return training
+
+    def show(self, training: Training, keeper: _Keeper) -> None:
+        """The first lines on the screen."""
+        place = {"out": keeper.name, "resumed": self.options.resume, "step": training.step}
         self.view.start({**_settings(self), **place})
         if keeper.later:
             self.view.note(f"the next checkpoint takes the place of the later one, {keeper.later[-1]}")
-        return training
 
     def train(self, training: Training, keeper: _Keeper) -> None:
         """Train to the end, to a signal, or until the validation loss no longer falls."""
