@@ -65,7 +65,7 @@ def restore_network(
 
     Raises `CheckpointError` with every missing, unknown or misshapen one; the network is then unchanged.
     """
-    check_fit(path, network_arrays(network), {**_named(checkpoint, "params"), **_named(checkpoint, "state")})
+    check_fit(path, network_arrays(network), checkpoint, "params", "state")
     for kind, own in (("params", network.params), ("state", network.state)):
         put(own, checkpoint, kind, network.backend)
 
@@ -89,9 +89,11 @@ def put(own: Any, checkpoint: Checkpoint, kind: str, backend: Backend) -> None:
         own[name] = backend.asarray(checkpoint.arrays[f"{kind}.{name}"])
 
 
-def check_fit(path: str | os.PathLike[str], own: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    """Raise a `CheckpointError` with every difference between arrays that are wanted and arrays found."""
-    differences = list(_differences(own, found))
+def check_fit(
+    path: str | os.PathLike[str], own: Mapping[str, Any], checkpoint: Checkpoint, *kinds: str
+) -> None:
+    """Raise a `CheckpointError` with every difference between one's own arrays and those of these kinds."""
+    differences = list(_differences(own, _named(checkpoint, *kinds)))
     if differences:
         raise CheckpointError(f"{os.fspath(path)} does not fit this network: {'; '.join(differences)}")
 
@@ -110,15 +112,11 @@ def _differences(own: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[s
                 yield f"{name}: expected {what} {mine}, got {its}"
 
 
-def _named(checkpoint: Checkpoint, kind: str) -> HostArrays:
-    """The arrays of a kind, with their kind."""
-    return {name: array for name, array in checkpoint.arrays.items() if name.startswith(f"{kind}.")}
+def _named(checkpoint: Checkpoint, *kinds: str) -> HostArrays:
+    """The arrays of these kinds, with their kind."""
+    return {name: array for name, array in checkpoint.arrays.items() if name.partition(".")[0] in kinds}
 
 
 def _of_network(checkpoint: Checkpoint) -> HostArrays:
     """Parameters and state by the network's names."""
-    return {
-        name.partition(".")[2]: array
-        for kind in ("params", "state")
-        for name, array in _named(checkpoint, kind).items()
-    }
+    return {name.partition(".")[2]: array for name, array in _named(checkpoint, "params", "state").items()}

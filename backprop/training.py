@@ -328,8 +328,7 @@ class Training(Iterator[Metrics]):
                 f"{path} is at step {step:,}, past the {self._plan.total:,} that are wanted"
             )
         slots = on_host("optimizer", optimizer.slots, backend)
-        found = {key: value for key, value in checkpoint.arrays.items() if key.startswith("optimizer.")}
-        check_fit(path, slots, found)
+        check_fit(path, slots, checkpoint, "optimizer")
         try:
             self._rng.bit_generator.state = generator
         except (ValueError, TypeError) as error:

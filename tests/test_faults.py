@@ -215,7 +215,7 @@ def test_a_signal(where: str, number: int, whole: tuple[Any, ...]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_data_are_loaded(number: int) -> None:
-    where = "import backprop.cli.train as m; kind, name, call = m, 'load_dataset', 1"
+    where = "import backprop.cli.train as m; kind, name, call = m, 'dataset_at', 1"
     status, out, err = done(*RUN, before=SIGNALLED.format(where=where, number=int(number)))
     assert (status, out) == (128 + number, "")
     assert err == "backprop: interrupted before the first step\n"

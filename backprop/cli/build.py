@@ -71,9 +71,12 @@ def image_shape(data: Dataset) -> tuple[int, int, int]:
     return int(channels[0]), int(height), int(width)
 
 
-def as_images(x: np.ndarray) -> np.ndarray:
-    """The samples as (N, C, H, W)."""
-    return x[:, None] if x.ndim == 3 else x
+def steps_of(options: argparse.Namespace, samples: int) -> int:
+    """The steps of a whole run on that many samples."""
+    steps: int = options.iters or 10_000
+    if options.epochs:
+        steps = options.epochs * -(-samples // options.batch_size)
+    return steps
 
 
 def _widths(text: str | None, size: int, classes: int) -> list[int]:

@@ -110,13 +110,19 @@ def run_of(path: Path, actions: Mapping[str, argparse.Action]) -> tuple[dict[str
         raise CheckpointError(f"{path} is not of 'backprop train': it has no settings of a run") from None
 
 
-def checked(values: Mapping[str, Any], actions: Mapping[str, argparse.Action], source: str) -> dict[str, Any]:
-    """Settings from a file, each as its flag would take it; an option that is none of a run is refused."""
+def checked(
+    values: Mapping[str, Any],
+    actions: Mapping[str, argparse.Action],
+    source: str,
+    refused: set[str] = OF_THE_PROCESS,
+    why: str = "is no setting of a run",
+) -> dict[str, Any]:
+    """Settings from a file, each as its flag would take it; `refused` are those that cannot come from it."""
     found = {}
     for key, value in values.items():
         dest = _known(key.replace("-", "_"), actions, f"{source}: {key}")
-        if dest in OF_THE_PROCESS:
-            raise ValueError(f"{source}: {key} is no setting of a run")
+        if dest in refused:
+            raise ValueError(f"{source}: {key} {why}")
         found[dest] = _value(actions[dest], value, f"{source}: {key}")
     return found
 
@@ -151,13 +157,12 @@ def _one_of_each(values: dict[str, Any], exclusive: Iterable[set[str]], source: 
 
 
 def _from_environment(actions: Mapping[str, argparse.Action]) -> dict[str, Any]:
-    return {
-        _known(name.removeprefix(PREFIX).lower(), actions, name): _value(
-            actions[name.removeprefix(PREFIX).lower()], text, name
-        )
-        for name, text in os.environ.items()
-        if name.startswith(PREFIX) and text
-    }
+    found = {}
+    for name, text in os.environ.items():
+        if name.startswith(PREFIX) and text:
+            dest = _known(name.removeprefix(PREFIX).lower(), actions, name)
+            found[dest] = _value(actions[dest], text, name)
+    return found
 
 
 def _from_file(path: Path, actions: Mapping[str, argparse.Action]) -> dict[str, Any]:
@@ -165,13 +170,8 @@ def _from_file(path: Path, actions: Mapping[str, argparse.Action]) -> dict[str, 
         values = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"--config {path}: it is no TOML file: {error}") from None
-    found = {}
-    for key, value in values.items():
-        dest = _known(key.replace("-", "_"), actions, f"{path}: {key}")
-        if dest in OF_THE_PROCESS - {"out", "no_save", "json", "quiet"}:
-            raise ValueError(f"{path}: {key} cannot stand in a file; give it on the command line")
-        found[dest] = _value(actions[dest], value, f"{path}: {key}")
-    return found
+    refused = OF_THE_PROCESS - {"out", "no_save", "json", "quiet"}
+    return checked(values, actions, str(path), refused, "cannot stand in a file; give it on the command line")
 
 
 def _known(dest: str, actions: Mapping[str, argparse.Action], source: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..optimizers import Optimizer
 from ..report import write_comparison, write_report
-from .build import build_optimizer
+from .build import build_optimizer, steps_of
 from .configuration import checked
 from .parser import build_parser
 
@@ -30,7 +30,4 @@ def make_optimizer(settings: dict[str, Any], samples: int) -> Optimizer:
     actions = {action.dest: action for action in train._actions}
     given = argparse.Namespace(**checked(settings, actions, "the settings"))
     options = train.parse_args([], given)  # all else is the default
-    steps = options.iters or 10_000
-    if options.epochs:
-        steps = options.epochs * -(-samples // options.batch_size)
-    return build_optimizer(options, steps)
+    return build_optimizer(options, steps_of(options, samples))

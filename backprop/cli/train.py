@@ -21,11 +21,11 @@ from backends import get_backend
 
 from .. import runs
 from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint, replace_file, write_checkpoint
-from ..datasets import Dataset, load_dataset, mnist
+from ..datasets import Dataset, dataset_at, with_channels
 from ..report import write_report
 from ..saving import restore_network
 from ..training import DivergenceError, Metrics, Progress, Training, fit
-from .build import as_images, build_network, build_optimizer
+from .build import build_network, build_optimizer, steps_of
 from .configuration import as_toml, settings
 from .report import make_optimizer
 from .signals import Interrupted, Signals
@@ -69,13 +69,11 @@ class _Job:
             )
         if options.patience and not options.validation:
             raise ValueError("--patience N needs data to judge by: give --validation 0.1")
-        whole = mnist() if options.data is None else load_dataset(options.data)
+        whole = dataset_at(options.data)
         self.data, self.held_out = _split(whole, options)
         self.rng = np.random.default_rng(options.seed)
         self.network = build_network(options, whole, self.backend, self.rng)
-        per_epoch = -(-len(self.data.x_train) // options.batch_size)
-        self.iterations = None if options.epochs else options.iters or 10_000
-        self.steps = self.iterations or options.epochs * per_epoch
+        self.steps = steps_of(options, len(self.data.x_train))
         self.optimizer = build_optimizer(options, self.steps)
         held = "validation" if self.held_out else "test"
         self.view: View = Json(held) if options.json else Lines(held, quiet=options.quiet)
@@ -94,8 +92,7 @@ class _Job:
             self._shaped(data.x_train),
             data.t_train,
             optimizer=self.optimizer,
-            epochs=options.epochs,
-            iterations=self.iterations,
+            iterations=self.steps,
             batch_size=options.batch_size,
             sampling=options.sampling,
             rng=self.rng,
@@ -168,7 +165,7 @@ class _Job:
         return replace(metrics, test_loss=loss, test_accuracy=accuracy)
 
     def _shaped(self, x: np.ndarray) -> np.ndarray:
-        return as_images(x) if len(self.network.input_shape or ()) == 3 else x
+        return with_channels(x, self.network.input_shape)
 
 
 class _Keeper:
@@ -259,11 +256,12 @@ class _Keeper:
 
     def epoch(self, training: Training, metrics: Metrics) -> None:
         """A line of the history, and the checkpoints that an epoch brings."""
-        if self.options.validation and _best(training.history) is metrics:
+        better = self.options.validation and _best(training.history) is metrics
+        if better:
             self.best = self.checkpoint(training)
         if self.folder is None:
             return
-        if self.best and _best(training.history) is metrics:  # before the checkpoint that tells of it
+        if better and self.best:  # before the checkpoint that tells of it
             self.wait()
             write_checkpoint(self.folder / runs.BEST, self.best)
         runs.add_history(self.folder, {"event": "epoch", **named(metrics, self.held_out)})
@@ -310,7 +308,7 @@ class _Keeper:
             return None
         try:
             return str(write_report(self.folder, make_optimizer=make_optimizer))
-        except Exception as error:
+        except Exception as error:  # whatever it is: the training is done and kept
             warnings.warn(f"no report: {error}; 'backprop report {self.folder}' tries again", stacklevel=2)
             return None
 

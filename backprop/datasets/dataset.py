@@ -40,6 +40,11 @@ class Dataset:
         return int(np.prod(self.x_train.shape[1:]))
 
 
+def with_channels(x: HostArray, sample: tuple[int, ...] | None) -> HostArray:
+    """Images (N, H, W) as (N, 1, H, W) for a network whose samples are (C, H, W); all else as it is."""
+    return x[:, None] if x.ndim == 3 and len(sample or ()) == 3 else x
+
+
 def checked(dataset: Dataset, path: Path | str) -> Dataset:
     """The data set, or a `DatasetError` where its arrays do not fit together."""
     for part, x, t in (

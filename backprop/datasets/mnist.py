@@ -44,3 +44,8 @@ def load_mnist(
         return np.eye(10, dtype=np.int64)[t] if one_hot_label else t
 
     return (images(data.x_train), labels(data.t_train)), (images(data.x_test), labels(data.t_test))
+
+
+def dataset_at(path: str | Path | None) -> Dataset:
+    """`load_dataset`, or `mnist` where no path is given."""
+    return mnist() if path is None else load_dataset(path)

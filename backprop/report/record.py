@@ -86,10 +86,10 @@ def read_record(folder: Path) -> Record:
     """The run in a folder. Raises `RunFolderError` if there is none, `CheckpointError` if it is damaged."""
     if not folder.is_dir():
         raise RunFolderError(f"{folder} is no folder of a run: there is no such folder")
-    best, kept = folder / runs.BEST, runs.checkpoints(folder)
-    if not (kept or best.is_file()):
-        raise RunFolderError(f"{folder} is no folder of a run: there is no checkpoint in it")
-    checkpoint = best if best.is_file() else kept[-1]
+    try:
+        checkpoint = runs.trained(folder)
+    except CheckpointError:
+        raise RunFolderError(f"{folder} is no folder of a run: there is no checkpoint in it") from None
     contents = read_contents(checkpoint)
     lines = runs.read_history(folder)
     epochs = [line for line in lines if line.get("event") == "epoch"]

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from backends import Backend, BackendUnavailableError, get_backend
 
 from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint
-from ..datasets import load_dataset, mnist
+from ..datasets import dataset_at, with_channels
 from ..networks import Network
 from ..optimizers import Optimizer
 from ..saving import check_fit, network_of, on_host, put
@@ -30,14 +28,14 @@ def diagnose_run(record: Record, make_optimizer: MakeOptimizer | None = None) ->
     settings = record.settings
     if not settings:
         raise ValueError("the checkpoint does not say what data the run was on")
-    data = load_dataset(settings["data"]) if settings.get("data") else mnist()
+    data = dataset_at(settings.get("data"))
     checkpoint = read_checkpoint(record.checkpoint)
     network = network_of(record.checkpoint, checkpoint, _device(settings))
     optimizer = None
     if make_optimizer is not None:
         optimizer = make_optimizer(settings, checkpoint.description["training"]["samples"])
         _restore(optimizer, network, checkpoint, record.checkpoint)
-    x_train, x_test = (_shaped(x, network) for x in (data.x_train, data.x_test))
+    x_train, x_test = (with_channels(x, network.input_shape) for x in (data.x_train, data.x_test))
     return diagnose(network, x_train, data.t_train, x_test, data.t_test, optimizer)
 
 
@@ -52,15 +50,9 @@ def _device(settings: dict[str, Any]) -> Backend:
 def _restore(optimizer: Optimizer, network: Network, checkpoint: Checkpoint, path: Path) -> None:
     """Set what the optimizer has kept, and its steps, to the checkpoint's."""
     optimizer.prepare(network.flat_params)
-    found = {key: value for key, value in checkpoint.arrays.items() if key.startswith("optimizer.")}
-    check_fit(path, on_host("optimizer", optimizer.slots, network.backend), found)
+    check_fit(path, on_host("optimizer", optimizer.slots, network.backend), checkpoint, "optimizer")
     put(optimizer.slots, checkpoint, "optimizer", network.backend)
     try:
         optimizer.steps = int(checkpoint.description["optimizer"]["steps"])
     except KeyError as error:
         raise CheckpointError(f"{path} is not of a training run: there is no {error} in it") from None
-
-
-def _shaped(x: np.ndarray[Any, Any], network: Network) -> np.ndarray[Any, Any]:
-    """Images without channels get one, where the network is for images."""
-    return x[:, None] if x.ndim == 3 and len(network.input_shape or ()) == 3 else x
