@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +19,16 @@ class BackendUnavailableError(RuntimeError):
     def __init__(self, name: str, cause: str, cure: str) -> None:
         super().__init__(f"backend {name!r} cannot be used: {cause}; {cure}")
         self.name, self.cause, self.cure = name, cause, cure
+
+
+class Replay(Protocol):
+    """What `Backend.record` gives."""
+
+    results: tuple[Array, ...] | None
+    """What the recorded run has given; None where recording did not compute."""
+
+    def __call__(self, *inputs: Array) -> tuple[Array, ...]:
+        """The function's results for these inputs; the state changes in place."""
 
 
 class Backend:
@@ -105,24 +115,26 @@ class Backend:
         return function
 
     graph_steps: ClassVar[int] = 1
-    """How many steps of training are worth one call of a captured function."""
+    """How many steps of training are worth one replay."""
 
-    def capture(
+    def record(
         self,
         function: Callable[..., tuple[Array, ...]],
-        *state: Mapping[str, Array],
-        watch: Callable[[], Any] | None = None,
-    ) -> Callable[..., tuple[Array, ...]]:
-        """`function(*state, *inputs)` as a function of the inputs, where the library can as a replay.
+        state: Sequence[Mapping[str, Array]],
+        inputs: Sequence[Array],
+    ) -> Replay | None:
+        """What replays `function(*state, *inputs)` with other inputs; None where the library cannot.
 
-        The function takes mappings of arrays that it may change in place, then arrays that it only
-        reads, and returns a tuple of arrays. What it does may depend on shapes and dtypes, not on
-        values; what changes from call to call must come through its arguments: `watch` tells, before and
-        after, what else it may have changed. A replay runs the recorded array operations without the
-        Python around them. Where a recording fails, a `CaptureWarning` says why and the function itself
-        is called.
+        The function takes mappings of arrays that it may change in place, then arrays that it only reads,
+        and returns a tuple of arrays. A replay repeats the array operations that it has made, on the same
+        arrays of the state, without the Python around them: so they may depend on shapes and dtypes, not
+        on values, nor on anything else that changes. It must have run before, so that what it makes once
+        is there.
+
+        Raises `CaptureError`, or whatever the function raises, where it does something that cannot be
+        repeated. The state is then as the function has left it.
         """
-        return partial(function, *state)
+        return None
 
     @property
     def free_memory(self) -> int | None:

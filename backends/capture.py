@@ -1,23 +1,17 @@
 """Functions of arrays that are recorded once and then replayed without the Python around them.
 
-What the libraries share: a recording for every shape of the inputs, and the way back to calling the
-function itself where a recording fails.
+What the libraries share: how a recording fails, and mappings whose arrays it can rely on.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
-from .base import Array, first_line
-
-State: TypeAlias = Mapping[str, Array]
-Replay: TypeAlias = Callable[..., tuple[Array, ...]]
+from .base import Array
 
 
 class CaptureWarning(UserWarning):
-    """A function could not be recorded and is called as it is, which is slower: why."""
+    """A function cannot be recorded and is called as it is, which is slower: why."""
 
 
 class CaptureError(RuntimeError):
@@ -38,52 +32,3 @@ class InPlace(dict[str, Array]):
         """Set every given key."""
         for key, value in dict(*args, **kwargs).items():
             self[key] = value
-
-
-class Captured:
-    """`function(*state, *inputs)` as a function of the inputs, recorded for every shape of them.
-
-    The first call with new shapes runs the function, so that everything it needs is there; the next
-    ones record it. Every call computes: nothing is run for the recording's sake alone.
-    """
-
-    def __init__(self, function: Callable[..., tuple[Array, ...]], state: Sequence[State]) -> None:
-        self.function, self.state = function, state
-        self.why = ""
-        self._replays: dict[tuple[Any, ...], Replay | None] = {}
-
-    def __call__(self, *inputs: Array) -> tuple[Array, ...]:
-        """The function's result for these inputs, as arrays of its own."""
-        key = tuple([(x.shape, x.dtype) for x in inputs])
-        replay = self._replays.get(key)
-        if replay is not None:
-            return replay(*inputs)
-        if self.why or key not in self._replays:
-            self._replays[key] = None
-            return self.function(*self.state, *inputs)
-        try:
-            result, replay = self.record(key, inputs)
-        except Exception as error:  # whatever it was: the function itself decides whether it is an error
-            self.give_up(f"{type(error).__name__}: {first_line(error)}")
-            return self.function(*self.state, *inputs)
-        self._replays[key] = None if self.why else replay
-        if result is None:
-            assert replay is not None
-            return replay(*inputs)
-        return result
-
-    def record(
-        self, key: tuple[Any, ...], inputs: Sequence[Array]
-    ) -> tuple[tuple[Array, ...] | None, Replay | None]:
-        """The result for these inputs, and what replays it; one of them may be None.
-
-        After an exception the state is as it was.
-        """
-        raise NotImplementedError(f"{type(self).__name__} has no record")
-
-    def give_up(self, why: str) -> None:
-        """Call the function from now on, and say why, once."""
-        self.why = why
-        self._replays.clear()
-        warnings.warn(f"the step is not captured but called each time, which is slower: {why}",
-                      CaptureWarning, stacklevel=4)  # fmt: skip

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from .base import Array, Backend, BackendUnavailableError, first_line
+from .base import Array, Backend, BackendUnavailableError, Replay, first_line
 from .cublas import Cublas
-from .cupy_capture import CupyCapture
+from .cupy_capture import CupyReplay
 from .driver import cuda_version, cupy_extra
 
 
@@ -120,13 +120,13 @@ class CupyBackend(Backend):
             self._fused[function] = fused
         return self._fused[function]
 
-    def capture(
+    def record(
         self,
         function: Callable[..., tuple[Array, ...]],
-        *state: Mapping[str, Array],
-        watch: Callable[[], Any] | None = None,
-    ) -> Callable[..., tuple[Array, ...]]:
-        return CupyCapture(function, state, watch, self._cupy, lambda: self._cublas)
+        state: Sequence[Mapping[str, Array]],
+        inputs: Sequence[Array],
+    ) -> Replay:
+        return CupyReplay(function, state, inputs, self._cupy, self._cublas)
 
     @cached_property
     def _cublas(self) -> Cublas:

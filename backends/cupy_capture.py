@@ -2,62 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from .base import Array
-from .capture import Captured, CaptureError, InPlace, Replay, State
+from .capture import InPlace
 from .cublas import Cublas
 
 
-class CupyCapture(Captured):
-    """`Captured` for CuPy: a graph for every shape of the inputs.
+class CupyReplay:
+    """`function(*state, *inputs)` as a graph.
 
     What the function allocates while it is captured comes from a pool of the graph's own, so that
-    nothing else is ever put there.
+    nothing else is ever put there. Capturing computes nothing.
     """
+
+    results = None
 
     def __init__(
         self,
         function: Callable[..., tuple[Array, ...]],
-        state: Sequence[State],
-        watch: Callable[[], Any] | None,
+        state: Sequence[Mapping[str, Array]],
+        inputs: Sequence[Array],
         cupy: Any,
-        blas: Callable[[], Cublas],
+        blas: Cublas,
     ) -> None:
-        super().__init__(function, state)
-        self.watch = watch or (lambda: None)
-        self._cupy, self._blas = cupy, blas
-
-    def record(
-        self, key: tuple[Any, ...], inputs: Sequence[Array]
-    ) -> tuple[tuple[Array, ...] | None, Replay | None]:
-        cuda = self._cupy.cuda
-        places, state = [x.copy() for x in inputs], [InPlace(kind) for kind in self.state]
-        before = self.watch()
-        pool, stream, blas = cuda.MemoryPool(), cuda.Stream(non_blocking=True), self._blas()
+        cuda = cupy.cuda
+        self._places, self._state = [x.copy() for x in inputs], [InPlace(kind) for kind in state]
+        self._pool, stream = cuda.MemoryPool(), cuda.Stream(non_blocking=True)
         cuda.Device().synchronize()
-        with cuda.using_allocator(pool.malloc), stream, blas.on(stream):
+        with cuda.using_allocator(self._pool.malloc), stream, blas.on(stream):
             stream.begin_capture()
             try:
-                outputs = self.function(*state, *places)
+                self._outputs = function(*self._state, *self._places)
             except BaseException:
-                self._abandon(stream)
+                with suppress(cuda.runtime.CUDARuntimeError):  # the first error is the one to report
+                    stream.end_capture()
                 raise
-            graph = stream.end_capture()
-        if self.watch() != before:
-            raise CaptureError("an attribute of a layer, the loss or the optimizer changes in the step")
+            self._graph = stream.end_capture()
 
-        def replay(*inputs: Array, keep: Any = (pool, state)) -> tuple[Array, ...]:
-            for place, x in zip(places, inputs, strict=True):
-                place[...] = x
-            graph.launch()
-            return tuple(output.copy() for output in outputs)
-
-        return None, replay
-
-    def _abandon(self, stream: Any) -> None:
-        """End a capture that has failed; nothing of it has run."""
-        with suppress(self._cupy.cuda.runtime.CUDARuntimeError):  # the first error is the one to report
-            stream.end_capture()
+    def __call__(self, *inputs: Array) -> tuple[Array, ...]:
+        """The function's results for these inputs, as arrays of their own; the state changes in place."""
+        for place, x in zip(self._places, inputs, strict=True):
+            place[...] = x
+        self._graph.launch()
+        return tuple(output.copy() for output in self._outputs)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from .base import Array, Backend, BackendUnavailableError
-from .numpy_capture import NumpyCapture
+from .base import Array, Backend, BackendUnavailableError, Replay
 from .numpy_fast import WRITES_INTO, allocate_from_heap, by_blocks, namespace
+from .numpy_replay import NumpyReplay
+from .trace import Traced
 
 
 class NumpyBackend(Backend):
@@ -43,18 +44,20 @@ class NumpyBackend(Backend):
         return np.asarray(array)
 
     def into(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
-        if function in WRITES_INTO:
+        if isinstance(out, Traced):
+            out.tape.into(out, function, *args, **options)
+        elif function in WRITES_INTO:
             WRITES_INTO[function](out, *args, **options)
         else:
             super().into(out, function, *args, **options)
 
-    def capture(
+    def record(
         self,
         function: Callable[..., tuple[Array, ...]],
-        *state: Mapping[str, Array],
-        watch: Callable[[], Any] | None = None,
-    ) -> Callable[..., tuple[Array, ...]]:
-        return NumpyCapture(function, state)
+        state: Sequence[Mapping[str, Array]],
+        inputs: Sequence[Array],
+    ) -> Replay:
+        return NumpyReplay(self, function, state, inputs)
 
     def fuse(self, function: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Array, ...]]:
         return by_blocks(function)

@@ -32,10 +32,11 @@ LONG = 2**15
 
 
 @lru_cache(maxsize=16)
-def _ones(n: int, dtype: np.dtype[Any]) -> Array:
-    ones = np.ones(n, dtype)
-    ones.flags.writeable = False
-    return ones
+def ones(n: int, dtype: np.dtype[Any]) -> Array:
+    """A vector of ones, for sums as products."""
+    vector = np.ones(n, dtype)
+    vector.flags.writeable = False
+    return vector
 
 
 @lru_cache(maxsize=16)
@@ -51,32 +52,46 @@ def maximum(x1: Array, x2: Any, /) -> Array:
     That loop compares one by one. A row of the number, or an array where rows are short, costs a
     fourth of it.
     """
+    return np.maximum(x1, spread(x1, x2))
+
+
+def spread(x1: Array, x2: Any) -> Any:
+    """The number x2 as an array that can be compared with x1; anything else as it is."""
     if type(x2) is not float or x1.dtype.kind != "f" or not x1.ndim or x1.shape[-1] == 0:
-        return np.maximum(x1, x2)
+        return x2
     shape = x1.shape
     if x1.size > SMALL:
         shape = shape[1:]
         while len(shape) > 1 and math.prod(shape) > LONG:
             shape = shape[1:]
-    return np.maximum(x1, _filled(shape or x1.shape, x2, x1.dtype))
+    return _filled(shape or x1.shape, x2, x1.dtype)
 
 
 def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:
-    """The standard's clip, as a maximum and a minimum, which a recording sees."""
-    bounds = [bound for bound in (min, max) if bound is not None]
-    if x.dtype.kind != "f" or not all(type(b) in (int, float) or _same_kind(b, x) for b in bounds):
+    """The standard's clip, as a maximum and a minimum."""
+    if not is_plain_clip(x, *(bound for bound in (min, max) if bound is not None)):
         return _compat.clip(x, min, max)
     bounded = x if min is None else np.maximum(x, min)
     bounded = bounded if max is None else np.minimum(bounded, max)
     return bounded.copy() if bounded is x else bounded
 
 
+def is_plain_clip(x: Array, *bounds: Any) -> bool:
+    """Whether the bounds are numbers, or arrays like x."""
+    return bool(x.dtype.kind == "f") and all(type(b) in (int, float) or _same_kind(b, x) for b in bounds)
+
+
 def _same_kind(a: Any, b: Array) -> bool:
     return getattr(a, "dtype", None) == b.dtype and getattr(a, "shape", None) in ((), b.shape)
 
 
+def is_of_short_rows(x: Array, axis: Any) -> bool:
+    """Whether x is reduced column by column."""
+    return x.ndim == 2 and axis in (1, -1) and 0 < x.shape[1] <= SHORT
+
+
 def _reduce(ufunc: np.ufunc, x: Array, axis: Any, keepdims: bool) -> Array:
-    if x.ndim == 2 and axis in (1, -1) and 0 < x.shape[1] <= SHORT:
+    if is_of_short_rows(x, axis):
         columns = x.T if x.flags.f_contiguous else x.T.copy()
         reduced = ufunc.reduce(columns, axis=0)
         return reduced[:, None] if keepdims else reduced
@@ -90,11 +105,17 @@ def sum(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = Fa
     """
     if dtype is not None or x.dtype.kind != "f" or x.dtype.itemsize == 2:
         return _compat.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
-    if axis == 0 and x.ndim == 2 and not keepdims:
-        return np.dot(_ones(x.shape[0], x.dtype), x)
-    if axis == 1 and x.ndim == 2 and not keepdims and x.shape[1] > SHORT:
-        return np.dot(x, _ones(x.shape[1], x.dtype))
-    return _reduce(np.add, x, axis, keepdims)
+    factor = ones_for_sum(x, axis, keepdims)
+    if factor is None:
+        return _reduce(np.add, x, axis, keepdims)
+    return np.dot(factor, x) if axis == 0 else np.dot(x, factor)
+
+
+def ones_for_sum(x: Array, axis: Any, keepdims: bool) -> Array | None:
+    """The other factor where a sum is a product: from the left for axis 0, from the right for axis 1."""
+    if x.ndim != 2 or keepdims or not (axis == 0 or (axis == 1 and x.shape[1] > SHORT)):
+        return None
+    return ones(x.shape[axis], x.dtype)
 
 
 def max(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
@@ -106,16 +127,26 @@ def max(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
 
 def mean(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """The standard's mean, for a whole floating-point array without the detour through Python."""
-    if axis is None and not keepdims and x.dtype.kind == "f" and x.dtype.itemsize > 2 and x.size:
+    if is_mean_of_all(x, axis, keepdims):
         return np.add.reduce(x, axis=None) / x.size
     return _compat.mean(x, axis=axis, keepdims=keepdims)
 
 
+def is_mean_of_all(x: Array, axis: Any, keepdims: bool) -> bool:
+    """Whether the mean is the sum of all entries, divided by their number."""
+    return axis is None and not keepdims and x.dtype.kind == "f" and x.dtype.itemsize > 2 and x.size > 0
+
+
 def matmul(x1: Array, x2: Array, /) -> Array:
     """The standard's matmul; a matrix of short rows is laid out by columns, as `_reduce` wants it."""
-    if x1.ndim == x2.ndim == 2 and x2.shape[1] <= SHORT:
+    if is_by_columns(x1, x2):
         return np.matmul(x2.T, x1.T).T
     return np.matmul(x1, x2)
+
+
+def is_by_columns(x1: Array, x2: Array) -> bool:
+    """Whether a product is laid out by columns."""
+    return bool(x1.ndim == x2.ndim == 2 and x2.shape[1] <= SHORT)
 
 
 def _matmul_into(out: Array, a: Array, b: Array) -> None:
@@ -124,7 +155,7 @@ def _matmul_into(out: Array, a: Array, b: Array) -> None:
 
 def _sum_into(out: Array, x: Array, *, axis: Any = None) -> None:
     if axis == 0 and x.ndim == 2 and x.dtype == out.dtype:
-        np.dot(_ones(x.shape[0], x.dtype), x, out)
+        np.dot(ones(x.shape[0], x.dtype), x, out)
     else:
         out[...] = sum(x, axis=axis)
 
@@ -163,6 +194,16 @@ def count_nonzero(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> A
     return add(nonzero, axis=axis, dtype=np.int64, keepdims=keepdims)
 
 
+def empty(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
+    """The standard's empty."""
+    return np.empty(shape, dtype)
+
+
+def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
+    """The standard's zeros."""
+    return np.zeros(shape, dtype)
+
+
 BLOCK = 2**15
 """Entries of a vector that `by_blocks` takes at a time: with temporaries they stay in the cache."""
 
@@ -185,16 +226,15 @@ def by_blocks(function: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple
 
 REPLACEMENTS = {
     f.__name__: f
-    for f in (argmax, astype, clip, count_nonzero, matrix_transpose, max, maximum, mean, matmul, sum, take)
-}
+    for f in (argmax, astype, clip, count_nonzero, empty, matmul, matrix_transpose, max, maximum, mean, sum,
+              take, zeros)
+}  # fmt: skip
 
 
 @cache
 def namespace() -> Any:
     """array-api-compat's namespace with the functions above in it."""
-    from .numpy_capture import empty, zeros
-
-    return SimpleNamespace(**{**vars(_compat), **REPLACEMENTS, "empty": empty, "zeros": zeros})
+    return SimpleNamespace(**{**vars(_compat), **REPLACEMENTS})
 
 
 def allocate_from_heap() -> None:

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from .base import Array, Backend, BackendUnavailableError, library_roots
+from .trace import Traced
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def backend_names() -> list[str]:
 
 def is_registered(array: Array) -> bool:
     """Whether the library of `array` has a backend."""
-    return _name_of(array.__class__) is not None
+    return isinstance(array, Traced) or _name_of(array.__class__) is not None
 
 
 def get_backend(spec: str | Backend = "cpu") -> Backend:
@@ -129,6 +130,8 @@ def namespace_of(array: Array) -> Any:
         return _namespaces[type(array)]
     except KeyError:
         pass
+    if isinstance(array, Traced):
+        return array.tape.namespace
     kind = array.__class__
     if _name_of(kind) is not None:
         xp = backend_of(array).xp
@@ -145,6 +148,8 @@ def namespace_of(array: Array) -> Any:
 
 def backend_of(array: Array) -> Backend:
     """The backend whose library and device hold `array`."""
+    if isinstance(array, Traced):
+        return array.tape.backend
     name = _name_of(array.__class__)
     if name is None:
         raise TypeError(

@@ -6,7 +6,7 @@ from typing import Any
 
 from backends import Array, backend_of, namespace_of
 
-from .steps import Epoch, Run
+from .steps import Epoch, Run, Snapshot
 
 
 class DivergenceError(ArithmeticError):
@@ -20,37 +20,21 @@ class DivergenceError(ArithmeticError):
         self.step, self.where = step, where
 
 
-class Snapshot:
-    """All that a step changes, as it is now."""
-
-    def __init__(self, run: Run) -> None:
-        network = run.network
-        self.kinds = (network.flat_params, network.state, run.optimizer.slots)
-        xp = network.backend.xp
-        self.values = [
-            {key: xp.asarray(value, copy=True) for key, value in kind.items()} for kind in self.kinds
-        ]
-
-    def restore(self) -> None:
-        for kind, values in zip(self.kinds, self.values, strict=True):
-            for key, value in values.items():
-                kind[key] = value
-
-
-def locate(epoch: Epoch, start: Snapshot) -> DivergenceError:
-    """Run the epoch again to where the first value is not finite, and stop before that update."""
+def locate(epoch: Epoch) -> DivergenceError:
+    """Run the stretch again to where the first value is not finite, and stop before that update."""
     run, params = epoch.run, epoch.run.network.flat_params
-    start.restore()
-    for i in range(epoch.first, epoch.ran):
+    epoch.start.restore()
+    for i in range(epoch.began, epoch.ran):
         before = Snapshot(run)
-        numbers = [epoch.numbers[i, j] for j in range(epoch.numbers.shape[1])]
+        row = epoch.numbers_of(i, i + 1)
+        numbers = [row[0, j] for j in range(row.shape[1])]
         where = _first_bad(run, *run.batch(run.data, epoch.rows_of(i, i + 1)[0, ...]), numbers)
         if where is None:
             run.optimizer.step(params, run.network.flat_grads, run.optimizer.slots, numbers)
             where = None if finite(params["flat"]) else "the updated parameters"
         if where:
             before.restore()
-            run.optimizer.steps += i
+            run.optimizer.steps = epoch.steps_before + i
             return DivergenceError(epoch.done + i + 1, where)
     return DivergenceError(epoch.done + epoch.ran, "a value that a second run did not meet")
 

@@ -60,8 +60,8 @@ class Loss(Node):
             )
 
     def _scale(self, dout: Any, x: Array, count: int) -> Any:
-        """Dout / count without promoting: a NumPy scalar counts as the Python number it holds."""
-        if isinstance(dout, Real):
+        """Dout / count without promoting: a number of another dtype counts as the Python number it holds."""
+        if isinstance(dout, Real) and getattr(dout, "dtype", None) != x.dtype:
             return float(dout) / count
         if dout.shape != ():
             raise ValueError(f"{self.name}: expected a scalar dout, got shape {tuple(dout.shape)}")

@@ -5,11 +5,20 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from backends import Array, Backend, backend_of, dtype_name, get_backend, is_registered, namespace_of
+from backends import (
+    Array,
+    Backend,
+    InPlace,
+    backend_of,
+    dtype_name,
+    get_backend,
+    is_registered,
+    namespace_of,
+)
 
 from .layers import Layer
 from .layers.base import by_name
@@ -71,22 +80,23 @@ class Network:
         self._adopt(named, last_layer)
 
     def _adopt(self, layers: dict[str, Layer], last_layer: Loss, backend: Backend | None = None) -> None:
-        self.layers, self.last_layer = layers, last_layer
+        self.layers, self.last_layer = Stack(layers), last_layer
         places = parameter_places(layers)
         self.dtype = common_dtype(places) or "float32"
         self.backend = _common_backend(places, backend or get_backend("cpu"))
         for name, layer in layers.items():
             layer.name, layer.in_network = name, True
-            layer.state = {key: self.backend.asarray(value) for key, value in layer.state.items()}
-        self.params = NamedParameters(places)
-        self.state = LayerState(parameter_places(layers, "state"))
+            state = {key: self.backend.asarray(value) for key, value in layer.state.items()}
+            layer.state = InPlace(state) if self.backend.has_views else state
+        self._params = NamedParameters(places)
+        self._state = LayerState(parameter_places(layers, "state"))
         self.flat_params = FlatVector("params", places, self.backend)
         self.flat_grads = FlatVector("grads", places, self.backend)
         self._said = False
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and deepcopy: all but the flat vector, which is made anew."""
-        made = ("params", "state", "flat_params", "flat_grads", "backend")
+        made = ("_params", "_state", "flat_params", "flat_grads", "backend")
         return {name: value for name, value in vars(self).items() if name not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -94,9 +104,33 @@ class Network:
         self._adopt(self.layers, self.last_layer)
 
     @property
+    def params(self) -> NamedParameters:
+        """The live parameters by name: `"W1"`, `"b1"`, …; setting them is `load_params`."""
+        return self._params
+
+    @params.setter
+    def params(self, values: Mapping[str, Any]) -> None:
+        if values is not self._params:
+            self.load_params(values)
+
+    @property
+    def state(self) -> LayerState:
+        """What the layers carry from step to step besides parameters, by name: `"running_mean1"`, …"""
+        return self._state
+
+    @state.setter
+    def state(self, values: Mapping[str, Array]) -> None:
+        if values is not self._state:
+            self._state.update(values)
+
+    @property
     def lastLayer(self) -> Loss:  # noqa: N802 - the book's spelling
         """The loss, by the book's name."""
         return self.last_layer
+
+    @lastLayer.setter
+    def lastLayer(self, loss: Loss) -> None:  # noqa: N802 - the book's spelling
+        self.last_layer = loss
 
     def predict(self, x: Array) -> Array:
         """The output of the last layer before the loss, for a batch x: (N, …) to (N, C)."""
@@ -356,6 +390,32 @@ class Network:
         )
 
 
+class Stack(dict[str, Layer]):
+    """A network's layers by name. A layer without parameters and state can be replaced by another such."""
+
+    def __setitem__(self, name: str, layer: Layer) -> None:
+        own = self.get(name)
+        if layer is own:
+            return
+        if own is None or any(node.params or node.state for node in (own, layer)):
+            raise TypeError(
+                f"{name}: a network's layers stay, as its parameters are parts of one vector; only a layer "
+                "without parameters can be replaced by another. Build a new Network"
+            )
+        _check_stack({name: layer}, None)
+        layer.name, layer.in_network = name, True
+        own.in_network = False
+        super().__setitem__(name, layer)
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("a network's layers stay: build a new Network")
+
+    __delitem__ = pop = popitem = clear = update = setdefault = __ior__ = _refuse  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
+
+
 def check_same_length(x: Array, t: Array) -> None:
     """Raise unless both are arrays and there is a target for every sample."""
     for array in (x, t):
@@ -372,7 +432,7 @@ def _samples(y: Array) -> tuple[int, tuple[int, ...]]:
     return y.shape[0], tuple(y.shape[1:])
 
 
-def _check_stack(layers: Mapping[str, Layer], last_layer: Loss) -> None:
+def _check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
     """Raise unless every layer is one, and free to be put into a network."""
     for name, layer in layers.items():
         if not isinstance(layer, Layer) or not hasattr(layer, "_params"):
@@ -382,7 +442,7 @@ def _check_stack(layers: Mapping[str, Layer], last_layer: Loss) -> None:
             raise ValueError(
                 f"{name}: this layer is in a network or a block already; give a copy, layer.to(backend)"
             )
-    if not isinstance(last_layer, Loss):
+    if last_layer is not None and not isinstance(last_layer, Loss):
         raise TypeError(
             f"expected a loss, such as SoftmaxWithLoss(), as last_layer, got {_described(last_layer)}"
         )

@@ -112,10 +112,10 @@ class FlatVector(MutableMapping[str, Array]):
 
     def split(self, vector: Array) -> dict[str, Array]:
         """The named arrays in `vector`, as views where the library has them."""
-        parts, start = {}, 0
+        parts, start, xp = {}, 0, namespace_of(vector)
         for name, shape in self._shapes.items():
             stop = start + math.prod(shape)
-            parts[name] = self._xp.reshape(vector[start:stop], shape)
+            parts[name] = xp.reshape(vector[start:stop], shape)
             start = stop
         return parts
 

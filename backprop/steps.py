@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from backends import Array, namespace_of
 
-from .layers import Layer
 from .networks import Network
 from .optimizers import Optimizer
+from .recorder import Recorder
+from .watch import Watch
 
 
 class BatchTooLargeError(MemoryError):
@@ -37,9 +37,15 @@ class Run:
         self.network, self.optimizer, self.batch_size = network, optimizer, batch_size
         optimizer.prepare(network.flat_params if network.params else {})
         self.data = {"x": x, "t": t}
-        self.capture = capture
-        self._captured: Callable[..., tuple[Array, ...]] | None = None
-        self._settings: list[Any] = []
+        watch = Watch(network, optimizer)
+        self.recorder = Recorder(network.backend, self.steps, self.state, 4, watch)
+        if not (capture and network.backend.has_views and network.params):
+            self.recorder.why = "not asked for"
+
+    def state(self) -> tuple[Mapping[str, Array], ...]:
+        """What a step reads and changes, and the data, which it only reads."""
+        network = self.network
+        return network.flat_params, network.flat_grads, network.state, self.optimizer.slots, self.data
 
     def batch(self, data: Mapping[str, Array], chosen: Array) -> tuple[Array, Array]:
         """The samples with these numbers, and their targets."""
@@ -74,27 +80,28 @@ class Run:
                 results.append(self.step(params, grads, slots, data, rows[i, ...], own))
         return tuple(_stacked(values) for values in zip(*results, strict=True))
 
-    def runner(self) -> Callable[..., tuple[Array, ...]]:
-        """`steps` as a function of the rows and the numbers, captured anew when a setting has changed."""
-        network = self.network
-        state = network.flat_params, network.flat_grads, network.state, self.optimizer.slots, self.data
-        if not (self.capture and network.backend.has_views and network.params):
-            return partial(self.steps, *state)
-        settings = self.settings()
-        given_up = getattr(self._captured, "why", "")
-        if self._captured is None or (settings != self._settings and not given_up):
-            self._captured = network.backend.capture(self.steps, *state, watch=self.settings)
-            self._settings = settings
-        return self._captured
-
-    def settings(self) -> list[Any]:
-        """What a recorded step has frozen."""
-        return _settings(self.optimizer, self.network.last_layer, *self.network.layers.values())
-
     def forget(self) -> None:
         """Let go of what the layers have kept of the last step: with it, of a recording's arrays."""
         for node in (*self.network.layers.values(), self.network.last_layer):
             node.saved = None
+
+
+class Snapshot:
+    """All that a step changes, as it is now."""
+
+    def __init__(self, run: Run) -> None:
+        network = run.network
+        self.kinds = (network.flat_params, network.state, run.optimizer.slots)
+        xp = network.backend.xp
+        self.values = [
+            {key: xp.asarray(value, copy=True) for key, value in kind.items()} for kind in self.kinds
+        ]
+
+    def restore(self) -> None:
+        """Put it back."""
+        for kind, values in zip(self.kinds, self.values, strict=True):
+            for key, value in values.items():
+                kind[key] = value
 
 
 class Epoch:
@@ -102,6 +109,13 @@ class Epoch:
 
     It begins at the step `first`, with the results of the steps before, if there are any.
     """
+
+    began: int
+    """The first step of the present stretch."""
+    start: Snapshot
+    """What there was before it."""
+    numbers: Array
+    """The optimizer's numbers of its steps, a row each."""
 
     def __init__(
         self,
@@ -115,10 +129,9 @@ class Epoch:
         self.run, self.samples, self.done = run, len(order), done
         network, size = run.network, run.batch_size
         self.backend, self.count = network.backend, steps
-        numbers = [run.optimizer.numbers(run.optimizer.steps + i + 1) for i in range(steps)]
+        self.steps_before = run.optimizer.steps
         self.order = self.backend.asarray(order)
-        self.numbers = self.backend.asarray(np.asarray(numbers).reshape(steps, -1), dtype=network.dtype)
-        self.full = len(order) // size
+        self.full = min(len(order) // size, steps)
         self.rows = self.backend.xp.reshape(self.order[: self.full * size], (self.full, size))
         self.first = self.ran = first
         self.results: list[tuple[int, tuple[Array, ...]]] = []  # the first step of each part, and its own
@@ -133,16 +146,75 @@ class Epoch:
             else self.order[None, self.full * self.run.batch_size :]
         )
 
-    def parts(self, until: Callable[[int], int]) -> Iterator[int]:
-        """Run the epoch part by part, none past `until` of its first step; yields the steps so far."""
-        runner = self.run.runner()
-        most = self.backend.graph_steps if self.run.capture else 1
+    def numbers_of(self, start: int, stop: int) -> Array:
+        """The optimizer's numbers of these steps of the present stretch."""
+        return self.numbers[start - self.began : stop - self.began, ...]
+
+    def parts(self, look: Callable[[int], int], end: Callable[[int], int]) -> Iterator[int]:
+        """Run the epoch part by part, none past `look` of its first step; yields the steps so far.
+
+        What lies between two steps that `end` gives is a stretch: what happens at its end may change
+        anything, and sees what called steps would have left.
+        """
         while self.ran < self.count:
-            start, last = self.ran, min(self.full, self.count)
-            stop = start + 1 if most == 1 or start >= last else min(start + most, until(start), last)
-            self.results.append((start, runner(self.rows_of(start, stop), self.numbers[start:stop, ...])))
-            self.ran = stop
-            yield stop
+            yield from self._stretch(look, min(end(self.ran), self.count))
+
+    def _stretch(self, look: Callable[[int], int], stop: int) -> Iterator[int]:
+        self._begin_stretch(stop)
+        recorder, reached = self.run.recorder, self.ran
+        last = min(self.full, stop) - 1  # the last step with a whole batch, by itself, is proven
+        while self.ran < stop:
+            start = self.ran
+            if start == last:
+                size, run = 1, recorder.prove
+            elif start > last:
+                size, run = 1, recorder.call
+            else:
+                size, run = self._part(start, min(look(start), last)), recorder.run
+            rows, numbers = self.rows_of(start, start + size), self.numbers_of(start, start + size)
+            self.results.append((start, run(rows, numbers)))
+            self.ran = start + size
+            if recorder.in_doubt:
+                self._begin_again(stop)
+            elif self.ran > reached:
+                reached = self.ran
+                if self.ran == stop:
+                    self.run.optimizer.steps = self.steps_before + stop
+                yield reached
+
+    def _part(self, start: int, stop: int) -> int:
+        return 1 if self.run.recorder.why else min(self.backend.graph_steps, stop - start)
+
+    def _begin_stretch(self, stop: int) -> None:
+        """From here to `stop` nobody but the steps changes anything."""
+        run = self.run
+        self.began, self.start = self.ran, Snapshot(run)
+        numbers = [run.optimizer.numbers(self.steps_before + i + 1) for i in range(self.ran, stop)]
+        width = len(numbers[0]) if numbers else 0
+        self.numbers = self.backend.asarray(
+            np.asarray(numbers).reshape(len(numbers), width), dtype=run.network.dtype
+        )
+        run.recorder.begin(stop - self.ran)
+
+    def _begin_again(self, stop: int) -> None:
+        """Put everything back to the start of the stretch."""
+        self.start.restore()
+        while self.results and self.results[-1][0] >= self.began:
+            self.results.pop()
+        self.ran = self.began
+        self.run.recorder.begin(stop - self.ran)
+
+    def settle(self) -> None:
+        """Prove what has been replayed so far, where a stretch is left before its end."""
+        recorder, reached = self.run.recorder, self.ran
+        if recorder.unproven:
+            recorder.settle(self.rows_of(reached - 1, reached), self.numbers_of(reached - 1, reached))
+        if recorder.in_doubt:
+            self._begin_again(reached)
+            while self.ran < reached:
+                rows = self.rows_of(self.ran, self.ran + 1), self.numbers_of(self.ran, self.ran + 1)
+                self.results.append((self.ran, recorder.call(*rows)))
+                self.ran += 1
 
     def read(self, first: int = 0) -> tuple[np.ndarray, float | None]:
         """The losses of the steps since `first`, and the share of their samples that was correct."""
@@ -187,42 +259,6 @@ def _bytes_per_sample(run: Run) -> int:
         x = layer.forward(x)
         numbers += 3 * math.prod(x.shape)
     return numbers * int(network.dtype.removeprefix("float")) // 8
-
-
-def _settings(*parts: Any) -> list[Any]:
-    """What a recorded step has frozen of layers, loss and optimizer: numbers, names, switches, arrays."""
-    return [
-        {key: _frozen(value) for key, value in vars(part).items() if key not in CARRIED} for part in parts
-    ]
-
-
-CARRIED = ("_saved", "_params", "_grads", "state", "slots", "steps", "cache")
-"""Attributes that a step may change: they are given to it, or no later step depends on them."""
-
-
-def _frozen(value: Any) -> Any:
-    """A value to compare, for what may change under a recording; arrays by identity."""
-    if isinstance(value, int | float | str | bool | type(None) | np.generic):
-        return type(value), repr(value)
-    if isinstance(value, np.random.Generator):
-        return repr(value.bit_generator.state)
-    if isinstance(value, Mapping):
-        return [(repr(key), _frozen(item)) for key, item in value.items()]
-    if isinstance(value, list | tuple):
-        return [_frozen(item) for item in value]
-    if isinstance(value, Layer):
-        return _settings(value)
-    return _Same(value)
-
-
-class _Same:
-    """Equal to the same object alone, and keeps it alive so that no other takes its place."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
 
 
 def _stacked(values: Sequence[Array]) -> Array:

@@ -25,7 +25,7 @@ from backends import Array, get_backend
 
 from .architecture import describe
 from .checkpoints import Checkpoint, CheckpointError
-from .divergence import DivergenceError, Snapshot, finite, locate
+from .divergence import DivergenceError, finite, locate
 from .networks import Network, check_same_length
 from .optimizers import SGD, Optimizer
 from .saving import check_fit, network_arrays, on_host, put, restore_network
@@ -238,32 +238,31 @@ class Training(Iterator[Metrics]):
         self._drawn_from = self._rng.bit_generator.state
         order = _order(plan.samples, plan.per_epoch * plan.batch_size, plan.sampling, self._rng)
         count = min(plan.per_epoch, plan.total - self._done)
-        epoch = Epoch(self._run, order, count, self._done, position, earlier)
-        self._start = Snapshot(self._run)
-        return epoch
+        return Epoch(self._run, order, count, self._done, position, earlier)
 
     def _train(self, epoch: Epoch) -> tuple[np.ndarray, float | None]:
         """Run the epoch to its end, or to where it is asked to stop."""
         look = self.progress_steps if self.progress else LOOK_STEPS
-        for i in within_memory(self._run, epoch.parts(partial(self._until, look))):
-            if i == self._until(look, i - 1) and not self._seen(epoch, look):
+        for i in within_memory(self._run, epoch.parts(partial(_next_multiple, look), self._hook_after)):
+            looked = i % look == 0 or i == self._hook_after(i - 1)
+            if looked and not self._seen(epoch, look):
                 break
             if self._stopping:
+                epoch.settle()
                 break
         self._run.forget()
         losses, accuracy = epoch.read()
         if not (np.isfinite(losses).all() and finite(self.network.flat_params["flat"])):
-            raise locate(epoch, self._start)
+            raise locate(epoch)
         if epoch.ran < epoch.count:
             raise _Stop
         return losses, accuracy
 
-    def _until(self, look: int, step: int) -> int:
-        """The first step of the epoch after `step` at which something is looked at or called."""
-        until = step - step % look + look
-        if self.hook and self.hook_steps:
-            until = min(until, step + self.hook_steps - (self._done + step) % self.hook_steps)
-        return until
+    def _hook_after(self, step: int) -> int:
+        """The first step of the epoch after `step` at which the hook is called; far away if there is none."""
+        if not (self.hook and self.hook_steps):
+            return sys.maxsize
+        return step + self.hook_steps - (self._done + step) % self.hook_steps
 
     def _seen(self, epoch: Epoch, look: int) -> bool:
         """Look at the last steps, and call who wants to know; whether all of it is finite."""
@@ -276,6 +275,7 @@ class Training(Iterator[Metrics]):
         if self.hook and self.hook_steps and self.step % self.hook_steps == 0:
             if not finite(self.network.flat_params["flat"]):
                 return False
+            self._run.forget()
             self.hook(self)
         return True
 
@@ -364,6 +364,11 @@ class Training(Iterator[Metrics]):
             yield
         finally:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _next_multiple(of: int, step: int) -> int:
+    """The first multiple after `step`."""
+    return step - step % of + of
 
 
 def _plain(state: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from backends import Array, Backend, backend_of, dtype_name, is_registered, namespace_of
+from backends import Array, Backend, InPlace, backend_of, dtype_name, is_registered, namespace_of
 
 
 class Node:
@@ -25,20 +25,15 @@ class Node:
     in_network: bool = False
     """Whether a network or a block has taken the layer, which can have one place only."""
 
-    state: dict[str, Array]
-    """What `forward(…, training=True)` changes and no gradient does: running statistics, counters.
-
-    A layer changes it by `self.state["mean"] *= 0.9` and the like, which keeps the array in its place
-    where the library can. It has all its keys from the constructor on.
-    """
-
     cache: dict[Any, Array]
     """Arrays made once, by shape and kind, and kept for good: a captured step goes on reading them."""
 
     def __init__(self, **params: Array) -> None:
+        for name in params:
+            vars(self).pop(name, None)  # `self.W = W` before this call would hide the parameter
         self._params: dict[str, Array] = params
         self._grads: dict[str, Array] = {}
-        self.state: dict[str, Array] = {}
+        self._state: dict[str, Array] = {}
         self.cache: dict[Any, Array] = {}
         self.name = type(self).__name__
         self._saved: Any = None
@@ -60,6 +55,41 @@ class Node:
     @grads.setter
     def grads(self, values: dict[str, Array]) -> None:
         self._grads = _placed(self._grads, values)
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """What `forward(…, training=True)` changes and no gradient does: running statistics, counters.
+
+        It has all its keys from the constructor on. In a network its arrays keep their place where the
+        library can, as a recorded step needs it: `state["mean"] = values` writes the values there.
+        """
+        return self._state
+
+    @state.setter
+    def state(self, values: dict[str, Array]) -> None:
+        if isinstance(self._state, InPlace) and not isinstance(values, InPlace):
+            self._state.update(values)
+        else:
+            self._state = values
+
+    def __getattr__(self, name: str) -> Any:
+        """`layer.W` is `layer.params["W"]`, and `layer.running_mean` is `layer.state["running_mean"]`."""
+        for arrays in (vars(self).get("_params", {}), vars(self).get("_state", {})):
+            if name in arrays:
+                return arrays[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}", name=name, obj=self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        for arrays in (vars(self).get("_params", {}), vars(self).get("_state", {})):
+            if name in arrays:
+                if getattr(value, "shape", None) != arrays[name].shape:
+                    raise ValueError(
+                        f"{self.name}.{name}: expected an array of shape {tuple(arrays[name].shape)}, "
+                        f"got {tuple(value.shape) if hasattr(value, 'shape') else value!r}"
+                    )
+                arrays[name] = value
+                return
+        object.__setattr__(self, name, value)
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[Any, ...]:
@@ -88,7 +118,7 @@ class Node:
         clone = copy.copy(self)
         clone._grads, clone.saved, clone.in_network = {}, None, False
         clone._params = {key: _moved(value, backend, dtype) for key, value in self.params.items()}
-        clone.state = {key: _moved(value, backend, dtype) for key, value in self.state.items()}
+        clone._state = {key: _moved(value, backend, dtype) for key, value in self.state.items()}
         return clone
 
     def settle(self, x: Array) -> None:

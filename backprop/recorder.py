@@ -1,0 +1,261 @@
+"""When a step of training is replayed instead of called, and how it stays proven that both are the same.
+
+A step is recorded from one state: it is called, put back, traced, put back and replayed, and all three
+have to end alike, bit for bit. What it changes in a layer, the loss or the optimizer besides its state has
+to be set before it is read, since a replay sets nothing there. From then on it is on probation: in every
+stretch, which is an epoch or what lies between two calls of a hook, the last step is replayed and called,
+and the stretch begins with a look at what a user may have changed. Where there is a difference, the stretch
+is run again from its start, every step is called from then on, and a `CaptureWarning` names the cause.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from backends import Array, Backend, CaptureError, CaptureWarning, Replay
+
+from .watch import Look, Watch, global_draws, untouched
+
+State: TypeAlias = Sequence[Mapping[str, Array]]
+Results: TypeAlias = tuple[Array, ...]
+
+SHORTEST = 4
+"""A stretch of fewer steps is called: proving it takes as long."""
+
+ROUNDING = {"float64": 1e-9, "float32": 1e-3}
+"""How far apart two steps may be on a GPU, whose products round in another order when they are replayed."""
+
+
+class Recorder:
+    """Calls steps(*state, rows, numbers), or replays it.
+
+    Parameters
+    ----------
+    steps : the function
+    state : gives its mappings of arrays, those it may change before those it only reads
+    changed : how many of these it may change
+    watch : looks at what it may depend on besides
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        steps: Callable[..., Results],
+        state: Callable[[], State],
+        changed: int,
+        watch: Watch,
+    ) -> None:
+        self.backend, self.steps, self.state, self.watch = backend, steps, state, watch
+        self.changed = changed
+        self.why = ""
+        """Why steps are called for good; empty while they may be replayed."""
+        self.unproven = 0
+        """How many replays there have been since a step was last done both ways."""
+        self._ran: set[tuple[int, ...]] = set()
+        self._replays: dict[tuple[int, ...], Replay] = {}
+        self._fresh: set[tuple[int, ...]] = set()  # recorded, and not yet proven with other inputs
+        self._look: Look | None = None
+        self._scratch: frozenset[str] = frozenset()
+        self._arrays: list[Array] = []
+        self._long_enough = False
+
+    def begin(self, steps: int) -> None:
+        """A stretch of so many steps begins: forget recordings that no longer fit what is there."""
+        self.unproven = 0
+        self._long_enough = steps >= SHORTEST
+        if self.why or not self._long_enough or not self._replays:
+            return
+        look = self._looked()
+        if look is None or self._look is None or self._look.changed(look, self._scratch):
+            self._replays.clear()
+        elif any(mine is not its for mine, its in zip(self._arrays, self._own(), strict=True)):
+            self._replays.clear()
+
+    def run(self, rows: Array, numbers: Array) -> Results:
+        """The steps of these rows; the first ones are recorded."""
+        key = tuple(rows.shape)
+        if self.why or not self._long_enough:
+            return self.call(rows, numbers)
+        replay = self._replays.get(key)
+        if replay is None:
+            return self._recorded(key, rows, numbers) if key in self._ran else self.call(rows, numbers)
+        if key in self._fresh:
+            return self._proven_once(key, rows, numbers)
+        self.unproven += 1
+        return replay(rows, numbers)
+
+    def call(self, rows: Array, numbers: Array) -> Results:
+        """The steps, called."""
+        self._ran.add(tuple(rows.shape))
+        return self.steps(*self.state(), rows, numbers)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether replays of this stretch were of a recording that has then been given up."""
+        return bool(self.why) and self.unproven > 0
+
+    def prove(self, rows: Array, numbers: Array) -> Results:
+        """The steps both ways from the same state, if they are replayed at all; what the call gives.
+
+        Where there is a difference, the recording is given up.
+        """
+        key = tuple(rows.shape)
+        replay = self._replays.get(key)
+        if self.why or not self._replays:
+            return self.call(rows, numbers)
+        before = self._copied()
+        if replay is None:
+            return self._recorded_as_proof(key, rows, numbers, before)
+        given = replay(rows, numbers)
+        after = self._copied()
+        self._put(before)
+        results = self.call(rows, numbers)
+        look = self._looked()
+        changed = self._look.changed(look, self._scratch) if look and self._look else {}
+        if changed:
+            self.give_up(f"{next(iter(changed))} changes in the step and is not in the state")
+        elif not (self._alike(given, results) and self._alike_states(after)):
+            self.give_up("a replayed step does not give what a called one gives")
+        else:
+            self.unproven = 0
+        return results
+
+    def _recorded_as_proof(self, key: tuple[int, ...], rows: Array, numbers: Array, before: Any) -> Results:
+        """Record steps of another number, which shows as well whether replays are what calls are."""
+        if key not in self._ran:
+            self.call(rows, numbers)  # so that all it needs is there
+            self._put(before)
+        results = self._recorded(key, rows, numbers)
+        if not self.why:
+            self.unproven = 0
+        return results
+
+    def settle(self, rows: Array, numbers: Array) -> None:
+        """Prove the replays so far by steps from here, which leave the state as it is."""
+        if self.unproven and not self.why:
+            before = self._copied()
+            self.prove(rows, numbers)
+            self._put(before)
+
+    def give_up(self, why: str) -> None:
+        """Call every step from now on, and say why, once."""
+        self.why = why
+        self._replays.clear()
+        warnings.warn(f"the step is not captured but called each time, which is slower: {why}",
+                      CaptureWarning, stacklevel=2)  # fmt: skip
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a recorder cannot be pickled: it belongs to a training that runs")
+
+    def _recorded(self, key: tuple[int, ...], rows: Array, numbers: Array) -> Results:
+        """The steps called, and recorded besides."""
+        before, seen, drawn = self._copied(), self._looked(), global_draws()
+        results = self.call(rows, numbers)
+        look = self._looked()
+        if seen is None or look is None:
+            return results
+        if global_draws() != drawn:
+            self.give_up("the step draws from a global random generator")
+            return results
+        after, changed = self._copied(), seen.changed(look)
+        outside = next((path for path, place in changed.items() if place is None), None)
+        if outside is not None:
+            self.give_up(f"{outside} changes in the step and is not in the state")
+            return results
+        replay, cause = None, ""
+        self._put(before)
+        try:
+            with untouched(look, changed):
+                replay = self.backend.record(self.steps, self.state(), (rows, numbers))
+            cause = self._difference(replay, rows, numbers, before, after, results)
+        except Exception as error:  # whatever it was: the called step decides whether it is an error
+            cause = str(error) if isinstance(error, CaptureError) else f"{type(error).__name__}: {_line(error)}"
+        finally:
+            self._put(after)
+        if cause:
+            self.give_up(cause)
+        elif replay is not None:
+            self._replays[key], self._look, self._arrays = replay, look, self._own()
+            self._scratch = frozenset(place.path for place in changed.values() if place is not None)
+            self._fresh.add(key)
+        return results
+
+    def _difference(
+        self, replay: Replay | None, rows: Array, numbers: Array, before: Any, after: Any, results: Results
+    ) -> str:
+        """What is other in the traced run, or in a replay, than in the called one."""
+        if replay is None:
+            return f"{self.backend.name} has no recordings"
+        if replay.results is not None and not (
+            self._alike(replay.results, results) and self._alike_states(after)
+        ):
+            return "the step does something else when it is recorded"
+        if rows.shape[0] > 1 and self.backend.device != "cpu":
+            return ""  # many steps drift apart by more than rounding: the last step of a stretch is by itself
+        self._put(before)
+        if not (self._alike(replay(rows, numbers), results) and self._alike_states(after)):
+            return "a replayed step does not give what a called one gives"
+        return ""
+
+    def _proven_once(self, key: tuple[int, ...], rows: Array, numbers: Array) -> Results:
+        """The first steps after a recording, both ways: other inputs than it was made with."""
+        self._fresh.discard(key)
+        if rows.shape[0] > 1 and self.backend.device != "cpu":
+            self.unproven += 1
+            return self._replays[key](rows, numbers)
+        before = self.unproven
+        results = self.prove(rows, numbers)
+        self.unproven = before
+        return results
+
+    def _looked(self) -> Look | None:
+        try:
+            return self.watch.look()
+        except CaptureError as error:
+            self.give_up(str(error))
+            return None
+
+    def _own(self) -> list[Array]:
+        return [array for kind in self.state() for array in kind.values()]
+
+    def _copied(self) -> list[dict[str, Array]]:
+        asarray = self.backend.xp.asarray
+        return [
+            {key: asarray(value, copy=True) for key, value in kind.items()}
+            for kind in self.state()[: self.changed]
+        ]
+
+    def _put(self, copies: list[dict[str, Array]]) -> None:
+        for kind, copied in zip(self.state(), copies, strict=False):
+            for key, value in copied.items():
+                kind[key][...] = value
+
+    def _alike_states(self, copies: list[dict[str, Array]]) -> bool:
+        pairs = zip(self.state(), copies, strict=False)
+        return all(self._alike(list(kind.values()), list(copied.values())) for kind, copied in pairs)
+
+    def _alike(self, ours: Sequence[Array], its: Sequence[Array]) -> bool:
+        """Whether arrays are equal, bit for bit on a CPU and to rounding elsewhere; NaN is NaN."""
+        return len(ours) == len(its) and all(
+            x.shape == y.shape and x.dtype == y.dtype and self._equal(x, y) for x, y in zip(ours, its, strict=True)
+        )
+
+    def _equal(self, x: Array, y: Array) -> bool:
+        x, y = (np.asarray(self.backend.to_numpy(array), order="C") for array in (x, y))
+        if self.backend.device == "cpu":
+            same = x.view(f"u{x.itemsize}") == y.view(f"u{x.itemsize}")
+            return bool(same.all()) or (x.dtype.kind == "f" and bool((same | (np.isnan(x) & np.isnan(y))).all()))
+        allowed = ROUNDING.get(x.dtype.name, 0.0)
+        finite = np.isfinite(x) & np.isfinite(y)
+        if not np.array_equal(np.isfinite(x), np.isfinite(y)) or not finite.any():
+            return bool(np.array_equal(np.isfinite(x), np.isfinite(y)))
+        apart = np.abs(np.subtract(x[finite], y[finite], dtype=np.float64)).max()
+        return bool(apart <= allowed * max(float(np.abs(y[finite]).max()), 1e-30))
+
+
+def _line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "")

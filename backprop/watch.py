@@ -1,0 +1,283 @@
+"""What a training step could see and change besides its state: the attributes of a network's parts.
+
+A `Watch` goes through the network, its layers and loss, and the optimizer: their attributes, what lies in
+these, and the attributes of their classes. Numbers and texts are compared by value, arrays by their bytes,
+random generators by their state, and functions and whatever cannot be looked into by identity. What
+globals and closures hold is not seen.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import operator
+import random
+import types
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from backends import Backend, CaptureError, is_registered
+
+from .layers.base import Node
+from .networks import Network
+from .optimizers import Optimizer
+
+MOST = 20_000
+"""How many values are looked at; what holds more is not watched, and so not recorded."""
+
+CARRIED = frozenset({"_saved", "_params", "_grads", "_state", "cache", "slots", "steps", "_given"})
+"""Attributes of layers, losses and optimizers that a step may change: its state, and what is kept for the
+backward pass. `cache` holds what is made once."""
+
+OF_NETWORKS = frozenset({"_params", "_state", "flat_params", "flat_grads", "backend"})
+"""Those of a network, which its layers hold."""
+
+ATOMS = (int, float, complex, bool, str, bytes, type(None), type(...), range, np.generic, np.dtype)
+FUNCTIONS = (
+    types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType,
+    types.GetSetDescriptorType, types.MemberDescriptorType, types.ModuleType, staticmethod, classmethod,
+    property, functools.cached_property, type, np.ufunc,
+)  # fmt: skip
+
+
+class Place(NamedTuple):
+    """An attribute of a part: what a value that is looked at lies in."""
+
+    part: Any
+    name: str
+    path: str
+
+
+class Look:
+    """What was there at one time: a value to compare for every path, as `ReLU1.slope`."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.places: dict[str, Place | None] = {}
+        self.parts: list[Any] = []
+
+    def changed(self, other: Look, but: frozenset[str] = frozenset()) -> dict[str, Place | None]:
+        """The paths whose values differ, with the attribute that each lies in; None for a class's."""
+        mine, its = self.values, other.values
+        if mine == its:
+            return {}
+        paths = [path for path in {**mine, **its} if path not in mine or path not in its or mine[path] != its[path]]
+        places = {path: other.places.get(path) or self.places.get(path) for path in paths}
+        return {path: place for path, place in places.items() if place is None or place.path not in but}
+
+
+class Watch:
+    """Looks at a network and an optimizer."""
+
+    def __init__(self, network: Network, optimizer: Optimizer) -> None:
+        self.network, self.optimizer = network, optimizer
+        self._classes: dict[type, _Class] = {}
+
+    def look(self) -> Look:
+        """What is there now. Raises `CaptureError` where that cannot be seen."""
+        walk = _Walk(self._classes)
+        for name, layer in self.network.layers.items():
+            walk.part(name, layer)
+        walk.part(self.network.last_layer.name, self.network.last_layer)
+        walk.part(type(self.optimizer).__name__, self.optimizer)
+        walk.part(type(self.network).__name__, self.network)
+        return walk.look
+
+
+def global_draws() -> Any:
+    """The states of Python's and NumPy's global random generators."""
+    legacy: Any = np.random.get_state(legacy=False)
+    state = legacy["state"]
+    return random.getstate(), state["pos"], state["key"].tobytes(), legacy["has_gauss"], legacy["gauss"]
+
+
+@contextmanager
+def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[None]:
+    """As long as it lasts, attributes that a step has changed cannot be read before they are set.
+
+    Afterwards every part has its attributes again. Raises `CaptureError` if one was read.
+    """
+    before = [(part, dict(vars(part))) for part in look.parts]
+    stale = {place.path: Stale(place.path) for place in changed.values() if place is not None}
+    for place in changed.values():
+        if place is not None:
+            vars(place.part)[place.name] = stale[place.path]
+    try:
+        yield
+    finally:
+        for part, attributes in before:
+            vars(part).clear()
+            vars(part).update(attributes)
+        read = next((value for value in stale.values() if vars(value)["_read"]), None)
+        if read is not None:
+            read._refuse()
+
+
+class Stale:
+    """Stands for what a step has changed: one that is recorded has to set it before it reads it."""
+
+    def __init__(self, path: str) -> None:
+        vars(self).update(_path=path, _read=False)
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        vars(self)["_read"] = True
+        raise CaptureError(f"{vars(self)['_path']} changes from step to step and is not in the state")
+
+    def __getattr__(self, name: str) -> Any:
+        self._refuse()
+
+    __setattr__ = __bool__ = __len__ = __iter__ = __next__ = __call__ = __array__ = _refuse  # type: ignore[assignment]
+    __getitem__ = __setitem__ = __contains__ = __int__ = __float__ = __index__ = __eq__ = _refuse  # type: ignore[assignment]
+    __add__ = __radd__ = __iadd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = _refuse
+    __rtruediv__ = __floordiv__ = __mod__ = __pow__ = __rpow__ = __and__ = __or__ = __xor__ = _refuse
+    __neg__ = __abs__ = __lt__ = __le__ = __gt__ = __ge__ = __enter__ = __str__ = __format__ = _refuse  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
+    __array_ufunc__ = __array_function__ = _refuse
+
+
+class _Same:
+    """Equal to the same object alone, and keeps it alive so that no other takes its place."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _Class:
+    """The attributes of a class: functions, by identity, and others."""
+
+    def __init__(self, kind: type) -> None:
+        self.values = tuple(vars(kind).values())
+        self.others = [
+            name
+            for name, value in vars(kind).items()
+            if not isinstance(value, FUNCTIONS) and not name.startswith("__")
+        ]
+
+    def is_of(self, kind: type) -> bool:
+        """Whether these are still the attributes of `kind`."""
+        values = vars(kind).values()
+        return len(values) == len(self.values) and all(map(operator.is_, values, self.values))
+
+
+class _Walk:
+    """One look: every object once."""
+
+    def __init__(self, classes: dict[type, _Class]) -> None:
+        self.look = Look()
+        self._seen: set[int] = set()
+        self._classes, self._seen_classes = classes, set[type]()
+
+    def part(self, path: str, part: Any) -> None:
+        """The attributes of a layer, a loss, an optimizer or a network, and those of its classes."""
+        if id(part) in self._seen:
+            return
+        self._seen.add(id(part))
+        self.look.parts.append(part)
+        carried = OF_NETWORKS if isinstance(part, Network) else CARRIED
+        self._note(path, type(part), None)
+        for name, value in list(vars(part).items()):
+            if name not in carried:
+                place = Place(part, name, f"{path}.{name}")
+                self._value(place.path, value, place)
+        self._class(type(part))
+
+    def _note(self, path: str, value: Any, place: Place | None) -> None:
+        if len(self.look.values) > MOST:
+            where = path if place is None else place.path
+            raise CaptureError(f"{where} holds too much to see whether a step changes it")
+        self.look.values[path] = value
+        self.look.places[path] = place
+
+    def _class(self, kind: type) -> None:
+        for base in kind.__mro__:
+            if base in self._seen_classes or base.__module__ in ("builtins", "abc", "typing", "collections.abc"):
+                continue
+            self._seen_classes.add(base)
+            known = self._classes.get(base)
+            if known is None or not known.is_of(base):
+                known = self._classes[base] = _Class(base)
+            self._note(f"class {base.__module__}.{base.__qualname__}", _Same(known), None)
+            for name in known.others:
+                self._value(f"class {base.__name__}: {name}", vars(base)[name], None)
+
+    def _value(self, path: str, value: Any, place: Place | None) -> None:
+        if isinstance(value, ATOMS):
+            self._note(path, (type(value), repr(value)), place)
+        elif isinstance(value, np.ndarray) and value.dtype != object:
+            self._note(path, (value.shape, value.dtype.str, _digest(value)), place)
+        elif id(value) in self._seen:
+            self._note(path, _Same(value), place)
+        elif isinstance(value, (Node, Network, Optimizer)):
+            self._note(path, _Same(value), place)
+            self.part(path, value)
+        else:
+            self._seen.add(id(value))
+            self._structure(path, value, place)
+
+    def _structure(self, path: str, value: Any, place: Place | None) -> None:
+        if isinstance(value, Mapping):
+            self._note(path, (type(value), [repr(key) for key in value]), place)
+            for key, item in list(value.items()):
+                self._value(f"{path}[{key!r}]", item, place)
+        elif isinstance(value, list | tuple | set | frozenset) or type(value).__name__ == "deque":
+            self._note(path, (type(value), len(value)), place)
+            for i, item in enumerate(list(value)):
+                self._value(f"{path}[{i}]", item, place)
+        elif isinstance(value, np.ndarray):
+            self._value(f"{path}[...]", value.ravel().tolist(), place)
+        elif (state := _generator_state(value)) is not None:
+            self._note(path, repr(state), place)
+        elif isinstance(value, (*FUNCTIONS, Backend)) or is_registered(value):
+            self._note(path, _Same(value), place)
+        elif isinstance(value, types.MethodType):
+            self._note(path, _Same(value.__func__), place)
+            self._value(f"{path}.__self__", value.__self__, place)
+        elif isinstance(value, functools.partial):
+            self._note(path, type(value), place)
+            self._value(f"{path}(…)", [value.func, value.args, value.keywords], place)
+        elif isinstance(value, bytearray | memoryview):
+            self._note(path, (type(value), bytes(value)), place)
+        elif hasattr(value, "__next__"):
+            raise CaptureError(f"{path} is an iterator, and how far it is cannot be seen")
+        else:
+            self._object(path, value, place)
+
+    def _object(self, path: str, value: Any, place: Place | None) -> None:
+        """An object of any other class: its attributes."""
+        self._note(path, (_Same(value), type(value)), place)
+        slots = [name for base in type(value).__mro__ for name in _slots(base)]
+        attributes = {**getattr(value, "__dict__", {}), **{s: getattr(value, s) for s in slots if hasattr(value, s)}}
+        for name, item in list(attributes.items()):
+            self._value(f"{path}.{name}", item, place)
+        self._class(type(value))
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    slots = vars(kind).get("__slots__", ())
+    names = (slots,) if isinstance(slots, str) else tuple(slots)
+    return tuple(name for name in names if name not in ("__dict__", "__weakref__"))
+
+
+def _generator_state(value: Any) -> Any:
+    """The state of a random generator; None for anything else."""
+    if isinstance(value, np.random.Generator):
+        return value.bit_generator.state
+    if isinstance(value, np.random.BitGenerator):
+        return value.state
+    if isinstance(value, np.random.RandomState):
+        state: Any = value.get_state(legacy=False)
+        return state["state"]["pos"], state["state"]["key"].tobytes(), state["gauss"], state["has_gauss"]
+    return value.getstate() if isinstance(value, random.Random) else None
+
+
+def _digest(array: np.ndarray[Any, Any]) -> bytes:
+    data = array if array.flags.c_contiguous else np.ascontiguousarray(array)
+    return hashlib.blake2b(memoryview(data.reshape(-1).view(np.uint8)) if data.size else b"", digest_size=16).digest()
