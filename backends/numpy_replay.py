@@ -90,7 +90,9 @@ class NumpyTape(Tape):
             self.refuse("np.errstate is set within the step")
         return super().check(args, options)
 
-    def kept(self, name: str, function: Any, args: Any, options: Any, result: Any, given: list[Traced]) -> Any:
+    def kept(
+        self, name: str, function: Any, args: Any, options: Any, result: Any, given: list[Traced]
+    ) -> Any:
         if isinstance(result, list | tuple):
             views = [self._view(item, given) for item in result]
             if None in views:
@@ -166,7 +168,9 @@ class NumpyTape(Tape):
 
     def scratch(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """An array for the parts of one call."""
-        return self.place_for("", np.empty(shape, dtype)).array  # free again at once: the next call may use it
+        return self.place_for(
+            "", np.empty(shape, dtype)
+        ).array  # free again at once: the next call may use it
 
     def _view(self, result: Any, given: list[Traced]) -> Traced | None:
         for x in given:

@@ -101,7 +101,9 @@ class Tape:
         """Take a call down that has been, or is to be, carried out."""
         self.calls.append(call)
 
-    def kept(self, name: str, function: Any, args: Any, options: Any, result: Any, given: list[Traced]) -> Any:
+    def kept(
+        self, name: str, function: Any, args: Any, options: Any, result: Any, given: list[Traced]
+    ) -> Any:
         """The result of a call as traced arrays."""
         raise NotImplementedError(f"{type(self).__name__} keeps no results")
 
@@ -127,7 +129,12 @@ class Tape:
             self.refuse(f"{_name(function)} is not one of the standard's functions that can be recorded")
         self.check((out, *args), options)
         call = Call(
-            function.name, function.function, self.written(args), self.written(options), out.array, writes=True
+            function.name,
+            function.function,
+            self.written(args),
+            self.written(options),
+            out.array,
+            writes=True,
         )
         self.carry_out(call, partial(self.backend.into, out.array, function.function,
                                      *self.plain(args), **self.plain(options)))  # fmt: skip

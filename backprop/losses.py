@@ -61,7 +61,7 @@ class Loss(Node):
 
     def _scale(self, dout: Any, x: Array, count: int) -> Any:
         """Dout / count without promoting: a number of another dtype counts as the Python number it holds."""
-        if isinstance(dout, Real) and getattr(dout, "dtype", None) != x.dtype:
+        if isinstance(dout, Real) and not (hasattr(dout, "dtype") and dout.dtype == x.dtype):
             return float(dout) / count
         if dout.shape != ():
             raise ValueError(f"{self.name}: expected a scalar dout, got shape {tuple(dout.shape)}")

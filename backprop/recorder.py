@@ -14,8 +14,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from backends import Array, Backend, CaptureError, CaptureWarning, Replay
 
 from .watch import Look, Watch, global_draws, untouched
@@ -25,9 +23,6 @@ Results: TypeAlias = tuple[Array, ...]
 
 SHORTEST = 4
 """A stretch of fewer steps is called: proving it takes as long."""
-
-ROUNDING = {"float64": 1e-9, "float32": 1e-3}
-"""How far apart two steps may be on a GPU, whose products round in another order when they are replayed."""
 
 
 class Recorder:
@@ -173,7 +168,9 @@ class Recorder:
                 replay = self.backend.record(self.steps, self.state(), (rows, numbers))
             cause = self._difference(replay, rows, numbers, before, after, results)
         except Exception as error:  # whatever it was: the called step decides whether it is an error
-            cause = str(error) if isinstance(error, CaptureError) else f"{type(error).__name__}: {_line(error)}"
+            cause = (
+                str(error) if isinstance(error, CaptureError) else f"{type(error).__name__}: {_line(error)}"
+            )
         finally:
             self._put(after)
         if cause:
@@ -239,22 +236,10 @@ class Recorder:
         return all(self._alike(list(kind.values()), list(copied.values())) for kind, copied in pairs)
 
     def _alike(self, ours: Sequence[Array], its: Sequence[Array]) -> bool:
-        """Whether arrays are equal, bit for bit on a CPU and to rounding elsewhere; NaN is NaN."""
         return len(ours) == len(its) and all(
-            x.shape == y.shape and x.dtype == y.dtype and self._equal(x, y) for x, y in zip(ours, its, strict=True)
+            x.shape == y.shape and x.dtype == y.dtype and self.backend.alike(x, y)
+            for x, y in zip(ours, its, strict=True)
         )
-
-    def _equal(self, x: Array, y: Array) -> bool:
-        x, y = (np.asarray(self.backend.to_numpy(array), order="C") for array in (x, y))
-        if self.backend.device == "cpu":
-            same = x.view(f"u{x.itemsize}") == y.view(f"u{x.itemsize}")
-            return bool(same.all()) or (x.dtype.kind == "f" and bool((same | (np.isnan(x) & np.isnan(y))).all()))
-        allowed = ROUNDING.get(x.dtype.name, 0.0)
-        finite = np.isfinite(x) & np.isfinite(y)
-        if not np.array_equal(np.isfinite(x), np.isfinite(y)) or not finite.any():
-            return bool(np.array_equal(np.isfinite(x), np.isfinite(y)))
-        apart = np.abs(np.subtract(x[finite], y[finite], dtype=np.float64)).max()
-        return bool(apart <= allowed * max(float(np.abs(y[finite]).max()), 1e-30))
 
 
 def _line(error: Exception) -> str:

@@ -64,7 +64,9 @@ class Look:
         mine, its = self.values, other.values
         if mine == its:
             return {}
-        paths = [path for path in {**mine, **its} if path not in mine or path not in its or mine[path] != its[path]]
+        paths = [
+            path for path in {**mine, **its} if path not in mine or path not in its or mine[path] != its[path]
+        ]
         places = {path: other.places.get(path) or self.places.get(path) for path in paths}
         return {path: place for path, place in places.items() if place is None or place.path not in but}
 
@@ -101,6 +103,7 @@ def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[None]
     Afterwards every part has its attributes again. Raises `CaptureError` if one was read.
     """
     before = [(part, dict(vars(part))) for part in look.parts]
+    caches = [(part.cache, dict(part.cache)) for part in look.parts if isinstance(part, Node)]
     stale = {place.path: Stale(place.path) for place in changed.values() if place is not None}
     for place in changed.values():
         if place is not None:
@@ -108,9 +111,9 @@ def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[None]
     try:
         yield
     finally:
-        for part, attributes in before:
-            vars(part).clear()
-            vars(part).update(attributes)
+        for own, kept in [*((vars(part), attributes) for part, attributes in before), *caches]:
+            own.clear()
+            own.update(kept)
         read = next((value for value in stale.values() if vars(value)["_read"]), None)
         if read is not None:
             read._refuse()
@@ -198,7 +201,12 @@ class _Walk:
 
     def _class(self, kind: type) -> None:
         for base in kind.__mro__:
-            if base in self._seen_classes or base.__module__ in ("builtins", "abc", "typing", "collections.abc"):
+            if base in self._seen_classes or base.__module__ in (
+                "builtins",
+                "abc",
+                "typing",
+                "collections.abc",
+            ):
                 continue
             self._seen_classes.add(base)
             known = self._classes.get(base)
@@ -254,7 +262,10 @@ class _Walk:
         """An object of any other class: its attributes."""
         self._note(path, (_Same(value), type(value)), place)
         slots = [name for base in type(value).__mro__ for name in _slots(base)]
-        attributes = {**getattr(value, "__dict__", {}), **{s: getattr(value, s) for s in slots if hasattr(value, s)}}
+        attributes = {
+            **getattr(value, "__dict__", {}),
+            **{s: getattr(value, s) for s in slots if hasattr(value, s)},
+        }
         for name, item in list(attributes.items()):
             self._value(f"{path}.{name}", item, place)
         self._class(type(value))
@@ -280,4 +291,6 @@ def _generator_state(value: Any) -> Any:
 
 def _digest(array: np.ndarray[Any, Any]) -> bytes:
     data = array if array.flags.c_contiguous else np.ascontiguousarray(array)
-    return hashlib.blake2b(memoryview(data.reshape(-1).view(np.uint8)) if data.size else b"", digest_size=16).digest()
+    return hashlib.blake2b(
+        memoryview(data.reshape(-1).view(np.uint8)) if data.size else b"", digest_size=16
+    ).digest()

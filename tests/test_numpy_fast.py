@@ -38,6 +38,7 @@ STANDARD = {
     "astype": "(x, dtype, /, *, copy, device)",
     "clip": "(x, /, min, max)",
     "count_nonzero": "(x, /, *, axis, keepdims)",
+    "empty": "(shape, *, dtype, device)",
     "matmul": "(x1, x2, /)",
     "matrix_transpose": "(x, /)",
     "max": "(x, /, *, axis, keepdims)",
@@ -45,6 +46,7 @@ STANDARD = {
     "mean": "(x, /, *, axis, keepdims)",
     "sum": "(x, /, *, axis, dtype, keepdims)",
     "take": "(x, indices, /, *, axis)",
+    "zeros": "(shape, *, dtype, device)",
 }
 
 
