@@ -95,7 +95,7 @@ class NumpyTape(Tape):
     ) -> Any:
         if isinstance(result, list | tuple):
             views = [self._view(item, given) for item in result]
-            if None in views:
+            if any(view is None for view in views):
                 self.refuse(f"{name} gives several arrays")
             return type(result)(views)
         if not isinstance(result, np.ndarray | np.generic):

@@ -1,0 +1,410 @@
+"""Replays on NumPy: every function of the closed list, to the last bit; everything else is refused by name."""
+
+from __future__ import annotations
+
+import copy
+import operator
+import pickle
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends import CaptureError, get_backend, namespace_of
+from backends.numpy_fast import REPLACEMENTS
+from backends.numpy_replay import QUICK, NumpyReplay, root_is_power
+from backends.trace import FUNCTIONS, IN_PLACE, OPERATORS, Traced, TracedNamespace
+
+backend = get_backend("cpu")
+xp: Any = backend.xp
+
+
+def arrays(seed: int, dtype: str) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+
+    def draw(*shape: int) -> np.ndarray:
+        if dtype == "int64":
+            return rng.integers(1, 9, shape)
+        return np.asarray(rng.uniform(0.1, 0.9, shape), dtype)
+
+    return {"a": draw(5, 4), "b": draw(5, 4), "row": draw(4), "square": draw(4, 4), "long": draw(3, 40)}
+
+
+def same(body: Callable[..., Any], dtype: str = "float32", times: int = 4) -> NumpyReplay:
+    """`body(xp, state, x)` recorded with one state and inputs, and replayed with others: as it is called."""
+
+    def function(state: Any, x: Any) -> tuple[Any, ...]:
+        result = body(namespace_of(x), state, x)
+        return result if isinstance(result, tuple) else (result,)
+
+    state, other = arrays(0, dtype), arrays(0, dtype)
+    replay = backend.record(function, [state], [arrays(1, dtype)["a"]])
+    assert isinstance(replay, NumpyReplay)
+    for key in state:
+        state[key][...] = other[key]
+    for seed in range(1, 1 + times):
+        x = arrays(seed, dtype)["a"]
+        ours, expected = replay(x), function(other, x.copy())
+        for mine, its in zip(ours, expected, strict=True):
+            its = np.asarray(its)
+            assert (mine.dtype, mine.shape, mine.tobytes()) == (its.dtype, its.shape, its.tobytes())
+        for key, values in other.items():
+            assert state[key].tobytes() == values.tobytes()
+    return replay
+
+
+BODIES: dict[str, Callable[..., Any]] = {
+    **{
+        name: lambda xp, s, x, name=name: getattr(xp, name)(x)
+        for name in """abs acos asin asinh atan atanh ceil cos cosh exp expm1 floor isfinite isinf isnan log
+        log10 log1p log2 negative positive reciprocal round sign signbit sin sinh sqrt square tan tanh trunc
+        argmax argmin matrix_transpose max mean min prod std sum var all any count_nonzero
+        empty_like zeros_like ones_like tril triu""".split()
+    },
+    **{
+        name: lambda xp, s, x, name=name: getattr(xp, name)(x, s["b"])
+        for name in """add atan2 copysign divide equal floor_divide greater greater_equal hypot less less_equal
+        logaddexp maximum minimum multiply nextafter not_equal pow remainder subtract""".split()
+    },
+    **{
+        name: lambda xp, s, x, name=name: getattr(xp, name)(x > 0.4, s["b"] > 0.5)
+        for name in """logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor""".split()
+    },
+    "acosh": lambda xp, s, x: xp.acosh(x + 1.0),
+    "logical_not": lambda xp, s, x: xp.logical_not(x > 0.4),
+    "bitwise_invert": lambda xp, s, x: xp.bitwise_invert(x > 0.4),
+    "bitwise_left_shift": lambda xp, s, x: xp.bitwise_left_shift(xp.astype(x * 9, xp.int64), 2),
+    "bitwise_right_shift": lambda xp, s, x: xp.bitwise_right_shift(xp.astype(x * 99, xp.int64), 2),
+    "clip": lambda xp, s, x: (xp.clip(x, 0.3, 0.6), xp.clip(x, 0.3), xp.clip(x, max=0.4), xp.clip(x, s["row"], None)),
+    "where": lambda xp, s, x: (xp.where(x > 0.5, x, 0.0), xp.where(x > 0.5, s["b"], x), xp.where(x > s["row"], 1.0, x)),
+    "argsort": lambda xp, s, x: xp.argsort(x, axis=1),
+    "sort": lambda xp, s, x: xp.sort(x, axis=0),
+    "cumulative_sum": lambda xp, s, x: xp.cumulative_sum(x, axis=0),
+    "cumulative_prod": lambda xp, s, x: xp.cumulative_prod(x, axis=0),
+    "diff": lambda xp, s, x: xp.diff(x, axis=0),
+    "matmul": lambda xp, s, x: (xp.matmul(x, s["square"]), xp.matmul(x, s["row"]), xp.matmul(s["row"], s["square"])),
+    "tensordot": lambda xp, s, x: xp.tensordot(x, s["square"], axes=1),
+    "vecdot": lambda xp, s, x: xp.vecdot(x, s["b"]),
+    "take": lambda xp, s, x: xp.take(x, xp.astype(s["row"] * 4, xp.int64), axis=0),
+    "take_along_axis": lambda xp, s, x: xp.take_along_axis(x, xp.argsort(x, axis=1), axis=1),
+    "astype": lambda xp, s, x: (xp.astype(x, xp.float64), xp.astype(x, xp.float32, copy=False), xp.astype(x > 0.5, x.dtype)),
+    "broadcast_arrays": lambda xp, s, x: xp.broadcast_arrays(x, s["row"])[1] * 2.0,
+    "broadcast_to": lambda xp, s, x: xp.broadcast_to(s["row"], (5, 4)) + x,
+    "concat": lambda xp, s, x: xp.concat([x, s["b"]], axis=1),
+    "expand_dims": lambda xp, s, x: xp.expand_dims(x, axis=1) * 2.0,
+    "flip": lambda xp, s, x: xp.flip(x, axis=1) + 1.0,
+    "moveaxis": lambda xp, s, x: xp.moveaxis(x, 0, 1) * 2.0,
+    "permute_dims": lambda xp, s, x: xp.permute_dims(x, (1, 0)) * 2.0,
+    "reshape": lambda xp, s, x: (xp.reshape(x, (2, 10)) * 2.0, xp.reshape(xp.permute_dims(x, (1, 0)), (-1,)), xp.reshape(xp.sum(x), (1,))),
+    "roll": lambda xp, s, x: xp.roll(x, 1, axis=0),
+    "squeeze": lambda xp, s, x: xp.squeeze(x[:1, ...], axis=0) * 2.0,
+    "stack": lambda xp, s, x: xp.stack([x, s["b"]]),
+    "tile": lambda xp, s, x: xp.tile(x, (2, 1)),
+    "unstack": lambda xp, s, x: xp.unstack(x)[2] * 2.0,
+    "arange": lambda xp, s, x: x[0, ...] * xp.astype(xp.arange(4), x.dtype),
+    "asarray": lambda xp, s, x: (xp.asarray(x) * 2.0, xp.asarray(x, copy=True), x * xp.asarray(2.0, dtype=x.dtype)),
+    "eye": lambda xp, s, x: x @ xp.eye(4, dtype=x.dtype),
+    "full": lambda xp, s, x: xp.full((5, 4), 0.5, dtype=x.dtype) + x,
+    "full_like": lambda xp, s, x: xp.full_like(x, 0.5) + x,
+    "linspace": lambda xp, s, x: xp.astype(xp.linspace(0.0, 1.0, 4), x.dtype) + x,
+    "ones": lambda xp, s, x: xp.ones((5, 4), dtype=x.dtype) + x,
+}  # fmt: skip
+
+
+def filled(xp: Any, s: Any, x: Any) -> Any:
+    frame, whole = xp.zeros((7, 4), dtype=x.dtype), xp.empty((5, 4), dtype=xp.int64)
+    frame[1:6, :] = x
+    frame[0, :] += x[0, :]
+    frame[6, 2] = 7.0
+    whole[...] = 7
+    whole[1, ...] = x[0, :] * 9.5  # as NumPy assigns: converted
+    whole[2, 1] = xp.astype(xp.count_nonzero(x > 0.5), xp.int64)
+    return frame, whole
+
+
+BODIES |= {"zeros": filled, "empty": filled}
+BODIES["empty_like"] = lambda xp, s, x: filled(xp, s, x)[0] + xp.sum(x)
+
+
+def test_every_function_of_the_list_has_a_body() -> None:
+    assert set(BODIES) == FUNCTIONS
+    assert set(REPLACEMENTS) <= FUNCTIONS
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_functions(name: str, dtype: str) -> None:
+    replay = same(BODIES[name], dtype)
+    if name not in ("asarray", "broadcast_arrays", "unstack", "empty_like"):
+        views = (
+            "matrix_transpose",
+            "expand_dims",
+            "flip",
+            "moveaxis",
+            "permute_dims",
+            "squeeze",
+            "broadcast_to",
+        )
+        assert name in views or name in {call.name for call in replay.tape}
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 1)])
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("name", ["sum", "max", "min", "mean", "prod", "any", "count_nonzero", "argmax"])
+def test_reductions(name: str, keepdims: bool, axis: Any) -> None:
+    if name == "argmax" and isinstance(axis, tuple):
+        return
+
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        reduce = getattr(xp, name)
+        transposed = xp.permute_dims(x, (1, 0)) * 1.0
+        results = [reduce(y, axis=axis, keepdims=keepdims) for y in (x, transposed, s["long"] + x[0, 0])]
+        return tuple(y * 1.0 for y in results)
+
+    same(body)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operators(name: str, dtype: str) -> None:
+    function = OPERATORS[name]
+    if (name in ("and", "or", "xor", "lshift", "rshift")) != (dtype == "int64"):
+        return
+
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        if name == "matmul":
+            return x @ s["square"], x @ s["row"], s["row"] @ s["square"]
+        number = x[0, 1]
+        total = xp.sum(x[1, ...])
+        return (
+            function(x, s["b"]), function(x, s["row"]), function(x, 2), function(3, x), function(x, number),
+            function(total, x), function(total, number), function(total, 2), function(2, total),
+        )  # fmt: skip
+
+    same(body, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_operators_in_place(name: str, dtype: str) -> None:
+    function = IN_PLACE[name]
+    if (name in ("and", "or", "xor", "lshift", "rshift")) != (dtype == "int64") and name != "add":
+        return
+    if dtype == "int64" and name == "truediv":
+        return
+
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        y, total = x * 1 if dtype == "int64" else x * 1.0, xp.sum(x)
+        before = total
+        y = function(y, s["b"])
+        y = function(y, 2)
+        y = function(y, s["row"][1])
+        y[1:3, :] = function(y[1:3, :], x[0:2, :])
+        total = function(total, 2)  # a number of NumPy's is replaced, not changed
+        return y, total, before
+
+    same(body, dtype)
+
+
+def test_comparisons_and_signs() -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        number = xp.sum(x)
+        compared = [
+            f(x, s["b"])
+            for f in (operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge)
+        ]
+        return (*compared, 0.5 < x, number > 9.0, -x, +x, abs(-x), ~(x > 0.5), -number, abs(number))
+
+    same(body)
+
+
+def test_the_state_is_changed_in_place_and_by_key() -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        s["a"] += x
+        s["row"] = 0.9 * s["row"] + xp.sum(x, axis=0)
+        s["b"][1:3, :] *= s["row"]
+        backend.into(s["square"], xp.matmul, xp.matrix_transpose(x), s["b"])
+        backend.into(s["row"], xp.sum, s["b"], axis=0)
+        backend.into(s["long"][:, :4], xp.permute_dims, x[:3, :] * 1.0, (0, 1))
+        return s["a"] * 1.0
+
+    same(body)
+
+
+def test_overlapping_parts() -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        y = x * 1.0
+        y[1:, :] = y[:-1, :]
+        y[1:, :] += y[:-1, :]
+        y += y
+        return y
+
+    same(body)
+
+
+def test_numbers() -> None:
+    """NumPy gives numbers for 0-d results, whose powers are other functions than those of arrays."""
+
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        norm, n = xp.sum(x * x) ** 0.5, xp.mean(x)
+        return norm, x / norm, n**-1, n**3, n // 0.3, n % 0.3, (x * x) ** 0.5, x**2, x**-1, x**0.25, 2.0**n
+
+    for dtype in ("float32", "float64"):
+        same(body, dtype, times=40)
+
+
+def test_operands_as_they_lie() -> None:
+    fortran = np.asfortranarray(np.random.default_rng(3).random((4, 4)).astype("float32"))
+
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        mirrored = xp.flip(x, axis=1)
+        one, own = x[:1, :], xp.matmul(xp.matrix_transpose(x), x)
+        return (
+            xp.matmul(mirrored, s["square"]), xp.matmul(x[:, ::2], s["square"][:2, :]), xp.matmul(x, fortran),
+            xp.matmul(x, fortran[:, 0]), xp.matmul(one, s["square"]), xp.matmul(one, xp.matrix_transpose(one)),
+            xp.matmul(s["square"], xp.permute_dims(x, (1, 0))), own, xp.matmul(x[:, :1], one), xp.sum(mirrored, axis=0),
+        )  # fmt: skip
+
+    for dtype in ("float32", "float64"):
+        if dtype == "float64":
+            fortran = fortran.astype(dtype, order="F")
+        same(body, dtype, times=10)
+
+
+def test_takes_that_count_from_the_end_or_are_too_far() -> None:
+    def function(state: Any, chosen: Any) -> tuple[Any, ...]:
+        xp = namespace_of(chosen)
+        return tuple(
+            xp.take(state[key], rows) for rows in (chosen, chosen + 1) for key in ("a", "b", "short")
+        )
+
+    state = {"a": np.arange(9.0), "b": 10.0 + np.arange(9.0), "short": np.arange(5.0)}
+    replay = backend.record(function, [state], [np.asarray([0, 1])])
+    assert replay is not None
+    for rows in ([0, 1], [3, 2], [2, 3], [1, 1], [-1, -5], [0, 3]):
+        chosen = np.asarray(rows)
+        for ours, expected in zip(replay(chosen), function(state, chosen), strict=True):
+            np.testing.assert_array_equal(ours, expected)
+    for rows in ([4, 0], [-6, 0]):  # too far for the short one only
+        with pytest.raises(IndexError):
+            replay(np.asarray(rows))
+
+
+def in_thread(xp: Any, s: Any, x: Any) -> Any:
+    results: list[Any] = []
+
+    def compute() -> None:
+        try:
+            results.append(x * 2.0)
+        except CaptureError:
+            results.append(1.0)
+
+    thread = threading.Thread(target=compute)
+    thread.start()
+    thread.join()
+    return x * results[0]
+
+
+def caught(xp: Any, s: Any, x: Any) -> Any:
+    try:
+        return x * float(xp.sum(x))
+    except Exception:
+        return x * 2.0
+
+
+def errors(xp: Any, s: Any, x: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return xp.log(x)
+
+
+REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
+    "mean": (lambda xp, s, x: np.mean(x), "numpy.mean is NumPy's own"),
+    "ufunc.where": (lambda xp, s, x: np.multiply(x, 2.0, out=x, where=x > 0.5), "numpy.multiply with"),
+    "out": (lambda xp, s, x: np.add(x, 1.0, x), "numpy.add with out"),
+    "reduce": (lambda xp, s, x: np.add.reduce(x), "numpy.add.reduce is NumPy's own"),
+    "at": (lambda xp, s, x: np.add.at(s["row"], [0, 0], x[0, 0]), "numpy.add.at is NumPy's own"),
+    "modf": (lambda xp, s, x: np.modf(x)[0], "numpy.modf is NumPy's own"),
+    "method": (lambda xp, s, x: x.sum(), "x.sum is not the array API standard's"),
+    "flags": (lambda xp, s, x: x.flags, "x.flags is not the array API standard's"),
+    "extra": (lambda xp, s, x: xp.einsum("ij->i", x), "einsum is not one of the standard's functions"),
+    "unique": (lambda xp, s, x: xp.unique_values(x), "unique_values is not one of the standard's"),
+    "mask": (lambda xp, s, x: x[x > 0.5], r"the shape of x\[mask\] depends on values"),
+    "set mask": (lambda xp, s, x: operator.setitem(x, x > 0.5, 0.0), "with an array as the index"),
+    "float": (lambda xp, s, x: x * float(xp.sum(x)), "a value is read"),
+    "bool": (lambda xp, s, x: x if xp.sum(x) > 1.0 else -x, "a value is read"),
+    "iterate": (lambda xp, s, x: sum(row * 1.0 for row in x), "a value is read"),
+    "asarray": (lambda xp, s, x: x * np.asarray(x), "a value is read"),
+    "into a constant": (lambda xp, s, x: operator.iadd(np.zeros((5, 4), "float32"), x), "numpy.add with out"),
+    "copy": (lambda xp, s, x: copy.copy(x), "a value is read"),
+    "pickle": (lambda xp, s, x: pickle.dumps(x), "a value is read"),
+    "caught": (caught, "a value is read"),
+    "errstate": (errors, "np.errstate is set within the step"),
+    "thread": (in_thread, "an array is used in another thread"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_not_on_the_list_is_refused_by_name(kind: str) -> None:
+    body, why = REFUSED[kind]
+    with pytest.raises(CaptureError, match=why):
+        same(body)
+
+
+def test_errors_that_raise_are_refused() -> None:
+    with np.errstate(over="raise"), pytest.raises(CaptureError, match=r"np\.seterr makes"):
+        same(lambda xp, s, x: xp.exp(x))
+
+
+def test_an_array_of_another_recording_is_refused() -> None:
+    kept: list[Any] = []
+
+    def keep(xp: Any, s: Any, x: Any) -> Any:
+        kept.append(x * 2.0)
+        return kept[0] + x
+
+    with pytest.raises(CaptureError, match="kept from one step to another|recording that is over"):
+        for _ in range(2):
+            backend.record(lambda s, x: (keep(namespace_of(x), s, x),), [{}], [np.ones(3)])
+    for use in (lambda y: y + 1.0, np.asarray, float, lambda y: y.sum()):
+        with pytest.raises(CaptureError, match="this array is of a recording that is over: it has no values"):
+            use(kept[0])
+
+
+def test_a_traced_array_looks_like_an_array() -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        if not isinstance(x, Traced):
+            return x.T * 1.0, x.mT * 1.0
+        assert isinstance(xp, TracedNamespace)
+        assert (x.shape, x.ndim, x.size, x.dtype, len(x)) == ((5, 4), 2, 20, np.float32, 5)
+        assert x.device == "cpu"
+        assert x.__array_namespace__() is xp
+        assert xp.float32 is np.float32
+        assert xp.finfo(x.dtype).bits == 32
+        return x.T * 1.0, x.mT * 1.0
+
+    same(body)
+
+
+def test_memory_is_used_again() -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        for _ in range(50):
+            x = xp.exp(x) * 0.1
+        return x
+
+    replay = same(body)
+    assert len({call.out.__array_interface__["data"][0] for call in replay.tape}) <= 3
+
+
+def test_the_quick_forms_are_used() -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        y = xp.maximum(xp.matmul(x, s["square"]) + s["row"], 0.0)
+        return xp.mean(xp.log(xp.sum(xp.exp(y), axis=1)))
+
+    replay = same(body)
+    plain = [call for call in replay._replays if getattr(call, "func", None).__name__ == "_compute_into"]
+    assert not plain
+    assert root_is_power(np.dtype("float32"))
+    assert not root_is_power(np.dtype("int64"))
+    assert len(QUICK) > 15
