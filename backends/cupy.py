@@ -14,7 +14,6 @@ from .cublas import Cublas
 from .cupy_capture import CupyReplay
 from .driver import cuda_version, cupy_extra
 
-
 ROUNDING = {"float64": 1e-9, "float32": 1e-3, "float16": 1e-1}
 """How far apart, relative to the largest entry, a step may be that is replayed: cuBLAS through another door
 may take another kernel, which adds in another order."""

@@ -18,7 +18,7 @@ class CupyReplay:
     nothing else is ever put there. Capturing computes nothing.
     """
 
-    results = None
+    results: tuple[Array, ...] | None = None
 
     def __init__(
         self,

@@ -262,7 +262,7 @@ def _matmul(tape: NumpyTape, out: Array, a: Array, b: Array) -> Calls:
     return product(out, a, b)
 
 
-def _reduction(ufunc: np.ufunc, tape: NumpyTape, out: Array, x: Array, axis: Any, keepdims: bool) -> Calls:
+def _reduction(ufunc: Any, tape: NumpyTape, out: Array, x: Array, axis: Any, keepdims: bool) -> Calls:
     if numpy_fast.is_of_short_rows(x, axis):
         reduced = out[:, 0] if keepdims else out
         if x.flags.f_contiguous:

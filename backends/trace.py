@@ -19,47 +19,53 @@ from typing import Any, NoReturn
 from .base import Array, Backend
 from .capture import CaptureError
 
-ELEMENTWISE = """
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ELEMENTWISE = _words("""
     abs acos acosh add asin asinh atan atan2 atanh bitwise_and bitwise_invert bitwise_left_shift bitwise_or
     bitwise_right_shift bitwise_xor ceil clip copysign cos cosh divide equal exp expm1 floor floor_divide
     greater greater_equal hypot isfinite isinf isnan less less_equal log log10 log1p log2 logaddexp
     logical_and logical_not logical_or logical_xor maximum minimum multiply negative nextafter not_equal
     positive pow reciprocal remainder round sign signbit sin sinh sqrt square subtract tan tanh trunc where
-"""
-OF_AXES = """
+""")
+OF_AXES = _words("""
     all any argmax argmin argsort count_nonzero cumulative_prod cumulative_sum diff matmul matrix_transpose
     max mean min prod sort std sum take take_along_axis tensordot var vecdot
-"""
-OF_SHAPES = """
+""")
+OF_SHAPES = _words("""
     astype broadcast_arrays broadcast_to concat expand_dims flip moveaxis permute_dims reshape roll squeeze
     stack tile tril triu unstack
-"""
-CREATION = """
+""")
+CREATION = _words("""
     arange asarray empty empty_like eye full full_like linspace ones ones_like zeros zeros_like
-"""
-FUNCTIONS = frozenset(f"{ELEMENTWISE} {OF_AXES} {OF_SHAPES} {CREATION}".split())
+""")
+FUNCTIONS = ELEMENTWISE | OF_AXES | OF_SHAPES | CREATION
 """What can be written down."""
 
-PLAIN = frozenset(
-    """
+PLAIN = _words("""
     bool complex128 complex64 float16 float32 float64 int16 int32 int64 int8 uint16 uint32 uint64 uint8
     e inf nan newaxis pi can_cast finfo iinfo isdtype result_type
-    """.split()
-)
+""")
 """What says nothing of an array's values."""
 
-OPERATORS = {
+Operators = dict[str, Callable[..., Any]]
+
+OPERATORS: Operators = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "truediv": operator.truediv,
     "floordiv": operator.floordiv, "mod": operator.mod, "pow": operator.pow, "and": operator.and_,
     "or": operator.or_, "xor": operator.xor, "lshift": operator.lshift, "rshift": operator.rshift,
     "matmul": operator.matmul,
 }  # fmt: skip
-COMPARISONS = {name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")}
-UNARY = {"neg": operator.neg, "pos": operator.pos, "abs": operator.abs, "invert": operator.invert}
-IN_PLACE = {
-    name: getattr(operator, f"i{name}")
-    for name in "add sub mul truediv floordiv mod pow and or xor lshift rshift".split()
-}
+COMPARISONS: Operators = {name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")}
+UNARY: Operators = {
+    "neg": operator.neg, "pos": operator.pos, "abs": operator.abs, "invert": operator.invert
+}  # fmt: skip
+IN_PLACE: Operators = {
+    name: getattr(operator, f"i{name}") for name in OPERATORS if name != "matmul"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -269,6 +275,9 @@ class Traced:
         # An array of the library's own on the left of an operator comes here.
         if method == "__call__" and not options and ufunc.nout == 1 and _name(ufunc) in FUNCTIONS:
             return self.tape.call(_name(ufunc), ufunc, *inputs)
+        return self._refuse_ufunc(ufunc, method, options)
+
+    def _refuse_ufunc(self, ufunc: Any, method: str, options: dict[str, Any]) -> NoReturn:
         kind = "" if method == "__call__" else f".{method}"
         how = f" with {', '.join(options)}" if options else ""
         self._refuse(f"numpy.{_name(ufunc)}{kind}{how} is NumPy's own, not the namespace's function")
@@ -317,15 +326,19 @@ def _in_place(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
-for _key, _function in OPERATORS.items():
-    setattr(Traced, f"__{_key}__", _operator(_key, _function))
-    setattr(Traced, f"__r{_key}__", _reflected(_key, _function))
-for _key, _function in COMPARISONS.items():
-    setattr(Traced, f"__{_key}__", _operator(_key, _function))
-for _key, _function in UNARY.items():
-    setattr(Traced, f"__{_key}__", _unary(_key, _function))
-for _key, _function in IN_PLACE.items():
-    setattr(Traced, f"__i{_key}__", _in_place(_key, _function))
+def _give_operators() -> None:
+    for key, function in OPERATORS.items():
+        setattr(Traced, f"__{key}__", _operator(key, function))
+        setattr(Traced, f"__r{key}__", _reflected(key, function))
+    for key, function in COMPARISONS.items():
+        setattr(Traced, f"__{key}__", _operator(key, function))
+    for key, function in UNARY.items():
+        setattr(Traced, f"__{key}__", _unary(key, function))
+    for key, function in IN_PLACE.items():
+        setattr(Traced, f"__i{key}__", _in_place(key, function))
+
+
+_give_operators()
 
 
 def is_basic(items: tuple[Any, ...]) -> bool:

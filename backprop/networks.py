@@ -85,6 +85,7 @@ class Network:
         self.dtype = common_dtype(places) or "float32"
         self.backend = _common_backend(places, backend or get_backend("cpu"))
         for name, layer in layers.items():
+            _check_no_alias(name, layer)
             layer.name, layer.in_network = name, True
             state = {key: self.backend.asarray(value) for key, value in layer.state.items()}
             layer.state = InPlace(state) if self.backend.has_views else state
@@ -410,7 +411,7 @@ class Stack(dict[str, Layer]):
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("a network's layers stay: build a new Network")
 
-    __delitem__ = pop = popitem = clear = update = setdefault = __ior__ = _refuse  # type: ignore[assignment]
+    __delitem__ = pop = popitem = clear = update = setdefault = __ior__ = _refuse
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)
@@ -448,6 +449,17 @@ def _check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
         )
     if len({id(layer) for layer in layers.values()}) < len(layers):
         raise ValueError("a layer stands in this network twice: give every place a layer of its own")
+
+
+def _check_no_alias(name: str, layer: Layer) -> None:
+    """Raise if an attribute is a parameter's array, which the network's vector is about to replace."""
+    for attribute, value in vars(layer).items():
+        for key, parameter in layer.params.items():
+            if value is parameter:
+                raise ValueError(
+                    f"{name}.{attribute} is the array of the parameter {key}, and would not be trained, as a "
+                    f'network moves its parameters: use self.params["{key}"], or self.{key}, instead'
+                )
 
 
 def _described(value: Any) -> str:

@@ -62,13 +62,19 @@ class Recorder:
         """A stretch of so many steps begins: forget recordings that no longer fit what is there."""
         self.unproven = 0
         self._long_enough = steps >= SHORTEST
-        if self.why or not self._long_enough or not self._replays:
-            return
-        look = self._looked()
-        if look is None or self._look is None or self._look.changed(look, self._scratch):
-            self._replays.clear()
-        elif any(mine is not its for mine, its in zip(self._arrays, self._own(), strict=True)):
-            self._replays.clear()
+        if self._long_enough:
+            self.has_changed()
+
+    def has_changed(self) -> bool:
+        """Whether something has changed that steps were recorded with; those recordings are forgotten."""
+        if self.why or not self._replays:
+            return False
+        look, arrays = self._looked(), self._own()
+        same = look is not None and self._look is not None and not self._look.changed(look, self._scratch)
+        if same and all(mine is its for mine, its in zip(self._arrays, arrays, strict=True)):
+            return False
+        self._replays.clear()
+        return True
 
     def run(self, rows: Array, numbers: Array) -> Results:
         """The steps of these rows; the first ones are recorded."""

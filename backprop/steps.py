@@ -116,6 +116,10 @@ class Epoch:
     """What there was before it."""
     numbers: Array
     """The optimizer's numbers of its steps, a row each."""
+    first_number: int
+    """The step of the first row."""
+    told = False
+    """Whether somebody was told of the last step, who may have changed something."""
 
     def __init__(
         self,
@@ -148,7 +152,7 @@ class Epoch:
 
     def numbers_of(self, start: int, stop: int) -> Array:
         """The optimizer's numbers of these steps of the present stretch."""
-        return self.numbers[start - self.began : stop - self.began, ...]
+        return self.numbers[start - self.first_number : stop - self.first_number, ...]
 
     def parts(self, look: Callable[[int], int], end: Callable[[int], int]) -> Iterator[int]:
         """Run the epoch part by part, none past `look` of its first step; yields the steps so far.
@@ -181,6 +185,10 @@ class Epoch:
                 if self.ran == stop:
                     self.run.optimizer.steps = self.steps_before + stop
                 yield reached
+                if self.told:
+                    self.told = False
+                    if recorder.has_changed():
+                        self.began, self.start = self.ran, Snapshot(self.run)
 
     def _part(self, start: int, stop: int) -> int:
         return 1 if self.run.recorder.why else min(self.backend.graph_steps, stop - start)
@@ -188,7 +196,7 @@ class Epoch:
     def _begin_stretch(self, stop: int) -> None:
         """From here to `stop` nobody but the steps changes anything."""
         run = self.run
-        self.began, self.start = self.ran, Snapshot(run)
+        self.began, self.start, self.first_number = self.ran, Snapshot(run), self.ran
         numbers = [run.optimizer.numbers(self.steps_before + i + 1) for i in range(self.ran, stop)]
         width = len(numbers[0]) if numbers else 0
         self.numbers = self.backend.asarray(

@@ -272,6 +272,7 @@ class Training(Iterator[Metrics]):
             return False
         if self.progress and i % look == 0:
             self.progress(Progress(self.step, float(losses.mean()), accuracy))
+            epoch.told = True
         if self.hook and self.hook_steps and self.step % self.hook_steps == 0:
             if not finite(self.network.flat_params["flat"]):
                 return False

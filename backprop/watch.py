@@ -8,18 +8,22 @@ globals and closures hold is not seen.
 
 from __future__ import annotations
 
+import array
+import collections
 import functools
 import hashlib
+import io
 import operator
 import random
 import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from backends import Backend, CaptureError, is_registered
+from backends import Backend, CaptureError, backend_of, is_registered
 
 from .layers.base import Node
 from .networks import Network
@@ -28,18 +32,18 @@ from .optimizers import Optimizer
 MOST = 20_000
 """How many values are looked at; what holds more is not watched, and so not recorded."""
 
-CARRIED = frozenset({"_saved", "_params", "_grads", "_state", "cache", "slots", "steps", "_given"})
+CARRIED = frozenset({"_saved", "_params", "_grads", "_state", "slots", "steps", "_given"})
 """Attributes of layers, losses and optimizers that a step may change: its state, and what is kept for the
-backward pass. `cache` holds what is made once."""
+backward pass."""
 
 OF_NETWORKS = frozenset({"_params", "_state", "flat_params", "flat_grads", "backend"})
 """Those of a network, which its layers hold."""
 
-ATOMS = (int, float, complex, bool, str, bytes, type(None), type(...), range, np.generic, np.dtype)
+ATOMS = {int, float, complex, bool, str, bytes, type(None), type(...), range, slice}
 FUNCTIONS = (
     types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType,
     types.GetSetDescriptorType, types.MemberDescriptorType, types.ModuleType, staticmethod, classmethod,
-    property, functools.cached_property, type, np.ufunc,
+    property, functools.cached_property, type, np.ufunc, np.dtype, io.IOBase, Backend,
 )  # fmt: skip
 
 
@@ -80,7 +84,7 @@ class Watch:
 
     def look(self) -> Look:
         """What is there now. Raises `CaptureError` where that cannot be seen."""
-        walk = _Walk(self._classes)
+        walk = _Walk(self._classes, self.network.backend)
         for name, layer in self.network.layers.items():
             walk.part(name, layer)
         walk.part(self.network.last_layer.name, self.network.last_layer)
@@ -103,7 +107,11 @@ def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[None]
     Afterwards every part has its attributes again. Raises `CaptureError` if one was read.
     """
     before = [(part, dict(vars(part))) for part in look.parts]
-    caches = [(part.cache, dict(part.cache)) for part in look.parts if isinstance(part, Node)]
+    caches = [
+        (part.cache, dict(part.cache))
+        for part in look.parts
+        if isinstance(part, Node) and isinstance(part.cache, dict)
+    ]
     stale = {place.path: Stale(place.path) for place in changed.values() if place is not None}
     for place in changed.values():
         if place is not None:
@@ -132,11 +140,11 @@ class Stale:
     def __getattr__(self, name: str) -> Any:
         self._refuse()
 
-    __setattr__ = __bool__ = __len__ = __iter__ = __next__ = __call__ = __array__ = _refuse  # type: ignore[assignment]
-    __getitem__ = __setitem__ = __contains__ = __int__ = __float__ = __index__ = __eq__ = _refuse  # type: ignore[assignment]
+    __setattr__ = __bool__ = __len__ = __iter__ = __next__ = __call__ = __array__ = _refuse
+    __getitem__ = __setitem__ = __contains__ = __int__ = __float__ = __index__ = __eq__ = _refuse
     __add__ = __radd__ = __iadd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = _refuse
     __rtruediv__ = __floordiv__ = __mod__ = __pow__ = __rpow__ = __and__ = __or__ = __xor__ = _refuse
-    __neg__ = __abs__ = __lt__ = __le__ = __gt__ = __ge__ = __enter__ = __str__ = __format__ = _refuse  # type: ignore[assignment]
+    __neg__ = __abs__ = __lt__ = __le__ = __gt__ = __ge__ = __enter__ = __str__ = __format__ = _refuse
     __hash__ = None  # type: ignore[assignment]
     __array_ufunc__ = __array_function__ = _refuse
 
@@ -173,8 +181,8 @@ class _Class:
 class _Walk:
     """One look: every object once."""
 
-    def __init__(self, classes: dict[type, _Class]) -> None:
-        self.look = Look()
+    def __init__(self, classes: dict[type, _Class], backend: Backend) -> None:
+        self.look, self._backend = Look(), backend
         self._seen: set[int] = set()
         self._classes, self._seen_classes = classes, set[type]()
 
@@ -190,6 +198,8 @@ class _Walk:
             if name not in carried:
                 place = Place(part, name, f"{path}.{name}")
                 self._value(place.path, value, place)
+        for name, value in _slots(part):
+            self._value(f"{path}.{name}", value, None)
         self._class(type(part))
 
     def _note(self, path: str, value: Any, place: Place | None) -> None:
@@ -217,7 +227,7 @@ class _Walk:
                 self._value(f"class {base.__name__}: {name}", vars(base)[name], None)
 
     def _value(self, path: str, value: Any, place: Place | None) -> None:
-        if isinstance(value, ATOMS):
+        if type(value) in ATOMS or isinstance(value, np.generic):
             self._note(path, (type(value), repr(value)), place)
         elif isinstance(value, np.ndarray) and value.dtype != object:
             self._note(path, (value.shape, value.dtype.str, _digest(value)), place)
@@ -235,46 +245,51 @@ class _Walk:
             self._note(path, (type(value), [repr(key) for key in value]), place)
             for key, item in list(value.items()):
                 self._value(f"{path}[{key!r}]", item, place)
-        elif isinstance(value, list | tuple | set | frozenset) or type(value).__name__ == "deque":
+            self._attributes(path, value, place)
+        elif isinstance(value, list | tuple | set | frozenset | collections.deque):
             self._note(path, (type(value), len(value)), place)
             for i, item in enumerate(list(value)):
                 self._value(f"{path}[{i}]", item, place)
+            self._attributes(path, value, place)
         elif isinstance(value, np.ndarray):
             self._value(f"{path}[...]", value.ravel().tolist(), place)
         elif (state := _generator_state(value)) is not None:
             self._note(path, repr(state), place)
-        elif isinstance(value, (*FUNCTIONS, Backend)) or is_registered(value):
+        elif isinstance(value, FUNCTIONS):
             self._note(path, _Same(value), place)
+        elif is_registered(value):
+            home = backend_of(value)  # what a recording reads on its own device, it reads anew in every step
+            self._note(path, _Same(value) if home is self._backend else _digest(home.to_numpy(value)), place)
         elif isinstance(value, types.MethodType):
             self._note(path, _Same(value.__func__), place)
             self._value(f"{path}.__self__", value.__self__, place)
         elif isinstance(value, functools.partial):
             self._note(path, type(value), place)
             self._value(f"{path}(…)", [value.func, value.args, value.keywords], place)
-        elif isinstance(value, bytearray | memoryview):
+        elif isinstance(value, bytearray | memoryview | array.array):
             self._note(path, (type(value), bytes(value)), place)
         elif hasattr(value, "__next__"):
             raise CaptureError(f"{path} is an iterator, and how far it is cannot be seen")
         else:
-            self._object(path, value, place)
+            self._note(
+                path, (_Same(value), type(value), repr(value) if isinstance(value, Real | str) else ""), place
+            )
+            self._attributes(path, value, place)
+            self._class(type(value))
 
-    def _object(self, path: str, value: Any, place: Place | None) -> None:
-        """An object of any other class: its attributes."""
-        self._note(path, (_Same(value), type(value)), place)
-        slots = [name for base in type(value).__mro__ for name in _slots(base)]
-        attributes = {
-            **getattr(value, "__dict__", {}),
-            **{s: getattr(value, s) for s in slots if hasattr(value, s)},
-        }
-        for name, item in list(attributes.items()):
+    def _attributes(self, path: str, value: Any, place: Place | None) -> None:
+        for name, item in [*getattr(value, "__dict__", {}).items(), *_slots(value)]:
             self._value(f"{path}.{name}", item, place)
-        self._class(type(value))
 
 
-def _slots(kind: type) -> tuple[str, ...]:
-    slots = vars(kind).get("__slots__", ())
-    names = (slots,) if isinstance(slots, str) else tuple(slots)
-    return tuple(name for name in names if name not in ("__dict__", "__weakref__"))
+def _slots(value: Any) -> list[tuple[str, Any]]:
+    """The attributes that stand in `__slots__`."""
+    found = []
+    for base in type(value).__mro__:
+        slots = vars(base).get("__slots__", ())
+        names = (slots,) if isinstance(slots, str) else tuple(slots)
+        found += [name for name in names if name not in ("__dict__", "__weakref__") and hasattr(value, name)]
+    return [(name, getattr(value, name)) for name in found]
 
 
 def _generator_state(value: Any) -> Any:
@@ -289,8 +304,6 @@ def _generator_state(value: Any) -> Any:
     return value.getstate() if isinstance(value, random.Random) else None
 
 
-def _digest(array: np.ndarray[Any, Any]) -> bytes:
-    data = array if array.flags.c_contiguous else np.ascontiguousarray(array)
-    return hashlib.blake2b(
-        memoryview(data.reshape(-1).view(np.uint8)) if data.size else b"", digest_size=16
-    ).digest()
+def _digest(values: np.ndarray[Any, Any]) -> bytes:
+    contents: Any = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+    return hashlib.blake2b(contents, digest_size=16).digest()

@@ -502,7 +502,7 @@ cuda = FakeCuda()
 
 @pytest.fixture(autouse=True)
 def _new_cuda() -> None:
-    global cuda  # noqa: PLW0603
+    global cuda
     cuda = FakeCuda()
 
 
