@@ -32,9 +32,14 @@ from .optimizers import Optimizer
 MOST = 20_000
 """How many values are looked at; what holds more is not watched, and so not recorded."""
 
-CARRIED = frozenset({"_saved", "_params", "_grads", "_state", "slots", "steps", "_given"})
-"""Attributes of layers, losses and optimizers that a step may change: its state, and what is kept for the
-backward pass."""
+KEPT = frozenset({"_saved", "_grads"})
+"""Attributes of layers that a step sets before it reads them."""
+
+CARRIED = KEPT | {"_params", "_state"}
+"""Those of a network's own layers, whose parameters and state are the network's."""
+
+OF_OPTIMIZERS = frozenset({"slots", "steps", "_given"})
+"""Those of an optimizer that are given to the step."""
 
 OF_NETWORKS = frozenset({"_params", "_state", "flat_params", "flat_grads", "backend"})
 """Those of a network, which its layers hold."""
@@ -84,12 +89,13 @@ class Watch:
 
     def look(self) -> Look:
         """What is there now. Raises `CaptureError` where that cannot be seen."""
-        walk = _Walk(self._classes, self.network.backend)
-        for name, layer in self.network.layers.items():
-            walk.part(name, layer)
-        walk.part(self.network.last_layer.name, self.network.last_layer)
-        walk.part(type(self.optimizer).__name__, self.optimizer)
-        walk.part(type(self.network).__name__, self.network)
+        network, optimizer = self.network, self.optimizer
+        walk = _Walk(self._classes, network)
+        for name, layer in network.layers.items():
+            walk.part(name, layer, CARRIED)
+        walk.part(network.last_layer.name, network.last_layer, KEPT)
+        walk.part(type(optimizer).__name__, optimizer, OF_OPTIMIZERS)
+        walk.part(type(network).__name__, network, OF_NETWORKS)
         return walk.look
 
 
@@ -181,18 +187,19 @@ class _Class:
 class _Walk:
     """One look: every object once."""
 
-    def __init__(self, classes: dict[type, _Class], backend: Backend) -> None:
-        self.look, self._backend = Look(), backend
+    def __init__(self, classes: dict[type, _Class], network: Network) -> None:
+        self.look, self._backend = Look(), network.backend
         self._seen: set[int] = set()
+        layers = network.layers.values()
+        self._given = {id(x) for layer in layers for x in (*layer.params.values(), *layer.state.values())}
         self._classes, self._seen_classes = classes, set[type]()
 
-    def part(self, path: str, part: Any) -> None:
+    def part(self, path: str, part: Any, carried: frozenset[str] = KEPT) -> None:
         """The attributes of a layer, a loss, an optimizer or a network, and those of its classes."""
         if id(part) in self._seen:
             return
         self._seen.add(id(part))
         self.look.parts.append(part)
-        carried = OF_NETWORKS if isinstance(part, Network) else CARRIED
         self._note(path, type(part), None)
         for name, value in list(vars(part).items()):
             if name not in carried:
@@ -229,6 +236,8 @@ class _Walk:
     def _value(self, path: str, value: Any, place: Place | None) -> None:
         if type(value) in ATOMS or isinstance(value, np.generic):
             self._note(path, (type(value), repr(value)), place)
+        elif id(value) in self._given:
+            self._note(path, _Same(value), place)
         elif isinstance(value, np.ndarray) and value.dtype != object:
             self._note(path, (value.shape, value.dtype.str, _digest(value)), place)
         elif id(value) in self._seen:
@@ -295,9 +304,11 @@ def _slots(value: Any) -> list[tuple[str, Any]]:
 def _generator_state(value: Any) -> Any:
     """The state of a random generator; None for anything else."""
     if isinstance(value, np.random.Generator):
-        return value.bit_generator.state
+        return _generator_state(value.bit_generator)
     if isinstance(value, np.random.BitGenerator):
-        return value.state
+        return value.state, repr(value.seed_seq)  # which counts what it has spawned
+    if isinstance(value, np.random.SeedSequence):
+        return repr(value)
     if isinstance(value, np.random.RandomState):
         state: Any = value.get_state(legacy=False)
         return state["state"]["pos"], state["state"]["key"].tobytes(), state["gauss"], state["has_gauss"]
