@@ -8,7 +8,6 @@ globals and closures hold is not seen.
 
 from __future__ import annotations
 
-import array
 import collections
 import functools
 import hashlib
@@ -113,24 +112,31 @@ def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[None]
     Afterwards every part has its attributes again. Raises `CaptureError` if one was read.
     """
     before = [(part, dict(vars(part))) for part in look.parts]
-    caches = [
-        (part.cache, dict(part.cache))
-        for part in look.parts
-        if isinstance(part, Node) and isinstance(part.cache, dict)
-    ]
     stale = {place.path: Stale(place.path) for place in changed.values() if place is not None}
     for place in changed.values():
         if place is not None:
             vars(place.part)[place.name] = stale[place.path]
+    for part in look.parts:
+        if isinstance(part, Node):
+            _lend_dictionaries(part)
     try:
         yield
     finally:
-        for own, kept in [*((vars(part), attributes) for part, attributes in before), *caches]:
-            own.clear()
-            own.update(kept)
+        for part, attributes in before:
+            vars(part).clear()
+            vars(part).update(attributes)
         read = next((value for value in stale.values() if vars(value)["_read"]), None)
         if read is not None:
             read._refuse()
+
+
+def _lend_dictionaries(node: Node) -> None:
+    """Others in place of those that a step may write into: no gradients, and a copy of what is made once."""
+    own = vars(node)
+    if type(own["_grads"]) is dict:
+        own["_grads"] = {}
+    if type(own["cache"]) is dict:
+        own["cache"] = dict(own["cache"])
 
 
 class Stale:
@@ -275,8 +281,8 @@ class _Walk:
         elif isinstance(value, functools.partial):
             self._note(path, type(value), place)
             self._value(f"{path}(…)", [value.func, value.args, value.keywords], place)
-        elif isinstance(value, bytearray | memoryview | array.array):
-            self._note(path, (type(value), bytes(value)), place)
+        elif (contents := _buffer(value)) is not None:
+            self._note(path, (type(value), contents), place)
         elif hasattr(value, "__next__"):
             raise CaptureError(f"{path} is an iterator, and how far it is cannot be seen")
         else:
@@ -313,6 +319,14 @@ def _generator_state(value: Any) -> Any:
         state: Any = value.get_state(legacy=False)
         return state["state"]["pos"], state["state"]["key"].tobytes(), state["gauss"], state["has_gauss"]
     return value.getstate() if isinstance(value, random.Random) else None
+
+
+def _buffer(value: Any) -> bytes | None:
+    """The memory of what lends it, such as a bytearray or a number of ctypes."""
+    try:
+        return memoryview(value).tobytes()
+    except TypeError:
+        return None
 
 
 def _digest(values: np.ndarray[Any, Any]) -> bytes:

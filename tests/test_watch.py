@@ -1,0 +1,184 @@
+"""A watch sees what a step can change besides its state, wherever it lies."""
+
+from __future__ import annotations
+
+import array
+import collections
+import ctypes
+import enum
+import functools
+import io
+import itertools
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends import CaptureError, get_backend
+from backprop import SGD, Affine, Dropout, Identity, Network, Residual
+from backprop.watch import MOST, Stale, Watch, global_draws, untouched
+
+
+class Slotted:
+    __slots__ = ("n",)
+
+    def __init__(self) -> None:
+        self.n = 0
+
+    def count(self) -> None:
+        self.n += 1
+
+
+class Named(dict[str, int]):
+    n = 0
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+def network(layer: Identity) -> Network:
+    return Network([Affine(np.ones((2, 2)), np.ones(2)), layer])
+
+
+def set_item(holder: Any, key: Any, value: Any) -> None:
+    holder[key] = value
+
+
+CHANGES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "list": (list, lambda v: v.append(1)),
+    "list in a tuple": (lambda: ([1, 2],), lambda v: set_item(v[0], 0, 3)),
+    "dict": (lambda: {"a": 1}, lambda v: set_item(v, "a", 2)),
+    "set": (lambda: {1}, lambda v: v.add(2)),
+    "deque": (lambda: collections.deque([1, 2]), lambda v: v.rotate(1)),
+    "counter": (collections.Counter, lambda v: v.update("a")),
+    "attribute of an attribute": (lambda: SimpleNamespace(a=SimpleNamespace(n=1)), lambda v: setattr(v.a, "n", 2)),
+    "attribute in slots": (Slotted, lambda v: v.count()),
+    "attribute of a dict": (Named, lambda v: setattr(v, "n", 1)),
+    "array": (lambda: np.zeros(3), lambda v: set_item(v, 1, 1.0)),
+    "0-d array": (lambda: np.zeros(()), lambda v: set_item(v, (), -0.0)),
+    "array that is not contiguous": (lambda: np.zeros((4, 4))[::2, ::2], lambda v: set_item(v, (1, 1), 1.0)),
+    "array of objects": (lambda: np.asarray([1, None], object), lambda v: set_item(v, 0, 2)),
+    "array of another library": (lambda: get_backend("strict").asarray(np.zeros(2)), lambda v: set_item(v, 0, 1.0)),
+    "generator": (lambda: np.random.default_rng(0), lambda v: v.random()),
+    "generator that spawns": (lambda: np.random.default_rng(0), lambda v: v.spawn(1)),
+    "seed sequence": (lambda: np.random.SeedSequence(1), lambda v: v.spawn(1)),
+    "legacy generator": (lambda: np.random.RandomState(0), lambda v: v.rand()),
+    "Python's generator": (lambda: random.Random(0), lambda v: v.random()),
+    "bound method": (lambda: Slotted().count, lambda v: v()),
+    "partial": (lambda: functools.partial(set_item, [1]), lambda v: v(0, 2)),
+    "bytes": (lambda: bytearray(3), lambda v: set_item(v, 0, 1)),
+    "array.array": (lambda: array.array("i", [1]), lambda v: set_item(v, 0, 2)),
+    "ctypes": (lambda: ctypes.c_int(1), lambda v: setattr(v, "value", 2)),
+    "layer": (lambda: Dropout(0.5, seed=1), lambda v: setattr(v, "ratio", 0.1)),
+    "state of a layer inside": (lambda: Dropout(0.5, seed=1), lambda v: v.forward(np.ones(3), training=True)),
+    "parameter of a layer inside": (lambda: Affine(np.ones((1, 1)), np.ones(1)), lambda v: set_item(v.W, 0, 2.0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_changes_in_place_are_seen(kind: str) -> None:
+    make, change = CHANGES[kind]
+    layer: Any = Identity()
+    layer.held = make()
+    watch = Watch(network(layer), SGD())
+    before = watch.look()
+    assert not before.changed(watch.look())
+    change(layer.held)
+    changed = before.changed(watch.look())
+    assert changed
+    assert all(place and place.path.startswith("Identity1.held") for place in changed.values())
+    assert not before.changed(watch.look(), frozenset(place.path for place in changed.values() if place))
+
+
+def test_attributes_of_classes_methods_and_the_network_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(Identity):
+        factor, log = 1.0, [1]
+
+    net, optimizer = network(Own()), SGD(0.1)
+    watch = Watch(net, optimizer)
+    changes: list[tuple[str, Callable[[], Any]]] = [
+        ("class Own: factor", lambda: setattr(Own, "factor", 2.0)),
+        ("class Own: log[1]", lambda: Own.log.append(2)),
+        (f"class {__name__}.{Own.__qualname__}", lambda: setattr(Own, "backward", lambda self, dout: dout)),
+        ("class backprop.layers.activations.Identity", lambda: monkeypatch.setattr(Identity, "forward", id)),
+        ("Network.weight_decay", lambda: setattr(net, "weight_decay", 0.5)),
+        ("Network.note", lambda: setattr(net, "note", 1)),
+        ("SGD.lr", lambda: setattr(optimizer, "lr", 0.2)),
+        ("SoftmaxWithLoss.note", lambda: setattr(net.last_layer, "note", Colour.RED)),
+        ("Own1", lambda: set_item(net.layers, "Own1", Identity())),
+    ]
+    for path, change in changes:
+        before = watch.look()
+        assert not before.changed(watch.look())
+        change()
+        assert path in before.changed(watch.look())
+
+
+def test_what_a_step_is_given_is_no_change() -> None:
+    net = Network([Affine(np.ones((2, 2)), np.ones(2)), Residual([Dropout(0.5, seed=1), Identity()])])
+    watch, optimizer = Watch(net, SGD()), SGD()
+    x, t = np.ones((3, 2)), np.asarray([0, 1, 1])
+    net.gradient(x, t)
+    before = watch.look()
+    optimizer.update(net.params, net.gradient(x, t))
+    assert not {path for path, place in before.changed(watch.look()).items() if place is None}
+    assert all("_state" in path for path in before.changed(watch.look())), before.changed(watch.look())
+
+
+def test_iterators_and_too_much_cannot_be_watched() -> None:
+    for value, why in ((itertools.count(), "is an iterator"), (list(range(MOST + 1)), "holds too much")):
+        layer: Any = Identity()
+        layer.held = value
+        with pytest.raises(CaptureError, match=f"Identity1.held.* {why}"):
+            Watch(network(layer), SGD()).look()
+    layer = Identity()
+    layer.held = io.StringIO()  # a file is let be
+    Watch(network(layer), SGD()).look()
+
+
+def test_global_draws() -> None:
+    before = global_draws()
+    assert global_draws() == before
+    random.random()
+    after = global_draws()
+    assert after != before
+    np.random.rand()
+    assert global_draws() != after
+
+
+def test_what_has_changed_cannot_be_read_before_it_is_set() -> None:
+    layer: Any = Identity()
+    layer.n, layer.kept, layer.grads["W"] = 0, [1], np.ones(2)
+    watch = Watch(network(layer), SGD())
+    before = watch.look()
+    layer.n += 1
+    look = watch.look()
+    with untouched(look, before.changed(look)):
+        layer.n = 7
+        layer.other = 8
+        layer.cache["made"] = 1
+        assert layer.grads == {}
+    assert (layer.n, layer.kept, layer.cache, list(layer.grads)) == (1, [1], {}, ["W"])
+    assert not hasattr(layer, "other")
+    reads: list[Callable[[Any], Any]] = [
+        lambda n: n + 1, lambda n: 1.0 * n, float, bool, len, iter, str, lambda n: n.x, lambda n: n[0],
+        lambda n: n == 1, lambda n: n < 1, np.asarray, lambda n: np.ones(2) * n, lambda n: n(), lambda n: -n, next,
+    ]  # fmt: skip
+
+    def in_a_step(read: Callable[[Any], Any]) -> None:
+        with untouched(look, before.changed(look)), suppress(CaptureError):  # which a layer may catch
+            read(layer.n)
+
+    for read in reads:
+        with pytest.raises(
+            CaptureError, match=r"Identity1\.n changes from step to step and is not in the state"
+        ):
+            in_a_step(read)
+        assert layer.n == 1
+    with pytest.raises(CaptureError, match=r"Identity1\.n changes"):
+        Stale("Identity1.n").anything = 1
