@@ -36,7 +36,10 @@ def main() -> int:
         if asked.seeds:
             print(f"{case}\n{outcome.kind}\n{outcome.difference}\n{outcome.warned}".rstrip() + "\n")
         elif outcome.failed:
-            print(f"{outcome.kind} {seed} {case.mode}: {outcome.difference} | {outcome.warned[:100]}", flush=True)
+            print(
+                f"{outcome.kind} {seed} {case.mode}: {outcome.difference} | {outcome.warned[:100]}",
+                flush=True,
+            )
             failed[" and ".join(habit.name for habit in case.habits)].append(seed)
     print(f"{summary(counts)}; {time.perf_counter() - began:.0f} s")
     for names, where in sorted(failed.items()):
@@ -47,7 +50,9 @@ def main() -> int:
 def summary(counts: Counter[str]) -> str:
     """One line with the share of each outcome."""
     cases = sum(counts.values())
-    shares = (f"{kind} {counts[kind]} ({counts[kind] / max(cases, 1):.1%})" for kind in OUTCOMES if counts[kind])
+    shares = (
+        f"{kind} {counts[kind]} ({counts[kind] / max(cases, 1):.1%})" for kind in OUTCOMES if counts[kind]
+    )
     return f"capture fuzz, {cases} cases: {', '.join(shares)}"
 
 

@@ -49,10 +49,21 @@ STOCK_EVERY = 5
 ORDER = [str(name) for name in np.random.default_rng(0).permutation(sorted(HABITS))]
 """The habits in the order in which the seeds take their turns."""
 
+ALONE = 1_000_000
+"""From this seed on every habit in turn is alone, in one short training."""
+
 MODES = {"one": 0.68, "by turns": 0.08, "threads": 0.08, "again": 0.06, "resumed": 0.06, "one network": 0.04}
 """How the trainings of a case are run, and how often."""
 
-RATES = {"sgd": 0.1, "momentum": 0.03, "nesterov": 0.03, "adagrad": 0.1, "rmsprop": 0.01, "adam": 0.02, "adamw": 0.02}
+RATES = {
+    "sgd": 0.1,
+    "momentum": 0.03,
+    "nesterov": 0.03,
+    "adagrad": 0.1,
+    "rmsprop": 0.01,
+    "adam": 0.02,
+    "adamw": 0.02,
+}
 
 
 @dataclass
@@ -115,7 +126,9 @@ class Case:
 
     def __str__(self) -> str:
         names = " and ".join(f"{habit.name} ({habit.about})" for habit in self.habits) or "no habits"
-        return "\n".join([f"case {self.seed}: {names}; {self.mode}", *(f"  {trial}" for trial in self.trials)])
+        return "\n".join(
+            [f"case {self.seed}: {names}; {self.mode}", *(f"  {trial}" for trial in self.trials)]
+        )
 
 
 def make(seed: int) -> Case:
@@ -123,10 +136,12 @@ def make(seed: int) -> Case:
     rng = np.random.default_rng(seed)
     habits = _habits(seed, rng)
     mode = str(rng.choice(list(MODES), p=list(MODES.values())))
+    if seed >= ALONE:
+        mode = "one"
     if mode == "threads" and any(habit.shared for habit in habits):
         mode = "by turns"
     own = int(rng.integers(2**31))
-    trials = [_trial(own, habits)]
+    trials = [_trial(own, habits, short=seed >= ALONE)]
     if mode in ("by turns", "threads"):
         trials.append(_trial(int(rng.integers(2**31)), habits if rng.random() < 0.5 else []))
     elif mode == "resumed":
@@ -136,6 +151,8 @@ def make(seed: int) -> Case:
 
 def _habits(seed: int, rng: np.random.Generator) -> list[Habit]:
     """None, one, or two that go together."""
+    if seed >= ALONE:
+        return [HABITS[ORDER[(seed - ALONE) % len(ORDER)]]]
     if seed % STOCK_EVERY == 0:
         return []
     habits = [HABITS[ORDER[(seed - seed // STOCK_EVERY - 1) % len(ORDER)]]]
@@ -149,12 +166,12 @@ def _habits(seed: int, rng: np.random.Generator) -> list[Habit]:
 class _Drawing:
     """What is drawn for one trial, and the building of it."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, short: bool) -> None:
         self.rng = np.random.default_rng(seed)
-        self.seed = seed
+        self.short = short
         self.dtype = "float32" if self.chance(0.7) else "float64"
-        self.images = self.chance(0.22)
-        self.epochs, self.per_epoch = self._length()
+        self.images = self.chance(0.22) and not short
+        self.epochs, self.per_epoch = (3, 12) if short else self._length()
         self.total = self.epochs * self.per_epoch
         later = [k for k in (4, 6, 9, 12, 15, 20, 30, 50) if k < 0.8 * self.total]
         self.k = int(self.rng.choice(later)) if later else 2
@@ -196,9 +213,7 @@ class _Drawing:
             "Flatten": Flatten,
             "Reshape": lambda: Reshape((width,)),
             "Affine": lambda: self.affine(width, width),
-            "Dropout": lambda: Dropout(
-                self.one_of(0.1, 0.3, 0.5), seed=self.k, inverted=self.chance(0.8)
-            ),
+            "Dropout": lambda: Dropout(self.one_of(0.1, 0.3, 0.5), seed=self.k, inverted=self.chance(0.8)),
             "BatchNormalization": lambda: BatchNormalization(
                 ones(width), normal(width), self.one_of(0.9, 0.5)
             ),
@@ -233,7 +248,9 @@ class _Drawing:
             y = layer.forward(y)
         return made, (c, h, w), math.prod(y.shape[1:])
 
-    def stack(self, users: Sequence[Habit], needed: Sequence[str], outputs: int) -> tuple[list[Layer], tuple[int, ...]]:
+    def stack(
+        self, users: Sequence[Habit], needed: Sequence[str], outputs: int
+    ) -> tuple[list[Layer], tuple[int, ...]]:
         """Layers and the shape of a sample."""
         below: list[Layer] = []
         width = int(self.rng.integers(3, 8))
@@ -261,10 +278,10 @@ class _Drawing:
         middle = [middle[i] for i in self.rng.permutation(len(middle))]
         for habit in users:
             layer = habit.build(self.making(width))
-            if self.chance(0.15):
+            if self.chance(0.15) and not self.short:
                 layer = Residual([self.stock(self.one_of("Affine", "Tanh", "Dropout"), width), layer])
             middle.insert(int(self.rng.integers(len(middle) + 1)), layer)
-        if self.chance(0.15):
+        if self.chance(0.15) and not self.short:
             middle.append(Residual([self.affine(width, width), self.activation(width)]))
         return [*below, *middle, self.affine(width, outputs)], shape
 
@@ -283,7 +300,7 @@ class _Drawing:
 
     def optimizer(self, needed: Sequence[str]) -> Optimizer:
         name = needed[0].lower() if needed else str(self.one_of(*OPTIMIZERS))
-        max_norm = self.one_of(0.01, 0.3, 1.0) if self.chance(0.35) else None
+        max_norm = self.one_of(0.01, 0.3, 1.0) if self.chance(0.35) and not self.short else None
         rate = RATES[name] if needed else self.rate(name)
         return OPTIMIZERS[name](rate, max_norm=max_norm)
 
@@ -309,20 +326,27 @@ class _Drawing:
 
     def targets(self, n: int, outputs: int, own_loss: Any) -> tuple[np.ndarray, Any]:
         labels = self.rng.integers(0, outputs, n)
-        kind = self.one_of("labels", "labels", "one-hot", "sigmoid", "squares") if own_loss is None else "labels"
+        kind = (
+            self.one_of("labels", "labels", "one-hot", "sigmoid", "squares") if own_loss is None else "labels"
+        )
         if own_loss is not None or kind in ("labels", "one-hot"):
             loss = SoftmaxWithLoss() if own_loss is None else own_loss
             if kind == "one-hot" or self.chance(0.2):
                 return np.eye(outputs, dtype=self.one_of("float32", "int64", "bool"))[labels], loss
             return labels.astype(self.one_of("int64", "int32", "uint8")), loss
         if kind == "sigmoid":
-            return self.rng.integers(0, 2, (n, outputs)).astype(self.one_of("float32", "int64")), SigmoidWithLoss()
+            return self.rng.integers(0, 2, (n, outputs)).astype(
+                self.one_of("float32", "int64")
+            ), SigmoidWithLoss()
         return self.rng.standard_normal((n, outputs)).astype(self.dtype), MeanSquaredError()
 
 
-def _trial(seed: int, habits: Sequence[Habit]) -> Trial:
-    draw = _Drawing(seed)
-    of = {kind: [habit for habit in habits if habit.kind == kind] for kind in ("layer", "loss", "optimizer", "change")}
+def _trial(seed: int, habits: Sequence[Habit], *, short: bool = False) -> Trial:
+    draw = _Drawing(seed, short)
+    of = {
+        kind: [habit for habit in habits if habit.kind == kind]
+        for kind in ("layer", "loss", "optimizer", "change")
+    }
     needs = [name for habit in habits for name in habit.needs]
     users = [*of["layer"], *(HABITS[name] for name in needs if name in HABITS)]
     stock = [name for name in needs if name not in HABITS and name.lower() not in OPTIMIZERS]
@@ -344,7 +368,11 @@ def _trial(seed: int, habits: Sequence[Habit]) -> Trial:
             if hasattr(part, "attach"):
                 part.attach(network, optimizer)
     x = draw.inputs(n, shape)
-    options: dict[str, Any] = {"batch_size": draw.batch, "rng": int(draw.rng.integers(100)), "epochs": draw.epochs}
+    options: dict[str, Any] = {
+        "batch_size": draw.batch,
+        "rng": int(draw.rng.integers(100)),
+        "epochs": draw.epochs,
+    }
     options["sampling"] = "with-replacement" if draw.chance(0.3) else "without-replacement"
     if draw.chance(0.15):
         options["iterations"] = max(1, draw.total - int(draw.rng.integers(1, 4)))

@@ -631,8 +631,7 @@ def wraps_every_forward(here, i):
 @change()
 def data_changed(here, i):
     """Changes the user's own data in place."""
-    x, t = here.data
-    x[0] = 0
+    here.data[0][0] = 0
 
 
 # The training itself.

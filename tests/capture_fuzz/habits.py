@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -80,7 +80,7 @@ def register(kind: str, make: Any, **marks: Any) -> None:
 class User(Layer):
     """A user's layer that does `train(x)` in training and nothing in inference; dx = dout."""
 
-    _attributes: dict[str, Any] = {}
+    _attributes: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, making: Making) -> None:
         super().__init__()
@@ -105,7 +105,9 @@ def layer(**attributes: Any) -> Callable[[Any], Any]:
     `hidden`, `shared`, `plain` and `static` mark the habit. All others are the attributes that its layers
     have: values, or functions of the `Making`.
     """
-    marks = {name: attributes.pop(name) for name in ("hidden", "shared", "plain", "static") if name in attributes}
+    marks = {
+        name: attributes.pop(name) for name in ("hidden", "shared", "plain", "static") if name in attributes
+    }
 
     def decorate(subject: Any) -> Any:
         if not isinstance(subject, type):

@@ -27,15 +27,15 @@ from .cases import Case, Trial, make
 from .changes import Here
 from .habits import seed_globals
 
-RECORDED, GIVEN_UP, TOLD, WRONG, SILENT = (
-    "identical, recorded",
-    "identical, given up",
-    "different, and said so (hidden habits)",
-    "DIFFERENT although given up",
-    "SILENT",
-)
-OUTCOMES = (RECORDED, GIVEN_UP, TOLD, WRONG, SILENT)
-FAILURES = (WRONG, SILENT)
+RECORDED = "identical, recorded"
+GIVEN_UP = "identical, given up"
+TOLD = "different, and said so (hidden habits)"
+SEEN = "DIFFERENT TO LOOK AT"
+"""The numbers are the same, but not what a hook can look at along the way."""
+WRONG = "DIFFERENT although given up"
+SILENT = "SILENT"
+OUTCOMES = (RECORDED, GIVEN_UP, TOLD, SEEN, WRONG, SILENT)
+FAILURES = (SEEN, WRONG, SILENT)
 
 NUMBERS = ("error", "loss", "params", "state", "slots")
 """What the training gives; all else is what a user may look at along the way."""
@@ -77,22 +77,19 @@ class Outcome:
 def judge(case: Case, captured: Run, called: Run) -> Outcome:
     """Whether the recorded run is the called one."""
     warned = "; ".join(dict.fromkeys(captured.captured))
-    difference = first_difference(captured, called)
-    if difference is None:
-        return Outcome(GIVEN_UP if warned else RECORDED, "", warned)
-    if not warned:
-        return Outcome(SILENT, difference, warned)
-    return Outcome(TOLD if case.hidden else WRONG, difference, warned)
-
-
-def first_difference(captured: Run, called: Run) -> str | None:
-    """The first difference in what the training gives, else in what can be seen along the way."""
-    found = list(_differences(captured, called))
+    found = list(differences(captured, called))
     numbers = [text for name, text in found if name.startswith(NUMBERS)]
-    return next(iter([*numbers, *(text for _, text in found)]), None)
+    if not found:
+        return Outcome(GIVEN_UP if warned else RECORDED, "", warned)
+    if case.hidden and warned:
+        return Outcome(TOLD, found[0][1], warned)
+    if not numbers:
+        return Outcome(SEEN, found[0][1], warned)
+    return Outcome(WRONG if warned else SILENT, numbers[0], warned)
 
 
-def _differences(captured: Run, called: Run) -> Iterator[tuple[str, str]]:
+def differences(captured: Run, called: Run) -> Iterator[tuple[str, str]]:
+    """Every difference: the name of what differs, and a text."""
     for which, (mine, its) in enumerate(zip(captured.events, called.events, strict=True)):
         trial = f"training {which + 1}, " if len(called.events) > 1 else ""
         for (when, seen), (at, expected) in zip(mine, its, strict=False):
@@ -124,12 +121,17 @@ def run(seed: int, *, capture: bool, train: Callable[..., Any] = fit) -> Run:
     result.events = [[] for _ in case.trials]
     with warnings.catch_warnings(record=True) as said, np.errstate():
         warnings.simplefilter("always")
-        jobs = [_Job(case, trial, events, capture, train) for trial, events in zip(case.trials, result.events, strict=True)]
+        jobs = [
+            _Job(case, trial, events, capture, train)
+            for trial, events in zip(case.trials, result.events, strict=True)
+        ]
         WAYS[case.mode](jobs)
     for warning in said:
         if issubclass(warning.category, CaptureWarning):
             result.captured.append(str(warning.message))
-        elif issubclass(warning.category, RuntimeWarning | UserWarning) and not BLAS.search(str(warning.message)):
+        elif issubclass(warning.category, RuntimeWarning | UserWarning) and not BLAS.search(
+            str(warning.message)
+        ):
             result.warned.add(f"{warning.category.__name__}: {warning.message}")
     return result
 
@@ -138,7 +140,12 @@ class _Job:
     """One training of a run: iterating it trains, and what is seen goes into `events`."""
 
     def __init__(
-        self, case: Case, trial: Trial, events: list[tuple[str, Seen]], capture: bool, train: Callable[..., Any]
+        self,
+        case: Case,
+        trial: Trial,
+        events: list[tuple[str, Seen]],
+        capture: bool,
+        train: Callable[..., Any],
     ) -> None:
         self.case, self.trial, self.events, self.capture, self.train = case, trial, events, capture, train
         self.hooks = self.epochs = 0
@@ -293,7 +300,11 @@ def attributes(thing: Any) -> Seen:
     """Its attributes and, for a user's, those of its class, as far as they are numbers, arrays or made of such."""
     own = {name: value for name, value in vars(thing).items() if name not in OWN}
     if "capture_fuzz" in type(thing).__module__:
-        own |= {name: value for name, value in vars(type(thing)).items() if not name.startswith("_") and not callable(value)}
+        own |= {
+            name: value
+            for name, value in vars(type(thing)).items()
+            if not name.startswith("_") and not callable(value)
+        }
     return {name: told for name, value in own.items() if (told := plain(value)) is not None}
 
 
@@ -304,7 +315,9 @@ def plain(value: Any, depth: int = 4) -> Any:
 
 
 def _plain(value: Any, depth: int, above: tuple[int, ...]) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
+    if isinstance(value, np.ndarray | np.generic) or (
+        hasattr(value, "__array__") and hasattr(value, "dtype")
+    ):
         return _of_array(np.asarray(value))
     if value is None or isinstance(value, bool | int | str | bytes | Enum):
         return (type(value).__name__, str(value))
@@ -331,7 +344,9 @@ def _plain(value: Any, depth: int, above: tuple[int, ...]) -> Any:
         return (type(value).__name__, repr(value))
     if isinstance(value, ctypes._SimpleCData):
         return ("ctypes", value.value)
-    if isinstance(value, SimpleNamespace) or ("capture_fuzz" in type(value).__module__ and not callable(value)):
+    if isinstance(value, SimpleNamespace) or (
+        "capture_fuzz" in type(value).__module__ and not callable(value)
+    ):
         slots = {name: getattr(value, name) for name in getattr(value, "__slots__", ())}
         return (type(value).__name__, inner({**slots, **getattr(value, "__dict__", {})}))
     if isinstance(value, Layer):

@@ -533,7 +533,7 @@ def counter_in_a_global(self, x):
     return x * (1.0 / (1.0 + 0.01 * _CALLS["n"]))
 
 
-def _train(self, x, count=[0]):  # noqa: B006 - the habit
+def _train(self, x, count=[0]):
     count[0] += 1
     return x * (1.0 / (1.0 + 0.01 * count[0]))
 
@@ -2788,7 +2788,9 @@ def functions_with_axis(self, x):
 @layer(W=lambda m: m.normal(m.width, m.width))
 def einsum(self, x):
     """`np.einsum`, `np.tensordot`, `x.dot`, `np.inner`."""
-    return np.einsum("nd,de->ne", x, self.W) + x.dot(self.W) + np.tensordot(x, self.W, 1) + np.inner(x, self.W)
+    return (
+        np.einsum("nd,de->ne", x, self.W) + x.dot(self.W) + np.tensordot(x, self.W, 1) + np.inner(x, self.W)
+    )
 
 
 @layer()

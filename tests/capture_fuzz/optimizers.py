@@ -414,7 +414,7 @@ class keeps_the_last_gradients(Momentum):
         self.last = collections.deque(maxlen=3)
 
     def update(self, params, grads):
-        self.last.append({key: g for key, g in grads.items()})
+        self.last.append(dict(grads))
         super().update(params, {key: 0.5 * (g + self.last[0][key]) for key, g in grads.items()})
 
 
