@@ -26,6 +26,8 @@ def main() -> int:
             print(f"{name:44}{habit.about}")
         return 0
     seeds = [*asked.seeds, *range(asked.start, asked.start + (asked.cases or 0))]
+    if not seeds:
+        parser.error("expected a seed, or --cases N")
     counts: Counter[str] = Counter()
     failed: dict[str, list[int]] = defaultdict(list)
     began = time.perf_counter()
