@@ -188,15 +188,16 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
-    """Kills, full disks, signals and damaged files, with many more tries than in the tests."""
+    """Kills, full disks, signals, damaged files and trainings at random, many more than in the tests."""
     session.install(".", *group("tests"))
-    many = {"TEST_KILLS": "200", "TEST_MUTATIONS": "100000"}
+    many = {"TEST_KILLS": "200", "TEST_MUTATIONS": "100000", "TEST_FUZZ": "5000"}
     which = (
         "tests/test_datasets.py",
         "tests/test_faults.py",
         "tests/test_checkpoints.py",
         "tests/test_resume.py",
         "tests/test_runs.py",
+        "tests/test_capture_fuzz.py",
     )
     session.run("pytest", "--backend", "numpy", *which, *session.posargs, env={**ONE_THREAD, **many})
 
