@@ -10,8 +10,10 @@ is run again from its start, every step is called from then on, and a `CaptureWa
 
 from __future__ import annotations
 
+import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from backends import Array, Backend, CaptureError, CaptureWarning, Replay
@@ -170,7 +172,7 @@ class Recorder:
         replay, cause = None, ""
         self._put(before)
         try:
-            with untouched(look, changed):
+            with untouched(look, changed), _quiet_threads():
                 replay = self.backend.record(self.steps, self.state(), (rows, numbers))
             cause = self._difference(replay, rows, numbers, before, after, results)
         except Exception as error:  # whatever it was: the called step decides whether it is an error
@@ -246,6 +248,22 @@ class Recorder:
             x.shape == y.shape and x.dtype == y.dtype and self.backend.alike(x, y)
             for x, y in zip(ours, its, strict=True)
         )
+
+
+@contextmanager
+def _quiet_threads() -> Iterator[None]:
+    """As long as it lasts, a refusal that ends a thread of a layer's own is not printed."""
+    hook = threading.excepthook
+
+    def quiet(args: Any) -> None:
+        if not issubclass(args.exc_type, CaptureError):
+            hook(args)
+
+    threading.excepthook = quiet
+    try:
+        yield
+    finally:
+        threading.excepthook = hook
 
 
 def _line(error: Exception) -> str:

@@ -38,6 +38,7 @@ from backprop import (
     Tanh,
 )
 from backprop.optimizers import OPTIMIZERS, Optimizer
+from backprop.recorder import SHORTEST
 from backprop.schedules import Cosine, Step, WarmUp
 
 from . import changes, layers, optimizers  # noqa: F401 - they register the habits
@@ -90,6 +91,12 @@ class Trial:
     total: int
     changes: list[Change] = field(default_factory=list)
 
+    @property
+    def longest(self) -> int:
+        """The steps between two hooks, or of an epoch."""
+        epoch = math.ceil(len(self.data[0]) / self.options["batch_size"])
+        return min(epoch, self.total, self.hook_steps or epoch)
+
     def __str__(self) -> str:
         x, t = self.data
         told = ", ".join(f"{key}={value}" for key, value in self.options.items() if key != "test")
@@ -118,6 +125,13 @@ class Case:
     @property
     def hidden(self) -> bool:
         return any(habit.hidden for habit in self.habits)
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether two called trainings differ, and no stretch is long enough for anything else."""
+        return any(habit.unsteady for habit in self.habits) and all(
+            trial.longest < SHORTEST for trial in self.trials
+        )
 
     @property
     def plain(self) -> bool:

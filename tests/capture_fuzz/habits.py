@@ -46,6 +46,8 @@ class Habit:
     make: Any
     hidden: bool = False
     """Whether it hides where nobody can look: globals, closures, clocks. Numbers may then differ if said so."""
+    unsteady: bool = False
+    """Whether two called trainings differ, as those that compute with the time."""
     shared: bool = False
     """Whether two trainings share what it changes, so that they cannot run at the same time."""
     plain: bool = False
@@ -61,6 +63,8 @@ class Habit:
             setattr(self.make, name, value(making) if callable(value) else value)
         return self.make(making)
 
+
+MARKS = ("hidden", "unsteady", "shared", "plain", "static")
 
 HABITS: dict[str, Habit] = {}
 """All of them, by kind and name: `"layer.square"`, …"""
@@ -102,12 +106,10 @@ class User(Layer):
 def layer(**attributes: Any) -> Callable[[Any], Any]:
     """Register a class of layers, or a function `train(self, x)` of which a class is made.
 
-    `hidden`, `shared`, `plain` and `static` mark the habit. All others are the attributes that its layers
+    `hidden`, `unsteady`, `shared`, `plain` and `static` mark the habit. All others are the attributes that its layers
     have: values, or functions of the `Making`.
     """
-    marks = {
-        name: attributes.pop(name) for name in ("hidden", "shared", "plain", "static") if name in attributes
-    }
+    marks = {name: attributes.pop(name) for name in MARKS if name in attributes}
 
     def decorate(subject: Any) -> Any:
         if not isinstance(subject, type):

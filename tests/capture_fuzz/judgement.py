@@ -30,11 +30,13 @@ from .habits import seed_globals
 RECORDED = "identical, recorded"
 GIVEN_UP = "identical, given up"
 TOLD = "different, and said so (hidden habits)"
+CALLED = "different by itself, called (clocks)"
+"""Where a step depends on the time and a stretch is too short to be recorded, there is nothing to judge."""
 SEEN = "DIFFERENT TO LOOK AT"
 """The numbers are the same, but not what a hook can look at along the way."""
 WRONG = "DIFFERENT although given up"
 SILENT = "SILENT"
-OUTCOMES = (RECORDED, GIVEN_UP, TOLD, SEEN, WRONG, SILENT)
+OUTCOMES = (RECORDED, GIVEN_UP, TOLD, CALLED, SEEN, WRONG, SILENT)
 FAILURES = (SEEN, WRONG, SILENT)
 
 NUMBERS = ("error", "loss", "params", "state", "slots")
@@ -79,6 +81,8 @@ def judge(case: Case, captured: Run, called: Run) -> Outcome:
     warned = "; ".join(dict.fromkeys(captured.captured))
     found = list(differences(captured, called))
     numbers = [text for name, text in found if name.startswith(NUMBERS)]
+    if case.unsteady:
+        return Outcome(CALLED, found[0][1] if found else "", warned)
     if not found:
         return Outcome(GIVEN_UP if warned else RECORDED, "", warned)
     if case.hidden and warned:

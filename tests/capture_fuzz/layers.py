@@ -552,13 +552,13 @@ def counter_in_a_function(self, x):
     return x * (1.0 / (1.0 + 0.01 * _closure.calls))
 
 
-@layer(hidden=True)
+@layer(hidden=True, unsteady=True)
 def clock(self, x):
     """Computes with the time."""
     return x * (1.0 + time.perf_counter() % 1.0)
 
 
-@layer(hidden=True)
+@layer(hidden=True, unsteady=True)
 def entropy(self, x):
     """Draws from a generator that the system seeds."""
     return x * float(np.random.default_rng().uniform(0.5, 1.0))
