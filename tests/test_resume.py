@@ -43,7 +43,11 @@ def training(backend: Backend, resume: Checkpoint | None = None, **options: Any)
 def outcome(run: Training) -> tuple[Any, ...]:
     """All that two runs can be told apart by, but for their seconds."""
     checkpoint = run.checkpoint()
-    arrays = {name: (a.shape, a.dtype.str, a.tobytes()) for name, a in checkpoint.arrays.items()}
+    arrays = {
+        name: (a.shape, a.dtype.str, a.tobytes())
+        for name, a in checkpoint.arrays.items()
+        if name != "history.seconds"
+    }
     history = [astuple(metrics)[:-1] for metrics in run.history]
     place = {key: v for key, v in checkpoint.description["training"].items() if key != "seconds"}
     return arrays, history, place, checkpoint.description["optimizer"]["steps"]
