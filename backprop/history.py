@@ -94,5 +94,5 @@ def last_of(description: Mapping[str, Any]) -> dict[str, Any] | None:
     """The metrics of the last epoch, as the description of a checkpoint has them; None before the first."""
     if "history" in description:
         return next(reversed(description["history"]), None)
-    last: dict[str, Any] | None = description["last"]
+    last: dict[str, Any] | None = description.get("last")
     return last

@@ -109,8 +109,9 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
 
 
 def put_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint of the run, when the history that it is of has reached the disk."""
-    with _named(path.parent / HISTORY), open(path.parent / HISTORY, "ab") as file:
+    """Write a checkpoint of the run, when the lines of the history before it have reached the disk."""
+    history = path.parent / HISTORY
+    with _named(history), suppress(FileNotFoundError), open(history, "r+b") as file:
         os.fsync(file.fileno())
     write_checkpoint(path, checkpoint)
 

@@ -194,7 +194,7 @@ class _Keeper:
         self.view = view
         if self.options.resume is not None:
             self.saved = Path(self.options.resume)
-            self.best = self._best_so_far(training)
+            self.best = self._kept(self.best_epoch.of(training.history))
         if self.folder is None:
             return
         replace_file(self.folder / runs.CONFIG, as_toml(settings(self.options)).encode())
@@ -205,12 +205,11 @@ class _Keeper:
         found = runs.checkpoints(self.folder)
         self.later = found[found.index(self.saved) + 1 :] if self.saved in found else []
         if self.best:
-            runs.save_best(self.folder, self.best, None)
+            runs.save_best(self.folder, self.best, self._kept(_Best().of(training.history[:-1])))
 
-    def _best_so_far(self, training: Training) -> Checkpoint | None:
-        """The checkpoint of the best epoch, where there is one; one of a later epoch does not count."""
+    def _kept(self, best: Metrics | None) -> Checkpoint | None:
+        """The checkpoint of this epoch, the best one, where there is one."""
         assert self.saved is not None
-        best = self.best_epoch.of(training.history)
         if not (self.options.validation and best):
             return None
         for path in (self.saved.parent / runs.BEST, self.saved.parent / runs.BEST_WHOLE, self.saved):
@@ -221,8 +220,8 @@ class _Keeper:
             except CheckpointError as error:
                 warnings.warn(str(error), stacklevel=2)
                 continue
-            last = last_of(found.description)
-            if last and found.description["training"]["step"] == last["step"] == best.step:
+            step, last = found.description.get("training", {}).get("step"), last_of(found.description)
+            if last and step == last["step"] == best.step:
                 return found
         return None
 
