@@ -216,7 +216,15 @@ def test_the_first_epoch_s_part_is_not_the_best_of_what_follows(monkeypatch: pyt
     words = ["--validation", "0.3", "--keep", "99", "--save-every", "1"]
     losses_of_validation([0.1, 0.7, 0.8], monkeypatch)
     train(*words, "--iters", "3", "--out", "here")
+    save, there = runs.save, []
+
+    def saving(folder: Path, *args: Any) -> Path:
+        there.append(Path(folder, "best.safetensors").exists())
+        return save(folder, *args)
+
+    monkeypatch.setattr(runs, "save", saving)
     assert main(["train", "--resume", "here", "--iters", "10"]) == 0
+    assert there[:2] == [False, False]  # at the steps 4 and 5
     best = arrays(Path("here/best.safetensors"))
     assert best["params.W1"] == arrays(Path("here/checkpoint-00000005.safetensors"))["params.W1"]
 
