@@ -73,6 +73,19 @@ class Backend:
         """How many CPU threads a matrix product may use; None where the CPU does not compute."""
         return None
 
+    @property
+    def machine(self) -> dict[str, Any]:
+        """What the last bits of a result depend on besides the program, of JSON's kinds of values.
+
+        Versions, device and threads; a library that knows adds its processor and kernels.
+        """
+        import numpy as np
+
+        version = "" if type(self).version is Backend.version else f" {self.version}"
+        kind = self.device.partition(":")[0]  # whichever of several GPUs
+        found = {"backend": f"{self.name}{version}", "device": kind, "NumPy": np.__version__}
+        return found if self.threads is None else {**found, "threads": self.threads}
+
     def asarray(self, values: Any, *, dtype: Any = None) -> Array:
         """An array on this device from host values (a NumPy array, a list, a number).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import SimpleNamespace
@@ -87,6 +88,12 @@ class CupyBackend(Backend):
     @property
     def version(self) -> str:
         return str(self._cupy.__version__)
+
+    @property
+    def machine(self) -> dict[str, Any]:
+        index = int(self.device.removeprefix("cuda:"))
+        name = self._cupy.cuda.runtime.getDeviceProperties(index)["name"].decode(errors="replace")
+        return {**super().machine, "GPU": name, "TF32": os.environ.get("CUPY_TF32") == "1"}
 
     @property
     def _device(self) -> Any:

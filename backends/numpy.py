@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from . import host
 from .base import Array, Backend, BackendUnavailableError, Replay
 from .numpy_fast import WRITES_INTO, allocate_from_heap, by_blocks, namespace
 from .numpy_replay import NumpyReplay
@@ -36,6 +37,11 @@ class NumpyBackend(Backend):
             if os.environ.get(variable, "").isdecimal():
                 return int(os.environ[variable])
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+    @property
+    def machine(self) -> dict[str, Any]:
+        threads = host.blas_threads() or self.threads
+        return {**super().machine, "threads": threads, "CPU": host.processor(), **host.kernels()}
 
     def asarray(self, values: Any, *, dtype: Any = None) -> Array:
         return np.asarray(self._from_host(values), dtype=self.dtype(dtype))

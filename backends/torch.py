@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from . import host
 from .base import Array, Backend, BackendUnavailableError, first_line
 
 
@@ -40,6 +41,14 @@ class TorchBackend(Backend):
     @property
     def threads(self) -> int | None:
         return self._torch.get_num_threads() if self.device == "cpu" else None
+
+    @property
+    def machine(self) -> dict[str, Any]:
+        if self.device == "cpu":
+            simd = self._torch.backends.cpu.get_cpu_capability()
+            return {**super().machine, "CPU": host.processor(), "SIMD": simd}
+        name = self._torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else ""
+        return {**super().machine, "GPU": name}
 
     def dtype(self, dtype: Any) -> Any:
         found = super().dtype(dtype)

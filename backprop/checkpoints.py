@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 if TYPE_CHECKING:
     import numpy as np
 
-FORMAT = 1
-"""The version of the description; a newer one is refused."""
+FORMAT = 2
+"""The version of the description; a newer one is refused. In format 1 the history stood in it."""
 
 SUFFIX = ".safetensors"
 TEMPORARY = ".tmp-backprop"
@@ -41,6 +41,10 @@ _SIGNATURE = re.compile(rb'"sha256":"([0-9a-f]{64})"')
 
 class CheckpointError(Exception):
     """A checkpoint cannot be read, or does not fit."""
+
+
+class ResumeWarning(UserWarning):
+    """A resumed run may not be the uninterrupted one to the last bit, and why."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 run/
   checkpoint-00000600.safetensors    the last ones; the number is the step
   best.safetensors                   where there is validation data: the one with the lowest loss on it
+  best-whole.safetensors             where that is of a last epoch that is only a part of one: the best before
   history.jsonl                      one JSON object a line: "epoch" with its metrics, "steps" on request
   config.toml                        all settings, for `backprop train --config`
   report.html                        the page
@@ -23,7 +24,7 @@ from typing import Any
 
 from .checkpoints import SUFFIX, Checkpoint, CheckpointError, replace_file, sweep, write_checkpoint
 
-BEST = f"best{SUFFIX}"
+BEST, BEST_WHOLE = f"best{SUFFIX}", f"best-whole{SUFFIX}"
 HISTORY, CONFIG, REPORT, LOCK = "history.jsonl", "config.toml", "report.html", "lock"
 PREFIX = "checkpoint-"
 NUMBERED = re.compile(rf"{PREFIX}\d{{8,}}{re.escape(SUFFIX)}")
@@ -97,7 +98,7 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     Later ones are of a run that was then resumed from an earlier step: this one takes their place.
     """
     path = folder / f"{PREFIX}{checkpoint.description['training']['step']:08d}{SUFFIX}"
-    write_checkpoint(path, checkpoint)
+    put_checkpoint(path, checkpoint)
     found = checkpoints(folder)
     kept = found[: found.index(path) + 1][-keep:]
     for other in found:
@@ -105,6 +106,28 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
             with suppress(OSError):
                 other.unlink()
     return path
+
+
+def put_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint of the run, when the lines of the history before it have reached the disk."""
+    history = path.parent / HISTORY
+    with _named(history), suppress(FileNotFoundError), open(history, "r+b") as file:
+        os.fsync(file.fileno())
+    write_checkpoint(path, checkpoint)
+
+
+def save_best(folder: Path, checkpoint: Checkpoint, before: Checkpoint | None) -> None:
+    """Write the checkpoint of the best epoch; `before` is the best before it.
+
+    An epoch that was only a part of one is gone when the run is resumed, so the best before it is kept.
+    """
+    if checkpoint.description["training"]["position"]:
+        if before is not None:
+            put_checkpoint(folder / BEST_WHOLE, before)
+        put_checkpoint(folder / BEST, checkpoint)
+    else:
+        put_checkpoint(folder / BEST, checkpoint)
+        (folder / BEST_WHOLE).unlink(missing_ok=True)
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -140,7 +163,7 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     lines = []
     with suppress(FileNotFoundError):
         for text in (folder / HISTORY).read_text("utf-8", errors="replace").splitlines():
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 line = json.loads(text)
                 if isinstance(line, dict) and isinstance(line.get("step"), int):
                     lines.append(line)

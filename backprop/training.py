@@ -8,10 +8,12 @@ layer where it began, and the network is left as it was before that step's updat
 from __future__ import annotations
 
 import math
+import re
 import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -24,8 +26,9 @@ import numpy as np
 from backends import Array, get_backend
 
 from .architecture import describe
-from .checkpoints import Checkpoint, CheckpointError
+from .checkpoints import Checkpoint, CheckpointError, ResumeWarning
 from .divergence import DivergenceError, finite, locate
+from .history import HistoryArrays, Metrics, history_of
 from .networks import Network, check_same_length
 from .optimizers import SGD, Optimizer
 from .saving import check_fit, network_arrays, on_host, put, restore_network
@@ -39,25 +42,8 @@ LOOK_STEPS = 1000
 
 SAMPLINGS: tuple[str, ...] = get_args(Sampling)
 
-
-@dataclass(frozen=True)
-class Metrics:
-    """What is known at the end of an epoch."""
-
-    epoch: int
-    """Epochs so far, counting this one; the last may be a part of one."""
-    step: int
-    """Steps so far."""
-    loss: float
-    """Mean training loss over the epoch's steps, each before its update."""
-    accuracy: float | None
-    """The same for the accuracy on the batches; None where the loss does not classify."""
-    test_loss: float | None
-    """Loss on the test data after the epoch; None without test data."""
-    test_accuracy: float | None
-    """Accuracy on the test data after the epoch."""
-    seconds: float
-    """Training time so far, without the evaluations on test data."""
+ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+"""Where a function lies in memory, in its `repr`."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +96,9 @@ def fit(
     hook : called with the training every `hook_steps` steps, counted from the first one, for instance to
         save it: `lambda training: write_checkpoint(path, training.checkpoint())`
     resume : a checkpoint of `Training.checkpoint`, to go on from as if nothing had happened; the network
-        and the optimizer are set to it, and all else has to be as it was
+        and the optimizer are set to it, and all else has to be as it was. More steps may be asked for: a
+        last epoch that was only a part of one is then completed. Where the result may not be the same to
+        the last bit, as with another version of NumPy, a `ResumeWarning` says why
 
     Raises `ValueError` for a target out of range or a batch larger than the data, before the
     first step; `CheckpointError` for a checkpoint that does not fit; `DivergenceError` when a loss is no
@@ -188,6 +176,8 @@ class Training(Iterator[Metrics]):
         self._done, self._seconds = 0, 0.0
         self._stopping = self._interrupted = False
         self._epoch: Epoch | None = None  # the one that has begun and is not over
+        self._part: Epoch | None = None  # the last one, if it was a part: more steps would complete it
+        self._history_arrays = HistoryArrays()
 
     @property
     def step(self) -> int:
@@ -229,6 +219,7 @@ class Training(Iterator[Metrics]):
         metrics = Metrics(number, done, loss, accuracy, test_loss, test_accuracy, self._seconds)
         self.history.append(metrics)
         self._done, self._epoch = done, None
+        self._part = epoch if epoch.count < self._plan.per_epoch else None
         self.optimizer.steps = self._steps_before + epoch.count
         return metrics
 
@@ -289,8 +280,9 @@ class Training(Iterator[Metrics]):
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on: network, optimizer, generator, place in the epoch, history."""
-        network, optimizer, epoch = self.network, self.optimizer, self._epoch
+        network, optimizer, epoch = self.network, self.optimizer, self._epoch or self._part
         arrays = {**network_arrays(network), **on_host("optimizer", optimizer.slots, network.backend)}
+        arrays |= self._history_arrays.of(self.history)
         steps, generator, position = optimizer.steps, self._rng.bit_generator.state, 0
         if epoch:
             steps, generator, position = self._steps_before + epoch.ran, self._drawn_from, epoch.ran
@@ -299,25 +291,30 @@ class Training(Iterator[Metrics]):
             "network": describe(network),
             "optimizer": {"class": type(optimizer).__name__, "settings": repr(optimizer), "steps": steps},
             "training": {
-                "step": self._done + position,
+                "step": self.step,
                 "position": position,
                 "seconds": self._seconds,
                 "generator": _plain(generator),
                 **self._drawing(),
             },
-            "history": [asdict(metrics) for metrics in self.history],
+            "last": asdict(self.history[-1]) if self.history else None,
+            "machine": network.backend.machine,
         }
         return Checkpoint(description, arrays)
 
     def go_on_from(self, checkpoint: Checkpoint, path: str = "the checkpoint") -> None:
-        """Set network, optimizer and place to a checkpoint's. `CheckpointError` if it does not fit."""
+        """Set network, optimizer and place to a checkpoint's. `CheckpointError` if it does not fit.
+
+        A `ResumeWarning` says why what comes may not be the run that was never interrupted.
+        """
         optimizer, backend = self.optimizer, self.network.backend
         try:
             state, kept = checkpoint.description["training"], checkpoint.description["optimizer"]
-            history = [Metrics(**metrics) for metrics in checkpoint.description["history"]]
+            history = history_of(checkpoint)
             position, step, steps = int(state["position"]), int(state["step"]), int(kept["steps"])
             its = {"optimizer": kept["class"], **{name: state[name] for name in self._drawing()}}
             generator, seconds = _arrays(state["generator"]), float(state["seconds"])
+            machine, settings = dict(checkpoint.description.get("machine", {})), str(kept["settings"])
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path} is not of a training run: {error!r} in its description") from None
         mine = {"optimizer": type(optimizer).__name__, **self._drawing()}
@@ -341,6 +338,37 @@ class Training(Iterator[Metrics]):
         if position:
             earlier = [value for key, value in sorted(checkpoint.arrays.items()) if key.startswith("epoch.")]
             self._epoch = self._begin(position, earlier)
+            self._complete_or_leave(steps)
+        if step < self._plan.total and (why := "; ".join(self._inexact(machine, settings))):
+            text = f"{path}: what is resumed may not be, bit for bit, a run without a break: {why}"
+            warnings.warn(text, ResumeWarning, stacklevel=3)
+
+    def _complete_or_leave(self, steps: int) -> None:
+        """Go on with an epoch that was a part when the run ended, in place of it; or leave it as the end."""
+        if not self.history or self.history[-1].step < self.step:
+            return  # its results are not in yet
+        if self.step < self._plan.total:
+            self.history.pop()
+            return
+        self._done, self._epoch, self._part = self.step, None, self._epoch
+        self.optimizer.steps = steps
+
+    def _inexact(self, machine: Mapping[str, Any], settings: str) -> Iterator[str]:
+        """Why what comes may not be the run that was never interrupted."""
+        here = self.network.backend.machine if machine else {}
+        for name in {**here, **machine}:
+            mine, its = here.get(name, "unknown"), machine.get(name, "unknown")
+            if mine != its:
+                yield f"{name} {mine} here, {its} there"
+        if not machine:
+            yield "it does not say on what machine it was computed"
+        if ADDRESS.sub("", repr(self.optimizer)) != ADDRESS.sub("", settings):
+            why = ", as when a schedule is stretched to more steps" if callable(self.optimizer.lr) else ""
+            rate = f"the rate of step {self.step + 1:,} is {self.optimizer.rate(self.step + 1):.6g}"
+            yield f"the optimizer is {self.optimizer!r} here, {settings} there{why}; {rate}"
+        before = self.history[-2].step if len(self.history) > 1 else 0
+        if self.history and not self._epoch and self.history[-1].step - before < self._plan.per_epoch:
+            yield "its last epoch is a part of one, and a file of format 1 does not have how it goes on"
 
     def _drawing(self) -> dict[str, Any]:
         """What the order of the samples depends on."""

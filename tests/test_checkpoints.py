@@ -153,8 +153,8 @@ def test_a_malformed_header_is_refused(text: bytes, tmp_path: Path) -> None:
 
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
-    path.write_bytes(signed(header(f",{A}", '{"format": 2}'), b"ab"))
-    refused(path, "it has format 2, and this backprop reads 1; install a newer backprop")
+    path.write_bytes(signed(header(f",{A}", '{"format": 3}'), b"ab"))
+    refused(path, "it has format 3, and this backprop reads 2; install a newer backprop")
 
 
 def mutations(data: bytes, count: int) -> Any:

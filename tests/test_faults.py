@@ -80,7 +80,9 @@ def final(folder: str | Path) -> tuple[Any, ...]:
     """All of a finished run but its seconds."""
     last = runs.checkpoints(Path(folder))[-1]
     checkpoint = read_checkpoint(last)
-    arrays = {k: (v.dtype.str, v.shape, v.tobytes()) for k, v in checkpoint.arrays.items()}
+    arrays = {
+        k: (v.dtype.str, v.shape, v.tobytes()) for k, v in checkpoint.arrays.items() if k != "history.seconds"
+    }
     place = {k: v for k, v in checkpoint.description["training"].items() if k != "seconds"}
     lines = [{k: v for k, v in line.items() if k != "seconds"} for line in runs.read_history(Path(folder))]
     return last.name, arrays, place, lines

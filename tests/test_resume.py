@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,14 @@ import pytest
 
 from backends import Backend, get_backend
 from backprop import SGD, Adam, MultiLayerNet, Network, TwoLayerNet, fit
-from backprop.checkpoints import Checkpoint, CheckpointError, read_checkpoint, write_checkpoint
+from backprop.checkpoints import (
+    Checkpoint,
+    CheckpointError,
+    ResumeWarning,
+    read_checkpoint,
+    write_checkpoint,
+)
+from backprop.history import Metrics, history_of
 from backprop.schedules import Cosine
 from backprop.training import Progress, Training
 
@@ -37,13 +45,19 @@ def training(backend: Backend, resume: Checkpoint | None = None, **options: Any)
         4, [8, 8], 3, use_batchnorm=True, dropout_ratio=0.3, weight_decay_lambda=1e-3, device=backend, rng=3
     )
     settings: dict[str, Any] = {"optimizer": Adam(Cosine(0.05, STEPS)), "test": data(20), "rng": 5}
-    return fit(network, *data(), epochs=EPOCHS, batch_size=BATCH, resume=resume, **{**settings, **options})
+    if "iterations" not in options:
+        settings["epochs"] = EPOCHS
+    return fit(network, *data(), batch_size=BATCH, resume=resume, **{**settings, **options})
 
 
 def outcome(run: Training) -> tuple[Any, ...]:
     """All that two runs can be told apart by, but for their seconds."""
     checkpoint = run.checkpoint()
-    arrays = {name: (a.shape, a.dtype.str, a.tobytes()) for name, a in checkpoint.arrays.items()}
+    arrays = {
+        name: (a.shape, a.dtype.str, a.tobytes())
+        for name, a in checkpoint.arrays.items()
+        if name != "history.seconds"
+    }
     history = [astuple(metrics)[:-1] for metrics in run.history]
     place = {key: v for key, v in checkpoint.description["training"].items() if key != "seconds"}
     return arrays, history, place, checkpoint.description["optimizer"]["steps"]
@@ -175,6 +189,178 @@ def test_more_epochs_than_planned() -> None:
     assert outcome(again) == outcome(long)
 
 
+def kept(run: Training, path: Path) -> Checkpoint:
+    """The run's checkpoint, out of a file."""
+    write_checkpoint(path, run.checkpoint())
+    return read_checkpoint(path)
+
+
+LENGTHS = [(8, 18), (1, 18), (5, 18), (6, 18), (3, 4, 5, 18), (7, 12, 13, 17, 18), (13, 13, 18)]
+
+
+@pytest.mark.parametrize("sampling", ["without-replacement", "with-replacement"])
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+def test_a_run_that_ended_within_an_epoch_goes_on_in_it(
+    lengths: tuple[int, ...], sampling: str, backend: Backend, tmp_path: Path
+) -> None:
+    """However a run is cut into runs that ask for more steps, it is the run of all the steps at once."""
+
+    def make(steps: int, resume: Checkpoint | None = None) -> Training:
+        return training(backend, resume, iterations=steps, sampling=sampling)
+
+    checkpoint = None
+    for steps in lengths:
+        whole, part = make(steps), make(steps, checkpoint)
+        list(whole)
+        list(part)
+        assert part.step == steps
+        assert outcome(part) == outcome(whole)
+        checkpoint = kept(part, tmp_path / "a.safetensors")
+    assert [metrics.step for metrics in part.history] == [6, 12, 18]
+
+
+def test_a_part_of_an_epoch_completed_by_epochs(backend: Backend) -> None:
+    part = training(backend, iterations=8)
+    list(part)
+    assert finished(training(backend, part.checkpoint(), epochs=EPOCHS)) == finished(training(backend))
+
+
+def test_a_part_of_an_epoch_saved_before_its_evaluation(backend: Backend) -> None:
+    saved: list[Checkpoint] = []
+    part = training(backend, iterations=8, hook=lambda run: saved.append(run.checkpoint()), hook_steps=8)
+    list(part)
+    assert [metrics.step for metrics in part.history] == [6, 8]
+    same = training(backend, saved[0], iterations=8)
+    assert [metrics.step for metrics in same] == [8]
+    assert outcome(same) == outcome(part)
+    assert finished(training(backend, saved[0])) == finished(training(backend))
+
+
+def test_a_finished_part_of_an_epoch_is_left_as_it_is(backend: Backend) -> None:
+    part = training(backend, iterations=8)
+    list(part)
+    again = training(backend, part.checkpoint(), iterations=8)
+    assert list(again) == []
+    assert (again.stopped, again.optimizer.steps) == (False, 8)
+    assert again.history == part.history
+    assert outcome(again) == outcome(part)
+
+
+def changed(**description: Any) -> Checkpoint:
+    """A checkpoint within an epoch, with other entries in its description; None takes one away."""
+    run = training(get_backend("cpu"), iterations=8)
+    list(run)
+    checkpoint = run.checkpoint()
+    checkpoint.description.update(description)
+    for key in [key for key, value in description.items() if value is None]:
+        del checkpoint.description[key]
+    return checkpoint
+
+
+def test_another_machine_is_said() -> None:
+    cpu = get_backend("cpu")
+    machine = cpu.machine
+    for name, value in machine.items():
+        with pytest.warns(ResumeWarning, match=f"without a break: {name} .* here, another there$") as said:
+            training(cpu, changed(machine={**machine, name: "another"}))
+        assert f"{name} {value} here" in str(said[0].message)
+    with pytest.warns(ResumeWarning, match="kernel unknown here, SkylakeX there$"):
+        training(cpu, changed(machine={**machine, "kernel": "SkylakeX"}))
+    with pytest.warns(ResumeWarning, match="NumPy .* here, unknown there$"):
+        training(cpu, changed(machine={k: v for k, v in machine.items() if k != "NumPy"}))
+    with pytest.warns(ResumeWarning, match="it does not say on what machine it was computed$"):
+        training(cpu, changed(machine=None))
+
+
+def test_another_machine_is_no_matter_where_nothing_is_left_to_do() -> None:
+    assert list(training(get_backend("cpu"), changed(machine=None), iterations=8)) == []
+
+
+def test_the_machine_of_every_backend_is_plain(backend: Backend) -> None:
+    machine = backend.machine
+    assert json.loads(json.dumps(machine)) == machine
+    assert machine["NumPy"] == np.__version__
+    assert machine["backend"].startswith(backend.name)
+
+
+@pytest.mark.only("numpy")
+def test_the_threads_are_those_of_the_products(backend: Backend) -> None:
+    code = "from backends import get_backend; print(get_backend('cpu').machine['threads'])"
+    env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert done.stdout == "1\n"
+
+
+def test_another_optimizer_is_said() -> None:
+    cpu, there = get_backend("cpu"), changed()
+    with pytest.warns(
+        ResumeWarning, match=r"optimizer is Adam\(lr=0.2.* here, Adam\(.* there; the rate of step 9 is 0.2$"
+    ):
+        training(cpu, there, optimizer=Adam(0.2))
+    longer = Cosine(0.05, 2 * STEPS)
+    with pytest.warns(ResumeWarning, match=f"as when a schedule is stretched.* step 9 is {longer(9):.6g}$"):
+        training(cpu, there, optimizer=Adam(longer))
+
+
+def test_a_schedule_without_a_repr_is_known_by_its_name() -> None:
+    def make(resume: Checkpoint | None = None) -> Training:
+        return training(get_backend("cpu"), resume, optimizer=Adam(lambda step: 0.1 / step))
+
+    run = make()
+    next(run)
+    make(run.checkpoint())
+
+
+def test_a_file_of_format_1_goes_on() -> None:
+    """Written by what stood before: within the second epoch, with the history in the description."""
+    old = read_checkpoint(Path(__file__).with_name("format-1.safetensors"))
+    assert [line["step"] for line in old.description["history"]] == [6]
+
+    def make(resume: Checkpoint | None = None) -> Training:
+        return fit(
+            TwoLayerNet(4, 3, 3, rng=0), *data(), test=data(), optimizer=SGD(0.1),
+            epochs=3, batch_size=BATCH, rng=0, resume=resume,
+        )  # fmt: skip
+
+    with pytest.warns(ResumeWarning, match="does not say on what machine"):
+        resumed = make(old)
+    whole = make()
+    list(resumed)
+    list(whole)
+    assert asdict(resumed.history[0]) == old.description["history"][0]
+    for ours, its in zip(resumed.history, whole.history, strict=True):
+        np.testing.assert_allclose(astuple(ours)[:-1], astuple(its)[:-1], rtol=1e-4)  # of another machine
+    assert "history" not in resumed.checkpoint().description
+
+
+def test_a_part_of_an_epoch_in_format_1_is_not_completed() -> None:
+    run = training(get_backend("cpu"), iterations=8)
+    list(run)
+    checkpoint = run.checkpoint()
+    checkpoint.description["history"] = [asdict(metrics) for metrics in run.history]
+    checkpoint.description["training"].update(position=0)  # as it was
+    with pytest.warns(
+        ResumeWarning, match="its last epoch is a part of one, and a file of format 1 does not"
+    ):
+        again = training(get_backend("cpu"), checkpoint)
+    list(again)
+    assert [metrics.step for metrics in again.history] == [6, 8, 14, 18]
+
+
+def test_a_long_history_comes_back(tmp_path: Path) -> None:
+    run = training(get_backend("cpu"))
+    next(run)
+    run.history[:] = [Metrics(i, 6 * i, 1.0 / i, None, 0.5, None, 0.1 * i) for i in range(1, 10_001)]
+    first = kept(run, tmp_path / "a")
+    run.history[4999:] = [Metrics(i, 6 * i, 2.0 / i, 0.5, None, 0.25, 0.1 * i) for i in range(5000, 10_001)]
+    second = kept(run, tmp_path / "a")
+    assert history_of(first)[:4999] == history_of(second)[:4999] == run.history[:4999]
+    assert history_of(second) == run.history
+    assert len(json.dumps(second.description)) < 5000
+    run.history.append(Metrics(10_001, 60_006, 0.5, 0.5, 0.5, 0.5, 1.0))
+    assert history_of(kept(run, tmp_path / "a")) == run.history
+
+
 def test_fewer_steps_than_there_were() -> None:
     cpu = get_backend("cpu")
     saved = at_every_step(lambda **more: training(cpu, **more))
@@ -192,6 +378,14 @@ CHANGES: list[tuple[str, Callable[[Checkpoint], None], str]] = [
     ("batch", lambda c: c.description["training"].update(batch_size=9), "batch_size 10 here, 9 there"),
     ("rule", lambda c: c.description["optimizer"].update({"class": "SGD"}), "optimizer Adam here, SGD there"),
     ("kind", lambda c: c.description.pop("training"), "is not of a training run: KeyError"),
+    ("machine", lambda c: c.description.update(machine=3), "is not of a training run: TypeError"),
+    ("settings", lambda c: c.description["optimizer"].pop("settings"), "is not of a training run: KeyError"),
+    ("no history", lambda c: c.arrays.pop("history.loss"), r"training run: KeyError\('history.loss'\)"),
+    ("short", lambda c: c.arrays.update({"history.loss": np.ones(7)}), r"training run: ValueError\('zip"),
+    ("kinds", lambda c: c.arrays.update({"history.step": np.ones(0)}), "history.step is float64 of shape"),
+    ("shapes", lambda c: c.arrays.update({"history.loss": np.ones((1, 1))}), "loss is float64 of shape"),
+    ("no loss", lambda c: c.arrays.update({"history.loss": np.full(1, np.nan)}), "loss is not finite"),
+    ("old", lambda c: c.description.update(history=[{"epoch": 1}]), "is not of a training run: TypeError"),
 ]  # fmt: skip
 
 

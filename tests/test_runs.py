@@ -7,15 +7,23 @@ import os
 import subprocess
 import sys
 import tomllib
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from backprop import runs
-from backprop.checkpoints import TEMPORARY, read_checkpoint, read_contents, write_checkpoint
+from backprop import Network, runs
+from backprop.checkpoints import TEMPORARY, Checkpoint, read_checkpoint, read_contents, write_checkpoint
 from backprop.cli import main
+from backprop.cli.train import data_digest
+from backprop.datasets import Dataset
+from backprop.history import history_of
+from backprop.schedules import Cosine
 
 TRAIN = ["train", "--device", "cpu", "--data", "small.npz", "--batch-size", "30"]
 MLP = ["--net", "mlp", "--layers", "4-8-8-3", "--batch-norm", "--dropout", "0.2", "--optimizer", "adam"]
@@ -49,7 +57,11 @@ def fails(capsys: pytest.CaptureFixture[str], *words: str, status: int = 1) -> s
 
 
 def arrays(path: Path) -> dict[str, tuple[Any, ...]]:
-    return {k: (v.dtype.str, v.shape, v.tobytes()) for k, v in read_checkpoint(path).arrays.items()}
+    return {
+        name: (value.dtype.str, value.shape, value.tobytes())
+        for name, value in read_checkpoint(path).arrays.items()
+        if name != "history.seconds"
+    }
 
 
 def history(folder: str | Path) -> list[dict[str, Any]]:
@@ -74,7 +86,9 @@ def test_what_a_run_keeps() -> None:
     run = contents.description["run"]
     assert run["command"] == "backprop " + " ".join([*TRAIN, "--epochs", "5", "--lr", "0.3"])
     assert (run["settings"]["lr"], run["settings"]["epochs"]) == (0.3, 5)
-    assert [m["step"] for m in contents.description["history"]] == [7, 14, 21, 28, 35]
+    assert contents.description["last"] == {k: v for k, v in lines[-1].items() if k != "event"}
+    checkpoint = read_checkpoint(kept / "checkpoint-00000035.safetensors")
+    assert checkpoint.arrays["history.step"].tolist() == [7, 14, 21, 28, 35]
 
 
 def test_every_run_has_a_folder_of_its_own() -> None:
@@ -129,6 +143,297 @@ def test_a_resumed_run_is_the_same_run(step: int, capsys: pytest.CaptureFixture[
     ours, whole = history("parts"), history("whole")
     assert [line for line in ours if line["event"] == "epoch"] == [w for w in whole if w["event"] == "epoch"]
     assert ours == whole
+
+
+PARTS = {
+    "once": (10, 24),
+    "often": (3, 5, 10, 24),
+    "at an end": (14, 24),
+    "to a part": (10, 17),
+}
+KINDS = {
+    "every epoch": [],
+    "every fourth step": ["--save-every", "4"],
+    "validation": ["--validation", "0.3", "--patience", "9"],
+    "validation, every third step": ["--validation", "0.3", "--save-every", "3"],
+    "with replacement": ["--sampling", "with-replacement", "--schedule", "step:5:0.5", "--warm-up", "4"],
+}
+
+
+@pytest.mark.parametrize("parts", PARTS.values(), ids=PARTS)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_run_that_ended_within_an_epoch_is_resumed_to_more_steps(
+    kind: list[str], parts: tuple[int, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*MLP, *kind, "--lr", "0.1", "--log-every", "3"]
+    train(*words, "--iters", str(parts[-1]), "--out", "whole")
+    end = capsys.readouterr().out.splitlines()[-2]
+    train(*words, "--iters", str(parts[0]), "--out", "parts")
+    for steps in parts[1:]:
+        assert main(["train", "--resume", "parts", "--iters", str(steps)]) == 0
+    assert capsys.readouterr().out.splitlines()[-2].partition(",")[0] == end.partition(",")[0]
+    assert history("parts") == history("whole")
+    names = [sorted(path.name for path in Path(name).iterdir()) for name in ("parts", "whole")]
+    assert BEST_NAMES.intersection(names[0]) == BEST_NAMES.intersection(names[1])
+    last = f"checkpoint-{parts[-1]:08d}.safetensors"
+    for name in (last, *BEST_NAMES.intersection(names[0])):
+        assert arrays(Path("parts") / name) == arrays(Path("whole") / name)
+
+
+BEST_NAMES = {runs.BEST, runs.BEST_WHOLE}
+
+
+EVALUATE = Network.evaluate_checked
+
+
+def losses_of_validation(values: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make these the losses of the evaluations, from the first one on."""
+    left = iter(values)
+
+    def evaluated(self: Network, *args: Any, **options: Any) -> Any:
+        return next(left, 9.0), EVALUATE(self, *args, **options)[1]
+
+    monkeypatch.setattr(Network, "evaluate_checked", evaluated)
+
+
+def test_the_best_before_a_part_of_an_epoch_is_the_best_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--validation", "0.3", "--keep", "99"]  # an epoch is 5 steps
+    losses_of_validation([0.5, 0.6, 0.1, 0.7, 0.8], monkeypatch)
+    train(*words, "--iters", "12", "--out", "here")
+    first, part = (arrays(Path(f"here/checkpoint-000000{step}.safetensors")) for step in ("05", "12"))
+    assert arrays(Path("here/best.safetensors")) == part
+    assert arrays(Path("here/best-whole.safetensors")) == first
+    assert main(["train", "--resume", "here", "--out", "there"]) == 0
+    assert arrays(Path("there/best-whole.safetensors")) == first
+    for name in ("here", "there"):
+        losses_of_validation([0.7, 0.8], monkeypatch)
+        assert main(["train", "--resume", name, "--iters", "20"]) == 0
+        assert arrays(Path(name) / "best.safetensors") == first
+        assert not Path(name, "best-whole.safetensors").exists()
+
+
+def test_the_first_epoch_s_part_is_not_the_best_of_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--validation", "0.3", "--keep", "99", "--save-every", "1"]
+    losses_of_validation([0.1, 0.7, 0.8], monkeypatch)
+    train(*words, "--iters", "3", "--out", "here")
+    save, there = runs.save, []
+
+    def saving(folder: Path, *args: Any) -> Path:
+        there.append(Path(folder, "best.safetensors").exists())
+        return save(folder, *args)
+
+    monkeypatch.setattr(runs, "save", saving)
+    assert main(["train", "--resume", "here", "--iters", "10"]) == 0
+    assert there[:2] == [False, False]  # at the steps 4 and 5
+    best = arrays(Path("here/best.safetensors"))
+    assert best["params.W1"] == arrays(Path("here/checkpoint-00000005.safetensors"))["params.W1"]
+
+
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_a_stretched_schedule_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    train("--iters", "10", "--schedule", "cosine", "--lr", "0.2", "--out", "here")
+    assert main(["train", "--resume", "here"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["train", "--resume", "here", "--iters", "20"]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("backprop: warning: here/checkpoint-00000010.safetensors: what is resumed ")
+    assert "Cosine(lr=0.2, steps=20, lowest=0.0)" in line
+    assert "Cosine(lr=0.2, steps=10, lowest=0.0)" in line
+    assert line.endswith(f"; the rate of step 11 is {Cosine(0.2, 20)(11):.6g}")
+
+
+def in_a_process(*words: str, **variables: str) -> tuple[dict[str, Any], str]:
+    """The first object of the command's output, and its stderr."""
+    env = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
+    command = [sys.executable, "-m", "backprop", "train", *words, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**env, **variables})
+    return json.loads(done.stdout.splitlines()[0]), done.stderr
+
+
+def with_threads(path: Path, threads: Any) -> None:
+    checkpoint = read_checkpoint(path)
+    checkpoint.description["machine"]["threads"] = threads
+    write_checkpoint(path, checkpoint)
+
+
+def test_a_resumed_run_has_the_threads_that_it_had() -> None:
+    in_a_process(*TRAIN[1:], "--epochs", "1", "--out", "here")
+    (path,) = runs.checkpoints(Path("here"))
+    assert read_contents(path).description["machine"]["threads"] == 1
+    for variables in ({}, {"OPENBLAS_NUM_THREADS": "2"}):
+        start, err = in_a_process(
+            "--resume", str(path), "--epochs", "2", "--out", f"to{len(variables)}", **variables
+        )
+        assert (start["threads"], err) == (1, "")
+    with_threads(path, 2)
+    assert in_a_process("--resume", str(path), "--epochs", "2", "--out", "two")[0]["threads"] == 2
+    start, err = in_a_process("--resume", str(path), "--epochs", "2", "--out", "flag", "--threads", "1")
+    assert start["threads"] == 1
+    assert err.startswith(f"backprop: warning: {path}: what is resumed ")
+    assert err.endswith("a run without a break: threads 1 here, 2 there\n")
+    for threads in ("2", 0, True):
+        with_threads(path, threads)
+        start, err = in_a_process("--resume", str(path), "--epochs", "2", "--out", f"odd{threads}")
+        assert start["threads"] == 1
+        assert f"threads 1 here, {threads} there" in err or threads is True
+
+
+DATA_CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "a byte of one sample": lambda d: d["x_train"].view("u1").reshape(-1).__setitem__(8 * 4 * 4 + 5, 77),
+    "a byte of one sample to test on": lambda d: d["x_test"].view("u1").reshape(-1).__setitem__(21, 77),
+    "a label": lambda d: d["t_test"].__setitem__(3, (d["t_test"][3] + 1) % 3),
+    "the shape": lambda d: d.update(
+        x_train=d["x_train"].reshape(200, 2, 2), x_test=d["x_test"].reshape(50, 2, 2)
+    ),
+}
+
+
+@pytest.mark.parametrize("change", DATA_CHANGES.values(), ids=DATA_CHANGES)
+def test_other_data_are_refused(change: Callable[[Any], Any], capsys: pytest.CaptureFixture[str]) -> None:
+    train("--epochs", "1", "--out", "here")
+    with np.load("small.npz") as data:
+        arrays = dict(data)
+    change(arrays)
+    np.savez("small.npz", **arrays)
+    err = fails(capsys, "train", "--resume", "here", "--epochs", "2")
+    assert "is of a run on other data than small is now" in err
+
+
+def test_the_digest_is_of_values_shapes_and_dtypes() -> None:
+    x, t = np.arange(12.0).reshape(3, 4), np.asarray([0, 1, 2])
+    digest = data_digest(Dataset("a", x, t, x[:0], t[:0]))
+    assert data_digest(Dataset("b", np.asfortranarray(x), t, x[:0], t[:0])) == digest
+    others = [
+        (x.astype(">f8"), t, x[:0]),
+        (x, t, x[:0, :0]),
+        (x[:, ::-1], t, x[:0]),
+        (x.reshape(3, 2, 2), t, x[:0]),
+    ]
+    assert len({data_digest(Dataset("a", a, b, c, t[:0])) for a, b, c in others} | {digest}) == 5
+
+
+def test_the_same_data_at_another_place(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train("--epochs", "1", "--out", "here")
+    (folder / "elsewhere").mkdir()
+    os.rename("small.npz", "elsewhere/other.npz")
+    err = fails(capsys, "train", "--resume", "here", "--epochs", "2")
+    assert "small.npz: no such file or folder" in err
+    assert "if the run's data is elsewhere now, say where by --data" in err
+    assert main(["train", "--resume", "here", "--epochs", "2", "--data", "elsewhere/other.npz"]) == 0
+    assert main(["train", "--resume", "here", "--epochs", "3"]) == 0
+
+
+def as_format_1(path: Path, crc: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write the file as it was before: the history in the description, a checksum of some of the data."""
+    checkpoint = read_checkpoint(path)
+    description, found = checkpoint.description, history_of(checkpoint)
+    description.update(history=[asdict(metrics) for metrics in found], data={"name": "small", "crc32": crc})
+    for new in ("machine", "last"):
+        description.pop(new, None)
+    kept = {name: array for name, array in checkpoint.arrays.items() if not name.startswith("history.")}
+    with monkeypatch.context() as patch:
+        patch.setattr("backprop.checkpoints.FORMAT", 1)
+        write_checkpoint(path, Checkpoint(description, kept))
+
+
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_a_run_of_format_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--validation", "0.3", "--lr", "1.0"]
+    train(*words, "--epochs", "4", "--out", "whole")
+    train(*words, "--epochs", "2", "--out", "old")
+    best, last = Path("old/best.safetensors"), runs.checkpoints(Path("old"))[-1]
+    for path in (best, last):
+        as_format_1(path, 123, monkeypatch)
+    err = fails(capsys, "train", "--resume", "old", "--epochs", "4")
+    assert "is of a run on other data than small is now" in err
+    with np.load("small.npz") as data:
+        parts = (data["t_train"], data["t_test"], data["x_train"][::100], data["x_test"][::100])
+        crc = zlib.crc32(b"".join(part.tobytes() for part in parts))
+    for path in (best, last):
+        as_format_1(path, crc, monkeypatch)
+    assert main(["inspect", str(last), "--json"]) == 0
+    assert [m["step"] for m in json.loads(capsys.readouterr().out)["history"]] == [5, 10]
+    assert main(["inspect", str(last)]) == 0
+    assert "\nepoch 2   loss " in capsys.readouterr().out
+    assert main(["train", "--resume", "old", "--epochs", "4"]) == 0
+    assert "it does not say on what machine it was computed" in capsys.readouterr().err
+    assert history("old") == history("whole")
+    for name in ("best.safetensors", "checkpoint-00000020.safetensors"):
+        assert arrays(Path("old") / name) == arrays(Path("whole") / name)
+
+
+def test_inspect_shows_the_history(capsys: pytest.CaptureFixture[str]) -> None:
+    train("--epochs", "3", "--out", "here")
+    capsys.readouterr()
+    assert main(["inspect", "here", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    lines = runs.read_history(Path("here"))
+    assert [{"event": "epoch", **metrics} for metrics in shown["history"]] == lines
+    assert main(["inspect", "here"]) == 0
+    out = capsys.readouterr().out
+    assert (
+        f"\nepoch 3   loss {lines[-1]['loss']:.4f}, accuracy held out {lines[-1]['test_accuracy']:.4f}\n"
+        in out
+    )
+    assert f"\nmachine   backend numpy {np.__version__}, device cpu, " in out
+    assert "history." not in out
+
+
+def test_the_history_is_on_the_disk_before_the_checkpoint_that_follows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each time a checkpoint takes its place, all lines up to its step have been flushed."""
+    flushed: dict[int, bytes] = {}
+    placed: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def flushing(handle: int) -> None:
+        fsync(handle)
+        with suppress(OSError):  # a folder
+            flushed[os.fstat(handle).st_ino] = os.pread(handle, 10**7, 0)
+
+    def replacing(source: str, target: Path) -> None:
+        if target.suffix == ".safetensors":
+            description = read_contents(source).description
+            on_disk = flushed[os.stat("here/history.jsonl").st_ino].splitlines()
+            for line in Path("here/history.jsonl").read_bytes().splitlines():
+                assert line in on_disk or json.loads(line)["step"] > description["training"]["step"]
+            ends = [json.loads(line.replace(b'"validation_', b'"test_')) for line in on_disk]
+            if description["last"] is not None:
+                assert {"event": "epoch", **description["last"]} in ends
+            placed.append(target.name)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", flushing)
+    monkeypatch.setattr(os, "replace", replacing)
+    train("--validation", "0.3", "--epochs", "3", "--out", "here", "--log-every", "2")
+    assert main(["train", "--resume", "here", "--iters", "17", "--save-every", "1"]) == 0
+    assert placed.count("best.safetensors") >= 1
+    assert [name for name in placed if name != "best.safetensors"][:3] == [
+        f"checkpoint-{step:08d}.safetensors" for step in (5, 10, 15)
+    ]
+
+
+@pytest.mark.parametrize("kind", ["ahead", "behind", "gone", "cut off", "deep"])
+def test_a_history_that_is_not_where_its_checkpoint_is(kind: str) -> None:
+    train("--epochs", "2", "--out", "here", "--log-every", "3")
+    train("--epochs", "4", "--out", "whole", "--log-every", "3")
+    path, ours = Path("here/history.jsonl"), Path("here/history.jsonl").read_text()
+    lines = ours.splitlines(keepends=True)
+    text = {
+        "ahead": ours
+        + '{"event": "steps", "step": 15}\n{"event": "epoch", "epoch": 3, "step": 21, "loss": 9.0}\n',
+        "behind": "".join(line for line in lines if '"epoch": 2' not in line),
+        "gone": None,
+        "cut off": ours + lines[-1][:20],
+        "deep": ours + "[" * 10**5 + "\n",
+    }[kind]
+    path.unlink() if text is None else path.write_text(text)
+    assert main(["train", "--resume", "here", "--epochs", "4"]) == 0
+    kept = [
+        line for line in history("whole") if kind != "gone" or line["event"] == "epoch" or line["step"] > 14
+    ]
+    assert history("here") == kept
 
 
 def test_resume_of_a_folder_or_of_the_latest_run(capsys: pytest.CaptureFixture[str]) -> None:

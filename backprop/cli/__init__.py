@@ -79,10 +79,12 @@ def _report(error: Exception) -> int:
 def _set_threads(options: argparse.Namespace) -> None:
     """Give the BLAS libraries their thread count, which they read when they are loaded.
 
+    A resumed run has that of its checkpoint, on which its last bits depend, unless `--threads` is given.
+
     A small network trains faster with one thread, and much faster where the machine is shared: the
     threads of a product that takes microseconds spend their time waiting for each other.
     """
-    threads = getattr(options, "threads", None)
+    threads = getattr(options, "threads_there", None) or getattr(options, "threads", None)
     small = options.command == "train" and _width(options) * options.batch_size < SMALL
     if threads is None and small and not any(variable in os.environ for variable in THREAD_VARIABLES):
         threads = 1

@@ -32,12 +32,13 @@ OF_THE_PROCESS = {
     "quiet",
     "debug",
     "help",
+    "threads_there",
 }
 """Options that are not settings of the run."""
 
 CHANGEABLE = {
-    "device", "threads", "precision", "no_capture", "iters", "epochs", "save_every", "keep", "log_every",
-    "patience", "no_report",
+    "device", "data", "threads", "precision", "no_capture", "iters", "epochs", "save_every", "keep",
+    "log_every", "patience", "no_report",
 }  # fmt: skip
 """Settings that a resumed run may have otherwise."""
 
@@ -55,9 +56,10 @@ def resolved(options: argparse.Namespace, train: argparse.ArgumentParser, words:
         given = _merged(_one_of_each(_from_file(Path(name), actions), exclusive, name), given, exclusive)
     if given.get("resume") is not None:
         path = checkpoint_of(given["resume"])
-        kept, command = run_of(path, actions)
+        kept, command, threads = run_of(path, actions)
         options.command_line = f"{command} && {options.command_line}"
         _check_unchanged(path, kept, given)
+        options.threads_there = None if "threads" in given else threads
         given = _merged(kept, given, exclusive)
         given["resume"] = str(path)
     vars(options).update(given)
@@ -97,11 +99,13 @@ def checkpoint_of(name: str) -> Path:
     return found[-1]
 
 
-def run_of(path: Path, actions: Mapping[str, argparse.Action]) -> tuple[dict[str, Any], str]:
-    """The settings of the run that a checkpoint is from, taken as its flags would be, and its command."""
+def run_of(path: Path, actions: Mapping[str, argparse.Action]) -> tuple[dict[str, Any], str, int | None]:
+    """The settings of a checkpoint's run, taken as its flags would be, its command, and its CPU threads."""
     try:
-        run = read_contents(path).description["run"]
-        return checked(run["settings"], actions, str(path)), str(run["command"])
+        description = read_contents(path).description
+        run, threads = description["run"], description.get("machine", {}).get("threads")
+        settings = checked(run["settings"], actions, str(path))
+        return settings, str(run["command"]), threads if type(threads) is int and threads > 0 else None
     except CheckpointError as error:
         others = [str(other) for other in checkpoints(path.parent) if other != path]
         hint = f"; another one of the run: --resume {others[-1]}" if others else ""

@@ -6,14 +6,16 @@ import argparse
 import json
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
-from ..checkpoints import Contents, read_contents
+from ..checkpoints import Contents, read_checkpoint, read_contents
+from ..history import history_of, last_of
 from ..runs import trained
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show what a checkpoint has, as far as its header tells; the arrays are only looked over."""
+    """Show what a checkpoint has, as far as its header tells; `--json` has the history, too."""
     path = trained(options.file)
     contents = read_contents(path)
     if options.json:
@@ -21,7 +23,10 @@ def run(options: argparse.Namespace) -> int:
             name: {"dtype": dtype, "shape": shape} for name, (dtype, shape, _) in contents.arrays.items()
         }
         whole = {"sha256": contents.sha256, "bytes": contents.size, "arrays": arrays}
-        print(json.dumps({**whole, **contents.description}))
+        history = history_of(read_checkpoint(path)) if _trained(contents) else []
+        print(
+            json.dumps({**whole, **contents.description, "history": [asdict(metrics) for metrics in history]})
+        )
     else:
         print("\n".join([f"{path}: {contents.size:,} bytes, SHA-256 right", *_lines(contents)]))
     return 0
@@ -30,13 +35,18 @@ def run(options: argparse.Namespace) -> int:
 def _lines(contents: Contents) -> Iterator[str]:
     description = contents.description
     yield from _network(description.get("network", {}))
-    if "training" in description:
+    if _trained(contents):
         yield from _training(description)
     yield ""
-    width = max((len(name) for name in contents.arrays), default=0)
-    for name, (dtype, shape, size) in sorted(contents.arrays.items()):
+    arrays = {name: kind for name, kind in contents.arrays.items() if not name.startswith("history.")}
+    width = max((len(name) for name in arrays), default=0)
+    for name, (dtype, shape, size) in sorted(arrays.items()):
         sizes = "×".join(map(str, shape)) or "()"
         yield f"{name:{width}}  {dtype:4} {sizes:12} {math.prod(shape):>10,} {size:>12,} bytes"
+
+
+def _trained(contents: Contents) -> bool:
+    return "training" in contents.description
 
 
 def _network(network: Mapping[str, Any]) -> Iterator[str]:
@@ -45,13 +55,14 @@ def _network(network: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _training(description: Mapping[str, Any]) -> Iterator[str]:
-    place, history = description["training"], description.get("history", [])
+    place, last = description["training"], last_of(description)
     within = f", {place['position']:,} of them in an epoch that is not over" if place["position"] else ""
     yield f"training  {place['step']:,} steps{within}, {place['seconds']:.1f} s"
     yield f"optimizer {description['optimizer']['settings']}"
-    if history:
-        last = history[-1]
+    if last:
         accuracy = "" if last["test_accuracy"] is None else f", accuracy held out {last['test_accuracy']:.4f}"
         yield f"epoch {last['epoch']:<4}loss {last['loss']:.4f}{accuracy}"
+    if "machine" in description:
+        yield f"machine   {', '.join(f'{name} {value}' for name, value in description['machine'].items())}"
     if "run" in description:
         yield f"command   {description['run']['command']}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import shlex
 import sys
 import time
@@ -20,8 +21,9 @@ import numpy as np
 from backends import get_backend
 
 from .. import runs
-from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint, replace_file, write_checkpoint
-from ..datasets import Dataset, dataset_at, with_channels
+from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint, replace_file
+from ..datasets import Dataset, DatasetError, dataset_at, with_channels
+from ..history import last_of
 from ..report import write_report
 from ..saving import restore_network
 from ..training import DivergenceError, Metrics, Progress, Training, fit
@@ -69,7 +71,7 @@ class _Job:
             )
         if options.patience and not options.validation:
             raise ValueError("--patience N needs data to judge by: give --validation 0.1")
-        whole = dataset_at(options.data)
+        whole = _data(options)
         self.data, self.held_out = _split(whole, options)
         self.rng = np.random.default_rng(options.seed)
         self.network = build_network(options, whole, self.backend, self.rng)
@@ -77,13 +79,14 @@ class _Job:
         self.optimizer = build_optimizer(options, self.steps)
         held = "validation" if self.held_out else "test"
         self.view: View = Json(held) if options.json else Lines(held, quiet=options.quiet)
-        self.facts = {"data": {"name": whole.name, "crc32": _crc(whole)}}
+        self.whole = whole
+        self.facts = {"data": {"name": whole.name, "sha256": data_digest(whole)}}
 
     def training(self, keeper: _Keeper, stack: ExitStack) -> Training:
         """The training, resumed if that is asked for."""
         options, data = self.options, self.data
         checkpoint = None if options.resume is None else read_checkpoint(options.resume)
-        if checkpoint and checkpoint.description.get("data") != self.facts["data"]:
+        if checkpoint and not _same_data(checkpoint, self.whole, self.facts["data"]["sha256"]):
             raise CheckpointError(f"{options.resume} is of a run on other data than {data.name} is now")
         x_test, t_test = self.held_out or (data.x_test, data.t_test)
         line = stack.enter_context(live_line(self.steps, shown=not (options.json or options.quiet)))
@@ -117,22 +120,21 @@ class _Job:
 
     def train(self, training: Training, keeper: _Keeper) -> None:
         """Train to the end, to a signal, or until the validation loss no longer falls."""
-        while not self._stops_early(training):
+        while not self._stops_early(training, keeper):
             metrics = next(training, None)
             if metrics is None:
                 return
             keeper.epoch(training, metrics)
             self.view.epoch(metrics)
 
-    def _stops_early(self, training: Training) -> bool:
+    def _stops_early(self, training: Training, keeper: _Keeper) -> bool:
         """Whether `--patience` is at its end, which is said."""
-        patience, history = self.options.patience, training.history
-        if not (patience and history) or training.step >= self.steps:
+        patience, best = self.options.patience, keeper.best_epoch.of(training.history)
+        if not (patience and best) or training.step >= self.steps:
             return False
-        best = _best(history).epoch
-        if history[-1].epoch - best < patience:
+        if training.history[-1].epoch - best.epoch < patience:
             return False
-        self.view.note(f"stopped early: no epoch since {best} was better on the validation data")
+        self.view.note(f"stopped early: no epoch since {best.epoch} was better on the validation data")
         return True
 
     def finish(self, training: Training, keeper: _Keeper) -> None:
@@ -140,7 +142,7 @@ class _Job:
         kept = keeper.finish(training)
         metrics = trained = training.history[-1]
         if self.held_out:
-            metrics = self._tested(training, keeper.best)
+            metrics = self._tested(training, keeper)
         self.view.end(
             {
                 "test_accuracy": metrics.test_accuracy,
@@ -152,12 +154,12 @@ class _Job:
             }
         )
 
-    def _tested(self, training: Training, best: Checkpoint | None) -> Metrics:
+    def _tested(self, training: Training, keeper: _Keeper) -> Metrics:
         """The metrics of the best epoch, on the test data: the network is set to it."""
-        metrics = training.history[-1]
-        if best is not None:
-            metrics = _best(training.history)
-            restore_network(self.network, best)
+        metrics, best = training.history[-1], keeper.best_epoch.of(training.history)
+        if keeper.best is not None and best is not None:
+            metrics = best
+            restore_network(self.network, keeper.best)
             self.view.note(f"best on the validation data: epoch {metrics.epoch}")
         asarray = self.backend.asarray
         x, t = asarray(self._shaped(self.data.x_test)), asarray(self.data.t_test)
@@ -184,6 +186,7 @@ class _Keeper:
         self.saved: Path | None = None
         self.later: list[Path] = []
         self.best: Checkpoint | None = None
+        self.best_epoch = _Best()
         self.view: View
 
     def begin(self, training: Training, view: View) -> None:
@@ -191,25 +194,25 @@ class _Keeper:
         self.view = view
         if self.options.resume is not None:
             self.saved = Path(self.options.resume)
-            self.best = self._best_so_far(training)
+            self.best = self._kept(self.best_epoch.of(training.history))
         if self.folder is None:
             return
         replace_file(self.folder / runs.CONFIG, as_toml(settings(self.options)).encode())
         if self.saved is None:
-            (self.folder / runs.HISTORY).unlink(missing_ok=True)  # of a run without a checkpoint
+            runs.write_history(self.folder, [])  # in place of that of a run without a checkpoint
             return
         self._rewrite_history(training)
         found = runs.checkpoints(self.folder)
         self.later = found[found.index(self.saved) + 1 :] if self.saved in found else []
         if self.best:
-            write_checkpoint(self.folder / runs.BEST, self.best)
+            runs.save_best(self.folder, self.best, self._kept(_Best().of(training.history[:-1])))
 
-    def _best_so_far(self, training: Training) -> Checkpoint | None:
-        """The checkpoint of the best epoch, where there is one; one of a later epoch does not count."""
+    def _kept(self, best: Metrics | None) -> Checkpoint | None:
+        """The checkpoint of this epoch, the best one, where there is one."""
         assert self.saved is not None
-        if not (self.options.validation and training.history):
+        if not (self.options.validation and best):
             return None
-        for path in (self.saved.parent / runs.BEST, self.saved):
+        for path in (self.saved.parent / runs.BEST, self.saved.parent / runs.BEST_WHOLE, self.saved):
             try:
                 found = read_checkpoint(path)
             except FileNotFoundError:
@@ -217,8 +220,8 @@ class _Keeper:
             except CheckpointError as error:
                 warnings.warn(str(error), stacklevel=2)
                 continue
-            place = found.description["training"]
-            if place["step"] == _best(training.history).step and not place["position"]:
+            step, last = found.description.get("training", {}).get("step"), last_of(found.description)
+            if last and step == last["step"] == best.step:
                 return found
         return None
 
@@ -244,8 +247,8 @@ class _Keeper:
         """A checkpoint in the folder, when the one before is written."""
         if self.folder is not None:
             self.wait()
-            if self.later and self.best is None:
-                (self.folder / runs.BEST).unlink(missing_ok=True)  # of a later epoch, as they are
+            if self.best is None:
+                (self.folder / runs.BEST).unlink(missing_ok=True)  # of an epoch that is done anew
             self.later = []
             checkpoint = self.checkpoint(training)
             self._writing = self._writer.submit(runs.save, self.folder, checkpoint, self.options.keep)
@@ -256,15 +259,16 @@ class _Keeper:
 
     def epoch(self, training: Training, metrics: Metrics) -> None:
         """A line of the history, and the checkpoints that an epoch brings."""
-        better = self.options.validation and _best(training.history) is metrics
+        before = self.best
+        better = self.options.validation and self.best_epoch.of(training.history) is metrics
         if better:
             self.best = self.checkpoint(training)
         if self.folder is None:
             return
+        runs.add_history(self.folder, {"event": "epoch", **named(metrics, self.held_out)})
         if better and self.best:  # before the checkpoint that tells of it
             self.wait()
-            write_checkpoint(self.folder / runs.BEST, self.best)
-        runs.add_history(self.folder, {"event": "epoch", **named(metrics, self.held_out)})
+            runs.save_best(self.folder, self.best, before)
         if self.save_steps is None:
             self.save(training)
 
@@ -348,16 +352,58 @@ def _split(
     return kept, (data.x_train[out], data.t_train[out])
 
 
-def _best(history: list[Metrics]) -> Metrics:
-    """The first epoch with the lowest loss on what was held out."""
-    return min(history, key=lambda metrics: metrics.test_loss if metrics.test_loss is not None else 0.0)
+class _Best:
+    """The first epoch with the lowest loss on what was held out; every epoch is looked at once."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._found: Metrics | None = None
+
+    def of(self, history: list[Metrics]) -> Metrics | None:
+        """The best of the history, which has grown since the last call; None before the first epoch."""
+        for metrics in history[self._seen :]:
+            if self._found is None or _held_out_loss(metrics) < _held_out_loss(self._found):
+                self._found = metrics
+        self._seen = len(history)
+        return self._found
 
 
-def _crc(data: Dataset) -> int:
-    """A number that tells other data from these: of all labels, and of every hundredth sample."""
-    parts = (data.t_train, data.t_test, data.x_train[::100], data.x_test[::100])
+def _held_out_loss(metrics: Metrics) -> float:
+    return 0.0 if metrics.test_loss is None else metrics.test_loss
+
+
+def _data(options: argparse.Namespace) -> Dataset:
+    """The data of `--data`."""
+    try:
+        return dataset_at(options.data)
+    except DatasetError as error:
+        if options.resume is None or Path(options.data).exists():
+            raise
+        expected = f"{error.expected}; if the run's data is elsewhere now, say where by --data"
+        raise DatasetError(error.path, error.found, expected) from None
+
+
+def data_digest(data: Dataset) -> str:
+    """The SHA-256 of the data: of every byte, shape and dtype."""
+    digest = hashlib.sha256()
+    for array in (data.x_train, data.t_train, data.x_test, data.t_test):
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
+    return digest.hexdigest()
+
+
+def _same_data(checkpoint: Checkpoint, data: Dataset, digest: str) -> bool:
+    """Whether these are the data of the checkpoint, wherever they lie."""
+    facts = checkpoint.description.get("data", {})
+    if "sha256" in facts:
+        return bool(facts["sha256"] == digest)
+    return "crc32" in facts and facts["crc32"] == _crc_of_format_1(data)
+
+
+def _crc_of_format_1(data: Dataset) -> int:
+    """Of all labels, and of every hundredth sample."""
     crc = 0
-    for part in parts:
+    for part in (data.t_train, data.t_test, data.x_train[::100], data.x_test[::100]):
         crc = zlib.crc32(np.ascontiguousarray(part).tobytes(), crc)
     return crc
 
