@@ -91,7 +91,7 @@ def test_the_edges_of_a_mask() -> None:
         assert Dropout(value / 2**32, seed).forward(one, training=True)[place] != 0.0
         assert Dropout((value + 1) / 2**32, seed).forward(one, training=True)[place] == 0.0
     dropout = Dropout(0.0, seed)
-    dropout.cache[((9,), np.ndarray, "cpu")] = np.full(9, _mixed(1))  # the hash of the first draw is 0
+    dropout.cache[(9,), type(one.dtype), "float64", "cpu"] = np.full(9, _mixed(1))  # the hash of the first draw is 0
     np.testing.assert_array_equal(dropout.forward(np.ones(9), training=True), np.ones(9))
 
 
@@ -139,11 +139,13 @@ def test_dropout_in_training_and_inference(backend: Backend) -> None:
 
 def test_running_statistics(backend: Backend, rng: np.random.Generator) -> None:
     norm = BatchNormalization(ones(backend, 3), ones(backend, 3), momentum=0.8)
-    mean, var = np.zeros(3), np.ones(3)
-    for _ in range(5):
-        x = rng.normal(2.0, 3.0, (20, 3))
+    batches = rng.normal(2.0, 3.0, (5, 20, 3))
+    for x in batches:
         norm.forward(backend.asarray(x, dtype="float32"), training=True)
-        mean, var = 0.8 * mean + 0.2 * x.mean(axis=0), 0.8 * var + 0.2 * x.var(axis=0)
+    weights = 0.8 ** np.arange(4.0, -1.0, -1.0)
+    mean, var = (
+        np.average(values, axis=0, weights=weights) for values in (batches.mean(axis=1), batches.var(axis=1))
+    )
     np.testing.assert_allclose(backend.to_numpy(norm.state["running_mean"]), mean, rtol=1e-4)
     np.testing.assert_allclose(backend.to_numpy(norm.state["running_var"]), var, rtol=1e-4)
     y = backend.to_numpy(norm.forward(backend.asarray(x, dtype="float32")))
@@ -212,8 +214,9 @@ def test_a_recorded_step_carries_the_state(backend: Backend, rng: np.random.Gene
 def test_names_of_a_network_s_state() -> None:
     net = stateful("cpu")
     assert list(net.state) == [
-        "running_mean1", "running_var1", "drawn1", "Residual1.BatchNormalization1.running_mean",
-        "Residual1.BatchNormalization1.running_var", "Residual1.Dropout1.drawn",
+        "running_mean1", "running_var1", "running_weight1", "drawn1",
+        "Residual1.BatchNormalization1.running_mean", "Residual1.BatchNormalization1.running_var",
+        "Residual1.BatchNormalization1.running_weight", "Residual1.Dropout1.drawn",
     ]  # fmt: skip
     assert "Residual1.Affine1.W" in net.params
     with pytest.raises(TypeError, match="cannot be deleted"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -16,7 +16,12 @@ class Node:
     """A differentiable function with parameters: what layers and losses have in common.
 
     A subclass writes `forward` and, under it, `backward`. `forward(…, training=True)` sets `saved`
-    to whatever `backward` needs; inference sets it to None. Neither changes its arguments.
+    to whatever `backward` needs; inference sets it to None.
+
+    An argument of either is only read, and may be kept until `backward`: it must not be changed in
+    between. A result belongs to the caller, who may change it in place at once: no layer keeps a
+    result, hands out its argument, or hands out one memory twice. What `backward` needs of an output is
+    kept as something else, such as y > 0; where that is its kind alone, as `Form.of(y)`.
     """
 
     name: str
@@ -117,13 +122,15 @@ class Node:
             )
         return xp
 
-    def check_like(self, x: Array, reference: Array, names: str) -> None:
+    def check_like(self, x: Array, reference: Array | Form, names: str) -> None:
         """Raise unless `x` has the library, dtype and device of `reference`; `names` is "x and W"."""
-        if type(x) is type(reference) and x.dtype == reference.dtype and x.device == reference.device:
+        kind = reference.kind if isinstance(reference, Form) else type(reference)
+        if type(x) is kind and x.dtype == reference.dtype and x.device == reference.device:
             return
-        if namespace_of(x) is not namespace_of(reference):
+        xp = reference.xp if isinstance(reference, Form) else namespace_of(reference)
+        if namespace_of(x) is not xp:
             raise TypeError(
-                f"{self.name}: {names} are arrays of two libraries, {_kind(x)} and {_kind(reference)}; "
+                f"{self.name}: {names} are arrays of two libraries, {_kind(type(x))} and {_kind(kind)}; "
                 "bring both to one backend with backend.asarray(…)"
             )
         if x.dtype != reference.dtype:
@@ -137,8 +144,8 @@ class Node:
                 "bring both to one with backend.asarray(…)"
             )
 
-    def check_dout(self, dout: Array, y: Array) -> None:
-        """Raise unless `dout` fits `y`, an array with the shape, dtype and device of the output."""
+    def check_dout(self, dout: Array, y: Array | Form) -> None:
+        """Raise unless `dout` fits `y`, an array with the shape, dtype and device of the output, or its form."""
         namespace_of(dout)  # a TypeError for what is no array
         if dout.shape != y.shape:
             raise ValueError(f"{self.name}: expected dout {tuple(y.shape)}, got {tuple(dout.shape)}")
@@ -147,6 +154,21 @@ class Node:
     def __repr__(self) -> str:
         shapes = ", ".join(f"{key}={tuple(value.shape)}" for key, value in self.params.items())
         return f"{type(self).__name__}({shapes})"
+
+
+class Form(NamedTuple):
+    """What an array is besides its numbers: kept in place of an output that nothing else is needed of."""
+
+    kind: type
+    xp: Any
+    shape: tuple[int, ...]
+    dtype: Any
+    device: Any
+
+    @classmethod
+    def of(cls, x: Array) -> Form:
+        """The form of an array."""
+        return cls(type(x), namespace_of(x), x.shape, x.dtype, x.device)
 
 
 class Views(dict[str, Array]):
@@ -258,6 +280,25 @@ def _name(kind: type, dtype: Any) -> str:
     return dtype_name(dtype)
 
 
-def _kind(array: Array) -> str:
-    kind = type(array)
+def copied(x: Array) -> Array:
+    """A copy of a floating-point array, in memory of its own."""
+    return namespace_of(x).astype(x, x.dtype)
+
+
+def widened(x: Array) -> Array:
+    """float16 as float32, whose sums and squares neither overflow nor lose digits; else x itself."""
+    return namespace_of(x).astype(x, namespace_of(x).float32) if is_half(x.dtype) else x
+
+
+def narrowed(x: Array, dtype: Any) -> Array:
+    """What was computed from `widened`, in the dtype it had before."""
+    return x if x.dtype == dtype else namespace_of(x).astype(x, dtype)
+
+
+def is_half(dtype: Any) -> bool:
+    """Whether the dtype, of any library, is float16."""
+    return _name(dtype.__class__, dtype) == "float16"
+
+
+def _kind(kind: type) -> str:
     return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"

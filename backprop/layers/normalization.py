@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 
-from backends import Array, namespace_of
+from backends import Array, Backend, namespace_of
 
-from .base import Layer
+from .base import Form, Layer, is_half, narrowed, widened
 
 
 class _Normalization(Layer):
@@ -29,13 +30,22 @@ class _Normalization(Layer):
         self.check_like(beta, gamma, "beta and gamma")
         self.epsilon = float(epsilon)
 
+    def set_grad(self, key: str, function: Callable[..., Array], *args: Array, **options: Any) -> None:
+        """Also from `widened` arrays."""
+        super().set_grad(key, function, *args, **options)
+        self.grads[key] = narrowed(self.grads[key], self.params[key].dtype)
+
 
 class BatchNormalization(_Normalization):
     """y = γ (x − μ) / √(σ² + ε) + β for every feature, or for every channel of images.
 
     In training μ and σ² are the mean and the variance (the sum over N, not N − 1) over the batch, and
-    for images over height and width too; `state["running_mean"]` ← momentum · running_mean +
-    (1 − momentum) μ, and likewise `running_var`. In inference μ and σ² are the running ones.
+    for images over height and width too. In inference they are `state["running_mean"]` and
+    `state["running_var"]`, averages over the batches so far, each of which counts momentum times as much
+    as the next: with w = 0 at first (`state["running_weight"]`) and κ = momentum · w / (momentum · w +
+    1 − momentum), running_mean ← κ running_mean + (1 − κ) μ, likewise running_var, and
+    w ← momentum · w + 1 − momentum. After the first batch they are its own. The book's, with momentum in
+    place of κ, are these times w.
 
     With x̂ = (x − μ) / √(σ² + ε), of n numbers a feature:
     dx = γ / √(σ² + ε) · (dout − (Σ dout) / n − x̂ (Σ dout x̂) / n), dγ = Σ dout x̂, dβ = Σ dout.
@@ -45,11 +55,12 @@ class BatchNormalization(_Normalization):
     gamma, beta : (D,) floating-point arrays
     momentum : from 0 to below 1
     epsilon : ε, above 0
-    running_mean, running_var : (D,), by default 0 and 1
+    running_mean, running_var : (D,), by default 0 and 1 until the first batch; where one is given, w is 1
+        from the start
 
     x: (N, D) or (N, D, H, W, …), with more than one number a feature in training (else a
     `ValueError`: everything would be normalized to 0). The book takes every pixel for a feature of its
-    own instead.
+    own instead. For float16, sums and statistics are float32.
 
     Source: Ioffe and Szegedy (2015); *Deep Learning from Scratch*, section 6.3.
 
@@ -59,7 +70,7 @@ class BatchNormalization(_Normalization):
     array([[-1.],
            [ 1.]])
     >>> norm.state["running_mean"].round(4), norm.state["running_var"].round(4)
-    (array([0.2]), array([1.]))
+    (array([2.]), array([1.]))
     """
 
     def __init__(
@@ -77,16 +88,19 @@ class BatchNormalization(_Normalization):
             raise ValueError(f"{self.name}: expected gamma (D,), got {tuple(gamma.shape)}")
         if not 0.0 <= momentum < 1.0:
             raise ValueError(f"{self.name}: expected a momentum from 0 to below 1, got {momentum}")
-        self.momentum, xp = float(momentum), namespace_of(gamma)
-        mean = xp.zeros_like(gamma) if running_mean is None else running_mean
-        var = xp.ones_like(gamma) if running_var is None else running_var
+        self.momentum, xp, wide = float(momentum), namespace_of(gamma), widened(gamma)
+        mean = xp.zeros_like(wide) if running_mean is None else running_mean
+        var = xp.ones_like(wide) if running_var is None else running_var
         for what, value in (("running_mean", mean), ("running_var", var)):
-            self.check_like(value, gamma, f"{what} and gamma")
+            namespace_of(value)  # a TypeError for what is no array
+            self.check_like(widened(value), wide, f"{what} and gamma")
             if tuple(value.shape) != tuple(gamma.shape):
                 raise ValueError(
                     f"{self.name}: expected {what} {tuple(gamma.shape)}, got {tuple(value.shape)}"
                 )
-            self.state[what] = xp.asarray(value, copy=True)
+            self.state[what] = xp.asarray(widened(value), copy=True)
+        begun = running_mean is not None or running_var is not None
+        self.state["running_weight"] = xp.full((), float(begun), dtype=wide.dtype, device=wide.device)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         gamma, beta, xp = self.params["gamma"], self.params["beta"], namespace_of(x)
@@ -94,10 +108,11 @@ class BatchNormalization(_Normalization):
         if x.ndim < 2 or x.shape[1] != gamma.shape[0]:
             raise ValueError(f"{self.name}: expected input (N, {gamma.shape[0]}, …), got {tuple(x.shape)}")
         self.saved, shape = None, (1, -1) + (1,) * (x.ndim - 2)
+        dtype, x, gamma, beta = x.dtype, widened(x), widened(gamma), widened(beta)
         if not training:
             scale = gamma / xp.sqrt(self.state["running_var"] + self.epsilon)  # (D,)
             shift = beta - self.state["running_mean"] * scale
-            return x * xp.reshape(scale, shape) + xp.reshape(shift, shape)
+            return narrowed(x * xp.reshape(scale, shape) + xp.reshape(shift, shape), dtype)
         n = math.prod(x.shape) // gamma.shape[0]
         if n < 2:
             raise ValueError(
@@ -109,27 +124,38 @@ class BatchNormalization(_Normalization):
         var = self._sum(centred * centred) / n
         inverse = 1.0 / xp.sqrt(var + self.epsilon)
         self._remember(mean, var)
-        self.saved = centred, inverse, n, shape
         y = centred * xp.reshape(gamma * inverse, shape)
         y += xp.reshape(beta, shape)
+        y = narrowed(y, dtype)
+        self.saved = centred, inverse, n, shape, Form.of(y)
         return y
 
     def backward(self, dout: Array) -> Array:
-        centred, inverse, n, shape = self.saved
-        self.check_dout(dout, centred)
-        xp = namespace_of(dout)
+        centred, inverse, n, shape, form = self.saved
+        self.check_dout(dout, form)
+        xp, dout, gamma = form.xp, widened(dout), widened(self.params["gamma"])
         products = self._sum(dout * centred)  # (D,)
         self.set_grad("gamma", xp.multiply, products, inverse)
         self.set_grad("beta", xp.sum, dout, axis=self._all_but_features(dout))
         dx = dout - xp.reshape(self.grads["beta"] / n, shape)
         dx -= centred * xp.reshape(products * inverse * inverse / n, shape)
-        dx *= xp.reshape(self.params["gamma"] * inverse, shape)
-        return dx
+        dx *= xp.reshape(gamma * inverse, shape)
+        return narrowed(dx, form.dtype)
 
     def _remember(self, mean: Array, var: Array) -> None:
+        rest = 1.0 - self.momentum
+        self.state["running_weight"] *= self.momentum
+        kept = self.state["running_weight"] / (self.state["running_weight"] + rest)
+        self.state["running_weight"] += rest
         for key, value in (("running_mean", mean), ("running_var", var)):
-            self.state[key] *= self.momentum
-            self.state[key] += (1.0 - self.momentum) * value
+            self.state[key] *= kept
+            self.state[key] += (1.0 - kept) * value
+
+    def to(self, backend: Backend, dtype: Any = None) -> Self:
+        clone = super().to(backend, dtype)
+        if is_half(clone.params["gamma"].dtype):
+            clone.state = super().to(backend, "float32").state
+        return clone
 
     def _sum(self, x: Array) -> Array:
         return namespace_of(x).sum(x, axis=self._all_but_features(x))  # (D,)
@@ -149,7 +175,7 @@ class LayerNormalization(_Normalization):
 
     They are taken over the last axes, as many as γ has; the same in training and inference. With
     x̂ = (x − μ) / √(σ² + ε) and g = γ · dout: dx = (g − mean g − x̂ mean(g x̂)) / √(σ² + ε), dγ and dβ
-    as for `BatchNormalization`, summed over all other axes.
+    as for `BatchNormalization`, summed over all other axes. For float16, all of it is float32 inside.
 
     Parameters
     ----------
@@ -174,22 +200,23 @@ class LayerNormalization(_Normalization):
         if x.ndim <= gamma.ndim or x.shape[-gamma.ndim :] != gamma.shape:
             expected = ", ".join(["N", "…", *map(str, gamma.shape)])
             raise ValueError(f"{self.name}: expected input ({expected}), got {tuple(x.shape)}")
-        axes = tuple(range(-gamma.ndim, 0))
+        axes, dtype, x = tuple(range(-gamma.ndim, 0)), x.dtype, widened(x)
         centred = x - xp.mean(x, axis=axes, keepdims=True)
         inverse = 1.0 / xp.sqrt(xp.mean(centred * centred, axis=axes, keepdims=True) + self.epsilon)
         normal = centred * inverse
-        self.saved = (normal, inverse, axes) if training else None
-        return gamma * normal + self.params["beta"]
+        y = narrowed(widened(gamma) * normal + widened(self.params["beta"]), dtype)
+        self.saved = (normal, inverse, axes, Form.of(y)) if training else None
+        return y
 
     def backward(self, dout: Array) -> Array:
-        normal, inverse, axes = self.saved
-        self.check_dout(dout, normal)
-        xp, batch = namespace_of(dout), tuple(range(dout.ndim - len(axes)))
+        normal, inverse, axes, form = self.saved
+        self.check_dout(dout, form)
+        xp, dout, batch = form.xp, widened(dout), tuple(range(dout.ndim - len(axes)))
         self.set_grad("beta", xp.sum, dout, axis=batch)
         self.set_grad("gamma", xp.sum, dout * normal, axis=batch)
-        g = dout * self.params["gamma"]
+        g = dout * widened(self.params["gamma"])
         g -= xp.mean(g, axis=axes, keepdims=True) + normal * xp.mean(g * normal, axis=axes, keepdims=True)
-        return g * inverse
+        return narrowed(g * inverse, form.dtype)
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[LayerNormalization, np.ndarray]:

@@ -142,7 +142,7 @@ def slabs(x: Array, numbers_each: int) -> Iterator[slice]:
 def check_whole(name: str, least: int, **values: Any) -> None:
     """Raise unless the values are whole numbers of at least `least`."""
     for what, value in values.items():
-        if not isinstance(value, Integral) or value < least:
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
             raise ValueError(
                 f"{name}: expected {what} to be a whole number of at least {least}, got {value!r}"
             )
