@@ -253,6 +253,7 @@ class Recorded(NDArrayOperatorsMixin):
     """An array of a tape: it stands for its values in every replay, so nobody can read them."""
 
     __slots__ = ("array", "block", "scalar", "tape")
+    _stands_for = "numpy"
 
     def __init__(self, tape: _Tape, array: Array, block: _Block | None = None, scalar: bool = False) -> None:
         self.tape, self.array, self.block = tape, array, block

@@ -177,6 +177,7 @@ def test_a_backend_from_outside() -> None:
 
     class OwnArray:
         __module__ = "own_arrays"
+        shape, dtype = (), "float32"
 
     try:
         backends.register_backend(Own)

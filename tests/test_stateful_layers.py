@@ -91,7 +91,9 @@ def test_the_edges_of_a_mask() -> None:
         assert Dropout(value / 2**32, seed).forward(one, training=True)[place] != 0.0
         assert Dropout((value + 1) / 2**32, seed).forward(one, training=True)[place] == 0.0
     dropout = Dropout(0.0, seed)
-    dropout.cache[(9,), type(one.dtype), "float64", "cpu"] = np.full(9, _mixed(1))  # the hash of the first draw is 0
+    dropout.cache[(9,), type(one.dtype), "float64", "cpu"] = np.full(
+        9, _mixed(1)
+    )  # the hash of the first draw is 0
     np.testing.assert_array_equal(dropout.forward(np.ones(9), training=True), np.ones(9))
 
 

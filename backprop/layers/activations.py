@@ -144,7 +144,7 @@ class LeakyReLU(Layer):
         self.saved = x if training else None
         if self.slope == 0.0:
             return xp.maximum(x, 0.0)
-        return xp.maximum(x, xp.minimum(x, 0.0) * self.slope)  # ∞ · slope would be NaN where slope rounds to 0
+        return xp.maximum(x, xp.minimum(x, 0.0) * self.slope)  # not ∞ · slope: the slope may round to 0
 
     def backward(self, dout: Array) -> Array:
         x = self.saved
@@ -210,7 +210,7 @@ class Softmax(Layer):
         if x.ndim == 0:
             raise ValueError(f"{self.name}: expected input (…, C), got a single number")
         if x.shape[-1] == 0:
-            raise ValueError(f"{self.name}: expected at least one number in a row, got input {tuple(x.shape)}")
+            raise ValueError(f"{self.name}: expected input (…, C) with C of at least 1, got {tuple(x.shape)}")
         wide = widened(x)
         exp = xp.exp(wide - xp.max(wide, axis=-1, keepdims=True))
         total = xp.sum(exp, axis=-1, keepdims=True)

@@ -5,11 +5,18 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from numbers import Integral
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from backends import Array, Backend, backend_of, dtype_name, is_registered, namespace_of
+
+HALF = (
+    "float16 cannot be trained, since squares and sums overflow; train in float32 and convert the network "
+    'for inference, network.to(dtype="float16")'
+)
+"""Why float16 is for inference only, and what to do."""
 
 
 class Node:
@@ -122,8 +129,11 @@ class Node:
             )
         return xp
 
-    def check_like(self, x: Array, reference: Array | Form, names: str) -> None:
-        """Raise unless `x` has the library, dtype and device of `reference`; `names` is "x and W"."""
+    def check_like(self, x: Array, reference: Any, names: str) -> None:
+        """Raise unless `x` has the library, dtype and device of `reference`, an array or a form.
+
+        `names` is "x and W".
+        """
         kind = reference.kind if isinstance(reference, Form) else type(reference)
         if type(x) is kind and x.dtype == reference.dtype and x.device == reference.device:
             return
@@ -144,8 +154,8 @@ class Node:
                 "bring both to one with backend.asarray(…)"
             )
 
-    def check_dout(self, dout: Array, y: Array | Form) -> None:
-        """Raise unless `dout` fits `y`, an array with the shape, dtype and device of the output, or its form."""
+    def check_dout(self, dout: Array, y: Any) -> None:
+        """Raise unless `dout` fits `y`, an array with the shape, dtype and device of the output or a form."""
         namespace_of(dout)  # a TypeError for what is no array
         if dout.shape != y.shape:
             raise ValueError(f"{self.name}: expected dout {tuple(y.shape)}, got {tuple(dout.shape)}")
@@ -293,6 +303,11 @@ def widened(x: Array) -> Array:
 def narrowed(x: Array, dtype: Any) -> Array:
     """What was computed from `widened`, in the dtype it had before."""
     return x if x.dtype == dtype else namespace_of(x).astype(x, dtype)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number, Python's or NumPy's; True and False are none."""
+    return isinstance(value, Integral) and type(value) is not bool
 
 
 def is_half(dtype: Any) -> bool:

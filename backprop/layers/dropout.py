@@ -8,7 +8,7 @@ import numpy as np
 
 from backends import Array, dtype_name, namespace_of
 
-from .base import Layer, copied
+from .base import Layer, copied, is_whole
 
 LOW = 2**32 - 1
 """The lower 32 bits: numbers of 32 bits in int64, whose products by less than 2³¹ cannot overflow."""
@@ -44,7 +44,7 @@ class Dropout(Layer):
             raise ValueError(f"Dropout: expected a ratio from 0 to below 1, got {ratio}")
         if seed is None:
             seed = int(np.random.default_rng().integers(2**31))
-        if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+        if not is_whole(seed) or seed < 0:
             raise ValueError(f"Dropout: expected a seed, a whole number from 0, got {seed!r}")
         self.ratio, self.seed, self.inverted = float(ratio), int(seed), inverted
         self.state["drawn"] = np.zeros((), np.int64)

@@ -9,7 +9,7 @@ import numpy as np
 
 from backends import Array, namespace_of
 
-from .base import Form, Layer, copied
+from .base import Form, Layer, copied, is_whole
 
 
 class Reshape(Layer):
@@ -29,7 +29,7 @@ class Reshape(Layer):
         if not isinstance(shape, Iterable):
             raise TypeError(f"{self.name}: expected a shape such as (6,), got {shape!r}")
         self.shape = tuple(shape)
-        if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 1 for n in self.shape):
+        if not all(is_whole(n) and n >= 1 for n in self.shape):
             raise ValueError(f"{self.name}: expected whole numbers of at least 1 in shape, got {shape}")
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
