@@ -65,9 +65,9 @@ def restore_network(
 
     Raises `CheckpointError` with every missing, unknown or misshapen one; the network is then unchanged.
     """
-    own = network_arrays(network)
-    checkpoint = _completed(checkpoint, own)
-    check_fit(path, own, checkpoint, "params", "state")
+    arrays = network_arrays(network)
+    checkpoint = _completed(checkpoint, arrays)
+    check_fit(path, arrays, checkpoint, "params", "state")
     for kind, own in (("params", network.params), ("state", network.state)):
         put(own, checkpoint, kind, network.backend)
 
@@ -77,7 +77,7 @@ def _completed(checkpoint: Checkpoint, own: HostArrays) -> Checkpoint:
     weights = {
         name: np.ones_like(array)
         for name, array in own.items()
-        if name.startswith("state.") and name.replace("running_weight", "running_var") in checkpoint.arrays
+        if "running_weight" in name and name.replace("running_weight", "running_var") in checkpoint.arrays
     }
     return Checkpoint(checkpoint.description, {**weights, **checkpoint.arrays})
 

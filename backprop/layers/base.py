@@ -100,8 +100,13 @@ class Node:
         clone = copy.copy(self)
         clone._grads, clone.saved, clone.in_network = {}, None, False
         clone._params = {key: _moved(value, backend, dtype) for key, value in self.params.items()}
-        clone.state = {key: _moved(value, backend, dtype) for key, value in self.state.items()}
+        kept = self.state_dtype(dtype)
+        clone.state = {key: _moved(value, backend, kept) for key, value in self.state.items()}
         return clone
+
+    def state_dtype(self, dtype: Any) -> Any:
+        """The dtype of the state where that of the parameters is `dtype`; None keeps each."""
+        return dtype
 
     def settle(self, x: Array) -> None:
         """Bring the state to the library and device of the input `x`, where it is not yet."""
@@ -134,7 +139,7 @@ class Node:
 
         `names` is "x and W".
         """
-        kind = reference.kind if isinstance(reference, Form) else type(reference)
+        kind: Any = reference.kind if isinstance(reference, Form) else type(reference)
         if type(x) is kind and x.dtype == reference.dtype and x.device == reference.device:
             return
         xp = reference.xp if isinstance(reference, Form) else namespace_of(reference)
@@ -307,7 +312,7 @@ def narrowed(x: Array, dtype: Any) -> Array:
 
 def is_whole(value: Any) -> bool:
     """Whether it is a whole number, Python's or NumPy's; True and False are none."""
-    return isinstance(value, Integral) and type(value) is not bool
+    return not isinstance(value, bool) and isinstance(value, Integral)
 
 
 def is_half(dtype: Any) -> bool:

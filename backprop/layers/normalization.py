@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from backends import Array, Backend, namespace_of
+from backends import Array, namespace_of
 
 from .base import Form, Layer, is_half, narrowed, widened
 
@@ -151,11 +151,8 @@ class BatchNormalization(_Normalization):
             self.state[key] *= kept
             self.state[key] += (1.0 - kept) * value
 
-    def to(self, backend: Backend, dtype: Any = None) -> Self:
-        clone = super().to(backend, dtype)
-        if is_half(clone.params["gamma"].dtype):
-            clone.state = super().to(backend, "float32").state
-        return clone
+    def state_dtype(self, dtype: Any) -> Any:
+        return "float32" if dtype is not None and is_half(dtype) else dtype
 
     def _sum(self, x: Array) -> Array:
         return namespace_of(x).sum(x, axis=self._all_but_features(x))  # (D,)

@@ -89,6 +89,9 @@ class Residual(Layer):
         clone._own()
         return clone
 
+    def state_dtype(self, dtype: Any) -> Any:
+        return None  # it is that of the layers
+
     def _own(self) -> None:
         for layer in self.layers.values():
             layer.in_network = True
