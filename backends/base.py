@@ -157,13 +157,18 @@ class Backend:
             if base.__name__ in cls.refused and base.__module__.partition(".")[0] in cls.libraries:
                 raise TypeError(f"a {base.__name__} is not used as an array: {cls.refused[base.__name__]}")
 
+    @staticmethod
+    def _check_values(values: Any) -> None:
+        """Raise for a kind of array that a backend refuses."""
+        from .registry import is_registered
+
+        is_registered(values)
+
     def _from_host(self, values: Any) -> np.ndarray[Any, Any]:
         """Host values in the form that the library's `asarray` takes."""
         import numpy as np
 
-        from .registry import is_registered
-
-        is_registered(values)  # raises for kinds of arrays that are refused
+        self._check_values(values)
         host = np.asarray(values)
         return host.astype(host.dtype.newbyteorder("="), copy=False)
 

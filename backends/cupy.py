@@ -89,7 +89,7 @@ class CupyBackend(Backend):
         return self._cupy.cuda.Device(int(self.device.removeprefix("cuda:")))
 
     def asarray(self, values: Any, *, dtype: Any = None) -> Array:
-        values = values if self._knows(values) else self._from_host(values)
+        self._check_values(values)
         with self._device:
             return self._cupy.asarray(values, dtype=self.dtype(dtype))
 

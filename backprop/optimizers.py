@@ -121,7 +121,8 @@ class Optimizer:
             )
         for slot in parts.keys() & own.keys():
             self._check_slot(slot, own[slot], parts[slot])
-        return _concatenated([own.get(slot, 0.0 * p) for slot, p in parts.items()])
+        zeros_like = namespace_of(params["flat"]).zeros_like
+        return _concatenated(own[slot] if slot in own else zeros_like(p) for slot, p in parts.items())
 
     def _bind(self, params: Mapping[str, Array]) -> None:
         """Belong to the network of these parameters, if they are one's; raise if it is another one."""

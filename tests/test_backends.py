@@ -220,6 +220,8 @@ def test_arrays_that_keep_their_place(backend: Backend) -> None:
     for wrong in (backend.asarray([1.0]), backend.asarray(1.0), backend.asarray([[1.0, 2.0]])):
         with pytest.raises(ValueError, match=r"a: expected shape \(2,\), got \("):
             kept["a"] = wrong
+    with pytest.raises(TypeError, match="a: expected an array or a number, got a list"):
+        kept["a"] = [1.0, 2.0]
     for new in (lambda: kept.update(b=place), lambda: kept.setdefault("b", place)):
         with pytest.raises(KeyError, match="no array 'b' here: there are a"):
             new()

@@ -99,10 +99,11 @@ class MaxPooling(_Pooling):
         for number, entry in enumerate(entries[1:], 1):
             if training:
                 won = (entry > y) | (entry != entry)  # not where equal: the first of the largest stays
-                won[(..., *self._first_inside(number, y.shape))] = True  # also if it is −∞, as what is around
+                if self.pad:  # also if it is −∞, as what is around the image
+                    won[(..., *self._first_inside(number, y.shape))] = True
                 larger.append(won)
             y = xp.maximum(y, entry)
-        y = xp.permute_dims(y if larger or entries[1:] else copied(y), (1, 0, 2, 3))  # (N, C, OH, OW)
+        y = xp.permute_dims(y if entries[1:] else copied(y), (1, 0, 2, 3))  # (N, C, OH, OW)
         self.saved = (Form.of(images), larger, Form.of(y)) if training else None
         return y
 
