@@ -40,12 +40,11 @@ class BatchNormalization(_Normalization):
     """y = γ (x − μ) / √(σ² + ε) + β for every feature, or for every channel of images.
 
     In training μ and σ² are the mean and the variance (the sum over N, not N − 1) over the batch, and
-    for images over height and width too. In inference they are `state["running_mean"]` and
-    `state["running_var"]`, averages over the batches so far, each of which counts momentum times as much
-    as the next: with w = 0 at first (`state["running_weight"]`) and κ = momentum · w / (momentum · w +
-    1 − momentum), running_mean ← κ running_mean + (1 − κ) μ, likewise running_var, and
-    w ← momentum · w + 1 − momentum. After the first batch they are its own. The book's, with momentum in
-    place of κ, are these times w.
+    for images over height and width too; `state["running_mean"]` ← momentum · running_mean +
+    (1 − momentum) μ from 0, likewise `running_var` and, of 1, `running_weight`. In inference μ and σ²
+    are running_mean / running_weight and running_var / running_weight: averages of the batches so far,
+    right from the first one on, where the book's, which are not divided, are too small. Before the first
+    batch they are 0 and 1.
 
     With x̂ = (x − μ) / √(σ² + ε), of n numbers a feature:
     dx = γ / √(σ² + ε) · (dout − (Σ dout) / n − x̂ (Σ dout x̂) / n), dγ = Σ dout x̂, dβ = Σ dout.
@@ -55,8 +54,8 @@ class BatchNormalization(_Normalization):
     gamma, beta : (D,) floating-point arrays
     momentum : from 0 to below 1
     epsilon : ε, above 0
-    running_mean, running_var : (D,), by default 0 and 1 until the first batch; where one is given, w is 1
-        from the start
+    running_mean, running_var : (D,), to begin with in place of the first batch, with the weight 1; if only
+        one is given, the other is 0 or 1
 
     x: (N, D) or (N, D, H, W, …), with more than one number a feature in training (else a
     `ValueError`: everything would be normalized to 0). The book takes every pixel for a feature of its
@@ -70,7 +69,7 @@ class BatchNormalization(_Normalization):
     array([[-1.],
            [ 1.]])
     >>> norm.state["running_mean"].round(4), norm.state["running_var"].round(4)
-    (array([2.]), array([1.]))
+    (array([0.2]), array([0.1]))
     """
 
     def __init__(
@@ -89,8 +88,9 @@ class BatchNormalization(_Normalization):
         if not 0.0 <= momentum < 1.0:
             raise ValueError(f"{self.name}: expected a momentum from 0 to below 1, got {momentum}")
         self.momentum, xp, wide = float(momentum), namespace_of(gamma), widened(gamma)
+        begun = float(running_mean is not None or running_var is not None)
         mean = xp.zeros_like(wide) if running_mean is None else running_mean
-        var = xp.ones_like(wide) if running_var is None else running_var
+        var = xp.full_like(wide, begun) if running_var is None else running_var
         for what, value in (("running_mean", mean), ("running_var", var)):
             namespace_of(value)  # a TypeError for what is no array
             self.check_like(widened(value), wide, f"{what} and gamma")
@@ -99,8 +99,7 @@ class BatchNormalization(_Normalization):
                     f"{self.name}: expected {what} {tuple(gamma.shape)}, got {tuple(value.shape)}"
                 )
             self.state[what] = xp.asarray(widened(value), copy=True)
-        begun = running_mean is not None or running_var is not None
-        self.state["running_weight"] = xp.full((), float(begun), dtype=wide.dtype, device=wide.device)
+        self.state["running_weight"] = xp.full((), begun, dtype=wide.dtype, device=wide.device)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         gamma, beta, xp = self.params["gamma"], self.params["beta"], namespace_of(x)
@@ -110,8 +109,9 @@ class BatchNormalization(_Normalization):
         self.saved, shape = None, (1, -1) + (1,) * (x.ndim - 2)
         dtype, x, gamma, beta = x.dtype, widened(x), widened(gamma), widened(beta)
         if not training:
-            scale = gamma / xp.sqrt(self.state["running_var"] + self.epsilon)  # (D,)
-            shift = beta - self.state["running_mean"] * scale
+            mean, var = self._running()
+            scale = gamma / xp.sqrt(var + self.epsilon)  # (D,)
+            shift = beta - mean * scale
             return narrowed(x * xp.reshape(scale, shape) + xp.reshape(shift, shape), dtype)
         n = math.prod(x.shape) // gamma.shape[0]
         if n < 2:
@@ -143,13 +143,16 @@ class BatchNormalization(_Normalization):
         return narrowed(dx, form.dtype)
 
     def _remember(self, mean: Array, var: Array) -> None:
-        rest = 1.0 - self.momentum
-        self.state["running_weight"] *= self.momentum
-        kept = self.state["running_weight"] / (self.state["running_weight"] + rest)
-        self.state["running_weight"] += rest
-        for key, value in (("running_mean", mean), ("running_var", var)):
-            self.state[key] *= kept
-            self.state[key] += (1.0 - kept) * value
+        for key, value in (("running_mean", mean), ("running_var", var), ("running_weight", 1.0)):
+            self.state[key] *= self.momentum
+            self.state[key] += (1.0 - self.momentum) * value
+
+    def _running(self) -> tuple[Array, Array]:
+        """Mean and variance of the batches so far."""
+        weight = self.state["running_weight"]
+        none = namespace_of(weight).astype(weight == 0.0, weight.dtype)  # 1 before the first batch
+        mean, var = self.state["running_mean"], self.state["running_var"]
+        return mean / (weight + none), var / (weight + none) + none
 
     def state_dtype(self, dtype: Any) -> Any:
         return "float32" if dtype is not None and is_half(dtype) else dtype
