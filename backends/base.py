@@ -45,6 +45,9 @@ class Backend:
     libraries: ClassVar[tuple[str, ...]]
     """Top-level modules of the library's array types, by which `backend_of` knows an array."""
 
+    refused: ClassVar[Mapping[str, str]] = {}
+    """Classes of arrays of the library, by name, that compute something else, and what to do instead."""
+
     has_views: ClassVar[bool] = False
     """Whether a slice shares its memory with the array and writing to it changes both."""
 
@@ -121,11 +124,15 @@ class Backend:
     def fuse(self, function: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Array, ...]]:
         """A function of single entries as one pass over its arrays, where the library can.
 
-        The function changes its first arguments by `x += …` and the like, in place where the library
-        can, and returns them. Its arguments are arrays of one shape, 0-d arrays and numbers. It may use
-        operators only, no function of a namespace.
+        The function returns what becomes of its first arguments: those themselves, changed by `x += …`
+        and the like, which saves memory, or new arrays. Its arguments are arrays of one shape, 0-d arrays
+        and numbers. It may use operators only, no function of a namespace.
         """
         return function
+
+    def is_writable(self, array: Array) -> bool:
+        """Whether `x += …` changes this array, or makes a new one, rather than raise."""
+        return True
 
     graph_steps: ClassVar[int] = 1
     """How many steps of training are worth one replay."""
@@ -176,10 +183,25 @@ class Backend:
         """Whether `values` is an array of this library."""
         return not library_roots(values.__class__).isdisjoint(self.libraries)
 
+    @classmethod
+    def check_kind(cls, kind: type) -> None:
+        """Raise for a class of the library's arrays that computes something else than they do."""
+        for base in kind.__mro__:
+            if base.__name__ in cls.refused and base.__module__.partition(".")[0] in cls.libraries:
+                raise TypeError(f"a {base.__name__} is not used as an array: {cls.refused[base.__name__]}")
+
+    @staticmethod
+    def _check_values(values: Any) -> None:
+        """Raise for a kind of array that a backend refuses."""
+        from .registry import is_registered
+
+        is_registered(values)
+
     def _from_host(self, values: Any) -> np.ndarray[Any, Any]:
         """Host values in the form that the library's `asarray` takes."""
         import numpy as np
 
+        self._check_values(values)
         host = np.asarray(values)
         return host.astype(host.dtype.newbyteorder("="), copy=False)
 
@@ -197,10 +219,31 @@ class Backend:
         return f"<backend {self.name} on {self.device}>"
 
 
+def put_back(arguments: Sequence[Array], results: Sequence[Array]) -> None:
+    """Write what a function of single entries has returned into its first arguments, where it is not yet."""
+    if all(a is b for a, b in zip(arguments, results, strict=False)):
+        return
+    for place, result in zip(arguments, apart(arguments, results), strict=False):
+        if result is not place:
+            place[...] = result
+
+
+def apart(arguments: Sequence[Array], results: Sequence[Array]) -> list[Array]:
+    """The results, with copies of those that are another argument, whose place another result may take."""
+    return [
+        result * 1.0 if any(result is x for j, x in enumerate(arguments) if j != i) else result
+        for i, result in enumerate(results)
+    ]
+
+
 @cache
 def library_roots(kind: type) -> frozenset[str]:
-    """The top-level modules of a type and of all that it derives from."""
-    return frozenset(base.__module__.partition(".")[0] for base in kind.__mro__)
+    """The top-level modules of a type and of all that it derives from, as far as they are array types."""
+    return frozenset(
+        base.__module__.partition(".")[0]
+        for base in kind.__mro__
+        if hasattr(base, "shape") and hasattr(base, "dtype")
+    )
 
 
 def first_line(error: Exception) -> str:

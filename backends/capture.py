@@ -5,7 +5,8 @@ What the libraries share: how a recording fails, and mappings whose arrays it ca
 
 from __future__ import annotations
 
-from typing import Any
+from numbers import Real
+from typing import Any, Self
 
 from .base import Array
 
@@ -21,14 +22,46 @@ class CaptureError(RuntimeError):
 class InPlace(dict[str, Array]):
     """A mapping whose arrays keep their place: setting a key writes the value into the array there.
 
-    A recording reads and writes the arrays that it has seen, so they must not be replaced by others.
+    A recording reads and writes the arrays that it has seen, so they must not be replaced by others. A
+    number fills the array. Pickled and copied, it is a plain dict.
     """
 
-    def __setitem__(self, key: str, value: Array) -> None:
-        if value is not self[key]:
-            self[key][...] = value
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key not in self:
+            raise KeyError(f"no array {key!r} here: there are {', '.join(self) or 'none'}")
+        place = self[key]
+        if value is place:
+            return
+        if not isinstance(value, Real):
+            if not hasattr(value, "shape"):
+                raise TypeError(f"{key}: expected an array or a number, got a {type(value).__name__}")
+            if tuple(value.shape) != tuple(place.shape):
+                raise ValueError(f"{key}: expected shape {tuple(place.shape)}, got {tuple(value.shape)}")
+        place[...] = value
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Set every given key."""
         for key, value in dict(*args, **kwargs).items():
             self[key] = value
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override,misc]  # dict's is overloaded
+        self.update(other)
+        return self
+
+    def __delitem__(self, key: str) -> None:
+        raise TypeError("arrays that keep their place cannot be deleted; set one to 0.0 to begin anew")
+
+    def pop(self, *_: Any) -> Any:
+        """Refused, as every deletion."""
+        del self[""]
+
+    popitem = clear = pop
+
+    def setdefault(self, key: str, default: Any = None) -> Array:
+        """The array there; a new key is refused."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)

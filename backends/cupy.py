@@ -55,8 +55,8 @@ class CupyBackend(Backend):
             ) from None
         self._cupy = cupy
         self._capturing: Cublas | None = None
-        self._fused: dict[Any, Callable[..., tuple[Array, ...]]] = {}
         self._changed: dict[Any, int] = {}
+        self._fused: dict[Any, Callable[..., tuple[Array, ...]]] = {}
         self.xp = SimpleNamespace(**{**vars(xp), "matmul": self._matmul})
         try:
             count = cupy.cuda.runtime.getDeviceCount()
@@ -100,6 +100,7 @@ class CupyBackend(Backend):
         return self._cupy.cuda.Device(int(self.device.removeprefix("cuda:")))
 
     def asarray(self, values: Any, *, dtype: Any = None) -> Array:
+        self._check_values(values)
         with self._device:
             return self._cupy.asarray(values, dtype=self.dtype(dtype))
 
@@ -120,16 +121,29 @@ class CupyBackend(Backend):
         if function not in self._fused:
 
             def in_place(*arguments: Any) -> None:
-                self._changed[function] = len(function(*arguments))
+                function(*arguments)
 
             kernel = self._cupy.fuse(kernel_name=getattr(function, "__name__", "fused"))(in_place)
 
             def fused(*arguments: Any) -> tuple[Array, ...]:
+                if function not in self._changed:
+                    self._changed[function] = self._changed_in_place(function, arguments)
+                if not self._changed[function]:  # a kernel would lose what it returns
+                    return function(*arguments)
                 kernel(*arguments)
                 return arguments[: self._changed[function]]
 
             self._fused[function] = fused
         return self._fused[function]
+
+    def _changed_in_place(self, function: Callable[..., tuple[Array, ...]], arguments: Any) -> int:
+        """How many of its arguments the function changes and returns; 0 if it returns anything else."""
+        ones = [
+            self._cupy.ones((1,) * x.ndim, x.dtype) if isinstance(x, self._cupy.ndarray) else x
+            for x in arguments
+        ]
+        results = function(*ones)
+        return len(results) if all(a is b for a, b in zip(ones, results, strict=False)) else 0
 
     def record(
         self,

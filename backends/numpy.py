@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,10 @@ from .trace import Traced
 class NumpyBackend(Backend):
     name = "numpy"
     libraries = ("numpy",)
+    refused: ClassVar[Mapping[str, str]] = {
+        "MaskedArray": "the numbers under its mask would count; leave those samples out, or give x.filled(…)",
+        "matrix": "its * is a product of matrices; give numpy.asarray(x)",
+    }
     has_views = True
     slab_bytes = 2**20  # in the cache of a core
 
@@ -72,6 +76,9 @@ class NumpyBackend(Backend):
 
     def fuse(self, function: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Array, ...]]:
         return by_blocks(function)
+
+    def is_writable(self, array: Array) -> bool:
+        return isinstance(array, np.generic | Traced) or bool(array.flags.writeable)
 
     @staticmethod
     def device_of(array: Array) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import array_api_compat.numpy
 import numpy as np
 
-from .base import Array
+from .base import Array, put_back
 
 _compat: Any = array_api_compat.numpy
 
@@ -219,6 +219,7 @@ def by_blocks(function: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple
             part = slice(start, start + BLOCK)
             blocks = [x[part] if getattr(x, "ndim", 0) else x for x in (first, *others)]
             changed = function(*blocks)
+            put_back(blocks, changed)
         return (first, *others)[: len(changed)]
 
     return blocked

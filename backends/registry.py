@@ -66,7 +66,7 @@ def backend_names() -> list[str]:
 
 
 def is_registered(array: Array) -> bool:
-    """Whether the library of `array` has a backend."""
+    """Whether the library of `array` has a backend; raises for a class that the backend refuses."""
     return isinstance(array, Traced) or _name_of(array.__class__) is not None
 
 
@@ -135,15 +135,19 @@ def namespace_of(array: Array) -> Any:
     kind = array.__class__
     if _name_of(kind) is not None:
         xp = backend_of(array).xp
-    elif hasattr(array, "__array_namespace__"):
+    elif hasattr(array, "__array_namespace__") and not isinstance(array, type):
         xp = array.__array_namespace__()
     else:
         raise TypeError(
-            f"expected an array (NumPy, CuPy, PyTorch, …), got {kind.__name__}; "
+            f"expected an array (NumPy, CuPy, PyTorch, …), got {_described(array)}; "
             "make one with numpy.asarray(…) or backend.asarray(…)"
         )
     _namespaces[kind] = xp
     return xp
+
+
+def _described(value: Any) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else str(value.__class__.__name__)
 
 
 def backend_of(array: Array) -> Backend:
@@ -164,5 +168,6 @@ def _name_of(kind: type) -> str | None:
     roots = library_roots(kind)
     for name, entry in _registry.items():
         if not roots.isdisjoint(entry.libraries):
+            entry.load().check_kind(kind)
             return name
     return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from .base import Array, Backend, BackendUnavailableError, first_line
 class TorchBackend(Backend):
     name = "torch"
     libraries = ("torch",)
+    refused: ClassVar[Mapping[str, str]] = {
+        "MaskedTensor": "the numbers under its mask would count; leave those samples out, or fill them"
+    }
     has_views = True
 
     def __init__(self, device: str | None = None) -> None:
@@ -60,6 +64,9 @@ class TorchBackend(Backend):
         host = super()._from_host(values)
         # PyTorch has no read-only tensors and no negative strides.
         return host if host.flags.writeable and host.flags.c_contiguous else host.copy(order="C")
+
+    def is_writable(self, array: Array) -> bool:
+        return not array.requires_grad
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
         return np.asarray(array.detach().cpu().numpy())

@@ -1,7 +1,8 @@
 """Losses: the last layer of a network, a function of the network's output x and the target t.
 
 The value is a 0-d array on the device of x, the mean over the batch of N samples, and
-`backward(dout)` scales with `dout`: a Python number, or a 0-d array like the value.
+`backward(dout)` scales with `dout`: a Python number, or a 0-d array like the value. For float16 what is
+inside is float32.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from backends import Array, dtype_name, namespace_of
 
 from .layers.activations import sigmoid
-from .layers.base import Node, is_integer
+from .layers.base import Form, Node, is_integer, narrowed, widened
 
 __all__ = ["Loss", "MeanSquaredError", "SigmoidWithLoss", "SoftmaxWithLoss"]
 
@@ -47,7 +48,7 @@ class Loss(Node):
 
     def _check_batch(self, x: Array) -> Any:
         xp = self.check_float(x)
-        if x.ndim == 0 or x.shape[0] == 0:
+        if x.ndim == 0 or 0 in x.shape:
             raise ValueError(f"{self.name}: expected at least one sample, got input {tuple(x.shape)}")
         return xp
 
@@ -59,7 +60,7 @@ class Loss(Node):
                 f"{self.name}: x and t are on two devices, {x.device} and {t.device}; bring both to one"
             )
 
-    def _scale(self, dout: Any, x: Array, count: int) -> Any:
+    def _scale(self, dout: Any, x: Array | Form, count: int) -> Any:
         """Dout / count without promoting: a number of another dtype counts as the Python number it holds."""
         if isinstance(dout, Real) and not (hasattr(dout, "dtype") and dout.dtype == x.dtype):
             return float(dout) / count
@@ -95,22 +96,23 @@ class SoftmaxWithLoss(Loss):
 
     def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
         xp = self._check_batch(x)
-        hot = self._one_hot(x, t)  # (N, C) bool
-        shifted = x - xp.max(x, axis=1, keepdims=True)
+        hot, wide = self._one_hot(x, t), widened(x)  # (N, C) bool, (N, C)
+        shifted = wide - xp.max(wide, axis=1, keepdims=True)
         exp = xp.exp(shifted)
         total = xp.sum(exp, axis=1, keepdims=True)  # (N, 1)
-        self.saved = (exp, total, hot) if training else None
+        self.saved = (exp, total, hot, Form.of(x)) if training else None
         chosen = xp.max(xp.where(hot, shifted, -float("inf")), axis=1)  # (N,)
-        return xp.mean(xp.log(total[:, 0]) - chosen)
+        return narrowed(xp.mean(xp.log(total[:, 0]) - chosen), x.dtype)
 
     def backward(self, dout: Any = 1.0) -> Array:
-        exp, total, hot = self.saved
+        exp, total, hot, form = self.saved
         p = exp / total
-        return (p - namespace_of(p).astype(hot, p.dtype)) * self._scale(dout, p, p.shape[0])
+        dx = (p - form.xp.astype(hot, p.dtype)) * self._scale(dout, form, p.shape[0])
+        return narrowed(dx, form.dtype)
 
     def correct(self, x: Array, t: Array) -> Array:
         xp = namespace_of(x)
-        labels = t if t.ndim == 1 else xp.argmax(xp.astype(t, x.dtype), axis=1)
+        labels = _signed(t) if t.ndim == 1 else xp.argmax(xp.astype(t, x.dtype), axis=1)
         return xp.count_nonzero(xp.argmax(x, axis=1) == labels)
 
     def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
@@ -142,12 +144,13 @@ class SoftmaxWithLoss(Loss):
         self._check_home(x, t)
         self._check_shape(t, *x.shape)
         if t.ndim == 2:
-            return t if dtype_name(t.dtype) == "bool" else t == 1
+            return t if dtype_name(t.dtype) == "bool" else _signed(t) == 1
+        t = _signed(t)
         return xp.matrix_transpose(self._numbers(xp, x, t)[:, None] == t)
 
     def _numbers(self, xp: Any, x: Array, t: Array) -> Array:
         """The class numbers 0 to C − 1 on the device of x, in t's dtype where they fit, made once."""
-        key = (x.shape[1], type(x), str(x.device), dtype_name(t.dtype))
+        key = x.shape[1], t.dtype.__class__, dtype_name(t.dtype), str(x.device)
         if key not in self.cache:
             fits = x.shape[1] <= xp.iinfo(t.dtype).max
             dtype = t.dtype if fits else xp.int64
@@ -159,15 +162,23 @@ class SoftmaxWithLoss(Loss):
         return cls(), rng.standard_normal((4, 3)), rng.integers(0, 3, 4)
 
 
+def _signed(t: Array) -> Array:
+    """Unsigned labels of more than 8 bits as int64, since PyTorch computes little with them."""
+    if dtype_name(t.dtype) in ("uint16", "uint32", "uint64"):
+        return namespace_of(t).astype(t, namespace_of(t).int64)
+    return t
+
+
 class _RealTargetLoss(Loss):
     """A loss whose target has the shape of x."""
 
-    def _target(self, x: Array, t: Array) -> Array:
-        """T as an array of x's dtype."""
+    def _pair(self, x: Array, t: Array) -> tuple[Array, Array]:
+        """x and t in one dtype, float32 for float16."""
         xp = self._check_batch(x)
         self._check_home(x, t)
         self._check_shape(t, tuple(x.shape))
-        return t if t.dtype == x.dtype else xp.astype(t, x.dtype)
+        x = widened(x)
+        return x, t if t.dtype == x.dtype else xp.astype(t, x.dtype)
 
     def _check_shape(self, t: Array, expected: tuple[int, ...]) -> None:
         if tuple(t.shape) != expected:
@@ -201,19 +212,18 @@ class SigmoidWithLoss(_RealTargetLoss):
     counts_correct = True
 
     def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
-        t = self._target(x, t)
-        xp = namespace_of(x)
-        self.saved = (x, t) if training else None
-        entries = xp.maximum(x, 0.0) - x * t + xp.log1p(xp.exp(-xp.abs(x)))
-        return xp.sum(entries) / x.shape[0]
+        (wide, t), xp = self._pair(x, t), namespace_of(x)
+        self.saved = (wide, t, Form.of(x)) if training else None
+        entries = xp.maximum(wide, 0.0) - wide * t + xp.log1p(xp.exp(-xp.abs(wide)))
+        return narrowed(xp.sum(entries) / x.shape[0], x.dtype)
 
     def backward(self, dout: Any = 1.0) -> Array:
-        x, t = self.saved
-        return (sigmoid(x) - t) * self._scale(dout, x, x.shape[0])
+        x, t, form = self.saved
+        return narrowed((sigmoid(x) - t) * self._scale(dout, form, x.shape[0]), form.dtype)
 
     def correct(self, x: Array, t: Array) -> Array:
-        xp = namespace_of(x)
-        same = (x > 0.0) == (self._target(x, t) > 0.5)
+        (x, t), xp = self._pair(x, t), namespace_of(x)
+        same = (x > 0.0) == (t > 0.5)
         return xp.count_nonzero(xp.all(xp.reshape(same, (x.shape[0], -1)), axis=1))
 
     def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
@@ -241,13 +251,15 @@ class MeanSquaredError(_RealTargetLoss):
     """
 
     def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
-        difference = x - self._target(x, t)
-        self.saved = difference if training else None
-        return namespace_of(x).mean(difference * difference)
+        wide, t = self._pair(x, t)
+        difference = wide - t
+        self.saved = (difference, Form.of(x)) if training else None
+        return narrowed(namespace_of(x).mean(difference * difference), x.dtype)
 
     def backward(self, dout: Any = 1.0) -> Array:
-        difference = self.saved
-        return difference * (2.0 * self._scale(dout, difference, math.prod(difference.shape)))
+        difference, form = self.saved
+        dx = difference * (2.0 * self._scale(dout, form, math.prod(difference.shape)))
+        return narrowed(dx, form.dtype)
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[MeanSquaredError, np.ndarray, np.ndarray]:

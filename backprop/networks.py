@@ -21,7 +21,7 @@ from backends import (
 )
 
 from .layers import Layer
-from .layers.base import by_name
+from .layers.base import HALF, by_name, widened
 from .losses import Loss, SoftmaxWithLoss
 from .numerical import central_differences
 from .parameters import FlatVector, LayerState, NamedParameters, common_dtype, parameter_places
@@ -182,7 +182,7 @@ class Network:
         for start in range(0, n, batch_size):
             between()
             part = slice(start, min(start + batch_size, n))
-            y, target = self.predict(x[part, ...]), t[part, ...]
+            y, target = widened(self.predict(x[part, ...])), t[part, ...]
             loss = loss + self.last_layer.forward(y, target) * float(y.shape[0])
             if self.last_layer.counts_correct:
                 correct = correct + self.last_layer.correct(y, target)
@@ -192,6 +192,8 @@ class Network:
 
     def gradient(self, x: Array, t: Array) -> dict[str, Array]:
         """The gradient of the loss for every parameter, by backpropagation, as arrays of its own."""
+        if self.params and self.dtype == "float16":
+            raise TypeError(f"{type(self).__name__}: {HALF}")
         y = self.forward(self.as_input(x), training=True)
         self.last_layer.forward(y, self.as_target(t, *_samples(y)), training=True)
         if not self.params:

@@ -10,10 +10,15 @@ slots), of its gradient g, and of the numbers of the step. A backend may fuse it
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from functools import reduce
 from typing import Any, ClassVar
 
-from backends import Array, backend_of, dtype_name, namespace_of
+from backends import Array, InPlace, apart, backend_of, dtype_name, namespace_of
+
+from .layers.base import HALF, is_half
+from .parameters import FlatVector, NamedParameters, layer_of
 
 Schedule = Callable[[int], float]
 """The learning rate of the step of this number, the first being 1; see `backprop.schedules`."""
@@ -25,6 +30,10 @@ class Optimizer:
     A subclass writes `rule`, with `kept` and `numbers` if it needs them; one that is no function of
     single entries writes `update` instead.
 
+    An optimizer belongs to the first network whose parameters it gets, by `fit` or by `update`: what it
+    keeps and its count of steps mean nothing to another one, which is a `ValueError`. A copy
+    (`copy.deepcopy`, pickle) belongs to none yet.
+
     `fit` may record a step and replay it, so what changes from step to step cannot be a Python number
     in `rule` or `update`. An optimizer that has such numbers gives them in `numbers`.
 
@@ -32,19 +41,26 @@ class Optimizer:
     ----------
     lr : the learning rate, a finite number of at least 0, or a function of the step's number, such as
         those of `backprop.schedules`
-    max_norm : gradients whose norm, over all parameters, is larger are scaled down to it; None for never
+    max_norm : gradients whose norm, over all parameters, is larger are scaled down to it; None for never.
+        A gradient with a NaN or an infinity becomes NaN everywhere.
     """
 
     kept: ClassVar[tuple[str, ...]] = ()
     """Names of the arrays kept for every parameter; they begin as zeros."""
 
     slots: dict[str, Array]
-    """What is kept, as `"v.W1"`, or `"v.flat"` for a whole network in `fit`."""
+    """What is kept, as `"v.W1"`, or `"v.flat"` for a whole network in `fit`.
+
+    Where the library has views the arrays keep their place: `slots["v.flat"] = 0.0` fills the one there.
+    """
 
     steps: int = 0
     """How many steps it has taken."""
 
     max_norm: float | None = None
+
+    _network: weakref.ref[Any] | None = None
+    """What tells the network it belongs to from all others: a layer of it."""
 
     _given: tuple[MutableMapping[str, Array], Sequence[Any]] | None = None
     """What is kept and the numbers, in a `step` by an `update` of one's own, which may call this one."""
@@ -71,18 +87,76 @@ class Optimizer:
 
     @staticmethod
     def rule(p: Array, *kept_and_gradient_and_numbers: Array) -> tuple[Array, ...]:
-        """The parameter and what is kept, after the step; changed by `p -= …`, in place."""
+        """The parameter and what is kept, after the step: changed by `p -= …`, in place, or new arrays."""
         raise NotImplementedError("an optimizer has a rule or an update")
 
     def prepare(self, params: Mapping[str, Array]) -> None:
         """Make what is kept for these parameters, as far as it is not there."""
-        if "slots" not in vars(self):
-            self.slots = {}
+        self._bind(params)
+        own, new = vars(self).get("slots", {}), {}
         for key, p in params.items():
-            for slot in (f"{name}.{key}" for name in self.kept):
-                if slot not in self.slots:
-                    self.slots[slot] = namespace_of(p).zeros_like(p)
-                self._check_slot(key, self.slots[slot], p)
+            if is_half(p.dtype):
+                raise TypeError(f"{type(self).__name__}: {HALF}")
+            for name in self.kept:
+                slot = f"{name}.{key}"
+                if slot in own:
+                    self._check_slot(key, own[slot], p)
+                elif isinstance(params, FlatVector):
+                    new[slot] = self._joined(name, params, own)
+                else:
+                    new[slot] = namespace_of(p).zeros_like(p)
+        if new or not isinstance(own, InPlace):
+            if isinstance(params, FlatVector):  # those by name are in the vector now
+                own = {slot: array for slot, array in own.items() if slot.endswith(".flat")}
+            vars(self)["slots"] = _in_place(own, new)
+
+    def _joined(self, name: str, params: FlatVector, own: Mapping[str, Array]) -> Array:
+        """What `update` has kept for the parameters of a network by their names, as one vector."""
+        parts = {f"{name}.{key}": p for key, p in params.split(params["flat"]).items()}
+        others = [slot for slot in own if slot.partition(".")[0] == name and slot not in parts]
+        if others:
+            raise ValueError(
+                f"{type(self).__name__}: this optimizer was used for other parameters, "
+                f"{', '.join(others)}; make a new one for every network"
+            )
+        for slot in parts.keys() & own.keys():
+            self._check_slot(slot, own[slot], parts[slot])
+        zeros_like = namespace_of(params["flat"]).zeros_like
+        return _concatenated(own[slot] if slot in own else zeros_like(p) for slot, p in parts.items())
+
+    def _bind(self, params: Mapping[str, Array]) -> None:
+        """Belong to the network of these parameters, if they are one's; raise if it is another one."""
+        layer = layer_of(params)
+        if layer is None:
+            if self._is_flat and "flat" not in params:
+                raise ValueError(
+                    f"{type(self).__name__}: this optimizer has been used in fit, for a whole network; give "
+                    "network.params, or make a new one"
+                )
+        elif self._network is None:
+            self._network = weakref.ref(layer)
+        elif self._network() is not layer:
+            raise ValueError(
+                f"{type(self).__name__}: this optimizer has been used for another network; make a new one "
+                "for every network"
+            )
+
+    @property
+    def _is_flat(self) -> bool:
+        """Whether what is kept is that of a whole network, as one vector."""
+        return any(f"{name}.flat" in vars(self).get("slots", {}) for name in self.kept)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        slots = vars(self).get("slots")
+        if name == "slots" and isinstance(slots, InPlace):  # the arrays stay: what is not given begins anew
+            slots.update({**dict.fromkeys(slots, 0.0), **value})
+        else:
+            super().__setattr__(name, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copies: without the network it belongs to."""
+        state = {name: value for name, value in vars(self).items() if name != "_network"}
+        return {**state, "slots": dict(self.slots)} if "slots" in state else state
 
     def _check_slot(self, key: str, have: Array, p: Array) -> None:
         before, now = _kind(have), _kind(p)
@@ -95,12 +169,49 @@ class Optimizer:
 
     def update(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
         """Change every parameter in `params` by its gradient in `grads`: one step."""
+        self._check_gradients(params, grads)
         if self._given is not None:
             self._apply(params, grads, *self._given)
             return
+        self._check_writable(params)
+        self._bind(params)
+        if isinstance(params, NamedParameters) and self._is_flat:
+            flat = {"flat": _concatenated(params.values())}
+            self._update(flat, {"flat": _concatenated(grads[key] for key in params)})
+            params.update(_split(flat["flat"], params))
+        else:
+            self._update(params, grads)
+
+    def _update(self, params: MutableMapping[str, Array], grads: Mapping[str, Array]) -> None:
         self.prepare(params)
+        numbers = self.numbers(self.steps + 1)
         self.steps += 1
-        self._apply(params, grads, self.slots, self.numbers(self.steps))
+        self._apply(params, grads, self.slots, numbers)
+
+    def _check_gradients(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+        """Raise unless every parameter has a gradient like itself."""
+        name = type(self).__name__
+        for key, p in params.items():
+            if key not in grads:
+                listed = ", ".join(grads) or "nothing"
+                raise ValueError(f"{name}: expected a gradient for {key}, got those for {listed}")
+            g = grads[key]
+            namespace_of(p), namespace_of(g)  # a TypeError for what is no array
+            if type(g) is type(p) and (g.shape, g.dtype, g.device) == (p.shape, p.dtype, p.device):
+                continue
+            have, wanted = _kind(g), _kind(p)
+            for what, value in wanted.items():
+                if value != have[what]:
+                    raise ValueError(
+                        f"{name}: expected a gradient of {what} {value} for {key}, got {have[what]}"
+                    )
+
+    def _check_writable(self, params: Mapping[str, Array]) -> None:
+        for key, p in params.items():
+            if not backend_of(p).is_writable(p):
+                raise ValueError(
+                    f"{type(self).__name__}: {key} is read-only and cannot be updated; give a copy of it"
+                )
 
     def step(
         self,
@@ -126,25 +237,38 @@ class Optimizer:
         slots: MutableMapping[str, Array],
         numbers: Sequence[Any],
     ) -> None:
-        grads = self.clipped(grads)
+        if self.max_norm is not None:
+            grads = self.clipped({key: grads[key] for key in params})
         for key in params:
             names = [f"{name}.{key}" for name in self.kept]
-            p = params[key]
-            rule = backend_of(p).fuse(self.rule)
-            params[key], *kept = rule(p, *(slots[name] for name in names), grads[key], *numbers)
+            arrays = [params[key], *(slots[name] for name in names), grads[key]]
+            rule = backend_of(arrays[0]).fuse(self.rule)
+            params[key], *kept = apart(arrays, rule(*arrays, *numbers))
             slots.update(zip(names, kept, strict=True))
 
     def clipped(self, grads: Mapping[str, Array]) -> Mapping[str, Array]:
-        """The gradients, all scaled by max_norm / norm if their norm is larger than max_norm."""
-        if self.max_norm is None:
+        """The gradients, all scaled by max_norm / norm if their norm is larger than max_norm.
+
+        Norm and max_norm are taken as multiples of the largest entry, whose squares do not overflow.
+        """
+        filled = [g for g in grads.values() if 0 not in g.shape]
+        if self.max_norm is None or not filled:
             return grads
-        xp = namespace_of(next(iter(grads.values())))
-        norm = sum((xp.sum(g * g) for g in grads.values()), start=0.0) ** 0.5
-        scale = self.max_norm / xp.maximum(norm, xp.full_like(norm, self.max_norm))
+        xp = namespace_of(filled[0])
+        numbers, squares = xp.finfo(filled[0].dtype), 0.0
+        max_norm = min(max(self.max_norm, float(numbers.smallest_normal)), float(numbers.max))
+        unit = reduce(xp.maximum, [xp.max(xp.abs(g)) for g in filled])
+        unit = xp.maximum(unit, max_norm)  # smaller entries matter less than rounding, and 0 is none
+        for g in filled:
+            part = g / unit
+            squares = squares + xp.sum(part * part)
+        limit = max_norm / unit
+        scale = limit / xp.maximum(xp.sqrt(squares), limit)
         return {key: g * scale for key, g in grads.items()}
 
     def __repr__(self) -> str:
-        settings = [f"{key}={value!r}" for key, value in vars(self).items() if key not in ("slots", "steps")]
+        gathered = ("slots", "steps", "_network")
+        settings = [f"{key}={value!r}" for key, value in vars(self).items() if key not in gathered]
         return f"{type(self).__name__}({', '.join(settings)})"
 
 
@@ -450,6 +574,35 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     kind.__name__.lower(): kind for kind in (SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam, AdamW)
 }
 """Every optimizer by its name in lower case."""
+
+
+def _in_place(own: Mapping[str, Array], new: Mapping[str, Array]) -> dict[str, Array]:
+    """Both as one mapping, which keeps the arrays in their place where the library has views.
+
+    Those of a plain mapping are somebody else's: they are copied.
+    """
+    slots = {**own, **new}
+    if not all(backend_of(slot).has_views for slot in slots.values()):
+        return slots
+    if not isinstance(own, InPlace):
+        slots = {key: namespace_of(slot).asarray(slot, copy=True) for key, slot in slots.items()}
+    return InPlace(slots)
+
+
+def _concatenated(arrays: Iterable[Array]) -> Array:
+    parts = list(arrays)
+    xp = namespace_of(parts[0])
+    return xp.concat([xp.reshape(part, (-1,)) for part in parts])
+
+
+def _split(vector: Array, like: Mapping[str, Array]) -> dict[str, Array]:
+    """The inverse: parts of the vector in the shapes of these arrays."""
+    parts, start, xp = {}, 0, namespace_of(vector)
+    for key, array in like.items():
+        stop = start + math.prod(array.shape)
+        parts[key] = xp.reshape(vector[start:stop], array.shape)
+        start = stop
+    return parts
 
 
 def _kind(array: Array) -> dict[str, Any]:

@@ -205,3 +205,9 @@ def common_dtype(places: Mapping[str, tuple[Node, str]]) -> str | None:
         listed = ", ".join(f"{name} {dtype}" for name, dtype in dtypes.items())
         raise TypeError(f"a network's parameters must have one dtype, got {listed}")
     return next(iter(dtypes.values()), None)
+
+
+def layer_of(params: Mapping[str, Array]) -> Node | None:
+    """A layer of the network that these parameters are of, its own alone; None for other mappings."""
+    places = params._places if isinstance(params, NamedParameters | FlatVector) else {}
+    return next((layer for layer, _ in places.values()), None)

@@ -27,6 +27,7 @@ from .layers import (
     Sigmoid,
     Tanh,
 )
+from .layers.base import is_whole
 from .losses import SoftmaxWithLoss
 from .networks import Network
 
@@ -75,7 +76,7 @@ class _Builder:
 
     def check_sizes(self, **sizes: Any) -> None:
         for what, size in sizes.items():
-            if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
+            if not is_whole(size) or size < 1:
                 raise ValueError(f"{self.owner}: expected {what} of at least 1, got {size!r}")
 
 

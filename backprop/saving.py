@@ -65,9 +65,21 @@ def restore_network(
 
     Raises `CheckpointError` with every missing, unknown or misshapen one; the network is then unchanged.
     """
-    check_fit(path, network_arrays(network), checkpoint, "params", "state")
+    arrays = network_arrays(network)
+    checkpoint = _completed(checkpoint, arrays)
+    check_fit(path, arrays, checkpoint, "params", "state")
     for kind, own in (("params", network.params), ("state", network.state)):
         put(own, checkpoint, kind, network.backend)
+
+
+def _completed(checkpoint: Checkpoint, own: HostArrays) -> Checkpoint:
+    """The checkpoint, with the weight 1 of running statistics that were written without one, as once."""
+    weights = {
+        name: np.ones_like(array)
+        for name, array in own.items()
+        if "running_weight" in name and name.replace("running_weight", "running_var") in checkpoint.arrays
+    }
+    return Checkpoint(checkpoint.description, {**weights, **checkpoint.arrays})
 
 
 def network_arrays(network: Network) -> HostArrays:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
+from .layers.base import is_whole
 from .optimizers import Schedule
 
 __all__ = ["Constant", "Cosine", "Step", "WarmUp"]
@@ -110,7 +110,7 @@ def _check_rate(schedule: object, lr: float) -> None:
 
 
 def _check_steps(schedule: object, what: str, steps: Any) -> None:
-    if not isinstance(steps, Integral) or steps < 1:
+    if not is_whole(steps) or steps < 1:
         raise ValueError(
             f"{type(schedule).__name__}: expected {what} to be a whole number of at least 1, got {steps!r}"
         )

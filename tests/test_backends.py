@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import inspect
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -177,6 +179,7 @@ def test_a_backend_from_outside() -> None:
 
     class OwnArray:
         __module__ = "own_arrays"
+        shape, dtype = (), "float32"
 
     try:
         backends.register_backend(Own)
@@ -203,3 +206,76 @@ def test_only_backends_name_array_libraries() -> None:
             if line.lstrip().startswith(("import ", "from "))
         ]
         assert not [line for line in imports if any(name in line for name in names)], path
+
+
+def test_arrays_that_keep_their_place(backend: Backend) -> None:
+    place = backend.asarray([1.0, 2.0])
+    kept = backends.InPlace(a=place)
+    kept["a"] = backend.asarray([3.0, 4.0])
+    assert (kept["a"] is place, backend.to_numpy(place).tolist()) == (True, [3.0, 4.0])
+    kept |= {"a": 5.0}
+    assert (kept["a"] is place, backend.to_numpy(place).tolist()) == (True, [5.0, 5.0])
+    kept["a"] += 1.0
+    assert (kept["a"] is place, kept.setdefault("a") is place) == (True, True)
+    for wrong in (backend.asarray([1.0]), backend.asarray(1.0), backend.asarray([[1.0, 2.0]])):
+        with pytest.raises(ValueError, match=r"a: expected shape \(2,\), got \("):
+            kept["a"] = wrong
+    with pytest.raises(TypeError, match="a: expected an array or a number, got a list"):
+        kept["a"] = [1.0, 2.0]
+    for new in (lambda: kept.update(b=place), lambda: kept.setdefault("b", place)):
+        with pytest.raises(KeyError, match="no array 'b' here: there are a"):
+            new()
+    for delete in (lambda: kept.pop("a"), kept.popitem, kept.clear, lambda: kept.__delitem__("a")):
+        with pytest.raises(TypeError, match=r"cannot be deleted; set one to 0\.0"):
+            delete()
+    assert backend.to_numpy(place).tolist() == [6.0, 6.0]
+    for copied in (copy.copy(kept), copy.deepcopy(kept), pickle.loads(pickle.dumps(kept))):
+        assert type(copied) is dict
+        assert backend.to_numpy(copied["a"]).tolist() == [6.0, 6.0]
+
+
+MASKED = (
+    "a MaskedArray is not used as an array: the numbers under its mask would count; leave those samples out"
+)
+MATRIX = "a matrix is not used as an array: its \\* is a product of matrices; give numpy.asarray"
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_arrays_that_compute_something_else(backend: Backend) -> None:
+    for array, message in (
+        (np.ma.array(np.ones((2, 3)), mask=True), MASKED),
+        (np.ma.masked, MASKED),
+        (np.ones((2, 3)).view(type("Own", (np.ma.MaskedArray,), {})), MASKED),
+        (np.matrix(np.ones((2, 3))), MATRIX),
+    ):
+        for use in (namespace_of, backend_of, backends.is_registered, backend.asarray):
+            for _ in range(2):  # nothing is remembered
+                with pytest.raises(TypeError, match=message):
+                    use(array)
+
+
+def test_what_only_inherits_from_a_library_is_no_array() -> None:
+    class Generator(np.random.Generator):
+        pass
+
+    class Container(np.lib.mixins.NDArrayOperatorsMixin):
+        shape, dtype = (2,), np.dtype("float32")
+
+    things = [Generator(np.random.PCG64(0)), Container(), np.dtype("float32"), np.add, np.nditer(np.ones(2))]
+    if "torch" in sys.modules:
+        import torch
+
+        class Module(torch.nn.Module):
+            shape, dtype, device = (2,), torch.float32, "cpu"
+
+        things += [Module(), torch.float32, torch.Size([1]), torch.device("cpu")]
+    for thing in things:
+        assert not backends.is_registered(thing)
+        assert not get_backend("cpu").owns(thing)
+        with pytest.raises(TypeError, match="expected an array"):
+            namespace_of(thing)
+        with pytest.raises(TypeError, match="no backend is registered"):
+            backend_of(thing)
+    with pytest.raises(TypeError, match=r"expected an array \(.*\), got the class ndarray; make one"):
+        namespace_of(np.ndarray)
+    assert namespace_of(np.float32(1.0)) is get_backend("cpu").xp

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import tracemalloc
 from typing import Any
 
@@ -371,3 +373,121 @@ def test_the_regions_of_the_merged_layer(backend: Backend) -> None:
     x[0, 0, 1, 5] = 2.0
     found = ConvolutionReLUPooling(W, b, stride=2, pad=1).region(backend.asarray(x))
     assert backend.to_numpy(found).tolist() == [[[[3, 3], [-1, -1]]]]
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 0, 4), (2, 1, 4, 0), (2, 1, 0, 0)])
+def test_images_without_pixels(shape: tuple[int, ...], backend: Backend) -> None:
+    """Padding alone is no image."""
+    x = backend.asarray(np.zeros(shape), dtype="float32")
+    W, b = filters(backend, 2, 1, 2, 2)
+    for layer in (
+        Convolution(W, b, pad=1), ConvolutionReLUPooling(W, b, pad=2), MaxPooling(2, pad=1), AveragePooling(2, pad=1),
+    ):  # fmt: skip
+        message = f"^{layer.name}: expected images with pixels, got input {re.escape(str(shape))}"
+        with pytest.raises(ValueError, match=message):
+            layer.forward(x)
+    with pytest.raises(
+        ValueError, match=r"MaxPooling: expected images with pixels, got input \(2, 0, 4, 4\)"
+    ):
+        MaxPooling(2).forward(backend.asarray(np.zeros((2, 0, 4, 4))))
+
+
+POOLINGS = [
+    (2,),
+    (3, 2, 2, 1),
+    (2, 3, 1, 1),
+    (3, 3, 2, 1),
+    (4, 4, 3, 2),
+    (5, 5, 1, 2),
+    (4, 4, 1, 2),
+    (2, 2, 3, 1),
+]
+
+
+@pytest.mark.parametrize("settings", POOLINGS)
+def test_a_window_of_minus_infinity_has_its_gradient_inside(
+    settings: tuple[int, ...], backend: Backend, rng: np.random.Generator
+) -> None:
+    """At its first pixel, not in the padding around it."""
+    pooling = MaxPooling(*settings)
+    x = rng.standard_normal((2, 3, 6, 5))
+    x[rng.random(x.shape) < 0.7] = -math.inf
+    x[0, 0] = -math.inf
+    y = pooling.forward(backend.asarray(x), training=True)
+    dout = rng.uniform(0.5, 1.5, tuple(y.shape))
+    dx = backend.to_numpy(pooling.backward(backend.asarray(dout)))
+    expected, values = by_windows(pooling, x, dout)
+    np.testing.assert_array_equal(backend.to_numpy(y), values)
+    np.testing.assert_allclose(dx, expected, rtol=1e-12)
+    assert dx.sum() == pytest.approx(dout.sum())
+
+
+def by_windows(pooling: MaxPooling, x: np.ndarray, dout: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """dx and y, window by window, from the pixels of the image alone."""
+    dx, y, pad = np.zeros_like(x), np.empty_like(dout), pooling.pad
+    for n, c, a, b in np.ndindex(dout.shape):
+        top, left = a * pooling.stride_h - pad, b * pooling.stride_w - pad
+        rows, columns = slice(max(top, 0), top + pooling.pool_h), slice(max(left, 0), left + pooling.pool_w)
+        window = x[n, c, rows, columns]
+        nan = np.flatnonzero(np.isnan(window))
+        place = nan[-1] if nan.size else window.argmax()
+        i, j = np.unravel_index(place, window.shape)
+        dx[n, c, rows.start + i, columns.start + j] += dout[n, c, a, b]
+        y[n, c, a, b] = window[i, j]
+    return dx, y
+
+
+@pytest.mark.parametrize("settings", POOLINGS)
+def test_nan_is_the_largest(settings: tuple[int, ...], backend: Backend, rng: np.random.Generator) -> None:
+    pooling = MaxPooling(*settings)
+    x = rng.standard_normal((2, 3, 6, 5))
+    x[rng.random(x.shape) < 0.15] = math.nan
+    y = pooling.forward(backend.asarray(x), training=True)
+    dout = rng.uniform(0.5, 1.5, tuple(y.shape))
+    dx = backend.to_numpy(pooling.backward(backend.asarray(dout)))
+    expected, values = by_windows(pooling, x, dout)
+    np.testing.assert_array_equal(backend.to_numpy(y), values)
+    np.testing.assert_array_equal(backend.to_numpy(pooling.forward(backend.asarray(x))), values)
+    np.testing.assert_allclose(dx, expected, rtol=1e-12)
+
+
+@pytest.mark.only("torch")
+@pytest.mark.parametrize("settings", POOLINGS)
+def test_special_values_are_pooled_as_in_pytorch(settings: tuple[int, ...], backend: Backend) -> None:
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn((3, 2, 6, 5), generator=generator, dtype=torch.float64)
+    kinds = torch.rand(x.shape, generator=generator)
+    x[kinds < 0.1], x[kinds > 0.6] = math.nan, -math.inf
+    x.requires_grad_()
+    pooling = MaxPooling(*settings)
+    stride = (pooling.stride_h, pooling.stride_w)
+    expected = torch.nn.functional.max_pool2d(x, (pooling.pool_h, pooling.pool_w), stride, pooling.pad)
+    dout = torch.rand(expected.shape, generator=generator, dtype=torch.float64)
+    expected.backward(dout)
+    y = pooling.forward(x.detach(), training=True)
+    torch.testing.assert_close(y, expected.detach(), equal_nan=True)
+    torch.testing.assert_close(pooling.backward(dout), x.grad)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("special", [math.nan, -math.inf])
+def test_special_values_in_merged_layers(special: float, backend: Backend, rng: np.random.Generator) -> None:
+    """As in the three layers it stands for."""
+    W, b = np.abs(rng.standard_normal((2, 1, 2, 2))) + 0.1, rng.standard_normal(2)
+    x = rng.standard_normal((3, 1, 7, 7))
+    x[0, 0, 2, 3] = x[1, 0, :4, :4] = special
+    merged = ConvolutionReLUPooling(backend.asarray(W), backend.asarray(b))
+    apart = [Convolution(backend.asarray(W), backend.asarray(b)), ReLU(), MaxPooling(2)]
+    y, z = merged.forward(backend.asarray(x), training=True), backend.asarray(x)
+    for layer in apart:
+        z = layer.forward(z, training=True)
+    np.testing.assert_allclose(backend.to_numpy(y), backend.to_numpy(z), rtol=1e-10, atol=1e-12)
+    assert np.isnan(backend.to_numpy(y)).any() == math.isnan(special)
+    dout = backend.asarray(rng.uniform(0.5, 1.5, tuple(y.shape)))
+    dx, d = merged.backward(dout), dout
+    for layer in reversed(apart):
+        d = layer.backward(d)
+    if special == -math.inf:
+        np.testing.assert_allclose(backend.to_numpy(dx), backend.to_numpy(d), rtol=1e-10, atol=1e-12)

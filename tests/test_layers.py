@@ -13,17 +13,27 @@ from backends import Backend, get_backend
 from backprop import (
     GELU,
     Affine,
+    AveragePooling,
+    Convolution,
+    ConvolutionReLUPooling,
+    Dropout,
+    LeakyReLU,
+    MaxPooling,
     MeanSquaredError,
     Mul,
     ReLU,
     Relu,
+    Reshape,
     Sigmoid,
     SigmoidWithLoss,
     Softmax,
     SoftmaxWithLoss,
     Tanh,
+    TwoLayerNet,
+    fit,
 )
 from backprop.layers import Add, Identity, Node
+from backprop.schedules import Step
 
 LAYERS = [ReLU, Sigmoid, Tanh, Identity]
 
@@ -358,3 +368,74 @@ def test_targets_are_checked(loss: Any, outputs: tuple[int, ...], t: Any, messag
         return
     with pytest.raises(ValueError, match=message):
         loss.check_targets(np.asarray(t), 2, outputs)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"])
+def test_labels_of_every_integer_dtype(dtype: str, backend: Backend, rng: np.random.Generator) -> None:
+    labels, x = np.asarray([2, 0, 1, 2]), rng.standard_normal((4, 3))
+    expected_loss = SoftmaxWithLoss()
+    expected = float(expected_loss.forward(x, labels, training=True))
+    for t in (labels, np.eye(3, dtype=np.int64)[labels]):
+        loss, given = SoftmaxWithLoss(), backend.asarray(t.astype(dtype))
+        assert float(
+            backend.to_numpy(loss.forward(backend.asarray(x), given, training=True))
+        ) == pytest.approx(expected, rel=1e-12)
+        dx = backend.to_numpy(loss.backward())
+        np.testing.assert_allclose(dx, expected_loss.backward(), rtol=1e-12, atol=1e-15)
+        correct = backend.to_numpy(loss.correct(backend.asarray(x), given))
+        assert int(correct) == int((x.argmax(axis=1) == labels).sum())
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "uint32", "uint64"])
+def test_training_on_unsigned_labels(dtype: str, backend: Backend, rng: np.random.Generator) -> None:
+    x, t = rng.standard_normal((20, 4)).astype("float32"), rng.integers(0, 3, 20)
+    found = []
+    for kind in (dtype, "int64"):
+        net = TwoLayerNet(4, 5, 3, weight_init_std=0.5, rng=0, device=backend)
+        list(fit(net, x, backend.asarray(t.astype(kind)), epochs=1, batch_size=5, rng=0))
+        loss, accuracy = net.evaluate(backend.asarray(x), backend.asarray(t.astype(kind)))
+        found.append((loss, accuracy, backend.to_numpy(net.params["W1"]).tolist()))
+    assert found[0] == found[1]
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_labels_too_large_for_any_class(backend: Backend) -> None:
+    t = backend.asarray(np.asarray([2**64 - 1, 2**63], np.uint64))
+    loss = SoftmaxWithLoss().forward(backend.asarray(np.zeros((2, 3))), t)
+    assert float(backend.to_numpy(loss)) == math.inf
+
+
+def test_leaky_relu_at_infinity(backend: Backend) -> None:
+    x = backend.asarray([-math.inf, -2.0, 0.0, 2.0, math.inf], dtype="float32")
+    for slope, expected in (
+        (0.0, [0.0, 0.0, 0.0, 2.0, math.inf]),
+        (0.5, [-math.inf, -1.0, 0.0, 2.0, math.inf]),
+    ):
+        assert backend.to_numpy(LeakyReLU(slope).forward(x)).tolist() == expected
+    assert backend.to_numpy(LeakyReLU(1e-60).forward(x[1:])).tolist() == [0.0, 0.0, 2.0, math.inf]
+
+
+@pytest.mark.parametrize("loss", [SoftmaxWithLoss(), SigmoidWithLoss(), MeanSquaredError()])
+def test_samples_without_numbers(loss: Any, backend: Backend) -> None:
+    with pytest.raises(ValueError, match=r"expected at least one sample, got input \(2, 0\)"):
+        loss.forward(backend.asarray(np.zeros((2, 0))), backend.asarray(np.zeros((2, 0))))
+    with pytest.raises(
+        ValueError, match=r"Softmax: expected input \(…, C\) with C of at least 1, got \(2, 0\)"
+    ):
+        Softmax().forward(backend.asarray(np.zeros((2, 0))))
+
+
+def test_true_is_no_number() -> None:
+    W, b = np.ones((1, 1, 2, 2)), np.ones(1)
+    for make, message in [
+        (lambda: Convolution(W, b, stride=True), "stride to be a whole number of at least 1, got True"),
+        (lambda: Convolution(W, b, pad=False), "pad to be a whole number of at least 0, got False"),
+        (lambda: ConvolutionReLUPooling(W, b, pool_h=True), "pool_h to be a whole number"),
+        (lambda: MaxPooling(2, stride=True), "stride to be a whole number"),
+        (lambda: AveragePooling(True), "pool_h to be a whole number"),
+        (lambda: Dropout(0.5, seed=True), "a seed, a whole number from 0, got True"),
+        (lambda: Reshape((True, 2)), "whole numbers of at least 1 in shape"),
+        (lambda: Step(0.1, True), "Step: expected every to be a whole number"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            make()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -435,3 +436,327 @@ def test_divergence_puts_everything_back() -> None:
     with pytest.raises(ArithmeticError, match="step 1: the first NaN or infinity is in the input"):
         list(fit(net, x, t, optimizer=optimizer, epochs=1, batch_size=30, rng=0))
     np.testing.assert_equal((net.flat_params["flat"], optimizer.slots, optimizer.steps), before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("max_norm", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("size", [1e-30, 1e-22, 1.0, 1e22, 1e30])
+def test_clipping_where_squares_overflow_or_vanish(
+    size: float, max_norm: float, dtype: str, backend: Backend
+) -> None:
+    values = {"W": np.asarray([[3.0, -0.5], [0.0, 1.0]]) * size, "b": np.asarray([-4.0]) * size}
+    grads = {key: backend.asarray(value, dtype=dtype) for key, value in values.items()}
+    clipped = SGD(1.0, max_norm=max_norm).clipped(grads)
+    norm = math.sqrt(sum(float((value * value).sum()) for value in values.values()))
+    for key, value in values.items():
+        expected = value * min(1.0, max_norm / norm)
+        np.testing.assert_allclose(backend.to_numpy(clipped[key]), expected, rtol=1e-5)
+        assert clipped[key].dtype == backend.dtype(dtype)
+    if norm <= max_norm:
+        for key, g in grads.items():  # not even rounded
+            np.testing.assert_array_equal(backend.to_numpy(clipped[key]), backend.to_numpy(g))
+
+
+@pytest.mark.parametrize("max_norm", [1e-60, 1e60])
+def test_a_max_norm_that_the_dtype_cannot_hold(max_norm: float, backend: Backend) -> None:
+    g = {"W": backend.asarray([0.0, 3.0], dtype="float32")}
+    clipped = backend.to_numpy(SGD(1.0, max_norm=max_norm).clipped(g)["W"])
+    assert clipped[0] == 0.0
+    assert clipped[1] == 3.0 if max_norm > 1.0 else 0.0 <= clipped[1] < 1e-37
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_clipping_what_is_not_finite(bad: float, backend: Backend) -> None:
+    grads = {"W": backend.asarray([1.0, bad]), "b": backend.asarray([2.0])}
+    for value in SGD(1.0, max_norm=0.5).clipped(grads).values():
+        assert np.isnan(backend.to_numpy(value)).all()
+
+
+@pytest.mark.only("torch")
+def test_clipping_is_pytorch_s(backend: Backend, rng: np.random.Generator) -> None:
+    import torch
+
+    for size in (1e-30, 1e-3, 1e2, 1e10):  # beyond, its own squares overflow
+        values = [
+            torch.tensor(size * rng.standard_normal(shape), dtype=torch.float32) for shape in (5, (2, 3))
+        ]
+        ours = SGD(1.0, max_norm=1.0).clipped(dict(zip("ab", values, strict=True)))
+        params = [torch.zeros_like(value, requires_grad=True) for value in values]
+        for p, value in zip(params, values, strict=True):
+            p.grad = value.clone()
+        torch.nn.utils.clip_grad_norm_(params, 1.0)
+        for p, found in zip(params, ours.values(), strict=True):
+            torch.testing.assert_close(found, p.grad, rtol=1e-5, atol=0.0)
+
+
+def test_an_extra_gradient_does_not_count() -> None:
+    params = {"W": np.zeros(2)}
+    SGD(1.0, max_norm=1.0).update(params, {"W": np.asarray([0.0, 0.5]), "b": np.asarray([100.0])})
+    np.testing.assert_array_equal(params["W"], [0.0, -0.5])
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_gradients_that_do_not_fit(kind: type[Optimizer], backend: Backend) -> None:
+    """One error, and nothing has changed: neither the parameters before it nor the count of steps."""
+    other = get_backend("strict" if backend.name == "numpy" else "numpy")
+    good = backend.asarray([1.0, 1.0])
+    for wrong, error, message in [
+        ({}, ValueError, "expected a gradient for b, got those for W"),
+        ({"b": backend.asarray([1.0])}, ValueError, r"a gradient of shape \(2,\) for b, got \(1,\)"),
+        ({"b": backend.asarray(1.0)}, ValueError, r"a gradient of shape \(2,\) for b, got \(\)"),
+        ({"b": backend.asarray([[1.0, 1.0]])}, ValueError, r"a gradient of shape \(2,\) for b, got \(1, 2\)"),
+        (
+            {"b": backend.asarray([1.0, 1.0], dtype="float32")},
+            ValueError,
+            "of dtype float64 for b, got float32",
+        ),
+        (
+            {"b": other.asarray([1.0, 1.0])},
+            ValueError,
+            rf"of device {backend.name} .* for b, got {other.name}",
+        ),
+        ({"b": [1.0, 1.0]}, TypeError, "expected an array .* got list"),
+        ({"b": 1.0}, TypeError, "expected an array .* got float"),
+    ]:
+        optimizer = MAKERS[kind]()
+        params = {"W": backend.asarray([1.0, 2.0]), "b": backend.asarray([3.0, 4.0])}
+        with pytest.raises(error, match=message):
+            optimizer.update(params, {"W": good, **wrong})
+        assert backend.to_numpy(params["W"]).tolist() == [1.0, 2.0]
+        assert optimizer.steps == 0
+
+
+def test_float16_is_not_trained(backend: Backend) -> None:
+    if not hasattr(backend.xp, "float16"):
+        pytest.skip("the standard has no float16")
+    half = network(backend).to(dtype="float16")
+    x, t = backend.asarray(np.ones((4, 4)), dtype="float16"), backend.asarray(np.asarray([0, 1, 2, 0]))
+    message = r"float16 cannot be trained, since .*; train in float32 and .* network.to\(dtype=\"float16\"\)"
+    for kind in MAKERS:
+        with pytest.raises(TypeError, match=f"^{kind.__name__}: {message}"):
+            fit(half, x, t, optimizer=MAKERS[kind](), epochs=1, batch_size=2)
+        with pytest.raises(TypeError, match=f"^{kind.__name__}: {message}"):
+            MAKERS[kind]().update(half.params, half.params)
+    with pytest.raises(TypeError, match=f"^Network: {message}"):
+        half.gradient(x, t)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_read_only_parameters(kind: type[Optimizer]) -> None:
+    params = {"W": np.ones(2), "b": np.ones(2)}
+    params["b"].flags.writeable = False
+    optimizer = MAKERS[kind]()
+    with pytest.raises(ValueError, match="b is read-only and cannot be updated; give a copy of it"):
+        optimizer.update(params, {key: np.ones(2) for key in params})
+    assert params["W"].tolist() == [1.0, 1.0]
+    kept = {f"{name}.W": np.zeros(2) for name in optimizer.kept}
+    for value in kept.values():
+        value.flags.writeable = False
+    optimizer.slots = kept
+    optimizer.update({"W": np.ones(2)}, {"W": np.ones(2)})
+    assert optimizer.steps == 1
+    for value in kept.values():
+        assert value.tolist() == [0.0, 0.0]
+
+
+def test_a_number_of_numpy_s_is_updated() -> None:
+    params = {"x": np.float64(1.0)}
+    Momentum(0.5).update(params, {"x": np.float64(1.0)})
+    assert params["x"] == 0.5
+
+
+@pytest.mark.only("torch")
+def test_a_parameter_under_autograd(backend: Backend) -> None:
+    import torch
+
+    params = {"W": torch.ones(2, requires_grad=True)}
+    with pytest.raises(ValueError, match="W is read-only"):
+        SGD().update(params, {"W": torch.ones(2)})
+
+
+def data(net: Network, seed: int = 0) -> tuple[Any, Any]:
+    rng = np.random.default_rng(seed)
+    return net.backend.asarray(rng.standard_normal((30, 4))), net.backend.asarray(rng.integers(0, 3, 30))
+
+
+def by_hand(optimizer: Optimizer, net: Network, steps: int) -> None:
+    for i in range(steps):
+        optimizer.update(net.params, net.gradient(*data(net, i)))
+
+
+def in_fit(optimizer: Optimizer, net: Network, capture: bool = True) -> None:
+    list(fit(net, *data(net), optimizer=optimizer, epochs=2, batch_size=10, rng=0, capture=capture))
+
+
+ANOTHER = "this optimizer has been used for another network; make a new one for every network"
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_an_optimizer_has_one_network(kind: type[Optimizer], backend: Backend) -> None:
+    """Also where the other has the same shapes, whichever of fit and update it was, and the first is gone."""
+    for first in (in_fit, lambda optimizer, net: by_hand(optimizer, net, 2)):
+        optimizer = MAKERS[kind]()
+        first(optimizer, network(backend))
+        steps, other = optimizer.steps, network(backend)
+        before = backend.to_numpy(other.flat_params["flat"]).copy()
+        for use in (lambda: in_fit(optimizer, other), lambda: by_hand(optimizer, other, 1)):  # noqa: B023
+            with pytest.raises(ValueError, match=f"^{kind.__name__}: {ANOTHER}$"):
+                use()
+        np.testing.assert_array_equal(backend.to_numpy(other.flat_params["flat"]), before)
+        assert optimizer.steps == steps
+
+
+def test_a_copy_of_a_network_is_another_one() -> None:
+    net, optimizer = network(), Adam()
+    in_fit(optimizer, net)
+    for other in (deepcopy(net), net.to(dtype="float64")):
+        with pytest.raises(ValueError, match=ANOTHER):
+            in_fit(optimizer, other)
+    in_fit(optimizer, net)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_copy_of_an_optimizer_goes_on(kind: type[Optimizer], backend: Backend) -> None:
+    """With a network of its own, as if nothing had happened."""
+    copies: list[Callable[[Optimizer], Optimizer]] = [deepcopy, lambda o: pickle.loads(pickle.dumps(o))]
+    for copied in copies:
+        net, optimizer = network(backend), MAKERS[kind]()
+        in_fit(optimizer, net)
+        other, clone = deepcopy(net), copied(optimizer)
+        assert type(vars(clone).get("slots", {})) is dict
+        for use in (in_fit, lambda o, n: by_hand(o, n, 2)):
+            use(optimizer, net)
+            use(clone, other)
+        assert clone.steps == optimizer.steps
+        flat = [backend.to_numpy(n.flat_params["flat"]) for n in (net, other)]
+        np.testing.assert_array_equal(*flat)
+
+
+@pytest.mark.parametrize("order", ["fit, then by hand", "by hand, then fit"])
+@pytest.mark.parametrize("kind", MAKERS)
+def test_fit_and_update_by_hand_are_one_run(kind: type[Optimizer], order: str, backend: Backend) -> None:
+    """What is kept goes over from the whole vector to the named arrays and back."""
+    one, other = network(backend), network(backend)
+    mixed, alone = MAKERS[kind](), MAKERS[kind]()
+    if order.startswith("by hand"):
+        by_hand(mixed, one, 3)
+    in_fit(mixed, one)
+    by_hand(mixed, one, 3)
+    in_fit(mixed, one)
+    if order.startswith("by hand"):
+        by_hand(alone, other, 3)
+    for part in ("fit", "hand", "fit"):
+        if part == "hand":
+            by_hand(alone, other, 3)
+            continue
+        generator, (x, t) = np.random.default_rng(0), data(other)
+        x, t = backend.to_numpy(x), backend.to_numpy(t)
+        for _ in range(2):
+            rows = generator.permutation(30)
+            for i in range(0, 30, 10):
+                batch = (backend.asarray(values[rows[i : i + 10]]) for values in (x, t))
+                alone.update(other.params, other.gradient(*batch))
+    found, expected = (backend.to_numpy(net.flat_params["flat"]) for net in (one, other))
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    assert mixed.steps == alone.steps
+
+
+def test_plain_dicts_after_fit_are_refused() -> None:
+    net, optimizer = network(), Momentum()
+    in_fit(optimizer, net)
+    with pytest.raises(ValueError, match="has been used in fit, for a whole network; give network.params"):
+        optimizer.update(dict(net.params), net.gradient(*data(net)))
+
+
+def test_fit_after_other_parameters_is_refused() -> None:
+    optimizer = Momentum()
+    optimizer.update({"V": np.ones(2)}, {"V": np.ones(2)})
+    with pytest.raises(ValueError, match=r"used for other parameters, v\.V; make a new one"):
+        in_fit(optimizer, network())
+    optimizer = Momentum()
+    optimizer.update({"W1": np.ones(2)}, {"W1": np.ones(2)})
+    with pytest.raises(ValueError, match=r"with v\.W1 of shape \(2,\), not \(4, 8\)"):
+        in_fit(optimizer, network())
+
+
+class Functional(Momentum):
+    """Momentum as a textbook writes it: new arrays."""
+
+    @staticmethod
+    def rule(p: Any, v: Any, g: Any, lr: Any, momentum: Any) -> Any:
+        v = momentum * v - lr * g
+        return p + v, v
+
+
+class Swapped(Optimizer):
+    """Results that are one another's places."""
+
+    kept = ("v",)
+
+    @staticmethod
+    def rule(p: Any, v: Any, g: Any, lr: Any) -> Any:
+        return v, p
+
+
+@pytest.mark.parametrize("capture", [True, False])
+def test_a_rule_that_returns_new_arrays_in_fit(capture: bool, backend: Backend) -> None:
+    found, expected = (trained(kind(0.1, 0.8), backend, capture, (2, 1)) for kind in (Functional, Momentum))
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [3, BLOCK, 2 * BLOCK + 5])
+def test_a_rule_that_returns_new_arrays(n: int, backend: Backend, rng: np.random.Generator) -> None:
+    start, gradient = rng.standard_normal(n), rng.standard_normal(n)
+    found = []
+    for kind in (Functional, Momentum):
+        params, optimizer = {"W": backend.asarray(start.copy())}, kind(0.1, 0.8)
+        optimizer.prepare(params)
+        kept = optimizer.slots["v.W"]
+        for _ in range(3):
+            optimizer.update(params, {"W": backend.asarray(gradient)})
+        assert (optimizer.slots["v.W"] is kept) or not backend.has_views
+        found.append([backend.to_numpy(array) for array in (params["W"], optimizer.slots["v.W"])])
+    for ours, expected in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("n", [3, 2 * BLOCK + 5])
+def test_a_rule_that_swaps(n: int, backend: Backend) -> None:
+    params, optimizer = {"W": backend.asarray(np.ones(n))}, Swapped()
+    for expected in (0.0, 1.0, 0.0):
+        optimizer.update(params, {"W": backend.asarray(np.ones(n))})
+        assert set(backend.to_numpy(params["W"]).tolist()) == {expected}
+        assert set(backend.to_numpy(optimizer.slots["v.W"]).tolist()) == {1.0 - expected}
+
+
+def test_what_is_kept_keeps_its_place(backend: Backend) -> None:
+    net, optimizer = network(backend), Adam()
+    in_fit(optimizer, net)
+    places = dict(optimizer.slots)
+    optimizer.slots["m.flat"] = backend.xp.ones_like(places["m.flat"])
+    optimizer.slots["v.flat"] = 2.0
+    assert all(optimizer.slots[key] is place for key, place in places.items())
+    assert set(backend.to_numpy(places["m.flat"]).tolist()) == {1.0}
+    assert set(backend.to_numpy(places["v.flat"]).tolist()) == {2.0}
+    optimizer.slots = {"m.flat": backend.xp.full_like(places["m.flat"], 3.0)}
+    assert all(optimizer.slots[key] is place for key, place in places.items())
+    assert set(backend.to_numpy(places["m.flat"]).tolist()) == {3.0}
+    assert set(backend.to_numpy(places["v.flat"]).tolist()) == {0.0}
+    with pytest.raises(KeyError, match=r"no array 'm\.W1' here: there are m\.flat, v\.flat"):
+        optimizer.slots = {"m.W1": places["m.flat"]}
+
+
+def test_slots_set_between_fits_are_used(backend: Backend) -> None:
+    """A reset is a new optimizer, but for its count."""
+    found = []
+    for reset in (True, False):
+        net, optimizer = network(backend), Momentum(0.1)
+        in_fit(optimizer, net)
+        if reset:
+            optimizer.slots = {}
+        else:
+            optimizer = Momentum(0.1)
+        in_fit(optimizer, net)
+        found.append(backend.to_numpy(net.flat_params["flat"]))
+    np.testing.assert_array_equal(*found)

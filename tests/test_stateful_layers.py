@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,20 +13,34 @@ import pytest
 
 from backends import Backend, dtype_name, get_backend
 from backprop import (
+    GELU,
+    SGD,
     Affine,
+    AveragePooling,
     BatchNormalization,
     Dropout,
     LayerNormalization,
     LeakyReLU,
+    MaxPooling,
+    MeanSquaredError,
     MultiLayerNet,
     Network,
     ReLU,
     Reshape,
     Residual,
+    Sigmoid,
+    SigmoidWithLoss,
+    Softmax,
+    SoftmaxWithLoss,
+    Tanh,
     fit,
 )
+from backprop.architecture import describe
+from backprop.checkpoints import Checkpoint, CheckpointError, write_checkpoint
+from backprop.datasets import mnist
 from backprop.layers.dropout import _hash_of_seed, _mixed
 from backprop.optimizers import Adam
+from backprop.saving import load_network, network_arrays, restore_network
 
 
 def ones(backend: Backend, *shape: int) -> Any:
@@ -91,7 +107,9 @@ def test_the_edges_of_a_mask() -> None:
         assert Dropout(value / 2**32, seed).forward(one, training=True)[place] != 0.0
         assert Dropout((value + 1) / 2**32, seed).forward(one, training=True)[place] == 0.0
     dropout = Dropout(0.0, seed)
-    dropout.cache[((9,), np.ndarray, "cpu")] = np.full(9, _mixed(1))  # the hash of the first draw is 0
+    dropout.cache[(9,), type(one.dtype), "float64", "cpu"] = np.full(
+        9, _mixed(1)
+    )  # the hash of the first draw is 0
     np.testing.assert_array_equal(dropout.forward(np.ones(9), training=True), np.ones(9))
 
 
@@ -139,13 +157,17 @@ def test_dropout_in_training_and_inference(backend: Backend) -> None:
 
 def test_running_statistics(backend: Backend, rng: np.random.Generator) -> None:
     norm = BatchNormalization(ones(backend, 3), ones(backend, 3), momentum=0.8)
-    mean, var = np.zeros(3), np.ones(3)
-    for _ in range(5):
-        x = rng.normal(2.0, 3.0, (20, 3))
+    batches = rng.normal(2.0, 3.0, (5, 20, 3))
+    for x in batches:
         norm.forward(backend.asarray(x, dtype="float32"), training=True)
-        mean, var = 0.8 * mean + 0.2 * x.mean(axis=0), 0.8 * var + 0.2 * x.var(axis=0)
-    np.testing.assert_allclose(backend.to_numpy(norm.state["running_mean"]), mean, rtol=1e-4)
-    np.testing.assert_allclose(backend.to_numpy(norm.state["running_var"]), var, rtol=1e-4)
+    weights = 0.8 ** np.arange(4.0, -1.0, -1.0)
+    mean, var = (
+        np.average(values, axis=0, weights=weights) for values in (batches.mean(axis=1), batches.var(axis=1))
+    )
+    weight = float(backend.to_numpy(norm.state["running_weight"]))
+    assert weight == pytest.approx(1.0 - 0.8**5)
+    np.testing.assert_allclose(backend.to_numpy(norm.state["running_mean"]), weight * mean, rtol=1e-4)
+    np.testing.assert_allclose(backend.to_numpy(norm.state["running_var"]), weight * var, rtol=1e-4)
     y = backend.to_numpy(norm.forward(backend.asarray(x, dtype="float32")))
     np.testing.assert_allclose(y, (x - mean) / np.sqrt(var + 1e-6) + 1.0, rtol=1e-3, atol=1e-4)
     assert {str(value.dtype).rpartition(".")[2] for value in norm.state.values()} == {"float32"}
@@ -212,8 +234,9 @@ def test_a_recorded_step_carries_the_state(backend: Backend, rng: np.random.Gene
 def test_names_of_a_network_s_state() -> None:
     net = stateful("cpu")
     assert list(net.state) == [
-        "running_mean1", "running_var1", "drawn1", "Residual1.BatchNormalization1.running_mean",
-        "Residual1.BatchNormalization1.running_var", "Residual1.Dropout1.drawn",
+        "running_mean1", "running_var1", "running_weight1", "drawn1",
+        "Residual1.BatchNormalization1.running_mean", "Residual1.BatchNormalization1.running_var",
+        "Residual1.BatchNormalization1.running_weight", "Residual1.Dropout1.drawn",
     ]  # fmt: skip
     assert "Residual1.Affine1.W" in net.params
     with pytest.raises(TypeError, match="cannot be deleted"):
@@ -352,3 +375,191 @@ def test_a_block_in_another_dtype(backend: Backend) -> None:
     layer = Affine(ones(backend, 2, 2), ones(backend, 2))
     block = Residual([layer]).to(backend, "float64")
     assert dtype_name(block.layers["Affine1"].params["W"].dtype) == "float64"
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.1, 0.9, 0.999])
+def test_running_statistics_begin_with_the_first_batch(
+    momentum: float, backend: Backend, rng: np.random.Generator
+) -> None:
+    """They are its own, however small they are; until then inference takes 0 and 1."""
+    x = backend.asarray(1e-6 * rng.standard_normal((20, 3)), dtype="float32")
+    norm = BatchNormalization(ones(backend, 3), ones(backend, 3), momentum, epsilon=1e-20)
+    np.testing.assert_allclose(backend.to_numpy(norm.forward(x)), 1.0 + backend.to_numpy(x), rtol=1e-6)
+    y = norm.forward(x, training=True)
+    np.testing.assert_allclose(backend.to_numpy(norm.forward(x)), backend.to_numpy(y), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("given", ["running_mean", "running_var"])
+def test_statistics_that_are_given_have_their_full_weight(given: str, backend: Backend) -> None:
+    norm = BatchNormalization(ones(backend, 1), ones(backend, 1), 0.75, **{given: ones(backend, 1)})
+    assert float(backend.to_numpy(norm.state["running_weight"])) == 1.0
+    norm.forward(backend.asarray([[1.0], [5.0]], dtype="float32"), training=True)
+    mean, var = (float(backend.to_numpy(norm.state[key])[0]) for key in ("running_mean", "running_var"))
+    assert mean == pytest.approx(0.75 * (given == "running_mean") + 0.25 * 3.0)
+    assert var == pytest.approx(0.75 + 0.25 * 4.0)
+
+
+def test_the_state_is_the_book_s(rng: np.random.Generator) -> None:
+    """Chapter 6, `common/layers.py`: it begins at 0; inference alone divides by the weight."""
+    norm, mean, var = BatchNormalization(np.ones(3), np.zeros(3)), 0.0, 0.0
+    for _ in range(4):
+        x = rng.standard_normal((10, 3))
+        norm.forward(x, training=True)
+        mean, var = 0.9 * mean + (1.0 - 0.9) * x.mean(axis=0), 0.9 * var + (1.0 - 0.9) * x.var(axis=0)
+        np.testing.assert_allclose(norm.state["running_mean"], mean, rtol=1e-12)
+        np.testing.assert_allclose(norm.state["running_var"], var, rtol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.05, 1e-3, 1e-4])
+def test_the_first_evaluations_are_right(scale: float, rng: np.random.Generator) -> None:
+    """Also where the initial weights are small: accuracy in inference is that of training's own statistics."""
+    x = rng.standard_normal((200, 20)).astype("float32")
+    t = (x[:, 0] + x[:, 1] > 0).astype("int64")
+    net = MultiLayerNet(20, [30, 30], 2, weight_init_std=scale, use_batchnorm=True, rng=0)
+    list(fit(net, x, t, optimizer=Adam(0.01), epochs=1, batch_size=20, rng=0))
+    y = net.forward(x, training=True)
+    assert net.accuracy(x, t) >= (y.argmax(axis=1) == t).mean() - 0.05
+
+
+def test_statistics_written_without_a_weight(tmp_path: Path, rng: np.random.Generator) -> None:
+    """As once: they are read as given ones, to which the next batch adds 1 − momentum of its own."""
+    x, t = rng.standard_normal((40, 4)).astype("float32"), rng.integers(0, 3, 40)
+    net = stateful("cpu")
+    list(fit(net, x, t, epochs=1, batch_size=20, rng=0))
+    for name in net.state:
+        if "running_weight" in name:
+            net.state[name] = np.ones((), "float32")
+    checkpoint = Checkpoint({"network": describe(net)}, network_arrays(net))
+    for name in [name for name in checkpoint.arrays if "running_weight" in name]:
+        del checkpoint.arrays[name]
+    for entry in checkpoint.description["network"]["layers"].values():
+        entry.get("arrays", {}).pop("running_weight", None)
+    write_checkpoint(tmp_path / "old.safetensors", checkpoint)
+    loaded, restored = load_network(tmp_path / "old.safetensors"), stateful("cpu")
+    restore_network(restored, checkpoint)
+    for other in (loaded, restored):
+        np.testing.assert_array_equal(other.predict(x), net.predict(x))
+        assert float(other.state["running_weight1"]) == 1.0
+        assert float(other.state["Residual1.BatchNormalization1.running_weight"]) == 1.0
+    del checkpoint.arrays["state.running_var1"]
+    with pytest.raises(
+        CheckpointError, match=r"state\.running_var1: missing; state\.running_weight1: missing"
+    ):
+        restore_network(restored, checkpoint)
+
+
+def halves(layer: Any, x: np.ndarray, backend: Backend) -> tuple[np.ndarray, np.ndarray]:
+    """The output in float16, and the float64 one of the very same numbers, rounded once."""
+    half = layer.to(backend, "float16")
+    exact = half.to(backend, "float64")
+    x = x.astype("float16")
+    with np.errstate(over="ignore"):
+        expected = backend.to_numpy(exact.forward(backend.asarray(x, dtype="float64"))).astype("float16")
+    return backend.to_numpy(half.forward(backend.asarray(x))), expected
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 300.0])
+@pytest.mark.parametrize("offset", [0.0, 10.0])
+def test_float16_is_the_exact_output_rounded(
+    scale: float, offset: float, backend: Backend, rng: np.random.Generator
+) -> None:
+    """Within two units in the last place, or as many of the smallest number; nothing overflows inside."""
+    if not hasattr(backend.xp, "float16"):
+        pytest.skip("the standard has no float16")
+    x, images = (scale * (rng.standard_normal(shape) + offset) for shape in ((16, 300), (3, 2, 14, 14)))
+    gamma, beta = rng.uniform(0.5, 1.5, 300), rng.standard_normal(300)
+    mean, var = x.mean(axis=0), x.var(axis=0)
+    for layer, values in [
+        (LayerNormalization(gamma, beta), x),
+        (BatchNormalization(gamma, beta, 0.9, mean, var, epsilon=1e-9), x),
+        (Residual([BatchNormalization(gamma, np.zeros(300), 0.9, mean, var)]), x),
+        (Softmax(), x / scale), (GELU(), x / scale), (Sigmoid(), x / scale), (Tanh(), x),
+        (AveragePooling(14), images), (AveragePooling(2), images), (MaxPooling(2), images),
+    ]:  # fmt: skip
+        found, expected = halves(layer, values, backend)
+        assert found.dtype == np.float16
+        spacing = np.maximum(np.spacing(np.abs(expected)).astype(float), 2.0**-24)
+        largest = np.abs(expected).max() * 2.0**-11  # where terms cancel
+        difference = np.abs(found.astype(float) - expected.astype(float))
+        assert (difference <= 2.0 * np.maximum(spacing, largest)).all(), layer
+
+
+def test_gradients_in_float16(backend: Backend, rng: np.random.Generator) -> None:
+    """A layer of its own computes them, in its dtype."""
+    if not hasattr(backend.xp, "float16"):
+        pytest.skip("the standard has no float16")
+    x = 300.0 * rng.standard_normal((64, 40))
+    for layer in (BatchNormalization(np.ones(40), np.zeros(40)), LayerNormalization(np.ones(40), np.zeros(40)),
+                  Softmax(), GELU(), ReLU(), Sigmoid(), Tanh()):  # fmt: skip
+        found = []
+        for dtype in ("float16", "float64"):
+            clone, values = layer.to(backend, dtype), backend.asarray(x.astype("float16"), dtype=dtype)
+            y = clone.forward(values, training=True)
+            dx = clone.backward(backend.asarray(np.cos(np.arange(x.size)).reshape(x.shape), dtype=dtype))
+            arrays = [y, dx, *clone.grads.values()]
+            assert {dtype_name(array.dtype) for array in arrays} == {dtype}
+            found.append([backend.to_numpy(array).astype(float) for array in arrays])
+        for half, exact in zip(*found, strict=True):
+            np.testing.assert_allclose(half, exact, rtol=5e-3, atol=5e-3 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("loss", [SoftmaxWithLoss(), SigmoidWithLoss(), MeanSquaredError()])
+def test_losses_in_float16(loss: Any, backend: Backend, rng: np.random.Generator) -> None:
+    """Sums of more than 65,504 inside, none outside; and a dout of that dtype."""
+    if not hasattr(backend.xp, "float16"):
+        pytest.skip("the standard has no float16")
+    x = 200.0 * rng.standard_normal((2000, 30))
+    t = (
+        rng.integers(0, 30, 2000)
+        if loss.counts_correct and isinstance(loss, SoftmaxWithLoss)
+        else (x > 0) * 1.0
+    )
+    half, exact = (backend.asarray(x.astype("float16"), dtype=dtype) for dtype in ("float16", "float64"))
+    value = loss.forward(half, backend.asarray(t), training=True)
+    dx = loss.backward(backend.asarray(np.float16(8.0)))
+    assert dtype_name(value.dtype) == dtype_name(dx.dtype) == "float16"
+    expected = float(backend.to_numpy(loss.forward(exact, backend.asarray(t), training=True)))
+    assert float(backend.to_numpy(value)) == pytest.approx(min(expected, math.inf), rel=1e-3)
+    expected_dx = backend.to_numpy(loss.backward(8.0))
+    np.testing.assert_allclose(backend.to_numpy(dx), expected_dx, rtol=2e-3, atol=1e-6)
+
+
+def test_evaluation_in_float16(backend: Backend, rng: np.random.Generator) -> None:
+    """The loss of many samples is summed in float32."""
+    if not hasattr(backend.xp, "float16"):
+        pytest.skip("the standard has no float16")
+    net = MultiLayerNet(4, [5], 3, use_batchnorm=True, rng=0, device=backend)
+    net.forward(backend.asarray(rng.standard_normal((50, 4)), dtype="float32"), training=True)
+    half = net.to(dtype="float16")
+    assert {dtype_name(value.dtype) for value in half.state.values()} == {"float32"}
+    x, t = rng.standard_normal((200, 4)), rng.integers(0, 3, 200)
+    loss, accuracy = half.evaluate(backend.asarray(np.tile(x, (500, 1)), dtype="float16"),
+                                   backend.asarray(np.tile(t, 500)))  # fmt: skip
+    expected, right = net.evaluate(backend.asarray(x, dtype="float32"), backend.asarray(t))
+    assert loss == pytest.approx(expected, rel=3e-3)
+    assert accuracy == pytest.approx(right, abs=0.02)
+
+
+class UncorrectedStatistics(BatchNormalization):
+    """The book's: they begin at 0 and are not corrected for it."""
+
+    def _running(self) -> tuple[Any, Any]:
+        return self.state["running_mean"], self.state["running_var"]
+
+
+@pytest.mark.parametrize("scale", [0.05, 0.0074, 0.0004])
+def test_the_book_s_curve(scale: float) -> None:
+    """Section 6.3.2, from the first epoch on: no accuracy is below that with the book's statistics."""
+    data = mnist()
+    x, t = data.x_train[:1000], data.t_train[:1000]
+    curves = []
+    for kind in (BatchNormalization, UncorrectedStatistics):
+        net = MultiLayerNet(784, [100] * 5, 10, "relu", scale, use_batchnorm=True, rng=0)
+        for layer in net.layers.values():
+            if isinstance(layer, BatchNormalization) and kind is UncorrectedStatistics:
+                layer.__class__ = kind
+        run = fit(net, x, t, optimizer=SGD(0.01), epochs=4, rng=0, test=(x, t))
+        curves.append([metrics.test_accuracy for metrics in run])
+    ours, book = np.asarray(curves, dtype=float)
+    assert (ours >= book - 0.03).all()
+    assert ours[0] > 0.2

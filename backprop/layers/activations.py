@@ -8,7 +8,7 @@ import numpy as np
 
 from backends import Array, namespace_of
 
-from .base import Layer
+from .base import Form, Layer, copied, narrowed, widened
 
 
 class Identity(Layer):
@@ -23,12 +23,12 @@ class Identity(Layer):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         self.check_float(x)
-        self.saved = x if training else None
-        return x
+        self.saved = Form.of(x) if training else None
+        return copied(x)
 
     def backward(self, dout: Array) -> Array:
         self.check_dout(dout, self.saved)
-        return dout
+        return copied(dout)
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[Identity, np.ndarray]:
@@ -51,13 +51,13 @@ class ReLU(Layer):
     def forward(self, x: Array, *, training: bool = False) -> Array:
         xp = self.check_float(x)
         y = xp.maximum(x, 0.0)
-        self.saved = y if training else None
+        self.saved = (y > 0.0, Form.of(y)) if training else None
         return y
 
     def backward(self, dout: Array) -> Array:
-        y = self.saved
-        self.check_dout(dout, y)
-        return dout * namespace_of(y).astype(y > 0.0, y.dtype)
+        positive, form = self.saved
+        self.check_dout(dout, form)
+        return dout * form.xp.astype(positive, form.dtype)
 
     def region(self, x: Array) -> Array:
         return x > 0.0
@@ -83,13 +83,12 @@ class Sigmoid(Layer):
     def forward(self, x: Array, *, training: bool = False) -> Array:
         self.check_float(x)
         y = sigmoid(x)
-        self.saved = y if training else None
+        self.saved = y * (1.0 - y) if training else None  # dy/dx
         return y
 
     def backward(self, dout: Array) -> Array:
-        y = self.saved
-        self.check_dout(dout, y)
-        return dout * y * (1.0 - y)
+        self.check_dout(dout, self.saved)
+        return dout * self.saved
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[Sigmoid, np.ndarray]:
@@ -108,13 +107,12 @@ class Tanh(Layer):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         y = self.check_float(x).tanh(x)
-        self.saved = y if training else None
+        self.saved = 1.0 - y * y if training else None  # dy/dx
         return y
 
     def backward(self, dout: Array) -> Array:
-        y = self.saved
-        self.check_dout(dout, y)
-        return dout * (1.0 - y * y)
+        self.check_dout(dout, self.saved)
+        return dout * self.saved
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[Tanh, np.ndarray]:
@@ -144,7 +142,9 @@ class LeakyReLU(Layer):
     def forward(self, x: Array, *, training: bool = False) -> Array:
         xp = self.check_float(x)
         self.saved = x if training else None
-        return xp.maximum(x, x * self.slope)
+        if self.slope == 0.0:
+            return xp.maximum(x, 0.0)
+        return xp.maximum(x, xp.minimum(x, 0.0) * self.slope)  # not ∞ · slope: the slope may round to 0
 
     def backward(self, dout: Array) -> Array:
         x = self.saved
@@ -173,17 +173,17 @@ class GELU(Layer):
     """
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        xp = self.check_float(x)
-        near = xp.clip(x, -10.0, 10.0)  # beyond, tanh u is ±1 and x³ may overflow
+        xp, wide = self.check_float(x), widened(x)
+        near = xp.clip(wide, -10.0, 10.0)  # beyond, tanh u is ±1 and x³ may overflow
         tanh = xp.tanh(_GELU_UNIT * near * (1.0 + _GELU_CUBE * near * near))
-        self.saved = (near, tanh) if training else None
-        return 0.5 * x * (1.0 + tanh)
+        self.saved = (near, tanh, Form.of(x)) if training else None
+        return narrowed(0.5 * wide * (1.0 + tanh), x.dtype)
 
     def backward(self, dout: Array) -> Array:
-        x, tanh = self.saved  # x as far as tanh u is not yet ±1
-        self.check_dout(dout, x)
+        x, tanh, form = self.saved  # x as far as tanh u is not yet ±1
+        self.check_dout(dout, form)
         du = _GELU_UNIT * (1.0 + (3.0 * _GELU_CUBE) * x * x)
-        return dout * (0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * du)
+        return dout * narrowed(0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * du, form.dtype)
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[GELU, np.ndarray]:
@@ -209,15 +209,19 @@ class Softmax(Layer):
         xp = self.check_float(x)
         if x.ndim == 0:
             raise ValueError(f"{self.name}: expected input (…, C), got a single number")
-        exp = xp.exp(x - xp.max(x, axis=-1, keepdims=True))
-        y = exp / xp.sum(exp, axis=-1, keepdims=True)
-        self.saved = y if training else None
-        return y
+        if x.shape[-1] == 0:
+            raise ValueError(f"{self.name}: expected input (…, C) with C of at least 1, got {tuple(x.shape)}")
+        wide = widened(x)
+        exp = xp.exp(wide - xp.max(wide, axis=-1, keepdims=True))
+        total = xp.sum(exp, axis=-1, keepdims=True)
+        self.saved = (exp, total, Form.of(x)) if training else None
+        return narrowed(exp / total, x.dtype)
 
     def backward(self, dout: Array) -> Array:
-        y = self.saved
-        self.check_dout(dout, y)
-        return y * (dout - namespace_of(y).sum(dout * y, axis=-1, keepdims=True))
+        exp, total, form = self.saved
+        self.check_dout(dout, form)
+        y, dout = exp / total, widened(dout)
+        return narrowed(y * (dout - form.xp.sum(dout * y, axis=-1, keepdims=True)), form.dtype)
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[Softmax, np.ndarray]:

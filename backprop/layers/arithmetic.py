@@ -9,7 +9,7 @@ import numpy as np
 
 from backends import Array
 
-from .base import Node
+from .base import Form, Node, copied
 
 
 class _Binary(Node):
@@ -48,12 +48,12 @@ class Add(_Binary):
 
     def forward(self, x: Array, y: Array, *, training: bool = False) -> Array:
         self.check_pair(x, y)
-        self.saved = x if training else None
+        self.saved = (x if isinstance(x, Real) else Form.of(x)) if training else None
         return x + y
 
     def backward(self, dout: Array) -> tuple[Array, Array]:
         self.check_gradient(dout, self.saved)
-        return dout, dout
+        return (dout, dout) if isinstance(self.saved, Real) else (copied(dout), copied(dout))
 
 
 class Mul(_Binary):

@@ -5,18 +5,30 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, Self
+from numbers import Integral
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from backends import Array, Backend, InPlace, backend_of, dtype_name, is_registered, namespace_of
+
+HALF = (
+    "float16 cannot be trained, since squares and sums overflow; train in float32 and convert the network "
+    'for inference, network.to(dtype="float16")'
+)
+"""Why float16 is for inference only, and what to do."""
 
 
 class Node:
     """A differentiable function with parameters: what layers and losses have in common.
 
     A subclass writes `forward` and, under it, `backward`. `forward(…, training=True)` sets `saved`
-    to whatever `backward` needs; inference sets it to None. Neither changes its arguments.
+    to whatever `backward` needs; inference sets it to None.
+
+    An argument of either is only read, and may be kept until `backward`: it must not be changed in
+    between. A result belongs to the caller, who may change it in place at once: no layer keeps a
+    result, hands out its argument, or hands out one memory twice. What `backward` needs of an output is
+    kept as something else, such as y > 0; where that is its kind alone, as `Form.of(y)`.
     """
 
     name: str
@@ -118,8 +130,13 @@ class Node:
         clone = copy.copy(self)
         clone._grads, clone.saved, clone.in_network = {}, None, False
         clone._params = {key: _moved(value, backend, dtype) for key, value in self.params.items()}
-        clone._state = {key: _moved(value, backend, dtype) for key, value in self.state.items()}
+        kept = self.state_dtype(dtype)
+        clone._state = {key: _moved(value, backend, kept) for key, value in self.state.items()}
         return clone
+
+    def state_dtype(self, dtype: Any) -> Any:
+        """The dtype of the state where that of the parameters is `dtype`; None keeps each."""
+        return dtype
 
     def settle(self, x: Array) -> None:
         """Bring the state to the library and device of the input `x`, where it is not yet."""
@@ -147,13 +164,18 @@ class Node:
             )
         return xp
 
-    def check_like(self, x: Array, reference: Array, names: str) -> None:
-        """Raise unless `x` has the library, dtype and device of `reference`; `names` is "x and W"."""
-        if type(x) is type(reference) and x.dtype == reference.dtype and x.device == reference.device:
+    def check_like(self, x: Array, reference: Any, names: str) -> None:
+        """Raise unless `x` has the library, dtype and device of `reference`, an array or a form.
+
+        `names` is "x and W".
+        """
+        kind: Any = reference.kind if isinstance(reference, Form) else type(reference)
+        if type(x) is kind and x.dtype == reference.dtype and x.device == reference.device:
             return
-        if namespace_of(x) is not namespace_of(reference):
+        xp = reference.xp if isinstance(reference, Form) else namespace_of(reference)
+        if namespace_of(x) is not xp:
             raise TypeError(
-                f"{self.name}: {names} are arrays of two libraries, {_kind(x)} and {_kind(reference)}; "
+                f"{self.name}: {names} are arrays of two libraries, {_kind(type(x))} and {_kind(kind)}; "
                 "bring both to one backend with backend.asarray(…)"
             )
         if x.dtype != reference.dtype:
@@ -167,8 +189,8 @@ class Node:
                 "bring both to one with backend.asarray(…)"
             )
 
-    def check_dout(self, dout: Array, y: Array) -> None:
-        """Raise unless `dout` fits `y`, an array with the shape, dtype and device of the output."""
+    def check_dout(self, dout: Array, y: Any) -> None:
+        """Raise unless `dout` fits `y`, an array with the shape, dtype and device of the output or a form."""
         namespace_of(dout)  # a TypeError for what is no array
         if dout.shape != y.shape:
             raise ValueError(f"{self.name}: expected dout {tuple(y.shape)}, got {tuple(dout.shape)}")
@@ -177,6 +199,21 @@ class Node:
     def __repr__(self) -> str:
         shapes = ", ".join(f"{key}={tuple(value.shape)}" for key, value in self.params.items())
         return f"{type(self).__name__}({shapes})"
+
+
+class Form(NamedTuple):
+    """What an array is besides its numbers: kept in place of an output that nothing else is needed of."""
+
+    kind: type
+    xp: Any
+    shape: tuple[int, ...]
+    dtype: Any
+    device: Any
+
+    @classmethod
+    def of(cls, x: Array) -> Form:
+        """The form of an array."""
+        return cls(type(x), namespace_of(x), x.shape, x.dtype, x.device)
 
 
 class Views(dict[str, Array]):
@@ -288,6 +325,30 @@ def _name(kind: type, dtype: Any) -> str:
     return dtype_name(dtype)
 
 
-def _kind(array: Array) -> str:
-    kind = type(array)
+def copied(x: Array) -> Array:
+    """A copy of a floating-point array, in memory of its own."""
+    return namespace_of(x).astype(x, x.dtype)
+
+
+def widened(x: Array) -> Array:
+    """float16 as float32, whose sums and squares neither overflow nor lose digits; else x itself."""
+    return namespace_of(x).astype(x, namespace_of(x).float32) if is_half(x.dtype) else x
+
+
+def narrowed(x: Array, dtype: Any) -> Array:
+    """What was computed from `widened`, in the dtype it had before."""
+    return x if x.dtype == dtype else namespace_of(x).astype(x, dtype)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number, Python's or NumPy's; True and False are none."""
+    return not isinstance(value, bool) and isinstance(value, Integral)
+
+
+def is_half(dtype: Any) -> bool:
+    """Whether the dtype, of any library, is float16."""
+    return _name(dtype.__class__, dtype) == "float16"
+
+
+def _kind(kind: type) -> str:
     return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"

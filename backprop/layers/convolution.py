@@ -132,6 +132,8 @@ class Convolution(Layer):
                 f"{self.name}: the kernel {height}×{width} is larger than the image "
                 f"{x.shape[2]}×{x.shape[3]} with pad {self.pad}"
             )
+        if 0 in x.shape[2:]:
+            raise ValueError(f"{self.name}: expected images with pixels, got input {tuple(x.shape)}")
         return windows
 
     def slabs(self, windows: Windows, images: Array) -> Iterator[slice]:

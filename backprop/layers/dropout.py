@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from backends import Array, namespace_of
+from backends import Array, dtype_name, namespace_of
 
-from .base import Layer
+from .base import Layer, copied, is_whole
 
 LOW = 2**32 - 1
 """The lower 32 bits: numbers of 32 bits in int64, whose products by less than 2³¹ cannot overflow."""
@@ -44,7 +44,7 @@ class Dropout(Layer):
             raise ValueError(f"Dropout: expected a ratio from 0 to below 1, got {ratio}")
         if seed is None:
             seed = int(np.random.default_rng().integers(2**31))
-        if not isinstance(seed, int | np.integer) or seed < 0:
+        if not is_whole(seed) or seed < 0:
             raise ValueError(f"Dropout: expected a seed, a whole number from 0, got {seed!r}")
         self.ratio, self.seed, self.inverted = float(ratio), int(seed), inverted
         self.state["drawn"] = np.zeros((), np.int64)
@@ -53,7 +53,7 @@ class Dropout(Layer):
         self.check_float(x)
         if not training:
             self.saved = None
-            return x if self.inverted else x * (1.0 - self.ratio)
+            return copied(x) if self.inverted else x * (1.0 - self.ratio)
         self.settle(x)
         scale = 1.0 / (1.0 - self.ratio) if self.inverted else 1.0
         mask = namespace_of(x).astype(self._kept(x), x.dtype)
@@ -72,7 +72,7 @@ class Dropout(Layer):
 
     def _hash_of_places(self, x: Array) -> Array:
         """A number of 32 bits for every entry of x, of the seed and its place, made once a shape."""
-        key = (tuple(x.shape), type(x), str(x.device))
+        key = tuple(x.shape), x.dtype.__class__, dtype_name(x.dtype), str(x.device)
         if key not in self.cache:
             xp = namespace_of(x)
             places = xp.arange(math.prod(x.shape), dtype=xp.int64, device=x.device)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from backends import Array, namespace_of
 
-from .base import Layer
+from .base import Form, Layer, is_half, narrowed, widened
 
 
 class _Normalization(Layer):
@@ -29,13 +30,21 @@ class _Normalization(Layer):
         self.check_like(beta, gamma, "beta and gamma")
         self.epsilon = float(epsilon)
 
+    def set_grad(self, key: str, function: Callable[..., Array], *args: Array, **options: Any) -> None:
+        """Also from `widened` arrays."""
+        super().set_grad(key, function, *args, **options)
+        self.grads[key] = narrowed(self.grads[key], self.params[key].dtype)
+
 
 class BatchNormalization(_Normalization):
     """y = γ (x − μ) / √(σ² + ε) + β for every feature, or for every channel of images.
 
     In training μ and σ² are the mean and the variance (the sum over N, not N − 1) over the batch, and
     for images over height and width too; `state["running_mean"]` ← momentum · running_mean +
-    (1 − momentum) μ, and likewise `running_var`. In inference μ and σ² are the running ones.
+    (1 − momentum) μ from 0, likewise `running_var` and, of 1, `running_weight`. In inference μ and σ²
+    are running_mean / running_weight and running_var / running_weight: averages of the batches so far,
+    right from the first one on, where the book's, which are not divided, are too small. Before the first
+    batch they are 0 and 1.
 
     With x̂ = (x − μ) / √(σ² + ε), of n numbers a feature:
     dx = γ / √(σ² + ε) · (dout − (Σ dout) / n − x̂ (Σ dout x̂) / n), dγ = Σ dout x̂, dβ = Σ dout.
@@ -45,11 +54,12 @@ class BatchNormalization(_Normalization):
     gamma, beta : (D,) floating-point arrays
     momentum : from 0 to below 1
     epsilon : ε, above 0
-    running_mean, running_var : (D,), by default 0 and 1
+    running_mean, running_var : (D,), to begin with in place of the first batch, with the weight 1; if only
+        one is given, the other is 0 or 1
 
     x: (N, D) or (N, D, H, W, …), with more than one number a feature in training (else a
     `ValueError`: everything would be normalized to 0). The book takes every pixel for a feature of its
-    own instead.
+    own instead. For float16, sums and statistics are float32.
 
     Source: Ioffe and Szegedy (2015); *Deep Learning from Scratch*, section 6.3.
 
@@ -59,7 +69,7 @@ class BatchNormalization(_Normalization):
     array([[-1.],
            [ 1.]])
     >>> norm.state["running_mean"].round(4), norm.state["running_var"].round(4)
-    (array([0.2]), array([1.]))
+    (array([0.2]), array([0.1]))
     """
 
     def __init__(
@@ -77,16 +87,19 @@ class BatchNormalization(_Normalization):
             raise ValueError(f"{self.name}: expected gamma (D,), got {tuple(gamma.shape)}")
         if not 0.0 <= momentum < 1.0:
             raise ValueError(f"{self.name}: expected a momentum from 0 to below 1, got {momentum}")
-        self.momentum, xp = float(momentum), namespace_of(gamma)
-        mean = xp.zeros_like(gamma) if running_mean is None else running_mean
-        var = xp.ones_like(gamma) if running_var is None else running_var
+        self.momentum, xp, wide = float(momentum), namespace_of(gamma), widened(gamma)
+        begun = float(running_mean is not None or running_var is not None)
+        mean = xp.zeros_like(wide) if running_mean is None else running_mean
+        var = xp.full_like(wide, begun) if running_var is None else running_var
         for what, value in (("running_mean", mean), ("running_var", var)):
-            self.check_like(value, gamma, f"{what} and gamma")
+            namespace_of(value)  # a TypeError for what is no array
+            self.check_like(widened(value), wide, f"{what} and gamma")
             if tuple(value.shape) != tuple(gamma.shape):
                 raise ValueError(
                     f"{self.name}: expected {what} {tuple(gamma.shape)}, got {tuple(value.shape)}"
                 )
-            self.state[what] = xp.asarray(value, copy=True)
+            self.state[what] = xp.asarray(widened(value), copy=True)
+        self.state["running_weight"] = xp.full((), begun, dtype=wide.dtype, device=wide.device)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         gamma, beta, xp = self.params["gamma"], self.params["beta"], namespace_of(x)
@@ -94,10 +107,12 @@ class BatchNormalization(_Normalization):
         if x.ndim < 2 or x.shape[1] != gamma.shape[0]:
             raise ValueError(f"{self.name}: expected input (N, {gamma.shape[0]}, …), got {tuple(x.shape)}")
         self.saved, shape = None, (1, -1) + (1,) * (x.ndim - 2)
+        dtype, x, gamma, beta = x.dtype, widened(x), widened(gamma), widened(beta)
         if not training:
-            scale = gamma / xp.sqrt(self.state["running_var"] + self.epsilon)  # (D,)
-            shift = beta - self.state["running_mean"] * scale
-            return x * xp.reshape(scale, shape) + xp.reshape(shift, shape)
+            mean, var = self._running()
+            scale = gamma / xp.sqrt(var + self.epsilon)  # (D,)
+            shift = beta - mean * scale
+            return narrowed(x * xp.reshape(scale, shape) + xp.reshape(shift, shape), dtype)
         n = math.prod(x.shape) // gamma.shape[0]
         if n < 2:
             raise ValueError(
@@ -109,27 +124,38 @@ class BatchNormalization(_Normalization):
         var = self._sum(centred * centred) / n
         inverse = 1.0 / xp.sqrt(var + self.epsilon)
         self._remember(mean, var)
-        self.saved = centred, inverse, n, shape
         y = centred * xp.reshape(gamma * inverse, shape)
         y += xp.reshape(beta, shape)
+        y = narrowed(y, dtype)
+        self.saved = centred, inverse, n, shape, Form.of(y)
         return y
 
     def backward(self, dout: Array) -> Array:
-        centred, inverse, n, shape = self.saved
-        self.check_dout(dout, centred)
-        xp = namespace_of(dout)
+        centred, inverse, n, shape, form = self.saved
+        self.check_dout(dout, form)
+        xp, dout, gamma = form.xp, widened(dout), widened(self.params["gamma"])
         products = self._sum(dout * centred)  # (D,)
         self.set_grad("gamma", xp.multiply, products, inverse)
         self.set_grad("beta", xp.sum, dout, axis=self._all_but_features(dout))
         dx = dout - xp.reshape(self.grads["beta"] / n, shape)
         dx -= centred * xp.reshape(products * inverse * inverse / n, shape)
-        dx *= xp.reshape(self.params["gamma"] * inverse, shape)
-        return dx
+        dx *= xp.reshape(gamma * inverse, shape)
+        return narrowed(dx, form.dtype)
 
     def _remember(self, mean: Array, var: Array) -> None:
-        for key, value in (("running_mean", mean), ("running_var", var)):
+        for key, value in (("running_mean", mean), ("running_var", var), ("running_weight", 1.0)):
             self.state[key] *= self.momentum
             self.state[key] += (1.0 - self.momentum) * value
+
+    def _running(self) -> tuple[Array, Array]:
+        """Mean and variance of the batches so far."""
+        weight = self.state["running_weight"]
+        none = namespace_of(weight).astype(weight == 0.0, weight.dtype)  # 1 before the first batch
+        mean, var = self.state["running_mean"], self.state["running_var"]
+        return mean / (weight + none), var / (weight + none) + none
+
+    def state_dtype(self, dtype: Any) -> Any:
+        return "float32" if dtype is not None and is_half(dtype) else dtype
 
     def _sum(self, x: Array) -> Array:
         return namespace_of(x).sum(x, axis=self._all_but_features(x))  # (D,)
@@ -149,7 +175,7 @@ class LayerNormalization(_Normalization):
 
     They are taken over the last axes, as many as γ has; the same in training and inference. With
     x̂ = (x − μ) / √(σ² + ε) and g = γ · dout: dx = (g − mean g − x̂ mean(g x̂)) / √(σ² + ε), dγ and dβ
-    as for `BatchNormalization`, summed over all other axes.
+    as for `BatchNormalization`, summed over all other axes. For float16, all of it is float32 inside.
 
     Parameters
     ----------
@@ -174,22 +200,23 @@ class LayerNormalization(_Normalization):
         if x.ndim <= gamma.ndim or x.shape[-gamma.ndim :] != gamma.shape:
             expected = ", ".join(["N", "…", *map(str, gamma.shape)])
             raise ValueError(f"{self.name}: expected input ({expected}), got {tuple(x.shape)}")
-        axes = tuple(range(-gamma.ndim, 0))
+        axes, dtype, x = tuple(range(-gamma.ndim, 0)), x.dtype, widened(x)
         centred = x - xp.mean(x, axis=axes, keepdims=True)
         inverse = 1.0 / xp.sqrt(xp.mean(centred * centred, axis=axes, keepdims=True) + self.epsilon)
         normal = centred * inverse
-        self.saved = (normal, inverse, axes) if training else None
-        return gamma * normal + self.params["beta"]
+        y = narrowed(widened(gamma) * normal + widened(self.params["beta"]), dtype)
+        self.saved = (normal, inverse, axes, Form.of(y)) if training else None
+        return y
 
     def backward(self, dout: Array) -> Array:
-        normal, inverse, axes = self.saved
-        self.check_dout(dout, normal)
-        xp, batch = namespace_of(dout), tuple(range(dout.ndim - len(axes)))
+        normal, inverse, axes, form = self.saved
+        self.check_dout(dout, form)
+        xp, dout, batch = form.xp, widened(dout), tuple(range(dout.ndim - len(axes)))
         self.set_grad("beta", xp.sum, dout, axis=batch)
         self.set_grad("gamma", xp.sum, dout * normal, axis=batch)
-        g = dout * self.params["gamma"]
+        g = dout * widened(self.params["gamma"])
         g -= xp.mean(g, axis=axes, keepdims=True) + normal * xp.mean(g * normal, axis=axes, keepdims=True)
-        return g * inverse
+        return narrowed(g * inverse, form.dtype)
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[LayerNormalization, np.ndarray]:

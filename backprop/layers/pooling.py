@@ -8,7 +8,7 @@ import numpy as np
 
 from backends import Array, namespace_of
 
-from .base import Layer
+from .base import Form, Layer, copied, narrowed, widened
 from .windows import check_whole, padded
 
 
@@ -40,9 +40,11 @@ class _Pooling(Layer):
                 f"{self.name}: a window {self.pool_h}×{self.pool_w} is larger than the image "
                 f"{x.shape[2]}×{x.shape[3]} with pad {pad}"
             )
+        if 0 in x.shape[1:]:
+            raise ValueError(f"{self.name}: expected images with pixels, got input {tuple(x.shape)}")
         return padded(xp.permute_dims(x, (1, 0, 2, 3)), pad, around)
 
-    def entries(self, images: Array) -> list[Any]:
+    def entries(self, images: Array | Form) -> list[Any]:
         """For every entry of a window, where it is in padded images: an index of all windows at once."""
         across, down = self.stride_w, self.stride_h
         below = (images.shape[2] - self.pool_h) // down * down + 1
@@ -53,9 +55,9 @@ class _Pooling(Layer):
             for j in range(self.pool_w)
         ]
 
-    def spread(self, parts: list[Array], entries: list[Any], images: Array) -> Array:
+    def spread(self, parts: list[Array], entries: list[Any], images: Form) -> Array:
         """The gradient (N, C, H, W) of the input from those of the entries of all windows."""
-        xp, pad, (_, _, h, w) = namespace_of(images), self.pad, images.shape
+        xp, pad, (_, _, h, w) = images.xp, self.pad, images.shape
         dx = xp.zeros(images.shape, dtype=images.dtype, device=images.device)
         apart = self.stride_h >= self.pool_h and self.stride_w >= self.pool_w
         for part, index in zip(parts, entries, strict=True):
@@ -65,6 +67,8 @@ class _Pooling(Layer):
 
 class MaxPooling(_Pooling):
     """y = the largest entry of every window; dx = dout at the first of the largest, else 0.
+
+    A NaN counts as the largest, as in PyTorch.
 
     Parameters
     ----------
@@ -90,25 +94,34 @@ class MaxPooling(_Pooling):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         xp, images = namespace_of(x), self.images(x, -float("inf"))
-        first, *others = self.entries(images)
-        y, larger = images[first], []
-        for index in others:
+        entries = [images[index] for index in self.entries(images)]  # (C, N, OH, OW) each
+        y, larger = entries[0], []
+        for number, entry in enumerate(entries[1:], 1):
             if training:
-                larger.append(images[index] > y)  # not where equal: the first of the largest stays
-            y = xp.maximum(y, images[index])
-        y = xp.permute_dims(y, (1, 0, 2, 3))  # (N, C, OH, OW)
-        self.saved = (images, larger, y) if training else None
+                won = (entry > y) | (entry != entry)  # not where equal: the first of the largest stays
+                if self.pad:  # also if it is −∞, as what is around the image
+                    won[(..., *self._first_inside(number, y.shape))] = True
+                larger.append(won)
+            y = xp.maximum(y, entry)
+        y = xp.permute_dims(y if entries[1:] else copied(y), (1, 0, 2, 3))  # (N, C, OH, OW)
+        self.saved = (Form.of(images), larger, Form.of(y)) if training else None
         return y
 
     def backward(self, dout: Array) -> Array:
-        images, larger, y = self.saved
-        self.check_dout(dout, y)
-        xp, parts = namespace_of(y), []
+        images, larger, form = self.saved
+        self.check_dout(dout, form)
+        xp, parts = form.xp, []
         rest = xp.permute_dims(dout, (1, 0, 2, 3))  # (C, N, OH, OW): what goes to earlier entries
         for won in reversed(larger):
             parts.append(rest * xp.astype(won, rest.dtype))
             rest = rest - parts[-1]
         return self.spread([rest, *reversed(parts)], self.entries(images), images)
+
+    def _first_inside(self, number: int, windows: tuple[int, ...]) -> tuple[slice, slice]:
+        """The windows in which this entry is the first that is not padding, down and across."""
+        i, j = divmod(number, self.pool_w)
+        down, across = ((i, self.stride_h, windows[2]), (j, self.stride_w, windows[3]))
+        return _starting(*down, self.pad), _starting(*across, self.pad)
 
     def region(self, x: Array) -> Array:
         """The number of the largest entry in every window."""
@@ -143,23 +156,35 @@ class AveragePooling(_Pooling):
     def forward(self, x: Array, *, training: bool = False) -> Array:
         images = self.images(x)
         first, *others = self.entries(images)
-        y = images[first] * (1.0 / (self.pool_h * self.pool_w))
+        wide = widened(images)
+        y = wide[first] * (1.0 / (self.pool_h * self.pool_w))
         for index in others:
-            y += images[index] * (1.0 / (self.pool_h * self.pool_w))
-        y = namespace_of(x).permute_dims(y, (1, 0, 2, 3))  # (N, C, OH, OW)
-        self.saved = (images, y) if training else None
+            y += wide[index] * (1.0 / (self.pool_h * self.pool_w))
+        y = namespace_of(x).permute_dims(narrowed(y, x.dtype), (1, 0, 2, 3))  # (N, C, OH, OW)
+        self.saved = (Form.of(images), Form.of(y)) if training else None
         return y
 
     def backward(self, dout: Array) -> Array:
-        images, y = self.saved
-        self.check_dout(dout, y)
-        part = namespace_of(y).permute_dims(dout, (1, 0, 2, 3)) * (1.0 / (self.pool_h * self.pool_w))
+        images, form = self.saved
+        self.check_dout(dout, form)
+        part = form.xp.permute_dims(dout, (1, 0, 2, 3)) * (1.0 / (self.pool_h * self.pool_w))
         entries = self.entries(images)
         return self.spread([part] * len(entries), entries, images)
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[AveragePooling, np.ndarray]:
         return cls(2), rng.standard_normal((2, 3, 4, 6))
+
+
+def _starting(entry: int, step: int, windows: int, pad: int) -> slice:
+    """Along one axis, the windows that begin in the padding and have `entry` as their first pixel.
+
+    For the entry 0, those that begin in the image.
+    """
+    if entry == 0:
+        return slice(min(-(-pad // step), windows), windows)
+    first, over = divmod(pad - entry, step)
+    return slice(first, min(first + 1, windows)) if 0 <= first < windows and not over else slice(0, 0)
 
 
 def distinct(rng: np.random.Generator, *shape: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from backends import Array, Backend, namespace_of
 
 from .activations import ReLU
 from .affine import Affine
-from .base import Layer, by_name
+from .base import Form, Layer, by_name
 
 
 class Residual(Layer):
@@ -58,7 +58,7 @@ class Residual(Layer):
                 f"{self.name}: expected a block that keeps the shape {tuple(x.shape)}, got {tuple(y.shape)}"
             )
         self.state.update({f"{name}.{key}": layer.state[key] for name, layer, key in self._all("state")})
-        self.saved = y if training else None
+        self.saved = Form.of(y) if training else None
         return x + y
 
     def backward(self, dout: Array) -> Array:
@@ -67,7 +67,8 @@ class Residual(Layer):
         for layer in reversed(self.layers.values()):
             dx = layer.backward(dx)
         for name, layer, key in self._all("params"):
-            self.set_grad(f"{name}.{key}", namespace_of(dout).positive, layer.grads[key])
+            gradient = layer.grads[key]
+            self.set_grad(f"{name}.{key}", namespace_of(dout).astype, gradient, gradient.dtype)
         return dout + dx
 
     def region(self, x: Array) -> Array | None:
@@ -81,10 +82,15 @@ class Residual(Layer):
         return xp.concat(regions) if regions else None
 
     def to(self, backend: Backend, dtype: Any = None) -> Self:
+        self._lend()
         clone = super().to(backend, dtype)
         clone.layers = {name: layer.to(backend, dtype) for name, layer in self.layers.items()}
+        clone.state = {f"{name}.{key}": layer.state[key] for name, layer, key in clone._all("state")}
         clone._own()
         return clone
+
+    def state_dtype(self, dtype: Any) -> Any:
+        return None  # it is that of the layers
 
     def _own(self) -> None:
         for layer in self.layers.values():

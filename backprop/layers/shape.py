@@ -9,7 +9,7 @@ import numpy as np
 
 from backends import Array, namespace_of
 
-from .base import Layer
+from .base import Form, Layer, copied, is_whole
 
 
 class Reshape(Layer):
@@ -29,7 +29,7 @@ class Reshape(Layer):
         if not isinstance(shape, Iterable):
             raise TypeError(f"{self.name}: expected a shape such as (6,), got {shape!r}")
         self.shape = tuple(shape)
-        if not all(isinstance(n, int | np.integer) and n >= 1 for n in self.shape):
+        if not all(is_whole(n) and n >= 1 for n in self.shape):
             raise ValueError(f"{self.name}: expected whole numbers of at least 1 in shape, got {shape}")
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
@@ -39,14 +39,14 @@ class Reshape(Layer):
             raise ValueError(
                 f"{self.name}: expected input (N, …) with {math.prod(new)} numbers a sample, got {old}"
             )
-        y = xp.reshape(x, (old[0], *new))
-        self.saved = (old, y) if training else None
+        y = xp.reshape(copied(x), (old[0], *new))
+        self.saved = (old, Form.of(y)) if training else None
         return y
 
     def backward(self, dout: Array) -> Array:
-        old, y = self.saved
-        self.check_dout(dout, y)
-        return namespace_of(dout).reshape(dout, old)
+        old, form = self.saved
+        self.check_dout(dout, form)
+        return namespace_of(dout).reshape(copied(dout), old)
 
     def target(self, old: tuple[int, ...]) -> tuple[int, ...]:
         """The new shape of a sample, for an input of the shape `old`."""

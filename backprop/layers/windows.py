@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, TypeAlias
 
 from backends import Array, Backend, backend_of, is_registered, namespace_of
+
+from .base import is_whole
 
 Phase: TypeAlias = tuple[int, int]
 """The row and column of a window in its block."""
@@ -142,7 +143,7 @@ def slabs(x: Array, numbers_each: int) -> Iterator[slice]:
 def check_whole(name: str, least: int, **values: Any) -> None:
     """Raise unless the values are whole numbers of at least `least`."""
     for what, value in values.items():
-        if not isinstance(value, Integral) or value < least:
+        if not is_whole(value) or value < least:
             raise ValueError(
                 f"{name}: expected {what} to be a whole number of at least {least}, got {value!r}"
             )
