@@ -164,7 +164,7 @@ def _contents(path: str | os.PathLike[str], file: BinaryIO) -> Contents:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     length = int.from_bytes(file.read(8), "little")
-    if size < 8 or length > size - 8:
+    if length > size - 8:
         _refuse(path, "it is no safetensors file, or not a whole one")
     header = file.read(length)
     signatures = list(_SIGNATURE.finditer(header))
