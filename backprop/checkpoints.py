@@ -176,7 +176,7 @@ def _contents(path: str | os.PathLike[str], file: BinaryIO) -> Contents:
     try:
         return _parsed(header, signature, size)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
-        _refuse(path, f"its header cannot be read ({str(error)[:200] or type(error).__name__})")
+        _refuse(path, f"its header cannot be read ({str(error)[:200]})")
 
 
 def _digest(file: BinaryIO, place: int) -> str:
