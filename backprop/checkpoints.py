@@ -164,7 +164,7 @@ def _contents(path: str | os.PathLike[str], file: BinaryIO) -> Contents:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     length = int.from_bytes(file.read(8), "little")
-    if size < 8 or length > size - 8:
+    if length > size - 8:
         _refuse(path, "it is no safetensors file, or not a whole one")
     header = file.read(length)
     signatures = list(_SIGNATURE.finditer(header))
@@ -176,7 +176,7 @@ def _contents(path: str | os.PathLike[str], file: BinaryIO) -> Contents:
     try:
         return _parsed(header, signature, size)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
-        _refuse(path, f"its header cannot be read ({str(error)[:200] or type(error).__name__})")
+        _refuse(path, f"its header cannot be read ({str(error)[:200]})")
 
 
 def _digest(file: BinaryIO, place: int) -> str:

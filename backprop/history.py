@@ -91,7 +91,13 @@ def history_of(checkpoint: Checkpoint) -> list[Metrics]:
 
 
 def last_of(description: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The metrics of the last epoch, as the description of a checkpoint has them; None before the first."""
+    """The metrics of the last epoch, as the description of a checkpoint has them; None before the first.
+
+    >>> last_of({"last": {"step": 6}}), last_of({"last": None}), last_of({})
+    ({'step': 6}, None, None)
+    >>> last_of({"history": [{"step": 6}, {"step": 12}]}), last_of({"history": []})  # format 1
+    ({'step': 12}, None)
+    """
     if "history" in description:
         return next(reversed(description["history"]), None)
     last: dict[str, Any] | None = description.get("last")

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import shutil
+import stat
 import struct
 import tracemalloc
 from collections.abc import Callable
@@ -81,6 +82,43 @@ def test_what_is_written_comes_back(file: Path) -> None:
         np.testing.assert_array_equal(checkpoint.arrays[name], array)
 
 
+STORED: dict[str, Any] = {
+    "Fortran's order": np.asfortranarray(np.arange(12.0).reshape(3, 4)),
+    "every second column": np.arange(12.0).reshape(3, 4)[:, ::2],
+    "backwards": np.arange(12.0)[::-1],
+    "a column of records": np.asarray([(1, 2.0), (3, 4.0)], [("a", "i4"), ("b", "f8")])["b"],
+    "a scalar": np.float32(3.0),
+    "big-endian": np.arange(3, dtype=">f8"),
+    "none at all": np.zeros((0, 3)),
+    "what looks like the digest's place": np.frombuffer(b'"sha256":"' + 64 * b"0", "u1"),
+}
+
+
+@pytest.mark.parametrize("array", STORED.values(), ids=STORED)
+def test_arrays_come_back_however_they_are_stored(array: Any, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "a", Checkpoint({}, {"a": array}))
+    found = read_checkpoint(tmp_path / "a").arrays["a"]
+    assert (found.shape, found.dtype.kind, found.dtype.itemsize) == (
+        array.shape, array.dtype.kind, array.dtype.itemsize,
+    )  # fmt: skip
+    np.testing.assert_array_equal(found, array)
+
+
+def test_a_file_without_arrays(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "a", Checkpoint({"step": 1}, {}))
+    assert read_checkpoint(tmp_path / "a") == Checkpoint({"step": 1}, {})
+    assert read_contents(tmp_path / "a").arrays == {}
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-1])
+    refused(tmp_path / "a", "it is no safetensors file, or not a whole one")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_description_of_no_number_is_not_written(number: float, file: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_checkpoint(file, Checkpoint({"loss": number}, {}))
+    assert read_checkpoint(file).description == SMALL.description
+
+
 def test_the_file_is_a_safetensors_file(file: Path) -> None:
     from safetensors.numpy import load_file
 
@@ -91,6 +129,10 @@ def test_contents_without_arrays(file: Path) -> None:
     contents = read_contents(file)
     assert contents.arrays == {"W": ("F32", (3,), 12), "n": ("I64", (), 8)}
     assert (contents.description, contents.size) == ({"step": 3}, file.stat().st_size)
+    data = file.read_bytes()
+    signature = contents.sha256.encode()
+    assert data.count(signature) == 1
+    assert sha256(data.replace(signature, UNSIGNED.encode())).hexdigest() == contents.sha256
 
 
 def test_a_signed_file_of_our_own_is_read(tmp_path: Path) -> None:
@@ -149,6 +191,26 @@ def test_a_malformed_header_is_refused(text: bytes, tmp_path: Path) -> None:
     path.write_bytes(signed(text, b"ab"))
     with pytest.raises(CheckpointError, match="is not a checkpoint that can be read"):
         read_checkpoint(path)
+
+
+def test_what_is_refused_is_told_why(file: Path) -> None:
+    data = file.read_bytes()
+    for part in (data[:7], data[:100], data[:-1]):
+        file.write_bytes(part)
+        whole = len(part) > 1 + len(data) // 2
+        why = (
+            "has been damaged or changed: its SHA" if whole else "is no safetensors file, or not a whole one$"
+        )
+        refused(file, f"that can be read: it {why}")
+    file.write_bytes(signed(MALFORMED["no such dtype"], b"ab"))
+    with pytest.raises(CheckpointError, match="that can be read: its arrays cannot be read \\("):
+        read_checkpoint(file)
+    file.write_bytes(
+        signed(b'{"__metadata__":{"more":NaN,"backprop":"{}","sha256":"%s"}}' % UNSIGNED.encode())
+    )
+    refused(file, "its header cannot be read \\(NaN is no number of JSON\\)$")
+    file.write_bytes(signed(header("", "{}")))
+    refused(file, "its header cannot be read \\('format'\\)$")
 
 
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
@@ -244,7 +306,7 @@ def test_a_foreign_safetensors_file_is_refused(tmp_path: Path) -> None:
 
     path = tmp_path / "a.safetensors"
     save_file({"W": np.ones(3)}, path)
-    refused(path, "it was not written by backprop")
+    refused(path, "that can be read: it was not written by backprop: there is no SHA-256 in it$")
 
 
 def test_a_failed_write_leaves_the_old_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,6 +322,45 @@ def test_a_failed_write_leaves_the_old_file(file: Path, monkeypatch: pytest.Monk
     assert os.listdir(file.parent) == [file.name]
 
 
+def test_what_cannot_be_cleaned_up_does_not_hide_the_error(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    def forbidden(*_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "unlink", forbidden)
+    with pytest.raises(OSError, match="cannot be written: No space left on device"):
+        write_checkpoint(file, SMALL)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere a folder cannot be flushed")
+def test_the_file_is_flushed_under_a_name_of_its_own_then_renamed_then_its_folder_is_flushed(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def flushing(handle: int) -> None:
+        (temporary,) = [name for name in os.listdir(file.parent) if name != file.name] or [""]
+        calls.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else temporary)
+        fsync(handle)
+
+    def replacing(source: str, target: Path) -> None:
+        calls.append(f"{Path(source).name} to {target.name}")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", flushing)
+    monkeypatch.setattr(os, "replace", replacing)
+    write_checkpoint(file, SMALL)
+    assert calls == [calls[0], f"{calls[0]} to {file.name}", "folder"]
+    assert calls[0].startswith(f".{file.name}-")
+    assert calls[0].endswith(TEMPORARY)
+
+
 def test_a_save_over_the_file_that_was_loaded(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     save_network(path, TwoLayerNet(4, 3, 2, rng=0))
@@ -271,8 +372,11 @@ def test_a_save_over_the_file_that_was_loaded(tmp_path: Path) -> None:
 def test_temporaries_are_swept(file: Path) -> None:
     (file.parent / f".a.safetensors-x1{TEMPORARY}").write_bytes(b"half")
     (file.parent / "mine.tmp").write_bytes(b"of another program")
+    stays = f".folder{TEMPORARY}"
+    (file.parent / stays).mkdir()  # cannot be unlinked, and keeps no other from that
+    (file.parent / f".z{TEMPORARY}").touch()
     sweep(file.parent)
-    assert sorted(os.listdir(file.parent)) == ["a.safetensors", "mine.tmp"]
+    assert sorted(os.listdir(file.parent)) == [stays, "a.safetensors", "mine.tmp"]
 
 
 def test_a_new_file_has_the_usual_permissions(file: Path) -> None:
