@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import operator
 import pickle
 import threading
@@ -396,14 +397,53 @@ def test_memory_is_used_again() -> None:
     assert len({call.out.__array_interface__["data"][0] for call in replay.tape}) <= 3
 
 
-def test_the_quick_forms_are_used() -> None:
-    def body(xp: Any, s: Any, x: Any) -> Any:
-        y = xp.maximum(xp.matmul(x, s["square"]) + s["row"], 0.0)
-        return xp.mean(xp.log(xp.sum(xp.exp(y), axis=1)))
+QUICKLY: dict[str, Callable[..., Any]] = {
+    "products": lambda xp, s, x: (
+        xp.matmul(x, s["square"]), xp.matmul(xp.matrix_transpose(x), x * 1.0), xp.matmul(x, s["row"]),
+        xp.matmul(s["long"], xp.matrix_transpose(s["long"])), x @ s["square"],
+    ),
+    "sums": lambda xp, s, x: (
+        xp.sum(x), xp.sum(x, axis=0), xp.sum(x, axis=1), xp.sum(x, axis=1, keepdims=True),
+        xp.sum(x, axis=0, keepdims=True), xp.sum(s["long"], axis=1), xp.sum(s["long"], axis=(0, 1)),
+        xp.sum(xp.matmul(x, s["square"]), axis=1),
+    ),
+    "maxima": lambda xp, s, x: (
+        xp.max(x), xp.max(x, axis=1), xp.max(x, axis=1, keepdims=True), xp.max(s["long"], axis=1),
+        xp.maximum(x, 0.5), xp.maximum(x, s["b"]), xp.maximum(xp.sum(x), 0.5), xp.maximum(s["row"], xp.sum(x)),
+        xp.minimum(x, 0.5), xp.clip(x, 0.3, 0.6), xp.argmax(x, axis=1), xp.argmax(x),
+    ),
+    "mean": lambda xp, s, x: xp.mean(x),
+    "where": lambda xp, s, x: (xp.where(x > 0.5, x, 0.0), xp.where(x > 0.5, -float("inf"), s["b"])),
+    "kinds": lambda xp, s, x: (
+        xp.astype(x > 0.5, x.dtype), xp.astype(xp.count_nonzero(x > 0.5), x.dtype), xp.reshape(xp.sum(x), (1,)),
+        xp.reshape(xp.permute_dims(x, (1, 0)), (-1,)), xp.zeros((2, 3), dtype=x.dtype) + 1.0,
+    ),
+    "takes": lambda xp, s, x: xp.take(x, xp.astype(x[0, ...] * 4, xp.int64), axis=0),
+    "numbers": lambda xp, s, x: (
+        (y := x * 2.0), y[0, 1], y[0, 1] * x, y[1, 1] / 3.0, xp.sum(x) - 1.0, -xp.sum(x), xp.sum(x) > 9.0,
+    ),
+    "roots": lambda xp, s, x: x**0.5,
+    "assignments": lambda xp, s, x: filled(xp, s, x)[0],
+    "into": lambda xp, s, x: (
+        backend.into(s["square"], xp.matmul, xp.matrix_transpose(x), s["b"]),
+        backend.into(s["row"], xp.sum, x, axis=0),
+        backend.into(s["b"], xp.permute_dims, xp.matrix_transpose(x), (1, 0)),
+        x * 1.0,
+    )[-1],
+}  # fmt: skip
+"""What stock layers and optimizers do in every step."""
 
-    replay = same(body)
-    plain = [call for call in replay._replays if getattr(call, "func", None).__name__ == "_compute_into"]
-    assert not plain
+
+@pytest.mark.parametrize("kind", QUICKLY)
+def test_hot_calls_are_repeated_in_their_quick_form(kind: str) -> None:
+    replay = same(QUICKLY[kind])
+    slow = {"_compute_into", "_with_numbers", "setitem", "into", "pow"}
+    forms = [getattr(getattr(call, "func", call), "__name__", "") for call in replay._replays]
+    assert not slow & set(forms), forms
+    assert all(not isinstance(getattr(call, "func", None), functools.partial) for call in replay._replays)
+
+
+def test_roots_are_powers_of_arrays_alone() -> None:
     assert root_is_power(np.dtype("float32"))
     assert not root_is_power(np.dtype("int64"))
     assert len(QUICK) > 15
