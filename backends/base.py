@@ -134,6 +134,9 @@ class Backend:
         """Whether `x += …` changes this array, or makes a new one, rather than raise."""
         return True
 
+    can_record: ClassVar[bool] = False
+    """Whether `record` works."""
+
     graph_steps: ClassVar[int] = 1
     """How many steps of training are worth one replay."""
 
@@ -142,8 +145,8 @@ class Backend:
         function: Callable[..., tuple[Array, ...]],
         state: Sequence[Mapping[str, Array]],
         inputs: Sequence[Array],
-    ) -> Replay | None:
-        """What replays `function(*state, *inputs)` with other inputs; None where the library cannot.
+    ) -> Replay:
+        """What replays `function(*state, *inputs)` with other inputs.
 
         The function takes mappings of arrays that it may change in place, then arrays that it only reads,
         and returns a tuple of arrays. A replay repeats the array operations that it has made, on the same
@@ -154,7 +157,7 @@ class Backend:
         Raises `CaptureError`, or whatever the function raises, where it does something that cannot be
         repeated. The state is then as the function has left it.
         """
-        return None
+        raise NotImplementedError(f"{type(self).__name__} has no recordings")
 
     def alike(self, x: Array, y: Array) -> bool:
         """Whether arrays of one shape and dtype are what the same calls give when they are repeated.

@@ -30,6 +30,7 @@ class CupyBackend(Backend):
     name = "cupy"
     libraries = ("cupy",)
     has_views = True
+    can_record = True
     graph_steps = 50
 
     def __init__(self, device: str | None = None) -> None:
@@ -150,7 +151,7 @@ class CupyBackend(Backend):
         function: Callable[..., tuple[Array, ...]],
         state: Sequence[Mapping[str, Array]],
         inputs: Sequence[Array],
-    ) -> Replay | None:
+    ) -> Replay:
         return CupyReplay(function, state, inputs, self._cupy, self._cublas)
 
     def alike(self, x: Array, y: Array) -> bool:

@@ -23,6 +23,7 @@ class NumpyBackend(Backend):
         "matrix": "its * is a product of matrices; give numpy.asarray(x)",
     }
     has_views = True
+    can_record = True
     slab_bytes = 2**20  # in the cache of a core
 
     def __init__(self, device: str | None = None) -> None:
@@ -66,7 +67,7 @@ class NumpyBackend(Backend):
         function: Callable[..., tuple[Array, ...]],
         state: Sequence[Mapping[str, Array]],
         inputs: Sequence[Array],
-    ) -> Replay | None:
+    ) -> Replay:
         return NumpyReplay(self, function, state, inputs)
 
     def alike(self, x: Array, y: Array) -> bool:

@@ -70,9 +70,11 @@ def build(
             network.input_shape = tuple(description["input_shape"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the description of the network cannot be followed: {error}") from None
+    if not network.params:
+        network = network.to(dtype=description["dtype"], device=backend)
     for name in network.state.keys() & placed.keys():
         network.state[name] = placed[name]
-    return network if network.params else network.to(dtype=description["dtype"], device=backend)
+    return network
 
 
 def _described(node: Node, names: Mapping[str, str]) -> dict[str, Any]:

@@ -60,9 +60,16 @@ class Loss(Node):
                 f"{self.name}: x and t are on two devices, {x.device} and {t.device}; bring both to one"
             )
 
+    def _is_like(self, number: Any, x: Array | Form) -> bool:
+        """Whether a number is one of x's library, of x's dtype."""
+        if not hasattr(number, "dtype"):
+            return False
+        xp = x.xp if isinstance(x, Form) else namespace_of(x)
+        return namespace_of(number) is xp and bool(number.dtype == x.dtype)
+
     def _scale(self, dout: Any, x: Array | Form, count: int) -> Any:
         """Dout / count without promoting: a number of another dtype counts as the Python number it holds."""
-        if isinstance(dout, Real) and not (hasattr(dout, "dtype") and dout.dtype == x.dtype):
+        if isinstance(dout, Real) and not self._is_like(dout, x):
             return float(dout) / count
         if dout.shape != ():
             raise ValueError(f"{self.name}: expected a scalar dout, got shape {tuple(dout.shape)}")

@@ -37,11 +37,7 @@ class NamedParameters(MutableMapping[str, Array]):
         current = layer.params[key]
         if value is current:
             return
-        if namespace_of(value) is not namespace_of(current):
-            raise TypeError(
-                f"{name}: expected an array of {type(current).__module__.partition('.')[0]}, "
-                f"got {type(value).__module__}.{type(value).__name__}; convert it with backend.asarray(…)"
-            )
+        _check_library(name, value, current)
         if value.shape != current.shape:
             raise ValueError(f"{name}: expected shape {tuple(current.shape)}, got {tuple(value.shape)}")
         if value.dtype != current.dtype:
@@ -60,6 +56,14 @@ class NamedParameters(MutableMapping[str, Array]):
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name}={tuple(self[name].shape)}" for name in self)
         return f"NamedParameters({shapes})"
+
+
+def _check_library(name: str, value: Array, current: Array) -> None:
+    if namespace_of(value) is not namespace_of(current):
+        raise TypeError(
+            f"{name}: expected an array of {type(current).__module__.partition('.')[0]}, "
+            f"got {type(value).__module__}.{type(value).__name__}; convert it with backend.asarray(…)"
+        )
 
 
 class FlatVector(MutableMapping[str, Array]):
@@ -148,7 +152,10 @@ class LayerState(MutableMapping[str, Array]):
         return layer.state[key]
 
     def __setitem__(self, name: str, value: Array) -> None:
+        if name not in self._places:
+            raise KeyError(f"no state {name!r}: this network has {', '.join(self._places) or 'none'}")
         layer, key = self._places[name]
+        _check_library(name, value, layer.state[key])
         layer.state[key] = value
 
     def __delitem__(self, name: str) -> None:

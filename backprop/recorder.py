@@ -190,11 +190,9 @@ class Recorder:
         return results
 
     def _difference(
-        self, replay: Replay | None, rows: Array, numbers: Array, before: Any, after: Any, results: Results
+        self, replay: Replay, rows: Array, numbers: Array, before: Any, after: Any, results: Results
     ) -> str:
         """What is other in the traced run, or in a replay, than in the called one."""
-        if replay is None:
-            return f"{self.backend.name} has no recordings"
         if replay.results is not None and not (
             self._alike(replay.results, results) and self._alike_states(after)
         ):

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from numbers import Integral
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -29,6 +28,7 @@ from .architecture import describe
 from .checkpoints import Checkpoint, CheckpointError, ResumeWarning
 from .divergence import DivergenceError, finite, locate
 from .history import HistoryArrays, Metrics, history_of
+from .layers.base import is_whole
 from .networks import Network, check_same_length
 from .optimizers import SGD, Optimizer
 from .saving import check_fit, network_arrays, on_host, put, restore_network
@@ -444,7 +444,7 @@ def _on_host(array: Array) -> bool:
 
 def _check_whole(**numbers: Any) -> None:
     for name, value in numbers.items():
-        if value is not None and (not isinstance(value, Integral) or value < 1):
+        if value is not None and (not is_whole(value) or value < 1):
             raise ValueError(f"fit: expected {name} to be a whole number of at least 1, got {value!r}")
 
 

@@ -262,13 +262,14 @@ def test_a_step_does_not_wait_for_the_device(backend: Backend, monkeypatch: pyte
     for name in ("__float__", "__bool__", "__int__", "__index__", "__complex__", "to_device"):
         monkeypatch.setattr(type(run.data["x"]), name, refuse)
     numbers = backend.asarray([[0.1]], dtype="float32")
-    run.runner()(backend.asarray(np.arange(250))[None, :], numbers)
+    run.recorder.call(backend.asarray(np.arange(250))[None, :], numbers)
 
 
 def test_options_that_are_not_what_they_should_be() -> None:
     for options, message in [
         ({"epochs": 1.5}, "expected epochs to be a whole number of at least 1, got 1.5"),
         ({"epochs": 1, "batch_size": 10.0}, "expected batch_size to be a whole number"),
+        ({"epochs": True}, "expected epochs to be a whole number of at least 1, got True"),
         (
             {"epochs": 1, "progress_steps": 0},
             "expected progress_steps to be a whole number of at least 1, got 0",
