@@ -77,7 +77,7 @@ def _check_node(
     host = [
         backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value) for value in inputs
     ]
-    make = partial(_made, subject, host, backend, int(rng.integers(2**31)))
+    make = partial(made, subject, host, backend, int(rng.integers(2**31)))
     double = make("float64")
     entries, problems = _compared(double, backend, compare)
     culprit, evaluations = None, double.evaluations
@@ -160,21 +160,24 @@ def _real(value: Any) -> np.ndarray:
     return on_host(value)
 
 
-def _made(
+def made(
     subject: Node | Network, host: list[np.ndarray], backend: Backend, seed: int, dtype: str
 ) -> NodeSubject | NetworkSubject:
     """A copy of the subject with its inputs, on `backend` and in `dtype`, and with a dout from the seed."""
-    inputs = [
-        backend.asarray(value.copy(), dtype=_input_dtype(i, value, subject, dtype))
-        for i, value in enumerate(host)
-    ]
+    inputs, copies = (
+        [
+            backend.asarray(value.copy(), dtype=_input_dtype(i, value, subject, dtype))
+            for i, value in enumerate(host)
+        ]
+        for _ in range(2)
+    )
     if isinstance(subject, Network):
         network = subject.to(dtype=dtype, device=backend)
-        y = network.forward(inputs[0])
+        y = network.forward(copies[0])
         inputs[1] = network.as_target(inputs[1], y.shape[0], y.shape[1:])
         return NetworkSubject(network, inputs)
     node: Any = subject.to(backend, dtype)
-    y = node.forward(*inputs)
+    y = node.forward(*copies)
     return NodeSubject(
         node, inputs, np.asarray(np.random.default_rng(seed).uniform(0.5, 1.5, tuple(y.shape))), backend
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 
-from .differences import FIRST_STEP, LARGEST_STEP, SMALLEST_STEP, Difference, Differences
+from .differences import EPSILON, FIRST_STEP, LARGEST_STEP, SMALLEST_STEP, Difference, Differences
 from .report import FAILED, PASSED, UNRESOLVED, GradientEntry
 from .subjects import Variable
 
@@ -27,8 +28,11 @@ SETTLED = 5e-7
 RESOLVED = 1e-6
 """The estimated error, relative to the array's largest entry, up to which differences can tell."""
 
-ZERO = 1e-9
-"""The estimated error, relative to |f| / |x|, up to which a gradient of zero is known to be zero."""
+ZERO = 1e3 * EPSILON
+"""The largest entry, relative to |f| / |x|, of a gradient that is zero but for rounding."""
+
+ZERO_ERROR = 1e-9
+"""The estimated error, on the same scale, up to which differences show that it is."""
 
 ATTEMPTS = 7
 """The most steps that are tried for an entry."""
@@ -71,11 +75,12 @@ class _Comparison:
     confirmed: int = 0
     relative_step: float = FIRST_STEP
     largest: float = 0.0
+    largest_analytic: float = 0.0
 
     def run(self, entries: Iterable[int]) -> None:
         """Estimate every entry, beginning with the step that suited the one before."""
         finite = np.abs(self.analytic[np.isfinite(self.analytic)])
-        self.largest = float(finite.max(initial=0.0))
+        self.largest = self.largest_analytic = float(finite.max(initial=0.0))
         for i in map(int, entries):
             estimate = self.estimates[i] = self._estimate(i)
             if math.isfinite(estimate.value):
@@ -88,6 +93,7 @@ class _Comparison:
         step = self.relative_step * length if self.h is None else self.h
         while True:
             tried.append(self.differences.at(i, step))
+            tried = _beside_each_other(tried)
             best = self._most_trusted(i, tried)
             if self.h is not None:
                 break
@@ -101,7 +107,7 @@ class _Comparison:
             kinked = kinked or crossed
             step = self._next_step(i, tried, crossed)
             within = SMALLEST_STEP * length <= step <= LARGEST_STEP * length
-            if len(tried) == ATTEMPTS or not within or any(0.5 < step / d.step < 2.0 for d in tried):
+            if len(tried) == ATTEMPTS or not within:
                 if self._deviates(i, best) and not self._witnesses(i, best, tried):
                     self.doubted.add(i)
                 break
@@ -114,11 +120,11 @@ class _Comparison:
     def _next_step(self, i: int, tried: list[Difference], crossed: bool) -> float:
         if crossed:
             return tried[-1].step / 8.0
-        best = min(tried, key=lambda d: d.error)
-        if not self._deviates(i, best):
-            return best.better_step()
-        steps = [d.step for d in tried]  # to bear out a deviation, by turns smaller and larger ones
-        return 4.0 * max(steps) if len(tried) % 2 == 0 else min(steps) / 4.0
+        best, steps = min(tried, key=lambda d: d.error), [d.step for d in tried]
+        if self._deviates(i, best):  # to bear it out, by turns smaller and larger ones
+            return 4.0 * max(steps) if len(tried) % 2 == 0 else min(steps) / 4.0
+        step = best.better_step()
+        return 4.0 * max(steps) if any(0.5 < step / other < 2.0 for other in steps) else step
 
     def _most_trusted(self, i: int, tried: list[Difference]) -> Difference:
         """Of the differences that another one bears out, the one with the least error; else of all.
@@ -131,7 +137,7 @@ class _Comparison:
 
     def _agree(self, i: int, one: Difference, other: Difference) -> bool:
         """Whether both are precise, and the same."""
-        precise = max(SETTLED * self._scale(i, one), MULTIPLE * min(one.error, other.error))
+        precise = RESOLVED * max(self.largest, self._scale(i, one))
         close = abs(one.value - other.value) <= MULTIPLE * (one.error + other.error)
         return close and max(one.error, other.error) <= precise
 
@@ -157,8 +163,13 @@ class _Comparison:
 
     def _is_zero(self, i: int, d: Difference) -> bool:
         """Whether the whole gradient is zero as far as a difference shows."""
-        zero = ZERO * self.differences.relative_change(i)
-        return max(self.largest, abs(d.value)) <= MULTIPLE * d.error and d.error <= zero
+        change = self._change(i, d)
+        shown = abs(d.value) <= MULTIPLE * d.error and d.error <= ZERO_ERROR * change
+        return shown and self.largest_analytic <= ZERO * change
+
+    def _change(self, i: int, d: Difference) -> float:
+        """|f| / |xᵢ|, a natural scale of a gradient where all of it is zero."""
+        return d.size / float(self.differences.lengths[i])
 
     def _crosses(self, i: int, d: Difference) -> bool:
         """Whether a kink lies between the ends of the difference."""
@@ -197,7 +208,7 @@ class _Comparison:
         """An entry's verdict, its relative error, and its uncertainty."""
         d = self.estimates[i]
         zero = self._is_zero(i, d)
-        scale = self.differences.relative_change(i) if zero else self._scale(i, d)
+        scale = self._change(i, d) if zero else self._scale(i, d)
         deviation = abs(float(self.analytic[i]) - d.value)
         error = _ratio(deviation, scale)
         if not math.isfinite(d.value) and self.differences.finite and math.isfinite(self.analytic[i]):
@@ -211,16 +222,21 @@ class _Comparison:
         return verdict, error, _ratio(d.error, scale)
 
 
+def _beside_each_other(tried: list[Difference]) -> list[Difference]:
+    """The differences, each with what those at larger steps say of its truncation."""
+    return [reduce(Difference.beside, tried, d) for d in tried]
+
+
 def _ratio(value: float, scale: float) -> float:
-    if math.isnan(value):
-        return math.inf
-    return value / scale if value else 0.0
+    if not value:
+        return 0.0
+    return value / scale if scale and not math.isnan(value) else math.inf
 
 
 def _reason(d: Difference) -> str:
-    if d.rounding >= d.truncation:
+    if d.rounding >= 0.1 * d.truncation:
         return (
-            "the rounding of the function hides so small a gradient; "
-            "inputs or parameters of another scale would tell"
+            "beside the rounding of the function the gradient is small; inputs or parameters of another "
+            "scale would tell"
         )
-    return "no step is clear of a kink there; other inputs would tell"
+    return "the function is not smooth there, at any step; other inputs would tell"

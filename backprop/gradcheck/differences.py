@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,12 +34,14 @@ NOISE_STEP, NOISE_POINTS = 1e-8, 6
 
 @dataclass(frozen=True)
 class Difference:
-    """A derivative by differences, and the two parts of its estimated error."""
+    """A slope by differences, and the two parts of its estimated error."""
 
     value: float
     truncation: float
     rounding: float
     step: float
+    size: float = 0.0
+    """The numbers that f is computed from, on the scale of f."""
 
     @property
     def error(self) -> float:
@@ -52,6 +54,17 @@ class Difference:
         ratio = float(np.cbrt(self.rounding / (2.0 * self.truncation)))
         return self.step * min(max(ratio, 1e-3), 10.0)
 
+    def beside(self, larger: Difference) -> Difference:
+        """The same with what another slope at a larger step says of the truncation.
+
+        Where truncation falls with the step as it should, and not as at a kink, the two cubics differ
+        by the error of the one with the larger step, which is the greater.
+        """
+        shrinks = self.truncation < larger.truncation * (self.step / larger.step) ** 1.5
+        if self.step > 0.6 * larger.step or not shrinks:
+            return self
+        return replace(self, truncation=min(self.truncation, abs(self.value - larger.value)))
+
 
 class Differences:
     """The differences of one array's entries.
@@ -61,7 +74,7 @@ class Differences:
     values : the array, on the host, in float64
     whole : f of an array in its place
     entry : f with the entry of this flat index set to this value. Both return a host array whose sum is
-        the function; as an array, it shows which terms an entry reaches, and the others add no rounding.
+        the function: differences are taken before the sum, which would round.
     extrapolate : whether a difference's value is the cubic's slope, or the plain central difference
     """
 
@@ -77,7 +90,6 @@ class Differences:
         self._values, self._entry, self._extrapolate = values.reshape(-1), entry, extrapolate
         self.lengths = _lengths(self._values)
         self._center, self._noise = _noise(whole, values, self.lengths.reshape(values.shape), rng)
-        self._total = _norm(self._noise)
         self.finite = bool(np.isfinite(self._center).all())
 
     def at(self, i: int, step: float) -> Difference:
@@ -90,15 +102,9 @@ class Differences:
             return Difference(math.nan, math.inf, 0.0, step)
         steps = [point - x for point in points]  # as far as they have really gone
         central, cubic = slope(steps[:2], rises[:2]), slope(steps, rises)
-        reached = above != below
-        noise = self._total if not reached.any() else _norm(self._noise[reached])
-        return Difference(
-            cubic if self._extrapolate else central, abs(cubic - central), 4.0 * noise / step, step
-        )
-
-    def relative_change(self, i: int) -> float:
-        """|f| / |xᵢ|, with the numbers that f is computed from for |f|: a natural scale where all is 0."""
-        return self._total / (HALF_A_BIT * float(self.lengths[i]))
+        noise = _norm(np.maximum(self._noise, HALF_A_BIT * np.maximum(np.abs(above), np.abs(below))))
+        value = cubic if self._extrapolate else central
+        return Difference(value, abs(cubic - central), 4.0 * noise / step, step, noise / HALF_A_BIT)
 
 
 def slope(steps: Sequence[float], rises: Sequence[float]) -> float:
@@ -120,7 +126,8 @@ def _lengths(flat: np.ndarray) -> np.ndarray:
     spread = float(np.abs(flat - np.median(flat)).mean()) or float(np.abs(flat).mean()) or 1.0
     if not math.isfinite(spread):
         return np.ones_like(flat)
-    return np.clip(np.abs(flat), 0.1 * spread, 10.0 * spread)
+    lengths: np.ndarray = np.clip(np.abs(flat), 0.1 * spread, 10.0 * spread)
+    return lengths
 
 
 def _noise(

@@ -133,6 +133,10 @@ class NodeSubject:
         self.forward(training=True)
         return self.named(self.node.backward(self.device_dout(scale)))
 
+    def gradients_with(self, rounded: Callable[[Array], Array]) -> dict[Slot, Array]:
+        """The gradients; the output, which `rounded` would change, takes no part in them."""
+        return self.gradients()
+
     def named(self, dx: Any) -> dict[Slot, Array]:
         """The gradients after a `backward` that has returned dx."""
         inputs = zip(INPUTS, dx if isinstance(dx, tuple) else (dx,), strict=False)
@@ -202,11 +206,22 @@ class NetworkSubject:
         dx = self.network.backward(scale)
         return {**self.grads(), ("input", "x"): dx}
 
-    def _through_the_layers(self) -> list[Array]:
+    def gradients_with(self, rounded: Callable[[Array], Array]) -> dict[Slot, Array]:
+        """The gradients with the output and the dx of every layer as `rounded` makes them."""
+        if not self._is_stack:
+            return self.gradients()
+        *_, y = self._through_the_layers(rounded)
+        self.network.last_layer.forward(y, self.inputs[1], training=True)
+        dx = self.network.last_layer.backward(1.0)
+        for layer in reversed(self._layers):
+            dx = layer.backward(rounded(dx))
+        return {**self.grads(), ("input", "x"): dx}
+
+    def _through_the_layers(self, rounded: Callable[[Array], Array] = lambda y: y) -> list[Array]:
         self.restart()
         found = [self.inputs[0]]
         for layer in self._layers:
-            found.append(layer.forward(found[-1], training=True))
+            found.append(rounded(layer.forward(found[-1], training=True)))
         return found
 
     def params_alone(self) -> dict[Slot, Array]:
