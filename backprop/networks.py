@@ -94,6 +94,7 @@ class Network:
         self.flat_params = FlatVector("params", places, self.backend)
         self.flat_grads = FlatVector("grads", places, self.backend)
         self._said = False
+        self._differentiated: tuple[dict[str, Array], dict[str, Array]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and deepcopy: all but the flat vector, which is made anew."""
@@ -194,7 +195,9 @@ class Network:
         """The gradient of the loss for every parameter, by backpropagation, as arrays of its own."""
         if self.params and self.dtype == "float16":
             raise TypeError(f"{type(self).__name__}: {HALF}")
-        y = self.forward(self.as_input(x), training=True)
+        x, start = self.as_input(x), self._state_now()
+        y = self.forward(x, training=True)
+        self._differentiated = (start, self._state_now()) if start else None
         self.last_layer.forward(y, self.as_target(t, *_samples(y)), training=True)
         if not self.params:
             return {}
@@ -203,26 +206,46 @@ class Network:
         return self.flat_grads.split(xp.asarray(self.flat_grads["flat"], copy=True))
 
     def numerical_gradient(self, x: Array, t: Array, h: float = 1e-4) -> dict[str, Array]:
-        """The same by central differences, in float64, on a copy of the network."""
+        """The same by central differences, in float64, on a copy of the network.
+
+        With dropout the loss depends on the masks. They are those of the last call of `gradient`, and the
+        state, their count among it, is set back to what it was before it, so that the next call has them
+        again; without a call before, or after a step of training since, they are those of the next one.
+        So the two agree in either order.
+        """
+        last, now = self._differentiated, self._state_now()
+        if last and all(_same(last[1][key], value) for key, value in now.items()):
+            for key, value in last[0].items():
+                self.state[key] = value
         network = self.to(dtype="float64")
         x = network.as_input(x)
         t = network.as_target(t, *_samples(network.forward(x)))
-        start = {key: self.backend.to_numpy(value).copy() for key, value in network.state.items()}
+        start = network._state_now()
+
+        def loss() -> float:
+            for key, value in start.items():  # the same masks in every run
+                network.state[key] = self.backend.xp.asarray(value, copy=True)
+            y = network.forward(x, training=True)
+            return float(self.backend.to_numpy(network.penalized(network.last_layer.forward(y, t))))
 
         def gradient(name: str) -> Array:
-            def loss(values: np.ndarray[Any, Any]) -> float:
-                network.params[name] = self.backend.asarray(values)
-                for key, value in start.items():  # the same masks in every run
-                    network.state[key] = self.backend.asarray(value.copy())
-                y = network.forward(x, training=True)
-                return float(self.backend.to_numpy(network.penalized(network.last_layer.forward(y, t))))
+            values = np.array(self.backend.to_numpy(network.params[name]))
 
-            original = self.backend.to_numpy(network.params[name]).copy()
-            differences = central_differences(loss, original.copy(), h)
-            network.params[name] = self.backend.asarray(original)
+            def with_entry(index: tuple[int, ...], entry: float) -> float:
+                changed = values.copy()
+                changed[index] = entry
+                network.params[name] = self.backend.asarray(changed)
+                return loss()
+
+            differences = central_differences(with_entry, values, h)
+            network.params[name] = self.backend.asarray(values)
             return self.backend.asarray(differences)
 
         return {name: gradient(name) for name in self.params}
+
+    def _state_now(self) -> dict[str, Array]:
+        """A copy of the state."""
+        return {key: self.backend.xp.asarray(value, copy=True) for key, value in self.state.items()}
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """The output for x, which has passed `as_input`; `training` keeps what backward needs."""
@@ -484,6 +507,10 @@ def _on_host(value: Any) -> np.ndarray[Any, Any]:
         return np.asarray(value)
     except ValueError:
         return np.empty(len(value), dtype=object)
+
+
+def _same(one: Array, other: Array) -> bool:
+    return one is other or bool(namespace_of(one).all(one == other))
 
 
 def _overflows(value: np.ndarray[Any, Any], dtype: str) -> bool:

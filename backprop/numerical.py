@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from backends import Array, backend_of, dtype_name, get_backend, is_registered
+from backends import Array, Backend, backend_of, dtype_name, get_backend, is_registered
+
+Index = tuple[int, ...]
 
 
 def numerical_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Array:
@@ -16,10 +19,12 @@ def numerical_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Ar
 
     Parameters
     ----------
-    f : a function of an array like x that returns a number or a 0-d array. It must compute from
-        its argument: x itself is never changed.
-    x : an array of any shape on any backend, or a number. It is copied to float64 first, so
-        integers are as good as floats.
+    f : a function that returns a number or a 0-d array. It may compute from its argument, or from x
+        itself, which it has captured: a float64 array that can be written to is varied in place, an
+        entry at a time, and put back as it was, also after an error.
+    x : an array of any shape on any backend, or a number. Of integers, float32, a number, or an array
+        that is read-only, f gets copies in float64 and has to compute from them; if it computes from x
+        itself all the same, where that can be seen, this is a `TypeError`.
     h : half the distance between the two points
 
     Returns the gradient: the shape and device of x, dtype float64 (NumPy for a number).
@@ -31,13 +36,20 @@ def numerical_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Ar
     >>> import numpy as np
     >>> numerical_gradient(lambda x: np.sum(x**2), np.asarray([3, 4]))
     array([6., 8.])
+    >>> W = np.asarray([3.0, 4.0])
+    >>> numerical_gradient(lambda w: np.sum(W**2), W)  # the book's way, in chapter 4
+    array([6., 8.])
     """
     known = is_registered(x)
     if known and dtype_name(x.dtype).startswith("complex"):
         raise TypeError(f"numerical_gradient: expected a real array, got {dtype_name(x.dtype)}")
     backend = backend_of(x) if known else get_backend("numpy")
     host = np.array(backend.to_numpy(x) if known else x, dtype=np.float64)
-    differences = central_differences(lambda values: _value(f(backend.asarray(values.copy()))), host, h)
+    if known and dtype_name(x.dtype) == "float64" and writable(x):
+        return backend.asarray(_varied_in_place(f, x, host, h, backend))
+    if known and writable(x):
+        _check_computes_from_argument(f, x, host, backend)
+    differences = central_differences(_of_copies(f, host, backend), host, h)
     if differences.size and not differences.any():
         warnings.warn(
             "numerical_gradient: f did not change with any entry of x; it must compute from its "
@@ -48,28 +60,79 @@ def numerical_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Ar
 
 
 def central_differences(
-    f: Callable[[np.ndarray[Any, Any]], float],
-    x: np.ndarray[Any, Any],
-    h: float,
-    entries: np.ndarray[Any, Any] | None = None,
+    f: Callable[[Index, float], float], x: np.ndarray[Any, Any], h: float
 ) -> np.ndarray[Any, Any]:
-    """(f(x + h eᵢ) − f(x − h eᵢ)) / 2h for a host array x, for all entries or the given flat ones.
-
-    The other entries of the result are NaN. f sees x itself with one entry changed.
-    """
+    """(f(xᵢ + h) − f(xᵢ − h)) / 2h at every entry of x, where f(i, v) is f with xᵢ = v alone changed."""
     if not h > 0.0:
         raise ValueError(f"expected a step h above 0, got {h}")
-    x = np.ascontiguousarray(x).reshape(x.shape)
-    flat, out = x.reshape(-1), np.full(x.size, np.nan)
-    for i in range(x.size) if entries is None else entries:
-        value = flat[i]
-        flat[i] = value + h
-        above = f(x)
-        flat[i] = value - h
-        below = f(x)
-        flat[i] = value
-        out[i] = (above - below) / (2.0 * h)
-    return out.reshape(x.shape)
+    differences = np.empty(x.shape)
+    for index in np.ndindex(x.shape):
+        above, below = float(x[index]) + h, float(x[index]) - h
+        differences[index] = (f(index, above) - f(index, below)) / (above - below)
+    return differences
+
+
+def writable(array: Array) -> bool:
+    """Whether an entry of the array can be set in its place."""
+    first = (0,) * len(array.shape)
+    try:
+        array[first] = array[first]
+    except (IndexError, RuntimeError, TypeError, ValueError):  # empty, a torch leaf, immutable, read-only
+        return False
+    return True
+
+
+def _of_copies(
+    f: Callable[[Array], Any], host: np.ndarray[Any, Any], backend: Backend
+) -> Callable[[Index, float], float]:
+    def value(index: Index, entry: float) -> float:
+        changed = host.copy()
+        changed[index] = entry
+        return _value(f(backend.asarray(changed)))
+
+    return value
+
+
+def _varied_in_place(
+    f: Callable[[Array], Any], x: Array, host: np.ndarray[Any, Any], h: float, backend: Backend
+) -> np.ndarray[Any, Any]:
+    """The differences of f(x), where x is the array itself."""
+
+    def value(index: Index, entry: float) -> float:
+        x[index] = entry
+        result = _value(f(x))
+        x[index] = float(host[index])
+        return result
+
+    with _put_back(x, host, backend):
+        _value(f(x))
+        if not np.array_equal(backend.to_numpy(x), host, equal_nan=True):
+            raise ValueError("numerical_gradient: f changes its argument; let it work on a copy")
+        return central_differences(value, host, h)
+
+
+def _check_computes_from_argument(
+    f: Callable[[Array], Any], x: Array, host: np.ndarray[Any, Any], backend: Backend
+) -> None:
+    """Raise if f changes with x while its argument stays: x itself is too coarse for differences."""
+    before = _value(f(backend.asarray(host.copy())))
+    with _put_back(x, np.array(backend.to_numpy(x)), backend):
+        x[...] = backend.asarray(np.where(host == 0.0, 1.0, 0.0), dtype=dtype_name(x.dtype))
+        after = _value(f(backend.asarray(host.copy())))
+    if not np.array_equal(before, after, equal_nan=True):
+        raise TypeError(
+            f"numerical_gradient: f computes from x itself, and {dtype_name(x.dtype)} is too coarse for "
+            "differences; convert x to float64 first, or compute from the argument"
+        )
+
+
+@contextmanager
+def _put_back(x: Array, values: np.ndarray[Any, Any], backend: Backend) -> Iterator[None]:
+    """Afterwards, also after an error, x holds these values."""
+    try:
+        yield
+    finally:
+        x[...] = backend.asarray(values, dtype=dtype_name(x.dtype))
 
 
 def _value(result: Any) -> float:

@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from backends import Array, Backend, backend_of, get_backend, namespace_of
-from backprop import Affine, Network, ReLU, Softmax, SoftmaxWithLoss, Tanh, TwoLayerNet, check_gradients
+from backprop import (
+    GELU,
+    Add,
+    Affine,
+    BatchNormalization,
+    Dropout,
+    GradientReport,
+    Identity,
+    Layer,
+    LayerNormalization,
+    LeakyReLU,
+    MeanSquaredError,
+    Mul,
+    MultiLayerNet,
+    Network,
+    ReLU,
+    Sigmoid,
+    SigmoidWithLoss,
+    Softmax,
+    SoftmaxWithLoss,
+    Tanh,
+    TwoLayerNet,
+    check_gradients,
+)
 from backprop.cli.check import checkable
-from backprop.layers import Add, Layer, Mul
+from backprop.gradcheck.aliasing import results_shared
+from backprop.gradcheck.check import made
+from backprop.gradcheck.comparison import compare
+from backprop.gradcheck.subjects import Variable
+
+from .cases import CASES
 
 
 class WrongSign(Tanh):
@@ -25,15 +55,18 @@ class MissingTranspose(Affine):
         return namespace_of(dout).matmul(dout, self.params["W"])
 
 
-class MissingTerm(Softmax):
+class MissingTerm(Sigmoid):
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        self.y = super().forward(x, training=training) * 1.0
+        return self.y * 1.0
+
     def backward(self, dout: Array) -> Array:
-        exp, total, _ = self.saved
-        return dout * (exp / total)
+        return dout * self.y
 
 
 class IgnoresDout(Tanh):
     def backward(self, dout: Array) -> Array:
-        return self.saved * 1.0
+        return super().backward(dout * 0.0 + 1.0)
 
 
 class MissingMean(SoftmaxWithLoss):
@@ -208,7 +241,7 @@ FAULTY: dict[Any, str] = {
     NotANumber: "NotANumber.x (3, 4): relative error inf",
     WritesIntoDout: "FAILED: backward changes its argument dout|FAILED: arguments: raised ValueError",
     WritesIntoInput: "FAILED: input 0 is changed|FAILED: arguments: raised ValueError",
-    AlwaysSingle: "AlwaysSingle.x (3, 4): relative error",
+    AlwaysSingle: "FAILED: output of AlwaysSingle: float64 with the digits of float32",
     AlwaysDouble: "FAILED: AlwaysDouble.x: float64 for float32 input",
     KeepsInInference: "FAILED: backward after inference does not raise RuntimeError",
     OtherParamsAlone: "FAILED: OtherParamsAlone.W: backward_params gives another gradient than backward",
@@ -232,6 +265,7 @@ def test_planted_fault_is_caught(faulty: Any, backend: Backend, rng: np.random.G
     if faulty is MissingTranspose:  # only a square W hides it from the shapes
         case = faulty(rng.standard_normal((4, 4)), rng.standard_normal(4)), rng.standard_normal((5, 4))
     report = check_gradients(*case, device=backend)
+    assert report.failed
     assert not report.passed
     failed = [line for line in str(report).splitlines() if "FAILED" in line]
     beginnings = tuple(FAULTY[faulty].split("|"))
@@ -285,21 +319,88 @@ def test_questions_that_make_no_sense(rng: np.random.Generator) -> None:
         check_gradients(TwoLayerNet(4, 3, 2), x)
     with pytest.raises(ValueError, match="x and y are the inputs' names"):
         check_gradients(Layer(x=x), x)
+    with pytest.raises(ValueError, match="x and y are the inputs' names"):
+        check_gradients(Network([Layer(y=x)]), x, x)
+    with pytest.raises(ValueError, match="expected a step h above 0, got 0"):
+        check_gradients(Tanh(), x, h=0.0)
 
 
-def test_fault_in_a_network_is_caught(backend: Backend, rng: np.random.Generator) -> None:
-    layers = [
-        Affine(rng.standard_normal((4, 3)), np.zeros(3)),
-        WrongSign(),
-        Affine(rng.standard_normal((3, 2)), np.zeros(2)),
-    ]
-    report = check_gradients(
-        Network(layers), rng.standard_normal((5, 4)), rng.integers(0, 2, 5), device=backend
-    )
-    verdicts = {f"{entry.layer}.{entry.parameter}": entry.passed for entry in report.entries}
-    assert verdicts == {
-        "Affine1.W": False, "Affine1.b": False, "Affine2.W": True, "Affine2.b": True, "input.x": False
+def stack(rng: np.random.Generator, *middle: Layer, loss: Any = None) -> tuple[Network, Any, Any]:
+    """Layers of width 3 between two affine ones, with data."""
+    first, last = (Affine(rng.standard_normal(shape), np.zeros(shape[1])) for shape in ((4, 3), (3, 2)))
+    return Network([first, *middle, last], loss), rng.standard_normal((5, 4)), rng.integers(0, 2, 5)
+
+
+def verdicts(report: GradientReport) -> dict[str, str]:
+    return {f"{entry.layer}.{entry.parameter}": entry.verdict for entry in report.entries}
+
+
+def test_fault_in_a_network_is_localized(backend: Backend, rng: np.random.Generator) -> None:
+    """What lies below the wrong layer has a wrong gradient, and is not to blame."""
+    report = check_gradients(*stack(rng, WrongSign()), device=backend)
+    assert verdicts(report) == {
+        "Affine1.W": "wrong above", "Affine1.b": "wrong above", "Affine1.x": "passed",
+        "WrongSign1.x": "FAILED",
+        "Affine2.W": "passed", "Affine2.b": "passed", "Affine2.x": "passed", "SoftmaxWithLoss.x": "passed",
+        "input.x": "wrong above",
     }  # fmt: skip
+    assert report.culprit == "WrongSign1"
+    assert str(report).endswith("first wrong, going backward: WrongSign1")
+
+
+def test_the_first_wrong_of_two(rng: np.random.Generator) -> None:
+    report = check_gradients(*stack(rng, WrongSign(), Tanh(), OneEntryWrong()))
+    assert report.culprit == "OneEntryWrong1"
+    found = verdicts(report)
+    assert (found["WrongSign1.x"], found["Tanh1.x"], found["OneEntryWrong1.x"]) == (
+        "FAILED",
+        "passed",
+        "FAILED",
+    )
+
+
+def test_faults_that_undo_each_other(rng: np.random.Generator) -> None:
+    """All parameters and the input have right gradients; two layers have not."""
+    report = check_gradients(*stack(rng, WrongSign(), WrongSign()))
+    wrong = [name for name, verdict in verdicts(report).items() if verdict != "passed"]
+    assert wrong == ["WrongSign1.x", "WrongSign2.x"]
+    assert report.culprit == "WrongSign2"
+
+
+def test_a_wrong_parameter_is_its_layers_fault_alone(rng: np.random.Generator) -> None:
+    report = check_gradients(*stack(rng, BiasForgotten(rng.standard_normal((3, 3)), np.zeros(3)), Tanh()))
+    assert [name for name, verdict in verdicts(report).items() if verdict != "passed"] == ["BiasForgotten1.b"]
+    assert report.culprit == "BiasForgotten1"
+
+
+def test_a_wrong_loss_and_a_wrong_bottom(rng: np.random.Generator) -> None:
+    report = check_gradients(*stack(rng, Tanh(), loss=MissingMean()))
+    assert report.culprit == "MissingMean"
+    assert verdicts(report)["MissingMean.x"] == "FAILED"
+    assert {v for name, v in verdicts(report).items() if name[-1] in "Wb"} == {"wrong above"}
+    network = Network([WrongSign(), Affine(rng.standard_normal((4, 3)), np.zeros(3))])
+    report = check_gradients(network, rng.standard_normal((5, 4)), rng.integers(0, 3, 5))
+    assert report.culprit == "WrongSign1"
+    assert [name for name, v in verdicts(report).items() if v != "passed"] == ["WrongSign1.x", "input.x"]
+
+
+def test_a_layer_that_raises_is_named(rng: np.random.Generator) -> None:
+    report = check_gradients(*stack(rng, Raises(), Tanh()))
+    assert report.problems == ("raised ZeroDivisionError: no luck",)
+    assert report.culprit == "Raises1"
+    assert report.failed
+
+
+def test_fault_in_a_networks_own_backward_is_named(rng: np.random.Generator) -> None:
+    class Upside(Network):
+        def backward(self, dout: Any = 1.0) -> Array:
+            return super().backward(-dout)
+
+    network, x, t = stack(rng, Tanh())
+    network.__class__ = Upside
+    report = check_gradients(network, x, t)
+    assert "every layer is right by itself: the network's own backward is wrong" in report.problems
+    assert report.culprit is None
 
 
 def test_fault_in_a_networks_own_backward_is_caught(rng: np.random.Generator) -> None:
@@ -314,10 +415,54 @@ def test_fault_in_a_networks_own_backward_is_caught(rng: np.random.Generator) ->
     assert not report.passed
 
 
-def test_kinks_are_reported_and_fail(backend: Backend) -> None:
-    report = check_gradients(ReLU(), np.asarray([[1.0, 5e-5, -1.0]]), device=backend)
-    assert report.entries[0].kinks == 1
+def test_kinks_are_stepped_around(backend: Backend) -> None:
+    """They are counted, and a fault at such an entry is found as at any other."""
+    x = np.asarray([[1.0, 1e-6, -2e-7, -1.0]])
+    report = check_gradients(ReLU(), x, device=backend)
+    assert report.entries[0].kinks == 2
+    assert report.passed, f"\n{report}"
+
+    class Wrong(ReLU):
+        def backward(self, dout: Array) -> Array:
+            return super().backward(dout) * (1.0 + 1e-5)
+
+    assert check_gradients(Wrong(), x[:, 1:3], device=backend).entries[0].verdict == "FAILED"
+
+
+def test_a_kink_without_a_region_is_stepped_around(backend: Backend) -> None:
+    class Quiet(ReLU):
+        def region(self, x: Array) -> None:  # type: ignore[override]
+            return None
+
+    assert check_gradients(Quiet(), np.asarray([[1.0, 1e-6, -2e-7, -1.0]]), device=backend).passed
+    exactly = check_gradients(Quiet(), np.asarray([[1.0, 0.0]]), device=backend)
+    assert exactly.entries[0].verdict == "unresolved"
+
+
+def test_what_differences_cannot_tell(backend: Backend) -> None:
+    """Exactly at a kink: neither passed nor failed, with what would tell."""
+    report = check_gradients(ReLU(), np.asarray([[1.0, 0.0, -1.0]]), device=backend)
+    (entry,) = report.entries
+    assert (entry.verdict, entry.kinks, entry.unresolved, entry.compared) == ("unresolved", 1, 1, 3)
+    assert "1 of 3 entries unresolved: the function is not smooth there" in str(report)
+    assert "other inputs would tell" in str(report)
     assert not report.passed
+    assert not report.failed
+    assert report.to_dict()["entries"][0]["passed"] is False
+
+    class Hidden(Layer):
+        """An x that stands beside 1e12."""
+
+        def forward(self, x: Array, *, training: bool = False) -> Array:
+            self.saved = x if training else None
+            return x + 1e12
+
+        def backward(self, dout: Array) -> Array:
+            return dout * 1.0
+
+    report = check_gradients(Hidden(), np.asarray([[1.0, -2.0]]), device=backend)
+    assert report.entries[0].verdict == "unresolved"
+    assert "another scale would tell" in report.entries[0].reason
 
 
 def test_kinks_inside_a_network(rng: np.random.Generator) -> None:
@@ -326,8 +471,146 @@ def test_kinks_inside_a_network(rng: np.random.Generator) -> None:
         [Affine(W, np.asarray([-3.0])), ReLU(), Affine(rng.standard_normal((1, 2)), np.zeros(2))]
     )
     report = check_gradients(network, np.asarray([[1.0, 2.0]]), np.asarray([0]))
-    assert report.entries[0].kinks == 2
-    assert not report.passed
+    assert (report.entries[0].kinks, report.entries[0].verdict) == (2, "unresolved")
+    assert report.culprit is None
+    near = check_gradients(network, np.asarray([[1.0, 2.0 + 1e-6]]), np.asarray([0]))
+    assert near.entries[0].kinks == 2
+    assert near.passed, f"\n{near}"
+
+
+SCALES = (0.003, 0.03, 1.0, 300.0, 1e5)
+SCALED: dict[str, Callable[[np.random.Generator, float], Any]] = {
+    "Affine": lambda rng, s: (
+        Affine(rng.standard_normal((4, 3)), rng.standard_normal(3)),
+        s * rng.standard_normal((5, 4)),
+    ),
+    "BatchNormalization": lambda rng, s: (
+        BatchNormalization(np.ones(3), np.zeros(3)),
+        s * rng.standard_normal((6, 3)),
+    ),
+    "BatchNormalization, far from 0": lambda rng, s: (
+        BatchNormalization(np.ones(3), np.zeros(3)),
+        s + rng.standard_normal((6, 3)),
+    ),
+    "LayerNormalization": lambda rng, s: (
+        LayerNormalization(np.ones(4), np.zeros(4)),
+        s * rng.standard_normal((5, 4)),
+    ),
+    "MeanSquaredError": lambda rng, s: (
+        MeanSquaredError(),
+        s * rng.standard_normal((5, 2)),
+        s * rng.standard_normal((5, 2)),
+    ),
+    "MeanSquaredError, at 0": lambda rng, s: (MeanSquaredError(), np.full((5, 2), s), np.full((5, 2), s)),
+    "SoftmaxWithLoss": lambda rng, s: (
+        SoftmaxWithLoss(),
+        s * rng.standard_normal((5, 4)),
+        rng.integers(0, 4, 5),
+    ),
+    "Tanh": lambda rng, s: (Tanh(), s * rng.standard_normal((5, 4))),
+    "GELU": lambda rng, s: (GELU(), s * rng.standard_normal((5, 4))),
+}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", SCALED)
+def test_no_false_alarm_at_any_scale(name: str, scale: float, backend: Backend) -> None:
+    for seed in range(3):
+        report = check_gradients(*SCALED[name](np.random.default_rng(seed), scale), device=backend)
+        assert not report.failed, f"\n{report}"
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "gelu", "relu"])
+def test_batch_normalization_in_a_network(activation: str, backend: Backend) -> None:
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        network = MultiLayerNet(
+            6, [12, 12], 3, activation, "xavier", use_batchnorm=True, dtype="float64", rng=seed
+        )
+        report = check_gradients(
+            network, rng.standard_normal((8, 6)), rng.integers(0, 3, 8), device=backend, elements=30
+        )
+        assert report.passed, f"\n{report}"
+
+
+def random_network(rng: np.random.Generator) -> tuple[Network, np.ndarray, np.ndarray]:
+    """Any layers with numbers of any usual size; data of scale 1."""
+
+    def array(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape) * float(rng.choice([0.01, 0.3, 1.0, 3.0]))
+
+    n, width = int(rng.integers(2, 9)), int(rng.integers(2, 7))
+    layers: list[Layer] = []
+    shape = (n, width)
+    for _ in range(rng.integers(1, 4)):
+        out = int(rng.integers(2, 7))
+        layers.append(Affine(array(width, out), array(out) * float(rng.integers(0, 2))))
+        width = out
+        kind = rng.choice(["batch", "layer", "none", "none"])
+        if kind != "none":
+            normalization = BatchNormalization if kind == "batch" else LayerNormalization
+            layers.append(normalization(array(width), array(width)))
+        activations = [ReLU, Sigmoid, Tanh, GELU, LeakyReLU, Identity, Softmax]
+        layers.append(activations[rng.integers(len(activations))]())
+        if rng.random() < 0.2:
+            layers.append(Dropout(0.3, seed=int(rng.integers(99))))
+    classes = int(rng.integers(2, 5))
+    layers.append(Affine(array(width, classes), array(classes)))
+    loss, t = [
+        (SoftmaxWithLoss(), rng.integers(0, classes, n)),
+        (SigmoidWithLoss(), rng.integers(0, 2, (n, classes))),
+        (MeanSquaredError(), rng.standard_normal((n, classes))),
+    ][rng.integers(3)]
+    return Network(layers, loss, weight_decay=float(rng.choice([0.0, 0.01]))), rng.standard_normal(shape), t
+
+
+def test_no_false_alarm_in_random_networks() -> None:
+    """`TEST_NETWORKS` of them, by turns at nine scales from 1e-3 to 1e5."""
+    verdicts = {"passed": 0, "unresolved": 0}
+    for seed in range(int(os.environ.get("TEST_NETWORKS", "36"))):
+        network, x, t = random_network(np.random.default_rng(seed))
+        report = check_gradients(network, 10.0 ** (seed % 9 - 3) * x, t, rng=seed)
+        assert not report.failed, f"seed {seed}: {network}\n{report}"
+        for entry in report.entries:
+            verdicts[entry.verdict] += 1
+    assert verdicts["unresolved"] < 0.1 * verdicts["passed"], verdicts
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_entry_wrong_by_a_hundred_thousandth(name: str, backend: Backend) -> None:
+    """In the largest entry of every array, and in another one that is not tiny beside it."""
+    rng = np.random.default_rng(1)
+    node, *inputs = CASES[name](rng)
+    subject = made(node, inputs, backend, 0, "float64")
+    for slot, gradient in subject.gradients().items():
+        values = np.array(backend.to_numpy(gradient))
+        largest = int(np.abs(values).argmax())
+        others = np.flatnonzero(np.abs(values) > 0.03 * np.abs(values).max())
+        for i in {largest, int(rng.choice(others))}:
+            index = tuple(int(j) for j in np.unravel_index(i, values.shape))
+            wrong = values.copy()
+            wrong[index] *= 1.0 + 1e-5
+            found = compare(Variable(subject, slot), wrong, rng)
+            assert (found.verdict, found.index) == ("FAILED", index), f"{index}: {found}"
+            assert found.error == pytest.approx(1e-5, rel=0.1)
+
+
+def test_a_step_of_ones_own(rng: np.random.Generator) -> None:
+    """Plain central differences, as the book's; their own error is estimated all the same."""
+    x = np.asarray([[0.5, -1.0]])
+    report = check_gradients(Tanh(), x, h=1e-2)
+    (entry,) = report.entries
+    expected = (np.tanh(x + 1e-2) - np.tanh(x - 1e-2)) / 2e-2 / (1.0 - np.tanh(x) ** 2) - 1.0
+    assert entry.error == pytest.approx(np.abs(expected).max(), rel=1e-3)
+    assert entry.verdict == "unresolved"
+    assert check_gradients(Tanh(), x, h=1e-4).passed
+
+
+def test_the_cost(rng: np.random.Generator) -> None:
+    """Less than twice the two evaluations of a central difference."""
+    report = check_gradients(*stack(rng, Tanh(), Affine(rng.standard_normal((3, 3)), np.zeros(3)), Tanh()))
+    compared = sum(entry.compared for entry in report.entries)
+    assert report.evaluations <= 3 * compared + 6 * len(report.entries)
 
 
 def test_some_elements_of_a_large_network(rng: np.random.Generator) -> None:
@@ -366,6 +649,125 @@ def test_users_layer_with_a_parameter_of_its_own(backend: Backend) -> None:
         Scale(a=np.asarray([2.0, 3.0])), np.asarray([[1.0, -2.0], [0.5, 4.0]]), device=backend
     )
     assert report.passed, f"\n{report}"
+
+
+class KeepsResult(Tanh):
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        y = namespace_of(x).tanh(x)
+        self.saved = y if training else None
+        return y
+
+    def backward(self, dout: Array) -> Array:
+        return dout * (1.0 - self.saved * self.saved)
+
+
+class ReturnsItsArgument(Layer):
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        self.saved = True if training else None
+        return x if training else x * 1.0
+
+    def backward(self, dout: Array) -> Array:
+        assert self.saved
+        return dout * 1.0
+
+
+class ReturnsItsArgumentInInference(Layer):
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        self.saved = True if training else None
+        return x * 1.0 if training else namespace_of(x).reshape(x, x.shape)
+
+    def backward(self, dout: Array) -> Array:
+        assert self.saved
+        return dout * 1.0
+
+
+class ReturnsDout(ReturnsItsArgument):
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        return super().forward(x, training=training) * 1.0
+
+    def backward(self, dout: Array) -> Array:
+        return namespace_of(dout).reshape(dout, dout.shape)
+
+
+class OneMemoryTwice(Add):
+    def forward(self, x: Array, y: Array, *, training: bool = False) -> Array:
+        self.saved = True if training else None
+        return x + y
+
+    def backward(self, dout: Array) -> tuple[Array, Array]:
+        assert self.saved
+        dx = dout * 1.0
+        return dx, dx
+
+
+class DoutAsGradient(Layer):
+    """y = x + b for a b of x's shape."""
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        self.saved = True if training else None
+        return x + self.params["b"]
+
+    def backward(self, dout: Array) -> Array:
+        assert self.saved
+        self.grads["b"] = dout
+        return dout * 1.0
+
+
+class ReturnsParameter(DoutAsGradient):
+    """y = b: the parameter itself."""
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        self.saved = True if training else None
+        return self.params["b"]
+
+    def backward(self, dout: Array) -> Array:
+        assert self.saved
+        self.grads["b"] = dout * 1.0
+        return dout * 0.0
+
+
+class KeepsDx(Tanh):
+    """Hands out a dx that it keeps for the next time."""
+
+    def backward(self, dout: Array) -> Array:
+        dx = super().backward(dout)
+        if "dx" not in self.cache:
+            self.cache["dx"] = dx
+        return self.cache["dx"]
+
+
+SHARED: dict[Any, str] = {
+    KeepsResult: "writing over y, which is the caller's, changes the gradient of x",
+    ReturnsItsArgument: "writing over y, which is the caller's, changes x",
+    ReturnsItsArgumentInInference: "writing over y of an inference, which is the caller's, changes x",
+    ReturnsDout: "writing over the gradient of x, which is the caller's, changes dout",
+    OneMemoryTwice: "writing over the gradient of x, which is the caller's, changes the gradient of y",
+    DoutAsGradient: "writing over the gradient of b, which is the caller's, changes dout",
+    ReturnsParameter: "writing over y, which is the caller's, changes b",
+    KeepsDx: "writing over results, which is the caller's, changes the gradient of x in the next run",
+}
+
+
+@pytest.mark.parametrize("kind", SHARED, ids=lambda kind: kind.__name__)
+def test_shared_memory_is_found(kind: Any, backend: Backend, rng: np.random.Generator) -> None:
+    x = rng.standard_normal((3, 4))
+    inputs = (x, rng.standard_normal((3, 4))) if kind is OneMemoryTwice else (x,)
+    params = {"b": rng.standard_normal((3, 4))} if issubclass(kind, DoutAsGradient) else {}
+    report = check_gradients(kind(**params), *inputs, device=backend)
+    assert SHARED[kind] in report.problems, f"\n{report}"
+    assert all(entry.passed for entry in report.entries)
+    assert report.failed
+
+
+def test_shared_memory_in_a_network_is_found(backend: Backend, rng: np.random.Generator) -> None:
+    report = check_gradients(*stack(rng, KeepsResult()), device=backend)
+    assert f"KeepsResult1: {SHARED[KeepsResult]}" in report.problems
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_results_belong_to_the_caller(name: str, backend: Backend) -> None:
+    node, *inputs = CASES[name](np.random.default_rng(0))
+    assert list(results_shared(made(node, inputs, backend, 0, "float64"), backend)) == []
 
 
 def test_class_without_case() -> None:

@@ -16,6 +16,7 @@ from backprop import (
     Convolution,
     Identity,
     MaxPooling,
+    MultiLayerNet,
     Network,
     ReLU,
     Sigmoid,
@@ -77,7 +78,12 @@ def test_network(activation: str, loss: str, backend: Backend, rng: np.random.Ge
     network = Network([first, ACTIVATIONS[activation](), second], loss_class()).to(device=backend)
     report = check_gradients(network, 0.3 * rng.standard_normal((6, 4)), target(rng))
     assert report.passed, f"\n{report}"
-    assert [entry.shape for entry in report.entries] == [(4, 5), (5,), (5, 3), (3,), (6, 4)]
+    ours = [entry for entry in report.entries if entry.parameter != "x"]
+    assert [entry.shape for entry in ours] == [(4, 5), (5,), (5, 3), (3,)]
+    between = [(entry.layer, entry.shape) for entry in report.entries if entry.parameter == "x"]
+    assert between == [
+        (f"{activation}1", (6, 5)), ("Affine2", (6, 5)), (loss, (6, 3)), ("input", (6, 4))
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
@@ -102,6 +108,35 @@ def test_two_layer_net_by_its_own_methods(dtype: str, backend: Backend, rng: np.
         deviation = np.abs(backend.to_numpy(numerical[name]) - backend.to_numpy(analytic[name])).max()
         assert deviation < (1e-8 if dtype == "float64" else 1e-6)
         np.testing.assert_array_equal(backend.to_numpy(network.params[name]), before[name])
+
+
+@pytest.mark.parametrize("order", ["gng", "ngn", "gngngn", "nngg"])
+def test_dropout_in_either_order(order: str, backend: Backend, rng: np.random.Generator) -> None:
+    """`gradient` and the `numerical_gradient` before or after it see the same masks, here and after a step."""
+    network = MultiLayerNet(
+        4, [12], 3, "tanh", "xavier", use_batchnorm=True, dropout_ratio=0.5, dtype="float64", device=backend,
+        rng=0,
+    )  # fmt: skip
+    x, t = backend.asarray(rng.standard_normal((6, 4))), backend.asarray(rng.integers(0, 3, 6))
+    for step in range(2):
+        calls = [network.gradient if call == "g" else network.numerical_gradient for call in order]
+        found = [{name: backend.to_numpy(g).copy() for name, g in call(x, t).items()} for call in calls]
+        pairs = zip(order, order[1:], found, found[1:], strict=False)
+        for one, other, first, second in pairs:
+            if {one, other} == {"g", "n"}:
+                for name, values in first.items():
+                    np.testing.assert_allclose(second[name], values, atol=1e-5, err_msg=f"{name} {step}")
+        network.forward(x, training=True)
+
+
+def test_numerical_gradient_leaves_a_step_of_training_alone(rng: np.random.Generator) -> None:
+    """It goes back to the masks of the last `gradient` only where nothing has been drawn since."""
+    network = MultiLayerNet(4, [5], 3, "tanh", dropout_ratio=0.5, dtype="float64", rng=0)
+    x, t = rng.standard_normal((6, 4)), rng.integers(0, 3, 6)
+    network.gradient(x, t)
+    network.forward(x, training=True)
+    network.numerical_gradient(x, t)
+    assert [int(value) for value in network.state.values()] == [2]
 
 
 def torch_forward(node: Any, inputs: list[Any]) -> Any:

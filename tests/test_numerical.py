@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, namespace_of
-from backprop import numerical_gradient
+from backprop import TwoLayerNet, numerical_gradient
 
 
 def squares(x: Any) -> Any:
@@ -37,12 +37,74 @@ def test_read_only_and_strided() -> None:
     np.testing.assert_allclose(numerical_gradient(squares, x), 2.0 * x, atol=1e-10)
 
 
-def test_function_that_ignores_its_argument() -> None:
+def test_function_of_the_array_that_is_varied(backend: Backend) -> None:
+    """The book's idiom, in chapter 4: f does not look at its argument."""
+    W = backend.asarray(np.asarray([[3.0, 4.0], [0.0, 1.0]]))
+    gradient = numerical_gradient(lambda _: squares(W), W)
+    np.testing.assert_allclose(backend.to_numpy(gradient), [[6.0, 8.0], [0.0, 2.0]], atol=1e-10)
+    half_and_half = numerical_gradient(lambda w: namespace_of(w).sum(w * W), W)
+    np.testing.assert_allclose(backend.to_numpy(half_and_half), [[6.0, 8.0], [0.0, 2.0]], atol=1e-10)
+    assert backend.to_numpy(W).tolist() == [[3.0, 4.0], [0.0, 1.0]]
+
+
+def test_parameter_of_a_network_in_the_books_way(backend: Backend, rng: np.random.Generator) -> None:
+    network = TwoLayerNet(4, 3, 2, weight_init_std=1.0, dtype="float64", device=backend, rng=rng)
+    x, t = backend.asarray(rng.standard_normal((5, 4))), backend.asarray(rng.integers(0, 2, 5))
+    gradient = numerical_gradient(lambda _: network.loss(x, t), network.params["W1"])
+    expected = network.numerical_gradient(x, t)["W1"]
+    np.testing.assert_allclose(backend.to_numpy(gradient), backend.to_numpy(expected), atol=1e-12)
+
+
+def test_array_is_put_back_after_an_error(backend: Backend) -> None:
+    W = backend.asarray(np.asarray([3.0, 4.0]))
+    calls = []
+
+    def f(w: Any) -> Any:
+        calls.append(w)
+        if len(calls) == 3:
+            raise ZeroDivisionError
+        return squares(W)
+
+    with pytest.raises(ZeroDivisionError):
+        numerical_gradient(f, W)
+    assert backend.to_numpy(W).tolist() == [3.0, 4.0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "uint8"])
+def test_array_too_coarse_to_be_varied(dtype: str, backend: Backend) -> None:
+    W = backend.asarray(np.asarray([3, 4], dtype=dtype))
+    with pytest.raises(
+        TypeError, match=f"f computes from x itself, and {dtype} is too coarse for differences"
+    ):
+        numerical_gradient(lambda _: squares(W), W)
+    assert backend.to_numpy(W).tolist() == [3, 4]
+
+
+def test_function_that_changes_its_argument() -> None:
+    W = np.asarray([3.0, 4.0])
+
+    def f(w: Any) -> Any:
+        value = squares(w)
+        w[1] = 0.0
+        return value
+
+    with pytest.raises(ValueError, match="f changes its argument; let it work on a copy"):
+        numerical_gradient(f, W)
+    assert W.tolist() == [3.0, 4.0]
+
+
+def test_read_only_array_cannot_be_varied() -> None:
     x = np.ones(3)
+    x.flags.writeable = False
     with pytest.warns(
         UserWarning, match="f did not change with any entry of x; it must compute from its argument"
     ):
         numerical_gradient(lambda _: squares(x), x)
+
+
+def test_step_as_far_as_it_really_goes() -> None:
+    """x + h is rounded where x is large."""
+    assert numerical_gradient(lambda x: x[0], np.asarray([3e9])).tolist() == [1.0]
 
 
 def test_wrong_use() -> None:

@@ -273,14 +273,15 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check = commands.add_parser(
         "check",
         help="prove gradients",
-        description="Compare every gradient with central differences in float64. Without a choice, all "
-        "layers, all losses and all networks.",
+        description="Compare every gradient with differences in float64. Without a choice, all layers, all "
+        "losses and all networks. The exit status is 1 where a gradient is wrong.",
     )
     check.add_argument(
         "subjects",
         nargs="*",
-        metavar="MODULE:CLASS",
-        help="a layer, loss or network of yours, with a classmethod case(rng)",
+        metavar="MODULE:NAME",
+        help="a layer, loss or network of yours, with a classmethod case(rng), or a function f with "
+        "f.case = lambda rng: (f, its_gradient, x)",
     )
     check.add_argument("--device", default="cpu", help=DEVICE_HELP)
     check.add_argument(
@@ -294,6 +295,9 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="compare N random entries of each array (default: all)",
     )
     check.add_argument("--seed", type=_natural, default=0, help="of the inputs (default: %(default)s)")
+    check.add_argument(
+        "--strict", action="store_true", help="exit status 1 also where differences cannot tell"
+    )
     check.add_argument("--json", action="store_true", help="the report as JSON")
     _add_debug(check)
 

@@ -1,0 +1,84 @@
+"""Whose memory a result is: the caller's, who may change it in place at once.
+
+An argument of `forward` or `backward` is only read, and may be kept until `backward`. A result is never
+kept, is never an argument's memory, and no memory is handed out twice. It is tried: every result is
+written over, and what must not have changed is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from backends import Array, Backend, dtype_name
+
+from ..numerical import writable
+from .subjects import NetworkSubject, NodeSubject, on_host
+
+SCRIBBLE = -0.734
+
+
+def results_shared(subject: NodeSubject | NetworkSubject, backend: Backend) -> Iterator[str]:
+    """What writing over a result changes that is not the caller's. The subject is spoilt by it."""
+    if isinstance(subject, NodeSubject):
+        yield from _node_results(subject, backend)
+    else:
+        yield from _network_results(subject, backend)
+
+
+def _node_results(subject: NodeSubject, backend: Backend) -> Iterator[str]:
+    expected = {slot: on_host(value) for slot, value in subject.gradients().items()}
+    arguments = {key: subject.get((subject.node.name, key)) for key in subject.input_names}
+    params = dict(subject.node.params)
+
+    y = subject.forward(training=False)
+    yield from _complaints("y of an inference", _changed_by(backend, y, {**arguments, **params}))
+
+    y = subject.forward(training=True)
+    yield from _complaints("y", _changed_by(backend, y, {**arguments, **params}))
+    found = subject.named(subject.node.backward(subject.device_dout()))
+    spoilt = [slot[1] for slot, value in expected.items() if not np.array_equal(on_host(found[slot]), value)]
+    yield from _complaints("y", [f"the gradient of {key}" for key in spoilt])
+
+    for result in expected:
+        subject.forward(training=True)
+        dout = subject.device_dout()
+        found = subject.named(subject.node.backward(dout))
+        others = {f"the gradient of {slot[1]}": value for slot, value in found.items() if slot != result}
+        what = f"the gradient of {result[1]}"
+        yield from _complaints(
+            what, _changed_by(backend, found[result], {"dout": dout, **others, **arguments, **params})
+        )
+
+    again = subject.gradients()
+    spoilt = [slot[1] for slot, value in expected.items() if not np.array_equal(on_host(again[slot]), value)]
+    yield from _complaints("results", [f"the gradient of {key} in the next run" for key in spoilt])
+
+
+def _network_results(subject: NetworkSubject, backend: Backend) -> Iterator[str]:
+    network, x, params = subject.network, subject.inputs[0], subject.network.params
+    yield from _complaints("y of an inference", _changed_by(backend, network.forward(x), {"x": x, **params}))
+    subject.forward()
+    dx = network.backward(1.0)
+    grads = {f"the gradient of {'.'.join(slot)}": value for slot, value in subject.grads().items()}
+    yield from _complaints("dx", _changed_by(backend, dx, {"x": x, **params, **grads}))
+    for name, layer in subject.alone().items():
+        for complaint in _node_results(layer, backend):
+            yield f"{name}: {complaint}"
+
+
+def _complaints(written: str, changed: list[str]) -> Iterator[str]:
+    for what in changed:
+        yield f"writing over {written}, which is the caller's, changes {what}"
+
+
+def _changed_by(backend: Backend, result: Array, watched: Mapping[str, Array]) -> list[str]:
+    """The names of the arrays that change when `result` is written over."""
+    before = {name: on_host(array) for name, array in watched.items()}
+    if writable(result):
+        result[...] = SCRIBBLE
+    changed = [name for name, values in before.items() if not np.array_equal(on_host(watched[name]), values)]
+    for name in changed:  # what follows is to be judged by itself
+        watched[name][...] = backend.asarray(before[name], dtype=dtype_name(watched[name].dtype))
+    return changed

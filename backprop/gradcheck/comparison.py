@@ -1,0 +1,242 @@
+"""One array's gradient, entry by entry, against differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import reduce
+
+import numpy as np
+
+from .differences import EPSILON, FIRST_STEP, LARGEST_STEP, SMALLEST_STEP, Difference, Differences
+from .report import FAILED, PASSED, UNRESOLVED, GradientEntry
+from .subjects import Variable
+
+GATE = 1e-7
+"""The relative error that always passes."""
+
+MULTIPLE = 10.0
+"""A deviation fails when it is more than so many times the estimated error of the difference."""
+
+SMALL = 1e-2
+"""Entries below this share of the array's largest are compared as if they were that large."""
+
+SETTLED = 5e-7
+"""The estimated error, relative to the entry, at which no other step is tried."""
+
+RESOLVED = 1e-6
+"""The estimated error, relative to the array's largest entry, up to which differences can tell."""
+
+ZERO = 1e3 * EPSILON
+"""The largest entry, relative to |f| / |x|, of a gradient that is zero but for rounding."""
+
+ZERO_ERROR = 1e-9
+"""The estimated error, on the same scale, up to which differences show that it is."""
+
+ATTEMPTS = 7
+"""The most steps that are tried for an entry."""
+
+CONFIRMED = 5
+"""The failures of an array that a second step has to confirm; the further ones are believed."""
+
+
+def compare(
+    variable: Variable,
+    analytic: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    h: float | None = None,
+    gate: float = GATE,
+    elements: int | None = None,
+) -> GradientEntry:
+    """The worst entry of an analytic gradient beside differences, and the verdict on all of them."""
+    entries = np.arange(analytic.size)
+    if elements is not None and elements < analytic.size:
+        entries = rng.choice(analytic.size, elements, replace=False)
+    differences = Differences(variable.values, variable.whole, variable.entry, rng, extrapolate=h is None)
+    found = _Comparison(variable, differences, analytic.reshape(-1), gate, h)
+    if differences.finite:
+        found.run(entries)
+    return found.entry(entries)
+
+
+@dataclass
+class _Comparison:
+    variable: Variable
+    differences: Differences
+    analytic: np.ndarray
+    gate: float
+    h: float | None
+    estimates: dict[int, Difference] = field(default_factory=dict)
+    kinks: int = 0
+    doubted: set[int] = field(default_factory=set)
+    """Entries whose deviation no second step has confirmed."""
+    confirmed: int = 0
+    relative_step: float = FIRST_STEP
+    largest: float = 0.0
+    largest_analytic: float = 0.0
+
+    def run(self, entries: Iterable[int]) -> None:
+        """Estimate every entry, beginning with the step that suited the one before."""
+        finite = np.abs(self.analytic[np.isfinite(self.analytic)])
+        self.largest = self.largest_analytic = float(finite.max(initial=0.0))
+        for i in map(int, entries):
+            estimate = self.estimates[i] = self._estimate(i)
+            if math.isfinite(estimate.value):
+                self.largest = max(self.largest, abs(estimate.value))
+
+    def _estimate(self, i: int) -> Difference:
+        """The difference at the first step that settles the entry, or the best of all that were tried."""
+        tried: list[Difference] = []
+        length, kinked = float(self.differences.lengths[i]), False
+        step = self.relative_step * length if self.h is None else self.h
+        while True:
+            tried.append(self.differences.at(i, step))
+            tried = _beside_each_other(tried)
+            best = self._most_trusted(i, tried)
+            if self.h is not None:
+                break
+            if self._deviates(i, best):
+                if self.confirmed >= CONFIRMED or self._witnesses(i, best, tried):
+                    self.confirmed += 1
+                    break
+            elif self._settles(i, best):
+                break
+            crossed = self._crosses(i, tried[-1])
+            kinked = kinked or crossed
+            step = self._next_step(i, tried, crossed)
+            within = SMALLEST_STEP * length <= step <= LARGEST_STEP * length
+            if len(tried) == ATTEMPTS or not within:
+                if self._deviates(i, best) and not self._witnesses(i, best, tried):
+                    self.doubted.add(i)
+                break
+        if kinked:
+            self.kinks += 1
+        elif math.isfinite(best.value):
+            self.relative_step = best.step / length
+        return best
+
+    def _next_step(self, i: int, tried: list[Difference], crossed: bool) -> float:
+        if crossed:
+            return tried[-1].step / 8.0
+        best, steps = min(tried, key=lambda d: d.error), [d.step for d in tried]
+        if self._deviates(i, best):  # to bear it out, by turns smaller and larger ones
+            return 4.0 * max(steps) if len(tried) % 2 == 0 else min(steps) / 4.0
+        step = best.better_step()
+        return 4.0 * max(steps) if any(0.5 < step / other < 2.0 for other in steps) else step
+
+    def _most_trusted(self, i: int, tried: list[Difference]) -> Difference:
+        """Of the differences that another one bears out, the one with the least error; else of all.
+
+        A kink at just the wrong place can make both slopes of a difference wrong alike.
+        """
+        ranked = sorted(tried, key=lambda d: d.error)
+        borne_out = (d for d in ranked if any(self._agree(i, d, other) for other in tried if other is not d))
+        return next(borne_out, ranked[0])
+
+    def _agree(self, i: int, one: Difference, other: Difference) -> bool:
+        """Whether both are precise, and the same."""
+        precise = RESOLVED * max(self.largest, self._scale(i, one))
+        close = abs(one.value - other.value) <= MULTIPLE * (one.error + other.error)
+        return close and max(one.error, other.error) <= precise
+
+    def _witnesses(self, i: int, best: Difference, tried: list[Difference]) -> bool:
+        """Whether a second step says the same of a deviation."""
+        return any(
+            self._deviates(i, d) and abs(d.value - best.value) <= MULTIPLE * (d.error + best.error)
+            for d in tried
+            if d is not best
+        )
+
+    def _scale(self, i: int, d: Difference) -> float:
+        """What errors of this entry are relative to."""
+        sizes = [abs(v) for v in (float(self.analytic[i]), d.value) if math.isfinite(v)]
+        return max(*sizes, SMALL * self.largest, 0.0)
+
+    def _deviates(self, i: int, d: Difference) -> bool:
+        tolerance = max(self.gate * self._scale(i, d), MULTIPLE * d.error)
+        return not abs(float(self.analytic[i]) - d.value) <= tolerance
+
+    def _settles(self, i: int, d: Difference) -> bool:
+        return d.error <= SETTLED * self._scale(i, d) or self._is_zero(i, d)
+
+    def _is_zero(self, i: int, d: Difference) -> bool:
+        """Whether the whole gradient is zero as far as a difference shows."""
+        change = self._change(i, d)
+        shown = abs(d.value) <= MULTIPLE * d.error and d.error <= ZERO_ERROR * change
+        return shown and self.largest_analytic <= ZERO * change
+
+    def _change(self, i: int, d: Difference) -> float:
+        """|f| / |xᵢ|, a natural scale of a gradient where all of it is zero."""
+        return d.size / float(self.differences.lengths[i])
+
+    def _crosses(self, i: int, d: Difference) -> bool:
+        """Whether a kink lies between the ends of the difference."""
+        x = float(self.variable.values.reshape(-1)[i])
+        ends = [self.variable.regions(i, x + d.step), self.variable.regions(i, x - d.step)]
+        return any(not np.array_equal(above, below) for above, below in zip(*ends, strict=True))
+
+    def entry(self, entries: np.ndarray) -> GradientEntry:
+        """The line of the report."""
+        if not self.estimates:  # f is no number
+            self.estimates = {int(i): Difference(math.nan, math.nan, 0.0, 0.0) for i in entries}
+        rows = [self._judged(i) for i in self.estimates]
+        verdicts = [verdict for verdict, _, _ in rows]
+        verdict = next((v for v in (FAILED, UNRESOLVED) if v in verdicts), PASSED)
+        order = range(len(rows))
+        worst = max((k for k in order if verdicts[k] == verdict), key=lambda k: rows[k][1])
+        i = list(self.estimates)[worst]
+        estimate, (_, error, uncertainty) = self.estimates[i], rows[worst]
+        shape = self.variable.values.shape
+        return GradientEntry(
+            *self.variable.slot,
+            shape=tuple(shape),
+            analytic=float(self.analytic[i]),
+            numerical=estimate.value,
+            error=error,
+            uncertainty=uncertainty,
+            index=tuple(int(j) for j in np.unravel_index(i, shape)),
+            compared=len(rows),
+            kinks=self.kinks,
+            unresolved=verdicts.count(UNRESOLVED),
+            verdict=verdict,
+            reason=_reason(estimate) if verdict == UNRESOLVED else "",
+        )
+
+    def _judged(self, i: int) -> tuple[str, float, float]:
+        """An entry's verdict, its relative error, and its uncertainty."""
+        d = self.estimates[i]
+        zero = self._is_zero(i, d)
+        scale = self._change(i, d) if zero else self._scale(i, d)
+        deviation = abs(float(self.analytic[i]) - d.value)
+        error = _ratio(deviation, scale)
+        if not math.isfinite(d.value) and self.differences.finite and math.isfinite(self.analytic[i]):
+            verdict = UNRESOLVED
+        elif self._deviates(i, d):
+            verdict = UNRESOLVED if i in self.doubted else FAILED
+        elif zero or d.error <= RESOLVED * self.largest or d.error == 0.0:
+            verdict = PASSED
+        else:
+            verdict = UNRESOLVED
+        return verdict, error, _ratio(d.error, scale)
+
+
+def _beside_each_other(tried: list[Difference]) -> list[Difference]:
+    """The differences, each with what those at larger steps say of its truncation."""
+    return [reduce(Difference.beside, tried, d) for d in tried]
+
+
+def _ratio(value: float, scale: float) -> float:
+    if not value:
+        return 0.0
+    return value / scale if scale and not math.isnan(value) else math.inf
+
+
+def _reason(d: Difference) -> str:
+    if d.rounding >= 0.1 * d.truncation:
+        return (
+            "beside the rounding of the function the gradient is small; inputs or parameters of another "
+            "scale would tell"
+        )
+    return "the function is not smooth there, at any step; other inputs would tell"

@@ -1,0 +1,39 @@
+"""Arrays of a library that has no backend, in a check of a plain function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backends import Array, Backend, backend_of, dtype_name, get_backend, is_registered
+
+
+class Library:
+    """A library by the array API standard alone: `__array_namespace__` in, NumPy's `asarray` out."""
+
+    def __init__(self, array: Array) -> None:
+        self.xp = array.__array_namespace__()
+        self.name, self.device = type(array).__module__.partition(".")[0], str(array.device)
+        self._device = array.device
+        kept = dtype_name(self.asarray(np.zeros(1)).dtype)
+        if kept != "float64":
+            raise TypeError(
+                f"check_gradients: differences need float64, but {self.name} makes {kept} of it here"
+                + ("; set jax.config.update('jax_enable_x64', True)" if self.name.startswith("jax") else "")
+            )
+
+    def asarray(self, values: Any, *, dtype: Any = "float64") -> Array:
+        """An array of this library on the device of the first one."""
+        return self.xp.asarray(values, dtype=getattr(self.xp, dtype_name(dtype)), device=self._device)
+
+    @staticmethod
+    def to_numpy(array: Array) -> np.ndarray:
+        return np.asarray(array)
+
+
+def library_of(value: Any) -> Backend | Library:
+    """Where an argument of a function belongs; numbers, lists and whatever NumPy reads are NumPy's."""
+    if is_registered(value):
+        return backend_of(value)
+    return Library(value) if hasattr(value, "__array_namespace__") else get_backend("numpy")

@@ -1,0 +1,293 @@
+"""What a layer, loss or network promises besides the right gradient, seen by what it does.
+
+Arguments are only read, may have any layout and on NumPy be read-only; shapes, dtypes and devices are
+kept; a zero gradient gives zero, and twice the dout twice the gradient; a second run gives the same;
+float32 agrees with float64; `backward` without a `forward` is refused. For memory see `aliasing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from backends import Array, Backend, dtype_name, namespace_of
+
+from ..layers.base import Layer, Node
+from ..networks import Network
+from .aliasing import results_shared
+from .differences import EPSILON
+from .subjects import FunctionSubject, NodeSubject, Slot, Subject, on_host
+
+FLOAT32_GATE = 1e-4
+"""The relative deviation of a float32 gradient from the float64 one that always passes."""
+
+SAME = 1e-10
+"""The relative deviation of two computations of one gradient that always passes."""
+
+Make = Callable[[str], Any]
+"""Makes the subject anew, with arrays of this dtype."""
+
+
+def broken_promises(subject: Node | Network, double: Any, make: Make, backend: Backend) -> Iterator[str]:
+    """What the subject promises besides the right gradient, and does not keep."""
+    try:
+        single = make("float32")
+    except Exception as error:  # a layer that cannot take float32 at all
+        yield f"float32: raised {type(error).__name__}: {error}"
+        return
+    promises: list[tuple[str, Callable[[], Iterator[str]]]] = [
+        ("arguments", lambda: _arguments_kept(make("float64"), backend)),
+        ("layout", lambda: _layout_ignored(double)),
+        ("repetition", lambda: _repeats(double)),
+        ("zero", lambda: _zero_in_zero_out(double)),
+        ("float64", lambda: _kind_kept(double, backend)),
+        ("float32", lambda: _kind_kept(single, backend)),
+        ("precision", lambda: _float32_agrees(single, double)),
+        ("inference", lambda: _inference_agrees(double, backend)),
+        ("memory", lambda: results_shared(make("float64"), backend)),
+    ]
+    if isinstance(subject, Node):
+        promises.append(("order", lambda: _needs_forward(make("float64"))))
+        promises.append(("digits", lambda: _computes_in_float64(make("float64"))))
+    if isinstance(subject, (Layer, Network)):
+        promises.append(("bottom", lambda: _params_alone_agree(double)))
+    yield from _each(promises)
+
+
+def broken_by_function(subject: FunctionSubject) -> Iterator[str]:
+    """What a plain function and its gradient promise, and do not keep."""
+    yield from _each(
+        [
+            ("arguments", lambda: _inputs_left_alone(subject)),
+            ("repetition", lambda: _values_repeat(subject)),
+            ("zero", lambda: _zero_in_zero_out(subject)),
+        ]
+    )
+
+
+def _each(promises: list[tuple[str, Callable[[], Iterator[str]]]]) -> Iterator[str]:
+    for what, promise in promises:
+        try:
+            yield from promise()
+        except Exception as error:  # whatever the user's code raises is a finding, not a crash
+            yield f"{what}: raised {type(error).__name__}: {error}"
+
+
+def _inputs_left_alone(subject: FunctionSubject) -> Iterator[str]:
+    """Neither f nor its gradient changes its argument."""
+    douts = (subject.library.asarray(subject.dout, dtype="float64"),) if subject.dout.shape else ()
+    for what, function, further in (("f", subject.f, ()), ("its gradient", subject.gradient, douts)):
+        copies = subject.copies()
+        function(*copies, *further)
+        for slot, copied in zip(subject.slots, copies, strict=True):
+            if not np.array_equal(on_host(copied), on_host(subject.get(slot))):
+                yield f"{what} changes its argument {slot[1]}"
+
+
+def _values_repeat(subject: FunctionSubject) -> Iterator[str]:
+    """A second call gives the same value: differences of anything else mean nothing."""
+    if not np.array_equal(subject.terms(), subject.terms()):
+        yield "f gives another value when it is called again with the same argument"
+
+
+def _host_gradients(subject: Subject, scale: float = 1.0) -> dict[Slot, np.ndarray]:
+    return {slot: on_host(value) for slot, value in subject.gradients(scale).items()}
+
+
+def _arguments_kept(fresh: Any, backend: Backend) -> Iterator[str]:
+    """Inputs, dout and parameters are as before, and on NumPy may be read-only."""
+    host = [backend.to_numpy(value).copy() for value in fresh.inputs]
+    fresh.inputs = [_read_only(backend, value) for value in fresh.inputs]
+    params = {slot: backend.to_numpy(fresh.get(slot)).copy() for slot in fresh.slots}
+    fresh.terms()
+    if isinstance(fresh, NodeSubject):
+        fresh.forward(training=True)
+        dout = _read_only(backend, fresh.device_dout())
+        dout_before = backend.to_numpy(dout).copy()
+        fresh.node.backward(dout)
+        if not np.array_equal(backend.to_numpy(dout), dout_before):
+            yield "backward changes its argument dout"
+    else:
+        fresh.gradients()
+    for i, values in enumerate(host):
+        if not np.array_equal(backend.to_numpy(fresh.inputs[i]), values):
+            yield f"input {i} is changed"
+    for slot, values in params.items():
+        if not np.array_equal(backend.to_numpy(fresh.get(slot)), values):
+            yield f"{slot[0]}.{slot[1]} is changed"
+
+
+def _read_only(backend: Backend, array: Array) -> Array:
+    """The same values; on backends whose host arrays are used as they are, read-only."""
+    values = backend.to_numpy(array).copy()
+    values.flags.writeable = False
+    return backend.asarray(values)
+
+
+def _layout_ignored(subject: Any) -> Iterator[str]:
+    """Inputs that are not contiguous give the same gradients."""
+    expected = _host_gradients(subject)
+    original = list(subject.inputs)
+    subject.inputs = [_strided(value) for value in original]
+    found = _host_gradients(subject)
+    subject.inputs = original
+    allowed = _tolerances(subject, SAME)
+    for slot, values in expected.items():
+        if _farther(found[slot], values, allowed[slot]):
+            yield f"{slot[0]}.{slot[1]}: another gradient for a non-contiguous input"
+
+
+def _strided(array: Array) -> Array:
+    """The same values, every other one in memory."""
+    if array.ndim == 0:
+        return array
+    xp = namespace_of(array)
+    pair = xp.stack([array, array], axis=-1)
+    return xp.reshape(pair, (*array.shape[:-1], 2 * array.shape[-1]))[..., ::2]
+
+
+def _repeats(subject: Subject) -> Iterator[str]:
+    """A second run gives the very same gradients."""
+    first, second = _host_gradients(subject), _host_gradients(subject)
+    for slot, values in first.items():
+        if not np.array_equal(values, second[slot]):
+            yield f"{slot[0]}.{slot[1]}: a second run gives another gradient"
+
+
+def _zero_in_zero_out(subject: Subject) -> Iterator[str]:
+    """A zero dout gives zero, and twice the dout twice the gradient."""
+    once, twice = _host_gradients(subject), _host_gradients(subject, 2.0)
+    for slot, values in _host_gradients(subject, 0.0).items():
+        if np.any(values != 0.0):
+            yield f"{slot[0]}.{slot[1]}: a gradient that is not zero for a zero dout"
+        if not np.allclose(twice[slot], 2.0 * once[slot], rtol=1e-10, atol=0.0):
+            yield f"{slot[0]}.{slot[1]}: not twice the gradient for twice the dout"
+
+
+def _kind_kept(subject: Any, backend: Backend) -> Iterator[str]:
+    """Gradients have the library, device, shape and dtype of what they belong to; so has the output."""
+    gradients = subject.gradients()
+    if set(gradients) != set(subject.slots):
+        yield f"gradients for {sorted(gradients)}, expected {sorted(subject.slots)}"
+    pairs = [(f"{slot[0]}.{slot[1]}", value, subject.get(slot)) for slot, value in gradients.items()]
+    x = subject.inputs[0]
+    if isinstance(subject, NodeSubject):
+        y = subject.forward(training=True)
+        pairs.append((f"output of {subject.node.name}", y, None))
+        if tuple(y.shape) != subject.dout.shape:
+            yield f"output {tuple(y.shape)} in training but {subject.dout.shape} in inference"
+    for what, value, reference in pairs:
+        if not backend.owns(value):
+            yield f"{what}: left {backend.name} on {backend.device} for a {type(value).__name__}"
+        elif value.dtype != x.dtype:
+            yield f"{what}: {dtype_name(value.dtype)} for {dtype_name(x.dtype)} input"
+        if reference is not None and tuple(value.shape) != tuple(reference.shape):
+            yield f"{what}: shape {tuple(value.shape)}, expected {tuple(reference.shape)}"
+
+
+def _computes_in_float64(subject: NodeSubject) -> Iterator[str]:
+    """The output has not been rounded to float32, when what it is computed from was not."""
+    rng = np.random.default_rng(0)
+    for slot in subject.slots:
+        values = on_host(subject.get(slot))
+        values *= 1.0 + 1e-9 * rng.uniform(0.5, 1.0, values.shape)
+        subject.set(slot, subject.library.asarray(values, dtype="float64"))
+    y = on_host(subject.forward(training=True))
+    with np.errstate(over="ignore"):
+        telling = np.unique(y[y.astype(np.float16) != y])  # 0 and 1 say nothing
+    if telling.size > 2 and np.array_equal(telling.astype(np.float32), telling):
+        yield f"output of {subject.node.name}: float64 with the digits of float32"
+
+
+def _float32_agrees(single: Subject, double: Subject) -> Iterator[str]:
+    """The float32 gradient is the float64 one, rounded.
+
+    One that cancels out, as that of a bias before a normalization, is compared on the others' scale.
+    """
+    expected, found = _host_gradients(double), _host_gradients(single)
+    epsilon = float(np.finfo(np.float32).eps)
+    allowed, rounded = _tolerances(double, FLOAT32_GATE, epsilon), _changes(single, epsilon)
+    largest = max(np.abs(values).max(initial=0.0) for values in expected.values())
+    for slot, values in expected.items():
+        least = 0.01 * FLOAT32_GATE * largest
+        if isinstance(double, NodeSubject):  # dout times what is left of 1 - y² and the like
+            least = max(least, 10.0 * epsilon * float(np.abs(double.dout).max(initial=0.0)))
+        if _farther(found[slot], values, max(allowed[slot], 10.0 * rounded[slot], least)):
+            error = np.abs(found[slot] - values).max() / max(np.abs(values).max(), 0.01 * largest)
+            yield f"{slot[0]}.{slot[1]}: in float32 off by {error:.1e} relative to float64"
+
+
+def _tolerances(subject: Any, relative: float, epsilon: float = EPSILON) -> dict[Slot, float]:
+    """For each gradient how far two ways of computing it, rounding to `epsilon`, may lie apart.
+
+    That is `relative` to its largest entry or, where rounding does more, a hundred times what it does.
+    """
+    changes = _changes(subject, epsilon)
+    return {
+        slot: max(relative * float(np.abs(values).max(initial=0.0)), 100.0 * changes[slot])
+        for slot, values in _host_gradients(subject).items()
+    }
+
+
+def _changes(subject: Any, epsilon: float) -> dict[Slot, float]:
+    """How much rounding to `epsilon` changes each gradient.
+
+    What is rounded are parameters, inputs and, in a network, what goes from layer to layer.
+    """
+    rng = np.random.default_rng(0)
+    exact = {slot: on_host(value) for slot, value in subject.gradients_with(lambda y: y).items()}
+    changes = dict.fromkeys(exact, 0.0)
+    originals = {slot: subject.library.xp.asarray(subject.get(slot), copy=True) for slot in subject.slots}
+
+    def rounded(array: Array) -> Array:
+        factors = 1.0 + epsilon * rng.choice([-1.0, 1.0], tuple(array.shape))
+        return array * subject.library.asarray(factors, dtype=dtype_name(array.dtype))
+
+    for _ in range(3):
+        for slot, values in originals.items():
+            subject.set(slot, rounded(values))
+        for slot, values in subject.gradients_with(rounded).items():
+            changes[slot] = max(changes[slot], float(np.abs(on_host(values) - exact[slot]).max(initial=0.0)))
+        for slot, values in originals.items():
+            subject.set(slot, values)
+    return changes
+
+
+def _farther(one: np.ndarray, other: np.ndarray, allowed: float) -> bool:
+    return not float(np.abs(one - other).max(initial=0.0)) <= allowed
+
+
+def _inference_agrees(subject: Any, backend: Backend) -> Iterator[str]:
+    """Without a state, which training alone may use, inference gives what training gives."""
+    node = subject.node if isinstance(subject, NodeSubject) else subject.network
+    inputs = subject.inputs if isinstance(subject, NodeSubject) else subject.inputs[:1]
+    if not subject.start:
+        training, inference = (
+            backend.to_numpy(node.forward(*inputs, training=training)).copy() for training in (True, False)
+        )
+        if not np.array_equal(training, inference):
+            yield "inference gives another output than training"
+
+
+def _needs_forward(subject: NodeSubject) -> Iterator[str]:
+    """Backward is refused before forward, and after an inference that has kept nothing."""
+    dout = subject.device_dout()
+    for when in ("before forward", "after inference"):
+        try:
+            subject.node.backward(dout)
+            yield f"backward {when} does not raise RuntimeError"
+        except RuntimeError:
+            pass
+        subject.forward(training=True)
+        subject.forward(training=False)
+
+
+def _params_alone_agree(subject: Any) -> Iterator[str]:
+    """`backward_params` sets the same gradients as `backward`."""
+    expected = _host_gradients(subject)
+    found, allowed = subject.params_alone(), _tolerances(subject, SAME)
+    for slot in subject.param_slots:
+        if slot not in found or _farther(on_host(found[slot]), expected[slot], allowed[slot]):
+            yield f"{slot[0]}.{slot[1]}: backward_params gives another gradient than backward"

@@ -1,0 +1,104 @@
+"""What a gradient check has found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+PASSED, FAILED, UNRESOLVED, WRONG_ABOVE = "passed", "FAILED", "unresolved", "wrong above"
+
+
+@dataclass(frozen=True)
+class GradientEntry:
+    """A line of the report: the gradient for one parameter or input, at its worst entry."""
+
+    layer: str
+    parameter: str
+    shape: tuple[int, ...]
+    analytic: float
+    numerical: float
+    error: float
+    """|analytic − numerical| / max(|analytic|, |numerical|, a hundredth of the array's largest)."""
+    uncertainty: float
+    """The estimated error of the numerical value, on the same scale."""
+    index: tuple[int, ...]
+    """Where the worst entry is."""
+    compared: int
+    """How many entries were compared."""
+    kinks: int
+    """At how many of them a kink lay within the first step."""
+    unresolved: int
+    """At how many of them differences could not tell right from wrong."""
+    verdict: str
+    """`"passed"`, `"FAILED"`, `"unresolved"`, or in a network `"wrong above"`: wrong, but only since
+    a layer nearer to the loss is."""
+    reason: str = ""
+    """Of an unresolved one: why, and what would tell."""
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict == PASSED
+
+    def __str__(self) -> str:
+        details = [
+            f"relative error {self.error:.1e} at {self.index}",
+            f"analytic {self.analytic:.10g}",
+            f"numerical {self.numerical:.10g} ± {self.uncertainty:.1e}",
+        ]
+        if self.kinks:
+            details.append(f"{self.kinks} kinks")
+        if self.unresolved:
+            details.append(f"{self.unresolved} of {self.compared} entries unresolved: {self.reason}")
+        return f"{self.layer}.{self.parameter} {self.shape}: {', '.join(details)}: {self.verdict}"
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """What `check_gradients` found."""
+
+    subject: str
+    backend: str
+    device: str
+    gate: float
+    entries: tuple[GradientEntry, ...]
+    problems: tuple[str, ...]
+    """Promises that were broken, apart from the gradient's value."""
+    evaluations: int = 0
+    """How many times the function, or the part of it that an entry reaches, was computed."""
+    culprit: str | None = None
+    """In a network, the first layer, going backward, whose own gradient is wrong."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gradient was compared and agrees, and every promise was kept."""
+        return bool(self.entries) and not self.problems and all(entry.passed for entry in self.entries)
+
+    @property
+    def failed(self) -> bool:
+        """Whether something is wrong; a report that is neither passed nor failed has unresolved entries."""
+        wrong = any(entry.verdict not in (PASSED, UNRESOLVED) for entry in self.entries)
+        return wrong or bool(self.problems) or not self.entries
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data, for JSON, which has no NaN or infinity: they are None."""
+        entries = [
+            {**{key: _finite(value) for key, value in asdict(entry).items()}, "passed": entry.passed}
+            for entry in self.entries
+        ]
+        return {**asdict(self), "entries": entries, "passed": self.passed, "failed": self.failed}
+
+    def __str__(self) -> str:
+        lines = [*map(str, self.entries), *(f"FAILED: {problem}" for problem in self.problems)]
+        if self.culprit:
+            lines.append(f"first wrong, going backward: {self.culprit}")
+        return "\n".join(lines)
+
+
+def excused(entry: GradientEntry) -> GradientEntry:
+    """The failed entry as one that is wrong only because of what is above."""
+    return replace(entry, verdict=WRONG_ABOVE) if entry.verdict == FAILED else entry
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

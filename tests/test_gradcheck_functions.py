@@ -1,0 +1,162 @@
+"""The gradient check of plain functions, in any array library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends import Backend, namespace_of
+from backprop import check_gradients
+from backprop.gradcheck.libraries import Library
+
+
+def cubes(x: Any) -> Any:
+    return namespace_of(x).sum(x * x * x)
+
+
+def cubes_gradient(x: Any) -> Any:
+    return 3.0 * x * x
+
+
+def test_number_of_an_array(backend: Backend, rng: np.random.Generator) -> None:
+    x = backend.asarray(rng.standard_normal((3, 4)))
+    report = check_gradients(cubes, cubes_gradient, x)
+    assert report.passed, f"\n{report}"
+    (entry,) = report.entries
+    assert (entry.layer, entry.parameter, entry.shape) == ("cubes", "x", (3, 4))
+    assert (report.subject, report.backend, report.device) == ("cubes", backend.name, backend.device)
+    wrong = check_gradients(cubes, lambda x: 3.00003 * x * x, x)
+    assert wrong.entries[0].verdict == "FAILED"
+    assert wrong.entries[0].error == pytest.approx(1e-5, rel=1e-3)
+
+
+def test_array_of_an_array(backend: Backend, rng: np.random.Generator) -> None:
+    """Its gradient takes dout, too."""
+
+    def exp(x: Any) -> Any:
+        return namespace_of(x).exp(x)
+
+    x = backend.asarray(rng.standard_normal((3, 4)))
+    assert check_gradients(exp, lambda x, dout: dout * exp(x), x).passed
+    assert check_gradients(exp, lambda x, dout: dout * dout * exp(x), x).failed
+    without = check_gradients(exp, exp, x)
+    assert without.problems[0].startswith("raised TypeError: ")
+    assert "takes 1 positional argument but 2 were given" in without.problems[0]
+
+
+def test_several_arguments(backend: Backend, rng: np.random.Generator) -> None:
+    def product(a: Any, b: Any) -> Any:
+        return namespace_of(a).matmul(a, b)
+
+    def gradient(a: Any, b: Any, dout: Any) -> tuple[Any, Any]:
+        xp = namespace_of(a)
+        return xp.matmul(dout, xp.matrix_transpose(b)), xp.matmul(xp.matrix_transpose(a), dout)
+
+    a, b = (backend.asarray(rng.standard_normal(shape)) for shape in ((2, 3), (3, 4)))
+    report = check_gradients(product, gradient, a, b)
+    assert report.passed, f"\n{report}"
+    assert [entry.parameter for entry in report.entries] == ["a", "b"]
+    half = check_gradients(product, lambda a, b, dout: (gradient(a, b, dout)[0], b * 0.0), a, b)
+    assert [entry.verdict for entry in half.entries] == ["passed", "FAILED"]
+    one = check_gradients(product, lambda a, b, dout: gradient(a, b, dout)[:1], a, b)
+    assert one.problems == ("product.b: backward gives no gradient",)
+
+
+def test_numbers_lists_and_integers() -> None:
+    assert check_gradients(lambda x: x**3, lambda x: 3 * x**2, 2).passed
+    assert check_gradients(cubes, cubes_gradient, [1.0, 2.0]).passed
+    assert check_gradients(cubes, cubes_gradient, np.asarray([1, 2], np.uint8)).passed
+    assert check_gradients(np.linalg.norm, lambda x: x / np.linalg.norm(x), np.asarray([3.0, 4.0])).passed
+
+
+def test_what_a_function_must_not_do(rng: np.random.Generator) -> None:
+    x = np.asarray([1.0, 2.0])
+
+    def changes(x: Any) -> Any:
+        value = cubes(x)
+        x[0] = 7.0
+        return value
+
+    assert "f changes its argument x" in check_gradients(changes, cubes_gradient, x).problems
+    assert "its gradient changes its argument x" in check_gradients(cubes, changes_gradient, x).problems
+    assert x.tolist() == [1.0, 2.0]
+    random = check_gradients(lambda x: cubes(x) + 1e-30 * rng.random(), cubes_gradient, x)
+    assert random.passed  # too little to change a digit
+    random = check_gradients(lambda x: cubes(x) + 1e-9 * rng.random(), cubes_gradient, x)
+    assert "f gives another value when it is called again with the same argument" in random.problems
+
+
+def changes_gradient(x: Any) -> Any:
+    gradient = cubes_gradient(x)
+    x[0] = 7.0
+    return gradient
+
+
+def test_kink_of_a_function() -> None:
+    near = check_gradients(lambda x: np.abs(x).sum(), np.sign, np.asarray([1e-6, -1.0]))
+    assert near.passed, f"\n{near}"
+    there = check_gradients(
+        lambda x: np.maximum(x, 0.0).sum(), lambda x: 1.0 * (x > 0), np.asarray([0.0, 1.0])
+    )
+    assert there.entries[0].verdict == "unresolved"
+
+
+def test_wrong_shape() -> None:
+    report = check_gradients(cubes, lambda x: 3.0, np.ones(2))
+    assert report.problems == ("cubes.x: a gradient of shape (), expected (2,)",)
+
+
+def test_questions_about_functions_that_make_no_sense() -> None:
+    x = np.ones(2)
+    with pytest.raises(
+        TypeError, match=r"expected its gradient and its arguments, check_gradients\(f, grad, x\), got 1"
+    ):
+        check_gradients(cubes, x)
+    with pytest.raises(TypeError, match=r"expected its gradient and its arguments"):
+        check_gradients(cubes, x, x)
+    with pytest.raises(TypeError, match="expected real arguments, got complex128"):
+        check_gradients(cubes, cubes_gradient, x * 1j)
+    with pytest.raises(TypeError, match="expected a layer, a loss, a network or a function, got 3"):
+        check_gradients(3, x)  # type: ignore[arg-type]
+
+
+class Square:
+    """What a newcomer writes: the methods of a layer, but no Layer."""
+
+    def forward(self, x: Any) -> Any:
+        return x * x
+
+    def backward(self, dout: Any) -> Any:
+        return dout
+
+
+@pytest.mark.parametrize("subject", [Square, Square()])
+def test_class_that_is_no_layer(subject: Any) -> None:
+    with pytest.raises(TypeError, match=r"Square is no Layer: derive it from backprop.layers.Layer"):
+        check_gradients(subject, np.ones(2))
+
+
+def test_library_without_a_backend() -> None:
+    """The array API standard is enough; NumPy's own namespace stands for such a library."""
+    library = Library(np.ones(2, np.float32))
+    assert library.asarray([1, 2]).dtype == np.float64
+    assert library.to_numpy(np.ones(2)).tolist() == [1.0, 1.0]
+
+
+def test_library_without_float64() -> None:
+    class Single:
+        float64 = np.float32
+
+        def asarray(self, values: Any, dtype: Any, device: Any) -> Any:
+            return np.asarray(values, dtype)
+
+    class Alien:
+        device = "cpu"
+
+        def __array_namespace__(self) -> Any:
+            return Single()
+
+    with pytest.raises(TypeError, match="differences need float64, but tests makes float32 of it here"):
+        check_gradients(cubes, cubes_gradient, Alien())
