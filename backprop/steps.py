@@ -39,7 +39,7 @@ class Run:
         self.data = {"x": x, "t": t}
         watch = Watch(network, optimizer)
         self.recorder = Recorder(network.backend, self.steps, self.state, 4, watch)
-        if not (capture and network.backend.can_record and network.params):
+        if not (capture and network.backend.has_views and network.backend.can_record and network.params):
             self.recorder.why = "not asked for"
 
     def state(self) -> tuple[Mapping[str, Array], ...]:
