@@ -38,14 +38,14 @@ class Run:
         optimizer.prepare(network.flat_params if network.params else {})
         self.data = {"x": x, "t": t}
         watch = Watch(network, optimizer)
-        self.recorder = Recorder(network.backend, self.steps, self.state, 4, watch)
+        self.recorder = Recorder(network.backend, self.steps, self.state, 3, 1, watch)
         if not (capture and network.backend.has_views and network.backend.can_record and network.params):
             self.recorder.why = "not asked for"
 
     def state(self) -> tuple[Mapping[str, Array], ...]:
-        """What a step reads and changes, and the data, which it only reads."""
+        """What a step reads and changes, the gradients, which it sets, and the data, which it only reads."""
         network = self.network
-        return network.flat_params, network.flat_grads, network.state, self.optimizer.slots, self.data
+        return network.flat_params, network.state, self.optimizer.slots, network.flat_grads, self.data
 
     def batch(self, data: Mapping[str, Array], chosen: Array) -> tuple[Array, Array]:
         """The samples with these numbers, and their targets."""
@@ -66,7 +66,7 @@ class Run:
         return value, *correct
 
     def steps(
-        self, params: Any, grads: Any, state: Any, slots: Any, data: Any, rows: Array, numbers: Array
+        self, params: Any, state: Any, slots: Any, grads: Any, data: Any, rows: Array, numbers: Array
     ) -> tuple[Array, ...]:
         """A step for every row of sample numbers, with its row of the optimizer's numbers."""
         results, network = [], self.network
