@@ -300,12 +300,16 @@ class _Walk:
 
 def _slots(value: Any) -> list[tuple[str, Any]]:
     """The attributes that stand in `__slots__`."""
-    found = []
-    for base in type(value).__mro__:
+    return [(name, getattr(value, name)) for name in _slot_names(type(value)) if hasattr(value, name)]
+
+
+@functools.cache
+def _slot_names(kind: type) -> tuple[str, ...]:
+    found: list[str] = []
+    for base in kind.__mro__:
         slots = vars(base).get("__slots__", ())
-        names = (slots,) if isinstance(slots, str) else tuple(slots)
-        found += [name for name in names if name not in ("__dict__", "__weakref__") and hasattr(value, name)]
-    return [(name, getattr(value, name)) for name in found]
+        found += (slots,) if isinstance(slots, str) else slots
+    return tuple(name for name in found if name not in ("__dict__", "__weakref__"))
 
 
 def _generator_state(value: Any) -> Any:
