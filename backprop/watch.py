@@ -304,7 +304,7 @@ def _slots(value: Any) -> list[tuple[str, Any]]:
 
 
 @functools.cache
-def _slot_names(kind: type) -> tuple[str, ...]:
+def _slot_names(kind: Any) -> tuple[str, ...]:
     found: list[str] = []
     for base in kind.__mro__:
         slots = vars(base).get("__slots__", ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -304,8 +305,9 @@ def test_no_color_is_honoured() -> None:
 def test_check_one_layer(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--layer", "affine"]) == 0
     out = capsys.readouterr().out
-    assert out.count("passed") == 3
-    assert "3 gradients, 0 failed, 0 broken promises; largest relative error" in out
+    assert out.count(" passed\n") == 3
+    assert "3 gradients: 3 passed, 0 FAILED; largest relative error" in out
+    assert "No other faults: arguments left alone, results not shared" in out
     assert "\x1b" not in out
 
 
@@ -326,9 +328,12 @@ def test_check_all_layers_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_check_the_books_network(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--net", "two-layer", "--elements", "20", "--json"]) == 0
     (report,) = json.loads(capsys.readouterr().out)["reports"]
-    shapes = [entry["shape"] for entry in report["entries"]]
-    assert shapes == [[784, 50], [50], [50, 10], [10], [3, 784]]
-    assert all(entry["kinks"] == 0 for entry in report["entries"])
+    shapes = {f"{entry['layer']}.{entry['parameter']}": entry["shape"] for entry in report["entries"]}
+    assert shapes == {
+        "Affine1.W": [784, 50], "Affine1.b": [50], "Relu1.x": [3, 50], "Affine2.W": [50, 10],
+        "Affine2.b": [10], "Affine2.x": [3, 50], "SoftmaxWithLoss.x": [3, 10], "input.x": [3, 784],
+    }  # fmt: skip
+    assert all(entry["passed"] and entry["verdict"] == "passed" for entry in report["entries"])
 
 
 def test_check_every_network(capsys: pytest.CaptureFixture[str]) -> None:
@@ -484,7 +489,7 @@ def test_a_network_that_cannot_be(
 
 MODULE = """
 import numpy as np
-from backprop import Affine, Network, Tanh
+from backprop import Affine, Network, ReLU, Tanh
 
 class Good(Tanh):
     pass
@@ -516,6 +521,44 @@ class NoMethod(Tanh):
     def case(self, rng):
         return self, rng.standard_normal(3)
 
+class AtAKink(ReLU):
+    @classmethod
+    def case(cls, rng):
+        return cls(), np.asarray([[1.0, 0.0]])
+
+class Below(Network):
+    @classmethod
+    def case(cls, rng):
+        layers = [Affine(rng.standard_normal((3, 2)), np.zeros(2)), Wrong(), Tanh()]
+        return cls(layers), rng.standard_normal((4, 3)), rng.integers(0, 2, 4)
+
+class NoLayer:
+    def forward(self, x):
+        return x * x
+
+class NoLayerWithCase:
+    forward = backward = lambda self, x: x
+
+    @classmethod
+    def case(cls, rng):
+        return cls(), rng.standard_normal(3)
+
+def square(x):
+    return x * x
+
+def square_gradient(x, dout):
+    return 2 * x * dout
+
+square.case = lambda rng: (square, square_gradient, rng.standard_normal(3))
+
+def cube(x):
+    return (x**3).sum()
+
+cube.case = lambda rng: (cube, lambda x: 3.01 * x**2, rng.standard_normal(3))
+
+def no_case(x):
+    return x
+
 number = 3
 """
 
@@ -534,24 +577,70 @@ def test_check_the_users_own(own_module: str, capsys: pytest.CaptureFixture[str]
     assert main(["check", f"{own_module}:Wrong"]) == 1
     out = capsys.readouterr().out
     assert "FAILED" in out
-    assert "1 gradients, 1 failed" in out
+    assert "1 gradients: 0 passed, 1 FAILED" in out
+    assert "FAILED Wrong: Wrong.x (3, 4): relative error 2.0e+00 at" in out
+
+
+def test_check_a_function(own_module: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", f"{own_module}:square"]) == 0
+    assert "square.x" in capsys.readouterr().out
+    assert main(["check", f"{own_module}:cube"]) == 1
+    assert "FAILED cube: cube.x (3,): relative error 3.3e-03" in capsys.readouterr().out
+
+
+def test_check_names_the_first_wrong_layer(own_module: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", f"{own_module}:Below"]) == 1
+    out = capsys.readouterr().out
+    assert "Below: first wrong, going backward: Wrong1" in out
+    assert out.count(" wrong above\n") == 3
+    assert "Wrong above: right by itself, but the gradient that comes from above is wrong." in out
+
+
+def test_check_that_cannot_tell(own_module: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is said, and is a failure for those who ask for it."""
+    assert main(["check", f"{own_module}:AtAKink"]) == 0
+    out = capsys.readouterr().out
+    assert "1 gradients: 0 passed, 0 FAILED, 1 unresolved" in out
+    assert "1 of 2 entries unresolved: the function is not smooth there" in out
+    assert "At 1 entries a kink (where ReLU or a maximum switches) lay within the first step" in out
+    assert main(["check", f"{own_module}:AtAKink", "--strict", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["passed"], found["failed"]) == (False, False)
+
+
+def test_check_at_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long name is folded; numbers and verdicts stand whole."""
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert main(["check", "--layer", "all", "--net", "deep-conv", "--elements", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line for line in lines if line.rstrip().endswith("passed") and "gradients:" not in line]
+    assert len(rows) > 60
+    number = r"-?\d\.\d{4}e[+-]\d\d"
+    for row in rows:
+        assert len(row) <= 80
+        assert re.search(rf"\S+ +[\d×]+ +{number} +{number} +\de[+-]\d\d +\de[+-]\d\d +passed *$", row), row
 
 
 def test_check_of_what_cannot_be_checked(own_module: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no module 'nowhere'" in fails(capsys, "check", "nowhere:Layer")
-    assert "expected MODULE:CLASS" in fails(capsys, "check", "nowhere")
+    assert "expected MODULE:NAME" in fails(capsys, "check", "nowhere")
     for name in ("number", "Missing"):
-        assert f"has no layer, loss or network class {name!r}" in fails(
+        assert f"has no layer, loss, network or function {name!r}" in fails(
             capsys, "check", f"{own_module}:{name}"
         )
     for name, message in (
         ("NoCase", "add a classmethod case(cls, rng) that returns (network, x, t)"),
         ("NoMethod", "add a classmethod case(cls, rng) that returns (layer, x)"),
         ("Empty", "case must return a tuple such as (layer, x), got an empty one"),
+        ("NoLayer", "NoLayer is no layer: derive it from backprop.layers.Layer"),
+        ("NoLayerWithCase", "NoLayerWithCase is no Layer: derive it from backprop.layers.Layer"),
+        ("no_case", "no_case.case = lambda rng: (no_case, its_gradient, rng.standard_normal(3))"),
         ("Listed", "case must return a tuple such as (layer, x), got a list"),
     ):
         assert message in fails(capsys, "check", f"{own_module}:{name}")
-    assert "expected MODULE:CLASS, as in my_module:MyLayer, got '.own:Good'" in fails(
+    assert "expected MODULE:NAME, as in my_module:MyLayer, got '.own:Good'" in fails(
         capsys, "check", ".own:Good"
     )
     assert "unknown layer 'Relo': expected all or one of Add, " in fails(capsys, "check", "--layer", "Relo")

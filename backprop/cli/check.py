@@ -142,7 +142,7 @@ def _simple_conv(rng: np.random.Generator) -> Case:
     net = SimpleConvNet(
         (1, 10, 10), {"filter_num": 4, "filter_size": 3}, 8, 5, "he", dtype="float64", rng=rng
     )
-    return net, rng.standard_normal((3, 1, 10, 10)), rng.integers(0, 5, 3)
+    return _with_biases(net, rng), rng.standard_normal((3, 1, 10, 10)), rng.integers(0, 5, 3)
 
 
 def _deep_conv(rng: np.random.Generator) -> Case:
@@ -155,7 +155,15 @@ def _deep_conv(rng: np.random.Generator) -> Case:
         dtype="float64",
         rng=rng,
     )
-    return net, rng.standard_normal((2, 1, 12, 12)), rng.integers(0, 5, 2)
+    return _with_biases(net, rng), rng.standard_normal((2, 1, 12, 12)), rng.integers(0, 5, 2)
+
+
+def _with_biases(net: Network, rng: np.random.Generator) -> Network:
+    """Biases as trained ones are: with zeros, what lies on nothing but zeros is exactly at a kink of ReLU."""
+    for name, value in net.params.items():
+        if name.startswith("b"):
+            net.params[name] = rng.uniform(0.1, 0.5, value.shape)
+    return net
 
 
 NETS = {"two-layer": _two_layer, "mlp": _mlp, "simple-conv": _simple_conv, "deep-conv": _deep_conv}

@@ -199,6 +199,7 @@ class _Comparison:
             index=tuple(int(j) for j in np.unravel_index(i, shape)),
             compared=len(rows),
             kinks=self.kinks,
+            wrong=verdicts.count(FAILED),
             unresolved=verdicts.count(UNRESOLVED),
             verdict=verdict,
             reason=_reason(estimate) if verdict == UNRESOLVED else "",

@@ -28,6 +28,8 @@ class GradientEntry:
     """How many entries were compared."""
     kinks: int
     """At how many of them a kink lay within the first step."""
+    wrong: int
+    """At how many of them the gradient is wrong."""
     unresolved: int
     """At how many of them differences could not tell right from wrong."""
     verdict: str
@@ -46,6 +48,8 @@ class GradientEntry:
             f"analytic {self.analytic:.10g}",
             f"numerical {self.numerical:.10g} ± {self.uncertainty:.1e}",
         ]
+        if self.wrong:
+            details.append(f"{self.wrong} of {self.compared} entries wrong")
         if self.kinks:
             details.append(f"{self.kinks} kinks")
         if self.unresolved:
