@@ -300,7 +300,8 @@ class _Walk:
 
 def _slots(value: Any) -> list[tuple[str, Any]]:
     """The attributes that stand in `__slots__`."""
-    return [(name, getattr(value, name)) for name in _slot_names(type(value)) if hasattr(value, name)]
+    kind: Any = type(value)
+    return [(name, getattr(value, name)) for name in _slot_names(kind) if hasattr(value, name)]
 
 
 @functools.cache
