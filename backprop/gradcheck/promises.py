@@ -201,7 +201,7 @@ def _computes_in_float64(subject: NodeSubject) -> Iterator[str]:
         yield f"output of {subject.node.name}: float64 with the digits of float32"
 
 
-def _float32_agrees(single: Subject, double: Subject) -> Iterator[str]:
+def _float32_agrees(single: Any, double: Any) -> Iterator[str]:
     """The float32 gradient is the float64 one, rounded.
 
     One that cancels out, as that of a bias before a normalization, is compared on the others' scale.
