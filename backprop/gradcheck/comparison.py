@@ -96,6 +96,7 @@ class _Comparison:
             tried = _beside_each_other(tried)
             best = self._most_trusted(i, tried)
             if self.h is not None:
+                kinked = not self._settles(i, best) and self._crosses(i, best)
                 break
             if self._deviates(i, best):
                 if self.confirmed >= CONFIRMED or self._witnesses(i, best, tried):
