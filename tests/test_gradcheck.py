@@ -583,7 +583,7 @@ def test_one_entry_wrong_by_a_hundred_thousandth(name: str, backend: Backend) ->
     node, *inputs = CASES[name](rng)
     subject = made(node, inputs, backend, 0, "float64")
     for slot, gradient in subject.gradients().items():
-        values = np.array(backend.to_numpy(gradient))
+        values = np.array(backend.to_numpy(gradient), order="C")
         largest = int(np.abs(values).argmax())
         others = np.flatnonzero(np.abs(values) > 0.03 * np.abs(values).max())
         wrong = list({largest, int(rng.choice(others))})
