@@ -175,8 +175,8 @@ AT_STEP = """
 import os
 from backprop.steps import Epoch
 parts = Epoch.parts
-def signalled(self, until):
-    for i in parts(self, until):
+def signalled(self, *ends):
+    for i in parts(self, *ends):
         if self.done + i == {step}:
             os.kill(os.getpid(), {number})
         yield i
