@@ -229,8 +229,8 @@ def test_the_second_signal_ends_at_once() -> None:
 import time
 from backprop.steps import Epoch
 parts = Epoch.parts
-def sleeping(self, until):
-    for i in parts(self, until):
+def sleeping(self, *ends):
+    for i in parts(self, *ends):
         print("slow", flush=True)
         for _ in range(600): time.sleep(0.1)
         yield i
@@ -238,8 +238,7 @@ Epoch.parts = sleeping
 """
     with start(*RUN, before=slow) as process:
         assert process.stdout is not None
-        while process.stdout.readline() != "slow\n":
-            pass
+        assert "slow\n" in process.stdout
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)
         assert process.poll() is None
