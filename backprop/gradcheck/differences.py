@@ -34,7 +34,7 @@ NOISE_STEP, NOISE_POINTS = 1e-8, 6
 
 @dataclass(frozen=True)
 class Difference:
-    """A slope by differences, and the two parts of its estimated error."""
+    """A slope by differences, and the parts of its estimated error."""
 
     value: float
     truncation: float
@@ -42,10 +42,12 @@ class Difference:
     step: float
     size: float = 0.0
     """The numbers that f is computed from, on the scale of f."""
+    analytic: float = 0.0
+    """What rounding makes of the gradient that this one is compared with."""
 
     @property
     def error(self) -> float:
-        return self.truncation + self.rounding
+        return self.truncation + self.rounding + self.analytic
 
     def better_step(self) -> float:
         """The step at which truncation, ∝ h², and rounding, ∝ 1/h, would be least together."""

@@ -18,6 +18,7 @@ from ..layers.base import Layer, Node
 from ..networks import Network
 from .aliasing import results_shared
 from .differences import EPSILON
+from .rounding import rounding_changes
 from .subjects import FunctionSubject, NodeSubject, Slot, Subject, on_host
 
 FLOAT32_GATE = 1e-4
@@ -162,7 +163,8 @@ def _zero_in_zero_out(subject: Subject) -> Iterator[str]:
     for slot, values in _host_gradients(subject, 0.0).items():
         if np.any(values != 0.0):
             yield f"{slot[0]}.{slot[1]}: a gradient that is not zero for a zero dout"
-        if not np.allclose(twice[slot], 2.0 * once[slot], rtol=1e-10, atol=0.0):
+        least = 1e-14 * float(np.abs(once[slot]).max(initial=0.0)) + 1e-290  # what has underflowed
+        if not np.allclose(twice[slot], 2.0 * once[slot], rtol=1e-10, atol=least):
             yield f"{slot[0]}.{slot[1]}: not twice the gradient for twice the dout"
 
 
@@ -208,7 +210,7 @@ def _float32_agrees(single: Any, double: Any) -> Iterator[str]:
     """
     expected, found = _host_gradients(double), _host_gradients(single)
     epsilon = float(np.finfo(np.float32).eps)
-    allowed, rounded = _tolerances(double, FLOAT32_GATE, epsilon), _changes(single, epsilon)
+    allowed, rounded = _tolerances(double, FLOAT32_GATE, epsilon), rounding_changes(single, epsilon)
     largest = max(np.abs(values).max(initial=0.0) for values in expected.values())
     for slot, values in expected.items():
         least = 0.01 * FLOAT32_GATE * largest
@@ -224,35 +226,11 @@ def _tolerances(subject: Any, relative: float, epsilon: float = EPSILON) -> dict
 
     That is `relative` to its largest entry or, where rounding does more, a hundred times what it does.
     """
-    changes = _changes(subject, epsilon)
+    changes = rounding_changes(subject, epsilon)
     return {
         slot: max(relative * float(np.abs(values).max(initial=0.0)), 100.0 * changes[slot])
         for slot, values in _host_gradients(subject).items()
     }
-
-
-def _changes(subject: Any, epsilon: float) -> dict[Slot, float]:
-    """How much rounding to `epsilon` changes each gradient.
-
-    What is rounded are parameters, inputs and, in a network, what goes from layer to layer.
-    """
-    rng = np.random.default_rng(0)
-    exact = {slot: on_host(value) for slot, value in subject.gradients_with(lambda y: y).items()}
-    changes = dict.fromkeys(exact, 0.0)
-    originals = {slot: subject.library.xp.asarray(subject.get(slot), copy=True) for slot in subject.slots}
-
-    def rounded(array: Array) -> Array:
-        factors = 1.0 + epsilon * rng.choice([-1.0, 1.0], tuple(array.shape))
-        return array * subject.library.asarray(factors, dtype=dtype_name(array.dtype))
-
-    for _ in range(3):
-        for slot, values in originals.items():
-            subject.set(slot, rounded(values))
-        for slot, values in subject.gradients_with(rounded).items():
-            changes[slot] = max(changes[slot], float(np.abs(on_host(values) - exact[slot]).max(initial=0.0)))
-        for slot, values in originals.items():
-            subject.set(slot, values)
-    return changes
 
 
 def _farther(one: np.ndarray, other: np.ndarray, allowed: float) -> bool:
