@@ -17,7 +17,7 @@ from .comparison import GATE, compare
 from .differences import EPSILON
 from .libraries import library_of
 from .promises import broken_by_function, broken_promises
-from .report import FAILED, GradientEntry, GradientReport, excused
+from .report import FAILED, UNRESOLVED, GradientEntry, GradientReport, excused
 from .rounding import rounding_changes
 from .subjects import INPUTS, FunctionSubject, NetworkSubject, NodeSubject, Slot, Variable, on_host
 
@@ -89,7 +89,8 @@ def _check_node(
         if culprit is None and any(entry.verdict == FAILED for entry in entries):
             problems.append("every layer is right by itself: the network's own backward is wrong")
     if not problems:
-        problems = list(broken_promises(subject, double, make, backend))
+        unresolved = {(entry.layer, entry.parameter) for entry in entries if entry.verdict == UNRESOLVED}
+        problems = list(broken_promises(subject, double, make, backend, unresolved))
     name = subject.name if isinstance(subject, Node) else type(subject).__name__
     return GradientReport(
         name, backend.name, backend.device, gate, tuple(entries), tuple(problems), evaluations, culprit

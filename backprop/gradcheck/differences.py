@@ -105,6 +105,7 @@ class Differences:
         steps = [point - x for point in points]  # as far as they have really gone
         central, cubic = slope(steps[:2], rises[:2]), slope(steps, rises)
         noise = _norm(np.maximum(self._noise, HALF_A_BIT * np.maximum(np.abs(above), np.abs(below))))
+        noise = noise or EPSILON  # of zeros, which may be 1 − 1
         value = cubic if self._extrapolate else central
         return Difference(value, abs(cubic - central), 4.0 * noise / step, step, noise / HALF_A_BIT)
 
