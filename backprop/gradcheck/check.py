@@ -230,6 +230,8 @@ def _rounding(subject: Any) -> dict[Slot, float]:
 def _misfit(slot: Slot, gradient: Any, reference: Array, backend: Backend | None) -> str | None:
     """What is wrong with a gradient before its values are."""
     what = f"{slot[0]}.{slot[1]}"
+    if 0 in reference.shape:
+        return f"{what}: an array without entries, {tuple(reference.shape)}, has nothing to compare"
     if gradient is None:
         return f"{what}: backward gives no gradient"
     if backend is not None and not backend.owns(gradient):
