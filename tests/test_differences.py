@@ -85,12 +85,12 @@ def test_what_is_no_number() -> None:
 
 
 def test_lengths() -> None:
-    """|x|, but from a tenth to ten times the spread; of equal numbers their size, of zeros 1."""
+    """|x|, but from a tenth to ten times the spread; of equal numbers their size, of zeros 0.1."""
     lengths = lambda *x: differences(np.sin, np.asarray(x)).lengths.tolist()  # noqa: E731
     assert lengths(-1.0, 0.0, 1.0, 100.0) == pytest.approx([2.55, 2.55, 2.55, 100.0])
     assert lengths(1e5, 1e5 + 1.0, 1e5 + 2.0) == pytest.approx([20 / 3] * 3)
     assert lengths(3.0, 3.0) == [3.0, 3.0]
-    assert lengths(0.0, 0.0) == [1.0, 1.0]
+    assert lengths(0.0, 0.0) == [0.1, 0.1]
 
 
 def test_better_step() -> None:

@@ -29,7 +29,7 @@ FIRST_STEP = 1e-4
 SMALLEST_STEP, LARGEST_STEP = 1e-9, 0.1
 """The limits of steps, relative to the same length."""
 
-NOISE_STEP, NOISE_POINTS = 1e-8, 6
+NOISE_STEP, NOISE_POINTS = 1e-7, 6
 
 
 @dataclass(frozen=True)
