@@ -309,6 +309,11 @@ def test_nothing_compared_is_nothing_passed(rng: np.random.Generator) -> None:
         check_gradients(*WrongSign.case(rng), elements=0)
 
 
+def test_array_without_entries() -> None:
+    report = check_gradients(Tanh(), np.ones((0, 3)))
+    assert report.problems == ("Tanh.x: an array without entries, (0, 3), has nothing to compare",)
+
+
 def test_questions_that_make_no_sense(rng: np.random.Generator) -> None:
     x = rng.standard_normal((3, 4))
     with pytest.raises(TypeError, match=r"expected a layer, a loss or a network, got <class .*Tanh'>"):

@@ -14,12 +14,14 @@ from ..layers.base import Layer, Node
 from ..losses import Loss
 from ..networks import Network
 from .comparison import GATE, compare
+from .differences import EPSILON
 from .libraries import library_of
 from .promises import broken_by_function, broken_promises
-from .report import FAILED, GradientEntry, GradientReport, excused
+from .report import FAILED, UNRESOLVED, GradientEntry, GradientReport, excused
+from .rounding import rounding_changes
 from .subjects import INPUTS, FunctionSubject, NetworkSubject, NodeSubject, Slot, Variable, on_host
 
-Compare = Callable[[Variable, np.ndarray], GradientEntry]
+Compare = Callable[..., GradientEntry]
 
 
 def check_gradients(
@@ -87,7 +89,8 @@ def _check_node(
         if culprit is None and any(entry.verdict == FAILED for entry in entries):
             problems.append("every layer is right by itself: the network's own backward is wrong")
     if not problems:
-        problems = list(broken_promises(subject, double, make, backend))
+        unresolved = {(entry.layer, entry.parameter) for entry in entries if entry.verdict == UNRESOLVED}
+        problems = list(broken_promises(subject, double, make, backend, unresolved))
     name = subject.name if isinstance(subject, Node) else type(subject).__name__
     return GradientReport(
         name, backend.name, backend.device, gate, tuple(entries), tuple(problems), evaluations, culprit
@@ -205,18 +208,30 @@ def _compared(
         gradients = subject.gradients()
     except Exception as error:  # whatever the user's code raises is a finding, not a crash
         return [], [f"raised {type(error).__name__}: {error}"]
+    changes = _rounding(subject)
     for slot in subject.slots if slots is None else slots:
         fault = _misfit(slot, gradients.get(slot), subject.get(slot), backend)
         if fault:
             problems.append(fault)
         else:
-            entries.append(compare(Variable(subject, slot), on_host(gradients[slot])))
+            line = compare(Variable(subject, slot), on_host(gradients[slot]), rounding=changes.get(slot, 0.0))
+            entries.append(line)
     return entries, problems
+
+
+def _rounding(subject: Any) -> dict[Slot, float]:
+    """What rounding does to each gradient, where it can be told."""
+    try:
+        return rounding_changes(subject, EPSILON)
+    except Exception:  # a gradient that does not come, or in another shape, is a finding of its own
+        return {}
 
 
 def _misfit(slot: Slot, gradient: Any, reference: Array, backend: Backend | None) -> str | None:
     """What is wrong with a gradient before its values are."""
     what = f"{slot[0]}.{slot[1]}"
+    if 0 in reference.shape:
+        return f"{what}: an array without entries, {tuple(reference.shape)}, has nothing to compare"
     if gradient is None:
         return f"{what}: backward gives no gradient"
     if backend is not None and not backend.owns(gradient):

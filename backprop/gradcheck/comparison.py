@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import numpy as np
@@ -46,16 +46,20 @@ def compare(
     analytic: np.ndarray,
     rng: np.random.Generator,
     *,
+    rounding: float = 0.0,
     h: float | None = None,
     gate: float = GATE,
     elements: int | None = None,
 ) -> GradientEntry:
-    """The worst entry of an analytic gradient beside differences, and the verdict on all of them."""
+    """The worst entry of an analytic gradient beside differences, and the verdict on all of them.
+
+    `rounding` is what rounding changes of the analytic gradient; it counts as an error of the difference.
+    """
     entries = np.arange(analytic.size)
     if elements is not None and elements < analytic.size:
         entries = rng.choice(analytic.size, elements, replace=False)
     differences = Differences(variable.values, variable.whole, variable.entry, rng, extrapolate=h is None)
-    found = _Comparison(variable, differences, analytic.reshape(-1), gate, h)
+    found = _Comparison(variable, differences, analytic.reshape(-1), gate, h, rounding)
     if differences.finite:
         found.run(entries)
     return found.entry(entries)
@@ -68,6 +72,7 @@ class _Comparison:
     analytic: np.ndarray
     gate: float
     h: float | None
+    rounding: float
     estimates: dict[int, Difference] = field(default_factory=dict)
     kinks: int = 0
     doubted: set[int] = field(default_factory=set)
@@ -92,7 +97,7 @@ class _Comparison:
         length, kinked = float(self.differences.lengths[i]), False
         step = self.relative_step * length if self.h is None else self.h
         while True:
-            tried.append(self.differences.at(i, step))
+            tried.append(self._difference(i, step))
             tried = _beside_each_other(tried)
             best = self._most_trusted(i, tried)
             if self.h is not None:
@@ -117,6 +122,10 @@ class _Comparison:
         elif math.isfinite(best.value):
             self.relative_step = best.step / length
         return best
+
+    def _difference(self, i: int, step: float) -> Difference:
+        d = self.differences.at(i, step)
+        return replace(d, analytic=self.rounding)
 
     def _next_step(self, i: int, tried: list[Difference], crossed: bool) -> float:
         if crossed:
@@ -166,7 +175,7 @@ class _Comparison:
         """Whether the whole gradient is zero as far as a difference shows."""
         change = self._change(i, d)
         shown = abs(d.value) <= MULTIPLE * d.error and d.error <= ZERO_ERROR * change
-        return shown and self.largest_analytic <= ZERO * change
+        return shown and self.largest_analytic <= max(ZERO * change, MULTIPLE * self.rounding)
 
     def _change(self, i: int, d: Difference) -> float:
         """|f| / |xᵢ|, a natural scale of a gradient where all of it is zero."""

@@ -29,12 +29,12 @@ FIRST_STEP = 1e-4
 SMALLEST_STEP, LARGEST_STEP = 1e-9, 0.1
 """The limits of steps, relative to the same length."""
 
-NOISE_STEP, NOISE_POINTS = 1e-8, 6
+NOISE_STEP, NOISE_POINTS = 1e-7, 6
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A slope by differences, and the two parts of its estimated error."""
+    """A slope by differences, and the parts of its estimated error."""
 
     value: float
     truncation: float
@@ -42,10 +42,12 @@ class Difference:
     step: float
     size: float = 0.0
     """The numbers that f is computed from, on the scale of f."""
+    analytic: float = 0.0
+    """What rounding makes of the gradient that this one is compared with."""
 
     @property
     def error(self) -> float:
-        return self.truncation + self.rounding
+        return self.truncation + self.rounding + self.analytic
 
     def better_step(self) -> float:
         """The step at which truncation, ∝ h², and rounding, ∝ 1/h, would be least together."""
@@ -103,6 +105,7 @@ class Differences:
         steps = [point - x for point in points]  # as far as they have really gone
         central, cubic = slope(steps[:2], rises[:2]), slope(steps, rises)
         noise = _norm(np.maximum(self._noise, HALF_A_BIT * np.maximum(np.abs(above), np.abs(below))))
+        noise = noise or EPSILON  # of zeros, which may be 1 − 1
         value = cubic if self._extrapolate else central
         return Difference(value, abs(cubic - central), 4.0 * noise / step, step, noise / HALF_A_BIT)
 

@@ -44,6 +44,9 @@ class Subject(Protocol):
     def gradients(self, scale: float = 1.0) -> dict[Slot, Array]:
         """The gradient of scale · function by backpropagation, for every slot."""
 
+    def gradients_with(self, rounded: Callable[[Array], Array]) -> dict[Slot, Array]:
+        """The gradients with what goes from layer to layer as `rounded` makes it."""
+
 
 class Variable:
     """One array of a subject, as what the subject is a function of."""
@@ -134,7 +137,6 @@ class NodeSubject:
         return self.named(self.node.backward(self.device_dout(scale)))
 
     def gradients_with(self, rounded: Callable[[Array], Array]) -> dict[Slot, Array]:
-        """The gradients; the output, which `rounded` would change, takes no part in them."""
         return self.gradients()
 
     def named(self, dx: Any) -> dict[Slot, Array]:
@@ -207,7 +209,6 @@ class NetworkSubject:
         return {**self.grads(), ("input", "x"): dx}
 
     def gradients_with(self, rounded: Callable[[Array], Array]) -> dict[Slot, Array]:
-        """The gradients with the output and the dx of every layer as `rounded` makes them."""
         if not self._is_stack:
             return self.gradients()
         *_, y = self._through_the_layers(rounded)
@@ -311,6 +312,9 @@ class FunctionSubject:
         found = found if isinstance(found, (tuple, list)) and len(self.slots) > 1 else (found,)
         factor = 1.0 if douts else scale
         return {slot: on_host(g) * factor for slot, g in zip(self.slots, found, strict=False)}
+
+    def gradients_with(self, rounded: Callable[[Array], Array]) -> dict[Slot, Array]:
+        return self.gradients()
 
 
 def on_host(value: Any) -> np.ndarray:
