@@ -10,6 +10,7 @@ NumPy would make of them, once.
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
@@ -61,6 +62,11 @@ class NumpyReplay:
         return tuple([output.copy() for output in self.outputs])
 
 
+def _warnings() -> tuple[int, int, int]:
+    """What tells whether warnings are treated as before."""
+    return id(warnings.filters), len(warnings.filters), id(warnings.showwarning)
+
+
 class _Block:
     """Memory of a tape, free for its next arrays when the last one here is gone."""
 
@@ -81,13 +87,15 @@ class NumpyTape(Tape):
         self.replays: Calls = []
         self.looks: dict[Any, Look] = {}
         self._free: dict[int, list[Array]] = {}
-        self._errors = np.geterr()
+        self._errors, self._warnings = np.geterr(), _warnings()
         if "raise" in self._errors.values():
             self.refuse("np.seterr makes floating-point errors exceptions, which a replay cannot catch")
 
     def check(self, args: Any, options: dict[str, Any]) -> list[Traced]:
         if np.geterr() != self._errors:
             self.refuse("np.errstate is set within the step")
+        if _warnings() != self._warnings:
+            self.refuse("warnings are caught or filtered within the step")
         return super().check(args, options)
 
     def kept(

@@ -51,6 +51,9 @@ PLAIN = _words("""
 """)
 """What says nothing of an array's values."""
 
+ARRAYS = dict.fromkeys(("matmul", "tensordot", "vecdot", "take", "take_along_axis"), 2)
+"""How many arguments are arrays, where it is not the first alone; of what is elementwise, all may be."""
+
 Operators = dict[str, Callable[..., Any]]
 
 OPERATORS: Operators = {
@@ -125,9 +128,23 @@ class Tape:
     def call(self, name: str, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Carry out a call of the standard and take it down."""
         given = self.check(args, options)
+        if name in FUNCTIONS and name not in ELEMENTWISE:
+            self._check_arguments(name, args, options)
         raw, raw_options = self.plain(args), {key: self.plain(value) for key, value in options.items()}
         result = function(*raw, **raw_options)
         return self.kept(name, function, self.written(args), self.written(options), result, given)
+
+    def _check_arguments(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        """Refuse shapes, axes and counts that are computed: what is written down holds for one value."""
+        arrays = (
+            0 if name in CREATION and not name.endswith("like") and name != "asarray" else ARRAYS.get(name, 1)
+        )
+        if name == "broadcast_arrays":
+            arrays = len(args)
+        filled = args[1:2] if name in ("full", "full_like") else ()
+        others = [x for i, x in enumerate(args) if i >= arrays and not (filled and i == 1)]
+        if any(True for _ in _traced([*others, *(v for k, v in options.items() if k != "fill_value")])):
+            self.refuse(f"{name} with a shape, an axis or a count that is computed")
 
     def into(self, out: Traced, function: Any, *args: Any, **options: Any) -> None:
         """`Backend.into(out, function, *args, **options)`, taken down."""
@@ -246,8 +263,11 @@ class Traced:
 
     def __getitem__(self, index: Any) -> Any:
         items = index if isinstance(index, tuple) else (index,)
-        if any(_is_mask(item) for item in items):
-            self.tape.refuse("the shape of x[mask] depends on values")
+        for item in items:
+            if isinstance(item, Traced) and not item.ndim:
+                self.tape.refuse("x[index] with a number that is computed")
+            if _is_mask(item):
+                self.tape.refuse("the shape of x[mask] depends on values")
         return self.tape.call("getitem", operator.getitem, self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -290,6 +310,14 @@ class Traced:
 
     __array__ = __bool__ = __int__ = __float__ = __complex__ = __index__ = __iter__ = _read
     __contains__ = __dlpack__ = __copy__ = __deepcopy__ = __reduce_ex__ = _read
+    __str__ = __repr__ = __format__ = __round__ = __trunc__ = __floor__ = __ceil__ = _read
+    __divmod__ = __rdivmod__ = _read
+
+    def _class(self) -> Any:
+        """The class that the library's own would have, for isinstance."""
+        return type(self.array[()] if self.number else self.array)
+
+    __class__ = property(_class)
 
 
 def _operator(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -343,7 +371,7 @@ _give_operators()
 
 def is_basic(items: tuple[Any, ...]) -> bool:
     """Whether x[items] is a view."""
-    return all(
+    return not any(isinstance(item, Traced) for item in items) and all(
         (isinstance(item, int) and not isinstance(item, bool)) or isinstance(item, slice | type(None))
         or item is Ellipsis
         for item in items
@@ -351,6 +379,8 @@ def is_basic(items: tuple[Any, ...]) -> bool:
 
 
 def _is_mask(item: Any) -> bool:
+    if isinstance(item, Traced):
+        return str(item.dtype) == "bool"
     return isinstance(item, bool) or str(getattr(item, "dtype", "")) == "bool" or isinstance(item, list)
 
 

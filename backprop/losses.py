@@ -60,16 +60,15 @@ class Loss(Node):
                 f"{self.name}: x and t are on two devices, {x.device} and {t.device}; bring both to one"
             )
 
-    def _is_like(self, number: Any, x: Array | Form) -> bool:
-        """Whether a number is one of x's library, of x's dtype."""
-        if not hasattr(number, "dtype"):
-            return False
+    def _is_other_number(self, dout: Any, x: Array | Form) -> bool:
+        """Whether dout is a number of NumPy's that does not have x's library and dtype."""
         xp = x.xp if isinstance(x, Form) else namespace_of(x)
-        return namespace_of(number) is xp and bool(number.dtype == x.dtype)
+        own = namespace_of(dout) is xp and bool(dout.dtype == x.dtype)
+        return not own and isinstance(dout, Real)
 
     def _scale(self, dout: Any, x: Array | Form, count: int) -> Any:
         """Dout / count without promoting: a number of another dtype counts as the Python number it holds."""
-        if isinstance(dout, Real) and not self._is_like(dout, x):
+        if not hasattr(dout, "dtype") or self._is_other_number(dout, x):
             return float(dout) / count
         if dout.shape != ():
             raise ValueError(f"{self.name}: expected a scalar dout, got shape {tuple(dout.shape)}")

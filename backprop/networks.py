@@ -80,7 +80,7 @@ class Network:
         self._adopt(named, last_layer)
 
     def _adopt(self, layers: dict[str, Layer], last_layer: Loss, backend: Backend | None = None) -> None:
-        self.layers, self.last_layer = Stack(layers), last_layer
+        self._layers, self.last_layer = Stack(layers), last_layer
         places = parameter_places(layers)
         self.dtype = common_dtype(places) or "float32"
         self.backend = _common_backend(places, backend or get_backend("cpu"))
@@ -104,6 +104,17 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._adopt(self.layers, self.last_layer)
+
+    @property
+    def layers(self) -> Stack:
+        """The layers by name, in order."""
+        return self._layers
+
+    @layers.setter
+    def layers(self, layers: Any) -> None:
+        raise TypeError(
+            "a network's layers stay, as its parameters are parts of one vector: build a new Network"
+        )
 
     @property
     def params(self) -> NamedParameters:

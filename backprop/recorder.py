@@ -220,8 +220,10 @@ class Recorder:
     def _looked(self) -> Look | None:
         try:
             return self.watch.look()
-        except CaptureError as error:
-            self.give_up(str(error))
+        except Exception as error:  # whatever an attribute raises that is looked at
+            why = str(error) if isinstance(error, CaptureError) else f"{type(error).__name__}: {_line(error)}"
+            if not self.why:
+                self.give_up(f"the attributes cannot be watched: {why}")
             return None
 
     def _own(self) -> list[Array]:

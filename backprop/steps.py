@@ -187,8 +187,8 @@ class Epoch:
                 yield reached
                 if self.told:
                     self.told = False
-                    if recorder.has_changed():
-                        self.began, self.start = self.ran, Snapshot(self.run)
+                    recorder.has_changed()
+                    self.began, self.start = self.ran, Snapshot(self.run)
 
     def _part(self, start: int, stop: int) -> int:
         return 1 if self.run.recorder.why else min(self.backend.graph_steps, stop - start)

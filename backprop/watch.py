@@ -9,10 +9,15 @@ globals and closures hold is not seen.
 from __future__ import annotations
 
 import collections
+import copy
+import datetime
+import decimal
 import functools
 import hashlib
 import io
 import random
+import re
+import threading
 import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,7 +41,7 @@ KEPT = frozenset({"_saved", "_grads"})
 CARRIED = KEPT | {"_params", "_state"}
 """Those of a network's own layers, whose parameters and state are the network's."""
 
-OF_OPTIMIZERS = frozenset({"slots", "steps", "_given"})
+OF_OPTIMIZERS = frozenset({"slots", "steps", "_given", "_network"})
 """Those of an optimizer that are given to the step."""
 
 OF_NETWORKS = frozenset({"_params", "_state", "flat_params", "flat_grads", "backend"})
@@ -46,8 +51,16 @@ ATOMS = {int, float, complex, bool, str, bytes, type(None), type(...), range, sl
 FUNCTIONS = (
     types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType,
     types.GetSetDescriptorType, types.MemberDescriptorType, types.ModuleType, staticmethod, classmethod,
-    property, functools.cached_property, type, np.ufunc, np.dtype, io.IOBase, Backend,
+    property, functools.cached_property, np.ufunc, np.dtype, Backend,
 )  # fmt: skip
+
+
+OPAQUE = (
+    type(threading.Lock()), type(threading.RLock()), re.Pattern, decimal.Decimal, datetime.date,
+    datetime.time, datetime.timedelta, datetime.tzinfo, io.FileIO, io.BufferedIOBase, io.TextIOWrapper,
+    type(NotImplemented),
+)  # fmt: skip
+"""Objects without attributes that hold nothing a step could count in, or are for nobody to look at."""
 
 
 class Place(NamedTuple):
@@ -56,6 +69,9 @@ class Place(NamedTuple):
     part: Any
     name: str
     path: str
+
+
+NOT_COPIED = CARRIED | OF_OPTIMIZERS | OF_NETWORKS | {"_layers", "layers", "last_layer"}
 
 
 class Look:
@@ -99,9 +115,14 @@ class Watch:
 
 def global_draws() -> Any:
     """The states of Python's and NumPy's global random generators."""
-    legacy: Any = np.random.get_state(legacy=False)
-    state = legacy["state"]
-    return random.getstate(), state["pos"], state["key"].tobytes(), legacy["has_gauss"], legacy["gauss"]
+    return random.getstate(), _legacy_state(np.random.get_state(legacy=False))
+
+
+def _legacy_state(state: Any) -> Any:
+    """A comparable form of what NumPy's legacy generators tell of their state."""
+    if isinstance(state, dict):
+        return {key: _legacy_state(value) for key, value in state.items()}
+    return state.tobytes() if isinstance(state, np.ndarray) else state
 
 
 @contextmanager
@@ -115,11 +136,12 @@ def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[None]
     for place in changed.values():
         if place is not None:
             vars(place.part)[place.name] = stale[place.path]
-    for part in look.parts:
-        if isinstance(part, Node):
-            _lend_dictionaries(part)
     try:
+        _lend_copies(look)
         yield
+        for place in changed.values():
+            if place is not None and vars(place.part).get(place.name) is stale[place.path]:
+                stale[place.path]._refuse()
     finally:
         for part, attributes in before:
             vars(part).clear()
@@ -129,13 +151,23 @@ def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[None]
             read._refuse()
 
 
-def _lend_dictionaries(node: Node) -> None:
-    """Others in place of those that a step may write into: no gradients, and a copy of what is made once."""
-    own = vars(node)
-    if type(own["_grads"]) is dict:
-        own["_grads"] = {}
-    if type(own["cache"]) is dict:
-        own["cache"] = dict(own["cache"])
+def _lend_copies(look: Look) -> None:
+    """Copies in place of what a step could write into, since a recording may end in its middle."""
+    memo: dict[int, Any] = {id(part): part for part in look.parts}
+    for part in look.parts:
+        own = vars(part)
+        for name, value in list(own.items()):
+            if name == "_grads" and type(value) is dict:
+                own[name] = {}
+            elif name not in NOT_COPIED and not isinstance(value, UNCOPIED):
+                own[name] = _copied(value, memo, f"{type(part).__name__}.{name}")
+
+
+def _copied(value: Any, memo: dict[int, Any], path: str) -> Any:
+    try:
+        return copy.deepcopy(value, memo)
+    except Exception as error:  # whatever the object raises
+        raise CaptureError(f"{path} cannot be copied: {error}") from None
 
 
 class Stale:
@@ -158,6 +190,9 @@ class Stale:
     __neg__ = __abs__ = __lt__ = __le__ = __gt__ = __ge__ = __enter__ = __str__ = __format__ = _refuse
     __hash__ = None  # type: ignore[assignment]
     __array_ufunc__ = __array_function__ = _refuse
+
+
+UNCOPIED = (Stale, Node, Network, Optimizer, *FUNCTIONS)
 
 
 class _Same:
@@ -271,6 +306,11 @@ class _Walk:
             self._value(f"{path}[...]", value.ravel().tolist(), place)
         elif (state := _generator_state(value)) is not None:
             self._note(path, repr(state), place)
+        elif isinstance(value, type):
+            self._note(path, _Same(value), place)
+            self._class(value)
+        elif isinstance(value, functools._lru_cache_wrapper):
+            self._note(path, (_Same(value), value.cache_info()), place)
         elif isinstance(value, FUNCTIONS):
             self._note(path, _Same(value), place)
         elif is_registered(value):
@@ -281,21 +321,25 @@ class _Walk:
             self._value(f"{path}.__self__", value.__self__, place)
         elif isinstance(value, functools.partial):
             self._note(path, type(value), place)
-            self._value(f"{path}(…)", [value.func, value.args, value.keywords], place)
+            for part in (value.func, value.args, value.keywords):
+                self._value(f"{path}(…)", part, place)
         elif (contents := _buffer(value)) is not None:
             self._note(path, (type(value), contents), place)
-        elif hasattr(value, "__next__"):
+        elif hasattr(value, "__next__") and not isinstance(value, OPAQUE):
             raise CaptureError(f"{path} is an iterator, and how far it is cannot be seen")
         else:
             self._note(
                 path, (_Same(value), type(value), repr(value) if isinstance(value, Real | str) else ""), place
             )
-            self._attributes(path, value, place)
+            if not (self._attributes(path, value, place) or isinstance(value, (Real, str, *OPAQUE))):
+                raise CaptureError(f"{path} is a {type(value).__name__}, which cannot be looked into")
             self._class(type(value))
 
-    def _attributes(self, path: str, value: Any, place: Place | None) -> None:
+    def _attributes(self, path: str, value: Any, place: Place | None) -> bool:
+        """Look at the attributes of an object; whether it can have any."""
         for name, item in [*getattr(value, "__dict__", {}).items(), *_slots(value)]:
             self._value(f"{path}.{name}", item, place)
+        return hasattr(value, "__dict__") or any("__slots__" in vars(base) for base in type(value).__mro__)
 
 
 def _slots(value: Any) -> list[tuple[str, Any]]:
@@ -309,7 +353,9 @@ def _slot_names(kind: Any) -> tuple[str, ...]:
     found: list[str] = []
     for base in kind.__mro__:
         slots = vars(base).get("__slots__", ())
-        found += (slots,) if isinstance(slots, str) else slots
+        own = f"_{base.__name__.lstrip('_')}"  # of private names
+        for name in (slots,) if isinstance(slots, str) else slots:
+            found.append(own + name if name.startswith("__") and not name.endswith("__") else name)
     return tuple(name for name in found if name not in ("__dict__", "__weakref__"))
 
 
@@ -322,8 +368,9 @@ def _generator_state(value: Any) -> Any:
     if isinstance(value, np.random.SeedSequence):
         return repr(value)
     if isinstance(value, np.random.RandomState):
-        state: Any = value.get_state(legacy=False)
-        return state["state"]["pos"], state["state"]["key"].tobytes(), state["gauss"], state["has_gauss"]
+        return _legacy_state(value.get_state(legacy=False))
+    if isinstance(value, random.SystemRandom):
+        return "the system's"
     return value.getstate() if isinstance(value, random.Random) else None
 
 

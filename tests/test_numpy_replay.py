@@ -7,6 +7,7 @@ import functools
 import operator
 import pickle
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -311,6 +312,15 @@ def caught(xp: Any, s: Any, x: Any) -> Any:
         return x * 2.0
 
 
+def caught_warning(xp: Any, s: Any, x: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            return xp.log(x - 0.5)
+        except RuntimeWarning:
+            return x
+
+
 def errors(xp: Any, s: Any, x: Any) -> Any:
     with np.errstate(divide="ignore"):
         return xp.log(x)
@@ -329,6 +339,24 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "unique": (lambda xp, s, x: xp.unique_values(x), "unique_values is not one of the standard's"),
     "mask": (lambda xp, s, x: x[x > 0.5], r"the shape of x\[mask\] depends on values"),
     "set mask": (lambda xp, s, x: operator.setitem(x, x > 0.5, 0.0), "with an array as the index"),
+    "index": (lambda xp, s, x: x[xp.argmax(s["row"]), ...], "with a number that is computed"),
+    "index of a tuple": (lambda xp, s, x: x[..., xp.argmax(s["row"])], "with a number that is computed"),
+    "shape": (
+        lambda xp, s, x: xp.zeros((xp.argmax(s["row"]) + 1,)) + xp.sum(x),
+        "zeros with a shape, an axis",
+    ),
+    "reshape": (lambda xp, s, x: xp.reshape(x, (xp.argmax(s["row"]) * 0 + 5, -1)), "reshape with a shape"),
+    "axis": (lambda xp, s, x: xp.flip(x, axis=xp.argmax(s["row"]) % 2), "flip with a shape, an axis"),
+    "count": (lambda xp, s, x: xp.arange(xp.argmax(s["row"])), "arange with a shape, an axis"),
+    "text": (lambda xp, s, x: x * len(str(xp.sum(x))), "a value is read"),
+    "format": (lambda xp, s, x: x * len(f"{xp.sum(x):.2f}"), "a value is read"),
+    "round": (lambda xp, s, x: x * round(xp.sum(x)), "a value is read"),
+    "divmod": (lambda xp, s, x: divmod(xp.sum(x), 2.0)[0] * x, "a value is read"),
+    "a number's class": (
+        lambda xp, s, x: x * (xp.sum(x) if isinstance(xp.sum(x), float) and xp.sum(x) > 5 else 1),
+        "a value is read",
+    ),
+    "warnings": (caught_warning, "warnings are caught or filtered within the step"),
     "float": (lambda xp, s, x: x * float(xp.sum(x)), "a value is read"),
     "bool": (lambda xp, s, x: x if xp.sum(x) > 1.0 else -x, "a value is read"),
     "iterate": (lambda xp, s, x: sum(row * 1.0 for row in x), "a value is read"),
@@ -346,7 +374,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
 def test_what_is_not_on_the_list_is_refused_by_name(kind: str) -> None:
     body, why = REFUSED[kind]
     with pytest.raises(CaptureError, match=why):
-        same(body)
+        same(body, "float64" if kind == "a number's class" else "float32")
 
 
 def test_errors_that_raise_are_refused() -> None:

@@ -166,8 +166,8 @@ def test_running_statistics(backend: Backend, rng: np.random.Generator) -> None:
     )
     weight = float(backend.to_numpy(norm.state["running_weight"]))
     assert weight == pytest.approx(1.0 - 0.8**5)
-    np.testing.assert_allclose(backend.to_numpy(norm.state["running_mean"]), weight * mean, rtol=1e-4)
-    np.testing.assert_allclose(backend.to_numpy(norm.state["running_var"]), weight * var, rtol=1e-4)
+    np.testing.assert_allclose(backend.to_numpy(norm.state["running_mean"]), mean, rtol=1e-4)
+    np.testing.assert_allclose(backend.to_numpy(norm.state["running_var"]), var, rtol=1e-4)
     y = backend.to_numpy(norm.forward(backend.asarray(x, dtype="float32")))
     np.testing.assert_allclose(y, (x - mean) / np.sqrt(var + 1e-6) + 1.0, rtol=1e-3, atol=1e-4)
     assert {str(value.dtype).rpartition(".")[2] for value in norm.state.values()} == {"float32"}
@@ -399,15 +399,35 @@ def test_statistics_that_are_given_have_their_full_weight(given: str, backend: B
     assert var == pytest.approx(0.75 + 0.25 * 4.0)
 
 
-def test_the_state_is_the_book_s(rng: np.random.Generator) -> None:
-    """Chapter 6, `common/layers.py`: it begins at 0; inference alone divides by the weight."""
-    norm, mean, var = BatchNormalization(np.ones(3), np.zeros(3)), 0.0, 0.0
+def test_the_statistics_are_the_book_s_divided_by_their_weight(rng: np.random.Generator) -> None:
+    """Chapter 6, `common/layers.py`: the book's begin at 0."""
+    norm, mean, var, weight = BatchNormalization(np.ones(3), np.zeros(3)), 0.0, 0.0, 0.0
     for _ in range(4):
         x = rng.standard_normal((10, 3))
         norm.forward(x, training=True)
         mean, var = 0.9 * mean + (1.0 - 0.9) * x.mean(axis=0), 0.9 * var + (1.0 - 0.9) * x.var(axis=0)
-        np.testing.assert_allclose(norm.state["running_mean"], mean, rtol=1e-12)
-        np.testing.assert_allclose(norm.state["running_var"], var, rtol=1e-12)
+        weight = 0.9 * weight + (1.0 - 0.9)
+        np.testing.assert_allclose(norm.state["running_mean"], mean / weight, rtol=1e-12)
+        np.testing.assert_allclose(norm.state["running_var"], var / weight, rtol=1e-12)
+
+
+def test_statistics_set_by_hand_are_those_of_inference(backend: Backend) -> None:
+    """As those of another framework: (3 − 1) / √4, in a layer, in its state and in a network."""
+    mean, var = (backend.asarray(np.full(3, value), dtype="float32") for value in (1.0, 4.0))
+    x = backend.asarray(np.full((2, 3), 3.0), dtype="float32")
+
+    def layer() -> BatchNormalization:
+        zeros = backend.asarray(np.zeros(3), dtype="float32")
+        return BatchNormalization(ones(backend, 3), zeros)
+
+    by_attribute, by_state, net = layer(), layer(), Network([layer()])
+    by_attribute.running_mean, by_attribute.running_var = mean, var
+    by_state.state.update(running_mean=mean, running_var=var)
+    net.state["running_mean1"], net.state["running_var1"] = mean, var
+    for subject in (by_attribute, by_state, net):
+        np.testing.assert_allclose(backend.to_numpy(subject.forward(x)), 1.0, rtol=1e-5)
+    with pytest.raises(ValueError, match="expected all of the state, without running_weight"):
+        by_state.state = {"running_mean": mean, "running_var": var}
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.05, 1e-3, 1e-4])

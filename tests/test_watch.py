@@ -9,7 +9,10 @@ import enum
 import functools
 import io
 import itertools
+import os
+import queue
 import random
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from types import SimpleNamespace
@@ -18,8 +21,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends import CaptureError, get_backend
-from backprop import SGD, Affine, Dropout, Identity, Network, Residual
+from backends import CaptureError, CaptureWarning, get_backend
+from backprop import SGD, Affine, Dropout, Identity, Network, Residual, fit
 from backprop.watch import MOST, Stale, Watch, global_draws, untouched
 
 
@@ -31,6 +34,16 @@ class Slotted:
 
     def count(self) -> None:
         self.n += 1
+
+
+class Private:
+    __slots__ = ("__n",)
+
+    def __init__(self) -> None:
+        self.__n = 0
+
+    def count(self) -> None:
+        self.__n += 1
 
 
 class Named(dict[str, int]):
@@ -73,6 +86,9 @@ CHANGES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "partial": (lambda: functools.partial(set_item, [1]), lambda v: v(0, 2)),
     "bytes": (lambda: bytearray(3), lambda v: set_item(v, 0, 1)),
     "array.array": (lambda: array.array("i", [1]), lambda v: set_item(v, 0, 2)),
+    "cached function": (lambda: functools.lru_cache(abs), lambda v: v(3)),
+    "private slots": (Private, lambda v: v.count()),
+    "two partials": (lambda: [functools.partial(set_item, [i]) for i in range(2)], lambda v: v[1](0, 2)),
     "ctypes": (lambda: ctypes.c_int(1), lambda v: setattr(v, "value", 2)),
     "layer": (lambda: Dropout(0.5, seed=1), lambda v: setattr(v, "ratio", 0.1)),
     "state of a layer inside": (lambda: Dropout(0.5, seed=1), lambda v: v.forward(np.ones(3), training=True)),
@@ -137,8 +153,29 @@ def test_iterators_and_too_much_cannot_be_watched() -> None:
         with pytest.raises(CaptureError, match=f"Identity1.held.* {why}"):
             Watch(network(layer), SGD()).look()
     layer = Identity()
-    layer.held = io.StringIO()  # a file is let be
-    Watch(network(layer), SGD()).look()
+    with open(os.devnull, encoding="utf-8") as layer.held:  # a file is let be
+        watch = Watch(network(layer), SGD())
+        watch.look()
+    for value in (io.StringIO(), queue.SimpleQueue(), weakref.ref(layer)):
+        layer.held = value
+        with pytest.raises(CaptureError, match=r"Identity1\.held is an? "):
+            watch.look()
+    layer.held = type("Config", (), {"top": 1.0})  # a class that holds settings
+    before = watch.look()
+    layer.held.top = 2.0
+    assert list(before.changed(watch.look())) == ["class Config: top"]
+
+
+def test_attributes_that_raise_when_they_are_looked_at_end_the_recording() -> None:
+    class Odd:
+        def __getattr__(self, name: str) -> Any:
+            raise KeyError(name)
+
+    layer: Any = Identity()
+    layer.odd = Odd()
+    x, t = np.random.default_rng(0).random((40, 2)), np.arange(40) % 2
+    with pytest.warns(CaptureWarning, match="the attributes cannot be watched: "):
+        list(fit(network(layer), x, t, epochs=2, batch_size=4, rng=0))
 
 
 def test_global_draws() -> None:

@@ -79,6 +79,9 @@ class Node:
 
     @state.setter
     def state(self, values: dict[str, Array]) -> None:
+        missing = self._state.keys() - values.keys()
+        if missing:
+            raise ValueError(f"{self.name}: expected all of the state, without {', '.join(sorted(missing))}")
         if isinstance(self._state, InPlace) and not isinstance(values, InPlace):
             self._state.update(values)
         else:

@@ -40,11 +40,11 @@ class BatchNormalization(_Normalization):
     """y = γ (x − μ) / √(σ² + ε) + β for every feature, or for every channel of images.
 
     In training μ and σ² are the mean and the variance (the sum over N, not N − 1) over the batch, and
-    for images over height and width too; `state["running_mean"]` ← momentum · running_mean +
-    (1 − momentum) μ from 0, likewise `running_var` and, of 1, `running_weight`. In inference μ and σ²
-    are running_mean / running_weight and running_var / running_weight: averages of the batches so far,
-    right from the first one on, where the book's, which are not divided, are too small. Before the first
-    batch they are 0 and 1.
+    for images over height and width too; in inference they are `state["running_mean"]` and
+    `state["running_var"]`, 0 and 1 before the first batch. Each batch moves these by the share
+    c = (1 − momentum) / w, running_mean ← (1 − c) running_mean + c μ, where w = `running_weight` ←
+    momentum · w + 1 − momentum, from 0. So c is 1 for the first batch and soon 1 − momentum: averages that
+    are right from the start, where the book's, with c = 1 − momentum from 0 on, are too small.
 
     With x̂ = (x − μ) / √(σ² + ε), of n numbers a feature:
     dx = γ / √(σ² + ε) · (dout − (Σ dout) / n − x̂ (Σ dout x̂) / n), dγ = Σ dout x̂, dβ = Σ dout.
@@ -69,7 +69,7 @@ class BatchNormalization(_Normalization):
     array([[-1.],
            [ 1.]])
     >>> norm.state["running_mean"].round(4), norm.state["running_var"].round(4)
-    (array([0.2]), array([0.1]))
+    (array([2.]), array([1.]))
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class BatchNormalization(_Normalization):
         self.momentum, xp, wide = float(momentum), namespace_of(gamma), widened(gamma)
         begun = float(running_mean is not None or running_var is not None)
         mean = xp.zeros_like(wide) if running_mean is None else running_mean
-        var = xp.full_like(wide, begun) if running_var is None else running_var
+        var = xp.ones_like(wide) if running_var is None else running_var
         for what, value in (("running_mean", mean), ("running_var", var)):
             namespace_of(value)  # a TypeError for what is no array
             self.check_like(widened(value), wide, f"{what} and gamma")
@@ -109,7 +109,7 @@ class BatchNormalization(_Normalization):
         self.saved, shape = None, (1, -1) + (1,) * (x.ndim - 2)
         dtype, x, gamma, beta = x.dtype, widened(x), widened(gamma), widened(beta)
         if not training:
-            mean, var = self._running()
+            mean, var = self.state["running_mean"], self.state["running_var"]
             scale = gamma / xp.sqrt(var + self.epsilon)  # (D,)
             shift = beta - mean * scale
             return narrowed(x * xp.reshape(scale, shape) + xp.reshape(shift, shape), dtype)
@@ -143,16 +143,14 @@ class BatchNormalization(_Normalization):
         return narrowed(dx, form.dtype)
 
     def _remember(self, mean: Array, var: Array) -> None:
-        for key, value in (("running_mean", mean), ("running_var", var), ("running_weight", 1.0)):
-            self.state[key] *= self.momentum
-            self.state[key] += (1.0 - self.momentum) * value
-
-    def _running(self) -> tuple[Array, Array]:
-        """Mean and variance of the batches so far."""
         weight = self.state["running_weight"]
-        none = namespace_of(weight).astype(weight == 0.0, weight.dtype)  # 1 before the first batch
-        mean, var = self.state["running_mean"], self.state["running_var"]
-        return mean / (weight + none), var / (weight + none) + none
+        weight *= self.momentum
+        weight += 1.0 - self.momentum
+        self.state["running_weight"] = weight
+        new = (1.0 - self.momentum) / weight  # 1 for the first batch
+        for key, value in (("running_mean", mean), ("running_var", var)):
+            self.state[key] *= 1.0 - new
+            self.state[key] += new * value
 
     def state_dtype(self, dtype: Any) -> Any:
         return "float32" if dtype is not None and is_half(dtype) else dtype
