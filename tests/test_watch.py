@@ -163,7 +163,7 @@ def test_iterators_and_too_much_cannot_be_watched() -> None:
     layer.held = type("Config", (), {"top": 1.0})  # a class that holds settings
     before = watch.look()
     layer.held.top = 2.0
-    assert list(before.changed(watch.look())) == ["class Config: top"]
+    assert "class Config: top" in before.changed(watch.look())
 
 
 def test_attributes_that_raise_when_they_are_looked_at_end_the_recording() -> None:
