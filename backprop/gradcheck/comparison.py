@@ -138,7 +138,7 @@ class _Comparison:
         return 4.0 * max(steps) if any(0.5 < step / other < 2.0 for other in steps) else step
 
     def _smallest_telling_step(self, i: int, d: Difference) -> float:
-        """The step at which rounding makes a hundredth of the deviation: a narrow bend may hide in a larger one."""
+        """Where rounding makes a hundredth of the deviation; a larger step may hide a narrow bend."""
         deviation = abs(float(self.analytic[i]) - d.value)
         telling = d.step * min(1.0, 100.0 * d.rounding / deviation) if math.isfinite(deviation) else 0.0
         return max(telling, 1.01 * SMALLEST_STEP * float(self.differences.lengths[i]))
