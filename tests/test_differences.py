@@ -44,7 +44,7 @@ def test_truncation(step: float) -> None:
         assert (plain.truncation, plain.rounding) == (d.truncation, d.rounding)
 
 
-@pytest.mark.parametrize("size", [1.0, 1e3, 1e9])
+@pytest.mark.parametrize("size", [1.0, 1e3, 1e6])
 def test_rounding(size: float) -> None:
     """The noise of f, hidden behind a large number, is measured; the error stays below ten estimates."""
     rng = np.random.default_rng(0)
@@ -61,6 +61,10 @@ def test_steps_are_those_that_are_really_taken() -> None:
     """x + h is rounded where x is large: 1e-4 beside 1e10 is 53 times the last digit."""
     doubled = differences(lambda x: 2.0 * x, np.asarray([1e10]))
     assert doubled.at(0, 1e-4).value == pytest.approx(2.0, rel=1e-15)
+
+
+def test_a_step_too_small_to_be_taken() -> None:
+    assert math.isnan(differences(np.sin, np.asarray([1e10])).at(0, 1e-7).value)
 
 
 def test_a_kink_shows_as_truncation() -> None:

@@ -525,6 +525,13 @@ def test_no_false_alarm_at_any_scale(name: str, scale: float, backend: Backend) 
         assert not report.failed, f"\n{report}"
 
 
+def test_narrow_bend_in_a_wide_array(backend: Backend) -> None:
+    """A row that is constant is steep over 1e-3, where the steps that suit the other rows are 1e3 long."""
+    x = np.asarray([[1e7, -2e7, 3e7], [0.0, 0.0, 0.0]])
+    report = check_gradients(LayerNormalization(np.ones(3), np.zeros(3)), x, device=backend)
+    assert not report.failed, f"\n{report}"
+
+
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "gelu", "relu"])
 def test_batch_normalization_in_a_network(activation: str, backend: Backend) -> None:
     for seed in range(3):

@@ -99,7 +99,7 @@ class _Comparison:
         while True:
             tried.append(self._difference(i, step))
             tried = _beside_each_other(tried)
-            best = self._most_trusted(i, tried)
+            best = self._most_trusted(tried)
             if self.h is not None:
                 kinked = not self._settles(i, best) and self._crosses(i, best)
                 break
@@ -130,26 +130,24 @@ class _Comparison:
     def _next_step(self, i: int, tried: list[Difference], crossed: bool) -> float:
         if crossed:
             return tried[-1].step / 8.0
-        best, steps = min(tried, key=lambda d: d.error), [d.step for d in tried]
-        if self._deviates(i, best):  # to bear it out, by turns smaller and larger ones
-            return 4.0 * max(steps) if len(tried) % 2 == 0 else min(steps) / 4.0
+        best, steps = self._most_trusted(tried), [d.step for d in tried]
+        if self._deviates(i, best):
+            step = self._smallest_telling_step(i, best)
+            return 4.0 * max(steps) if any(step > 0.5 * other for other in steps) else step
         step = best.better_step()
         return 4.0 * max(steps) if any(0.5 < step / other < 2.0 for other in steps) else step
 
-    def _most_trusted(self, i: int, tried: list[Difference]) -> Difference:
-        """Of the differences that another one bears out, the one with the least error; else of all.
+    def _smallest_telling_step(self, i: int, d: Difference) -> float:
+        """Where rounding makes a hundredth of the deviation; a larger step may hide a narrow bend."""
+        deviation = abs(float(self.analytic[i]) - d.value)
+        telling = d.step * min(1.0, 100.0 * d.rounding / deviation) if math.isfinite(deviation) else 0.0
+        return max(telling, 1.01 * SMALLEST_STEP * float(self.differences.lengths[i]))
 
-        A kink at just the wrong place can make both slopes of a difference wrong alike.
-        """
+    def _most_trusted(self, tried: list[Difference]) -> Difference:
+        """The difference with the least error, of those that none at a smaller step contradicts."""
         ranked = sorted(tried, key=lambda d: d.error)
-        borne_out = (d for d in ranked if any(self._agree(i, d, other) for other in tried if other is not d))
-        return next(borne_out, ranked[0])
-
-    def _agree(self, i: int, one: Difference, other: Difference) -> bool:
-        """Whether both are precise, and the same."""
-        precise = RESOLVED * max(self.largest, self._scale(i, one))
-        close = abs(one.value - other.value) <= MULTIPLE * (one.error + other.error)
-        return close and max(one.error, other.error) <= precise
+        uncontradicted = (d for d in ranked if not any(_contradicts(other, d) for other in tried))
+        return next(uncontradicted, ranked[0])
 
     def _witnesses(self, i: int, best: Difference, tried: list[Difference]) -> bool:
         """Whether a second step says the same of a deviation."""
@@ -231,6 +229,12 @@ class _Comparison:
         else:
             verdict = UNRESOLVED
         return verdict, error, _ratio(d.error, scale)
+
+
+def _contradicts(smaller: Difference, larger: Difference) -> bool:
+    """Whether the one at the smaller step says clearly something else."""
+    apart = abs(smaller.value - larger.value)
+    return smaller.step < larger.step and apart > MULTIPLE * (smaller.error + larger.error)
 
 
 def _beside_each_other(tried: list[Difference]) -> list[Difference]:

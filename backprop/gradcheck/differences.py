@@ -26,10 +26,10 @@ HALF_A_BIT = 0.5 * EPSILON
 FIRST_STEP = 1e-4
 """The step to begin with, relative to the length on which an entry is expected to matter."""
 
-SMALLEST_STEP, LARGEST_STEP = 1e-9, 0.1
+SMALLEST_STEP, LARGEST_STEP = 1e-12, 0.1
 """The limits of steps, relative to the same length."""
 
-NOISE_STEP, NOISE_POINTS = 1e-7, 6
+NOISE_STEP, NOISE_POINTS = 1e-8, 6
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,9 @@ class Differences:
         points = (x + step, x - step, x + 0.5 * step)
         above, below, between = (self._entry(i, point) for point in points)
         rises = [float((terms - self._center).sum()) for terms in (above, below, between)]
-        if not all(map(math.isfinite, rises)):
-            return Difference(math.nan, math.inf, 0.0, step)
         steps = [point - x for point in points]  # as far as they have really gone
+        if not all(map(math.isfinite, rises)) or len({0.0, *steps}) < 4:
+            return Difference(math.nan, math.inf, 0.0, step)
         central, cubic = slope(steps[:2], rises[:2]), slope(steps, rises)
         noise = _norm(np.maximum(self._noise, HALF_A_BIT * np.maximum(np.abs(above), np.abs(below))))
         noise = noise or EPSILON  # of zeros, which may be 1 − 1
