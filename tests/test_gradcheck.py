@@ -784,3 +784,11 @@ def test_results_belong_to_the_caller(name: str, backend: Backend) -> None:
 def test_class_without_case() -> None:
     with pytest.raises(NotImplementedError, match=r"Layer has no case to check: add a classmethod case"):
         Layer.case(np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("scale", [1e155, 1e170, 1e200, 1e300])
+@pytest.mark.parametrize("wrong", [0.0, 2.0])
+def test_differences_that_overflow_pass_nothing(scale: float, wrong: float) -> None:
+    x = np.asarray([1.0, -2.0])
+    report = check_gradients(lambda x: scale * (x * x).sum(), lambda x: wrong * 2.0 * scale * x, x)
+    assert not report.passed

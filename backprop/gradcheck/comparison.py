@@ -220,7 +220,8 @@ class _Comparison:
         scale = self._change(i, d) if zero else self._scale(i, d)
         deviation = abs(float(self.analytic[i]) - d.value)
         error = _ratio(deviation, scale)
-        if not math.isfinite(d.value) and self.differences.finite and math.isfinite(self.analytic[i]):
+        told = math.isfinite(d.value) and math.isfinite(d.error) and math.isfinite(scale)
+        if not told and self.differences.finite and math.isfinite(self.analytic[i]):
             verdict = UNRESOLVED
         elif self._deviates(i, d):
             verdict = UNRESOLVED if i in self.doubted else FAILED

@@ -104,7 +104,8 @@ class Differences:
         if not all(map(math.isfinite, rises)) or len({0.0, *steps}) < 4:
             return Difference(math.nan, math.inf, 0.0, step)
         central, cubic = slope(steps[:2], rises[:2]), slope(steps, rises)
-        noise = _norm(np.maximum(self._noise, HALF_A_BIT * np.maximum(np.abs(above), np.abs(below))))
+        noises = np.maximum(self._noise, HALF_A_BIT * np.maximum(np.abs(above), np.abs(below)))
+        noise = float(_norm(noises.reshape(-1)))
         noise = noise or EPSILON  # of zeros, which may be 1 − 1
         value = cubic if self._extrapolate else central
         return Difference(value, abs(cubic - central), 4.0 * noise / step, step, noise / HALF_A_BIT)
@@ -143,11 +144,15 @@ def _noise(
     direction = rng.uniform(0.5, 1.0, values.shape) * rng.choice([-1.0, 1.0], values.shape)
     samples = np.stack([whole(values + (k * NOISE_STEP) * lengths * direction) for k in range(NOISE_POINTS)])
     third = np.diff(samples, 3, axis=0)
-    measured = np.sqrt(np.square(third).mean(axis=0) / 20.0)  # the variance of a third difference is 20 ν²
+    measured = _norm(third) / math.sqrt(20.0 * len(third))  # the variance of a third difference is 20 ν²
     center: np.ndarray = samples[0]
     noise: np.ndarray = np.maximum(measured, HALF_A_BIT * np.abs(center))
     return center, noise
 
 
-def _norm(values: np.ndarray) -> float:
-    return math.sqrt(float((values * values).sum()))
+def _norm(values: np.ndarray) -> np.ndarray:
+    """√Σ v² along the first axis, without squares that overflow."""
+    largest = np.abs(values).max(axis=0, initial=0.0)
+    unit = np.where(largest > 0.0, largest, 1.0)
+    norm: np.ndarray = unit * np.sqrt(np.square(values / unit).sum(axis=0))
+    return norm
