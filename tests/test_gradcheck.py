@@ -523,11 +523,12 @@ def test_no_false_alarm_at_any_scale(name: str, scale: float, backend: Backend) 
     for seed in range(3):
         report = check_gradients(*SCALED[name](np.random.default_rng(seed), scale), device=backend)
         assert not report.failed, f"\n{report}"
+        assert report.passed or name in ("Tanh", "SoftmaxWithLoss", "GELU"), f"\n{report}"  # which saturate
 
 
 def test_narrow_bend_in_a_wide_array(backend: Backend) -> None:
-    """A row that is constant is steep over 1e-3, where the steps that suit the other rows are 1e3 long."""
-    x = np.asarray([[1e7, -2e7, 3e7], [0.0, 0.0, 0.0]])
+    """A row that is constant is steep over 1e-3, where the steps that suit the other row are 1 long."""
+    x = np.asarray([[1e5, -2e5, 3e5], [0.0, 0.0, 0.0]])
     report = check_gradients(LayerNormalization(np.ones(3), np.zeros(3)), x, device=backend)
     assert not report.failed, f"\n{report}"
 

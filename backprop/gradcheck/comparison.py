@@ -172,7 +172,7 @@ class _Comparison:
     def _is_zero(self, i: int, d: Difference) -> bool:
         """Whether the whole gradient is zero as far as a difference shows."""
         change = self._change(i, d)
-        shown = abs(d.value) <= MULTIPLE * d.error and d.error <= ZERO_ERROR * change
+        shown = abs(d.value) <= MULTIPLE * d.error and d.truncation + d.rounding <= ZERO_ERROR * change
         return shown and self.largest_analytic <= max(ZERO * change, MULTIPLE * self.rounding)
 
     def _change(self, i: int, d: Difference) -> float:
