@@ -32,11 +32,11 @@ class InPlace(dict[str, Array]):
         place = self[key]
         if value is place:
             return
-        if not hasattr(value, "shape"):
-            if not isinstance(value, Real):
+        if not isinstance(value, Real):
+            if not hasattr(value, "shape"):
                 raise TypeError(f"{key}: expected an array or a number, got a {type(value).__name__}")
-        elif tuple(value.shape) not in ((), tuple(place.shape)):
-            raise ValueError(f"{key}: expected shape {tuple(place.shape)}, got {tuple(value.shape)}")
+            if tuple(value.shape) != tuple(place.shape):
+                raise ValueError(f"{key}: expected shape {tuple(place.shape)}, got {tuple(value.shape)}")
         place[...] = value
 
     def update(self, *args: Any, **kwargs: Any) -> None:

@@ -211,7 +211,7 @@ class _Class:
     """The attributes of a class: functions, by identity, and others."""
 
     def __init__(self, kind: type) -> None:
-        self.values = tuple(vars(kind).values())
+        self.values = _values(kind)
         self.others = [
             name
             for name, value in vars(kind).items()
@@ -221,9 +221,14 @@ class _Class:
     def is_of(self, kind: type) -> bool:
         """Whether these are still the attributes of `kind`."""
         try:
-            return tuple(vars(kind).values()) == self.values  # what is identical is not compared
+            return _values(kind) == self.values  # what is identical is not compared
         except ValueError:  # an array in place of another
             return False
+
+
+def _values(kind: type) -> tuple[Any, ...]:
+    """The attributes of a class, without what `copy` keeps there."""
+    return tuple([value for name, value in vars(kind).items() if name != "__slotnames__"])
 
 
 class _Walk:
