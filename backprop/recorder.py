@@ -60,6 +60,7 @@ class Recorder:
         self._look: Look | None = None
         self._scratch: frozenset[str] = frozenset()
         self._arrays: list[Array] = []
+        self._read: list[Any] = []  # what recordings read, kept alive
         self._long_enough = False
 
     def begin(self, steps: int) -> None:
@@ -174,7 +175,8 @@ class Recorder:
         replay, cause = None, ""
         self._put(before)
         try:
-            with untouched(look, changed), _quiet_threads():
+            with untouched(look, changed) as copies, _quiet_threads():
+                self._read.append(copies)
                 replay = self.backend.record(self.steps, self.state(), (rows, numbers))
             cause = self._difference(replay, rows, numbers, before, after, results)
         except Exception as error:  # whatever it was: the called step decides whether it is an error

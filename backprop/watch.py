@@ -126,10 +126,11 @@ def _legacy_state(state: Any) -> Any:
 
 
 @contextmanager
-def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[None]:
+def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[dict[int, Any]]:
     """As long as it lasts, attributes that a step has changed cannot be read before they are set.
 
-    Afterwards every part has its attributes again. Raises `CaptureError` if one was read.
+    It gives the copies that a recording has read, which must live as long as that. Afterwards every part has
+    its attributes again. Raises `CaptureError` if one was read.
     """
     before = [(part, dict(vars(part))) for part in look.parts]
     stale = {place.path: Stale(place.path) for place in changed.values() if place is not None}
@@ -137,8 +138,7 @@ def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[None]
         if place is not None:
             vars(place.part)[place.name] = stale[place.path]
     try:
-        _lend_copies(look)
-        yield
+        yield _lend_copies(look)
         for place in changed.values():
             if place is not None and vars(place.part).get(place.name) is stale[place.path]:
                 stale[place.path]._refuse()
@@ -151,7 +151,7 @@ def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[None]
             read._refuse()
 
 
-def _lend_copies(look: Look) -> None:
+def _lend_copies(look: Look) -> dict[int, Any]:
     """Copies in place of what a step could write into, since a recording may end in its middle."""
     memo: dict[int, Any] = {id(part): part for part in look.parts}
     for part in look.parts:
@@ -161,6 +161,7 @@ def _lend_copies(look: Look) -> None:
                 own[name] = {}
             elif name not in NOT_COPIED and not isinstance(value, UNCOPIED):
                 own[name] = _copied(value, memo, f"{type(part).__name__}.{name}")
+    return memo
 
 
 def _copied(value: Any, memo: dict[int, Any], path: str) -> Any:
