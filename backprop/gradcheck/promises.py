@@ -222,7 +222,7 @@ def _float32_agrees(single: Any, double: Any, unresolved: Collection[Slot]) -> I
         least = 0.01 * FLOAT32_GATE * largest
         if isinstance(double, NodeSubject):  # dout times what is left of 1 - y² and the like
             least = max(least, 10.0 * epsilon * float(np.abs(double.dout).max(initial=0.0)))
-        allowed_here = max(allowed[slot], 10.0 * rounded[slot], least)
+        allowed_here = max(allowed[slot], 100.0 * rounded[slot], least)
         if slot not in unresolved and _farther(found[slot], values, allowed_here):
             error = np.abs(found[slot] - values).max() / max(np.abs(values).max(), 0.01 * largest)
             yield f"{slot[0]}.{slot[1]}: in float32 off by {error:.1e} relative to float64"
