@@ -41,7 +41,7 @@ class Difference:
     rounding: float
     step: float
     size: float = 0.0
-    """The numbers that f is computed from, on the scale of f."""
+    """The root of the sum of the squares of the terms of f."""
     analytic: float = 0.0
     """What rounding makes of the gradient that this one is compared with."""
 
@@ -104,11 +104,12 @@ class Differences:
         if not all(map(math.isfinite, rises)) or len({0.0, *steps}) < 4:
             return Difference(math.nan, math.inf, 0.0, step)
         central, cubic = slope(steps[:2], rises[:2]), slope(steps, rises)
-        noises = np.maximum(self._noise, HALF_A_BIT * np.maximum(np.abs(above), np.abs(below)))
-        noise = float(_norm(noises.reshape(-1)))
-        noise = noise or EPSILON  # of zeros, which may be 1 − 1
+        sizes = np.maximum(np.abs(self._center), np.maximum(np.abs(above), np.abs(below)))
+        noises = np.maximum(self._noise, HALF_A_BIT * sizes)
+        size, noise = float(_norm(sizes.reshape(-1))), float(_norm(noises.reshape(-1)))
         value = cubic if self._extrapolate else central
-        return Difference(value, abs(cubic - central), 4.0 * noise / step, step, noise / HALF_A_BIT)
+        rounding = 4.0 * (noise or EPSILON) / step  # zeros may be 1 − 1
+        return Difference(value, abs(cubic - central), rounding, step, size or 1.0)
 
 
 def slope(steps: Sequence[float], rises: Sequence[float]) -> float:
