@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
+import array_api_compat.numpy
 import numpy as np
 
 from . import numpy_fast
@@ -443,8 +444,8 @@ QUICK: dict[Any, Callable[..., Calls | None]] = {
     numpy_fast.matmul: _matmul, numpy_fast.sum: _sum, numpy_fast.max: _max, numpy_fast.mean: _mean,
     numpy_fast.maximum: _maximum, numpy_fast.clip: _clip, numpy_fast.astype: _astype,
     numpy_fast.take: _take, numpy_fast.argmax: _argmax, numpy_fast.count_nonzero: _count_nonzero,
-    numpy_fast.zeros: _zeros, np.where: _where, operator.pow: _power, operator.getitem: _getitem,
-    np.reshape: _reshape,
+    numpy_fast.zeros: _zeros, array_api_compat.numpy.where: _where, array_api_compat.numpy.reshape: _reshape,
+    operator.pow: _power, operator.getitem: _getitem,
     "assign": _assign, "matmul": _matmul_into, "sum": _sum_into, "permute_dims": _permute_into,
 }  # fmt: skip
 """By the function that is called, or for what writes into an array, by its name."""
