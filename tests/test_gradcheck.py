@@ -528,13 +528,19 @@ SCALED: dict[str, Callable[[np.random.Generator, float], Any]] = {
 }
 
 
+UNRESOLVABLE = {(name, scale) for name in ("Tanh", "SoftmaxWithLoss", "GELU") for scale in SCALES} | {
+    ("BatchNormalization, far from 0", 1e5)
+}
+"""Saturated, or rounded so much in the sums of the variance that differences may not tell."""
+
+
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("name", SCALED)
 def test_no_false_alarm_at_any_scale(name: str, scale: float, backend: Backend) -> None:
     for seed in range(3):
         report = check_gradients(*SCALED[name](np.random.default_rng(seed), scale), device=backend)
         assert not report.failed, f"\n{report}"
-        assert report.passed or name in ("Tanh", "SoftmaxWithLoss", "GELU"), f"\n{report}"  # which saturate
+        assert report.passed or (name, scale) in UNRESOLVABLE, f"\n{report}"
 
 
 def test_narrow_bend_in_a_wide_array(backend: Backend) -> None:
