@@ -23,6 +23,8 @@ from .base import Array, Backend
 from .capture import CaptureError, InPlace
 from .trace import Call, Number, Tape, Traced
 
+_compat: Any = array_api_compat.numpy
+
 ALIGNMENT = 64  # bytes: a cache line
 Calls = list[Callable[[], Any]]
 
@@ -444,8 +446,8 @@ QUICK: dict[Any, Callable[..., Calls | None]] = {
     numpy_fast.matmul: _matmul, numpy_fast.sum: _sum, numpy_fast.max: _max, numpy_fast.mean: _mean,
     numpy_fast.maximum: _maximum, numpy_fast.clip: _clip, numpy_fast.astype: _astype,
     numpy_fast.take: _take, numpy_fast.argmax: _argmax, numpy_fast.count_nonzero: _count_nonzero,
-    numpy_fast.zeros: _zeros, array_api_compat.numpy.where: _where, array_api_compat.numpy.reshape: _reshape,
-    operator.pow: _power, operator.getitem: _getitem,
+    numpy_fast.zeros: _zeros, _compat.where: _where, _compat.reshape: _reshape, operator.pow: _power,
+    operator.getitem: _getitem,
     "assign": _assign, "matmul": _matmul_into, "sum": _sum_into, "permute_dims": _permute_into,
 }  # fmt: skip
 """By the function that is called, or for what writes into an array, by its name."""

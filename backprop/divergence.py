@@ -6,6 +6,7 @@ from typing import Any
 
 from backends import Array, backend_of, namespace_of
 
+from .layers import Layer
 from .steps import Epoch, Run, Snapshot
 
 
@@ -48,14 +49,25 @@ def _first_bad(run: Run, x: Array, t: Array, numbers: Any) -> str | None:
         x = layer.forward(x, training=True)
         if not finite(x):
             return f"the output of {name}"
-    if not finite(network.last_layer.forward(x, t, training=True)):
+    loss = network.last_layer.forward(x, t, training=True)
+    if not finite(loss):
         return f"the value of {network.last_layer.name}"
-    dout = network.last_layer.backward(run.optimizer.dout(numbers))
+    if not finite(network.penalized(loss)):
+        return "the penalty of weight decay"
+    scale = run.optimizer.dout(numbers)
+    dout = network.last_layer.backward(scale)
     for name, layer in reversed(network.layers.items()):
         dout = layer.backward(dout)
-        for key, gradient in layer.grads.items():
-            if not finite(gradient):
-                return f"the gradient of {key} in {name}"
+        if bad := _bad_gradient(name, layer):
+            return bad
+    network.decay(scale)
+    return next(filter(None, (_bad_gradient(name, layer) for name, layer in network.layers.items())), None)
+
+
+def _bad_gradient(name: str, layer: Layer) -> str | None:
+    for key, gradient in layer.grads.items():
+        if not finite(gradient):
+            return f"the gradient of {key} in {name}"
     return None
 
 

@@ -21,7 +21,7 @@ from backends import (
 )
 
 from .layers import Layer
-from .layers.base import HALF, by_name, widened
+from .layers.base import HALF, by_name, overflows, widened
 from .losses import Loss, SoftmaxWithLoss
 from .numerical import central_differences
 from .parameters import FlatVector, LayerState, NamedParameters, common_dtype, parameter_places
@@ -269,7 +269,7 @@ class Network:
         dx = self.last_layer.backward(dout)
         for layer in reversed(self.layers.values()):
             dx = layer.backward(dx)
-        self._decay(dout)
+        self.decay(dout)
         return dx
 
     def backward_params(self, dout: Any = 1.0) -> None:
@@ -281,9 +281,9 @@ class Network:
             dx = layer.backward(dx)
         if bottom < len(layers):
             layers[bottom].backward_params(dx)
-        self._decay(dout)
+        self.decay(dout)
 
-    def _decay(self, dout: Any) -> None:
+    def decay(self, dout: Any) -> None:
         """Add the gradient of the penalty, dout · λ W."""
         if self.weight_decay:
             for layer, key in self._weights():
@@ -372,7 +372,7 @@ class Network:
                 differences.append(f"{name}: expected shape {tuple(own.shape)}, got {tuple(value.shape)}")
             if value.dtype.kind != "f":
                 differences.append(f"{name}: expected floating-point numbers, got {value.dtype}")
-            elif _overflows(value, self.dtype):
+            elif overflows(value, self.dtype):
                 largest = np.abs(value[np.isfinite(value)]).max()
                 differences.append(f"{name}: expected numbers that fit into {self.dtype}, got {largest}")
         if differences:
@@ -471,6 +471,8 @@ def _samples(y: Array) -> tuple[int, tuple[int, ...]]:
 
 def _check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
     """Raise unless every layer is one, and free to be put into a network."""
+    if not layers:
+        raise ValueError("expected at least one layer, such as Affine(W, b), got none")
     for name, layer in layers.items():
         if not isinstance(layer, Layer) or not hasattr(layer, "_params"):
             hint = " (call super().__init__() in its constructor)" if isinstance(layer, Layer) else ""
@@ -522,12 +524,6 @@ def _on_host(value: Any) -> np.ndarray[Any, Any]:
 
 def _same(one: Array, other: Array) -> bool:
     return one is other or bool(namespace_of(one).all(one == other))
-
-
-def _overflows(value: np.ndarray[Any, Any], dtype: str) -> bool:
-    """Whether a finite number becomes infinite in this dtype."""
-    with np.errstate(over="ignore"):
-        return bool((np.isfinite(value) & ~np.isfinite(value.astype(dtype))).any())
 
 
 def _bits(float_name: str) -> int:

@@ -47,8 +47,11 @@ def numerical_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Ar
     host = np.array(backend.to_numpy(x) if known else x, dtype=np.float64)
     if known and dtype_name(x.dtype) == "float64" and writable(x):
         return backend.asarray(_varied_in_place(f, x, host, h, backend))
-    if known and writable(x):
-        _check_computes_from_argument(f, x, host, backend)
+    if known and writable(x) and changes_with(x, lambda: _value(f(backend.asarray(host.copy())))):
+        raise TypeError(
+            f"numerical_gradient: f computes from x itself, and {dtype_name(x.dtype)} is too coarse for "
+            "differences; convert x to float64 first, or compute from the argument"
+        )
     differences = central_differences(_of_copies(f, host, backend), host, h)
     if differences.size and not differences.any():
         warnings.warn(
@@ -68,12 +71,16 @@ def central_differences(
     differences = np.empty(x.shape)
     for index in np.ndindex(x.shape):
         above, below = float(x[index]) + h, float(x[index]) - h
+        if above == below:
+            raise ValueError(f"a step h of {h} is lost in the rounding of {float(x[index])}: give a larger h")
         differences[index] = (f(index, above) - f(index, below)) / (above - below)
     return differences
 
 
 def writable(array: Array) -> bool:
     """Whether an entry of the array can be set in its place."""
+    if getattr(array, "requires_grad", False):  # a tensor of PyTorch, which counts its changes
+        return False
     first = (0,) * len(array.shape)
     try:
         array[first] = array[first]
@@ -111,19 +118,15 @@ def _varied_in_place(
         return central_differences(value, host, h)
 
 
-def _check_computes_from_argument(
-    f: Callable[[Array], Any], x: Array, host: np.ndarray[Any, Any], backend: Backend
-) -> None:
-    """Raise if f changes with x while its argument stays: x itself is too coarse for differences."""
-    before = _value(f(backend.asarray(host.copy())))
-    with _put_back(x, np.array(backend.to_numpy(x)), backend):
+def changes_with(x: Array, value: Callable[[], Any]) -> bool:
+    """Whether a value, a number or a NumPy array, changes with x, which is put back afterwards."""
+    backend = backend_of(x)
+    host = np.array(backend.to_numpy(x))
+    before = value()
+    with _put_back(x, host, backend):
         x[...] = backend.asarray(np.where(host == 0.0, 1.0, 0.0), dtype=dtype_name(x.dtype))
-        after = _value(f(backend.asarray(host.copy())))
-    if not np.array_equal(before, after, equal_nan=True):
-        raise TypeError(
-            f"numerical_gradient: f computes from x itself, and {dtype_name(x.dtype)} is too coarse for "
-            "differences; convert x to float64 first, or compute from the argument"
-        )
+        after = value()
+    return not np.array_equal(before, after, equal_nan=True)
 
 
 @contextmanager

@@ -13,14 +13,15 @@ from contextlib import contextmanager
 
 from backends import Array, Backend, InPlace, dtype_name, namespace_of
 
-from .layers.base import Node, Views
+from .layers.base import Node, Views, check_replaces
 
 
 class NamedParameters(MutableMapping[str, Array]):
     """`params["W1"]`: the live parameter of the layer that has the first weights.
 
     `params["W1"] -= step` and `params["W1"] = values` change what the layer uses. Values of another
-    shape are a `ValueError`; another floating-point dtype is converted.
+    shape are a `ValueError`, of another library or kind a `TypeError`; another floating-point dtype is
+    converted, unless a finite number would overflow, which is a `ValueError`.
     """
 
     def __init__(self, places: dict[str, tuple[Node, str]]) -> None:
@@ -37,9 +38,7 @@ class NamedParameters(MutableMapping[str, Array]):
         current = layer.params[key]
         if value is current:
             return
-        _check_library(name, value, current)
-        if value.shape != current.shape:
-            raise ValueError(f"{name}: expected shape {tuple(current.shape)}, got {tuple(value.shape)}")
+        check_replaces(name, value, current)
         if value.dtype != current.dtype:
             value = namespace_of(current).astype(value, current.dtype)
         layer.params[key] = value
@@ -56,14 +55,6 @@ class NamedParameters(MutableMapping[str, Array]):
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name}={tuple(self[name].shape)}" for name in self)
         return f"NamedParameters({shapes})"
-
-
-def _check_library(name: str, value: Array, current: Array) -> None:
-    if namespace_of(value) is not namespace_of(current):
-        raise TypeError(
-            f"{name}: expected an array of {type(current).__module__.partition('.')[0]}, "
-            f"got {type(value).__module__}.{type(value).__name__}; convert it with backend.asarray(…)"
-        )
 
 
 class FlatVector(MutableMapping[str, Array]):
@@ -155,7 +146,7 @@ class LayerState(MutableMapping[str, Array]):
         if name not in self._places:
             raise KeyError(f"no state {name!r}: this network has {', '.join(self._places) or 'none'}")
         layer, key = self._places[name]
-        _check_library(name, value, layer.state[key])
+        check_replaces(name, value, layer.state[key])
         layer.state[key] = value
 
     def __delitem__(self, name: str) -> None:

@@ -196,10 +196,14 @@ class Training(Iterator[Metrics]):
                 raise _Stop
             with self._deferred_interrupt():
                 return self._next()
-        except _Stop:
-            self.stopped = self._done < self._plan.total
+        except DivergenceError:
+            raise
+        except BaseException as error:
             if self._epoch:
                 self.optimizer.steps = self._steps_before + self._epoch.ran
+            if not isinstance(error, _Stop):
+                raise
+            self.stopped = self._done < self._plan.total
         if self._interrupted and not hasattr(sys, "ps1"):
             raise KeyboardInterrupt(f"after step {self.step:,}")
         raise StopIteration
@@ -258,6 +262,7 @@ class Training(Iterator[Metrics]):
     def _seen(self, epoch: Epoch, look: int) -> bool:
         """Look at the last steps, and call who wants to know; whether all of it is finite."""
         i = epoch.ran
+        self.optimizer.steps = self._steps_before + i
         losses, accuracy = epoch.read(i - (i % look or look))
         if not np.isfinite(losses).all():
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -160,3 +161,41 @@ def test_library_without_float64() -> None:
 
     with pytest.raises(TypeError, match="differences need float64, but tests makes float32 of it here"):
         check_gradients(cubes, cubes_gradient, Alien())
+
+
+def test_outside_its_domain_a_function_may_raise() -> None:
+    def f(x: Any) -> float:
+        return math.log(float(x[0])) + float(x[1])
+
+    def check(x: float) -> Any:
+        return check_gradients(f, lambda x: np.asarray([1.0 / x[0], 1.0]), np.asarray([x, 100.0]))
+
+    assert check(1e-3).passed
+    assert not check(1e-8).failed
+    with pytest.raises(ValueError, match="math domain error"):
+        check_gradients(f, lambda x: x, np.asarray([-1.0, 0.0]))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_function_that_reads_a_captured_array_is_named(dtype: str) -> None:
+    x = np.asarray([1.0, 2.0], dtype=dtype)
+    kept = x.copy()
+    for f, gradient in (
+        (lambda w: np.sum(x**2), lambda w: 0.0 * w),
+        (lambda w: np.sum(x * w), lambda w: kept),
+    ):
+        report = check_gradients(f, gradient, x)
+        assert report.failed
+        assert "f computes from the very array that was given for w, not from its argument" in str(report)
+        assert x.tolist() == kept.tolist()
+
+
+def test_values_and_gradients_are_real_numbers() -> None:
+    x = np.asarray([1.0, 2.0])
+    with pytest.raises(TypeError, match="expected real values of f, got bool"):
+        check_gradients(lambda x: np.sum(x) > 2.0, lambda x: 0.0 * x, x)
+    with pytest.raises(TypeError, match="expected real values of f, got complex128"):
+        check_gradients(lambda x: np.sum(x * (1.0 + 1.0j)), lambda x: 1.0 + 0.0 * x, x)
+    report = check_gradients(lambda x: np.sum(x), lambda x: x * 0.0 + (1.0 + 1.0j), x)
+    assert report.failed
+    assert "expected real gradients, got complex128" in str(report)

@@ -69,7 +69,7 @@ def test_params_are_live(backend: Backend) -> None:
 
 def test_wrong_parameters(backend: Backend) -> None:
     network = net(backend)
-    with pytest.raises(ValueError, match=r"W1: expected shape \(4, 5\), got \(5, 4\)"):
+    with pytest.raises(ValueError, match=r"W1: expected an array of shape \(4, 5\), got \(5, 4\)"):
         network.params["W1"] = backend.asarray(np.zeros((5, 4)))
     with pytest.raises(KeyError, match="no parameter 'W3': this network has W1, b1, W2, b2"):
         network.params["W3"] = network.params["W1"]
@@ -356,3 +356,37 @@ def test_summary_of_other_shapes() -> None:
     assert "(N, 2, 2)" in Network([ReLU()]).summary((2, 2))
     with pytest.raises(ValueError, match="give input_shape"):
         Network([ReLU()]).summary()
+
+
+def test_a_network_has_layers() -> None:
+    with pytest.raises(ValueError, match="expected at least one layer, such as Affine"):
+        Network([])
+
+
+def test_what_takes_the_place_of_a_parameter_is_one(backend: Backend) -> None:
+    network = net(backend)
+    layer = network.layers["Affine1"]
+    before = backend.to_numpy(layer.W).copy()
+
+    def set_attribute(value: Any) -> None:
+        layer.W = value
+
+    def set_item(value: Any) -> None:
+        network.params["W1"] = value
+
+    xp = backend.xp
+    large = backend.asarray(np.full((4, 5), 1e300))
+    for put in (set_attribute, set_item):
+        with pytest.raises(ValueError, match=r"expected numbers that fit into float32, got 1e\+300"):
+            put(large)
+        with pytest.raises(TypeError, match="expected numbers of a dtype such as float32, got complex64"):
+            put(xp.astype(layer.W, xp.complex64))
+        with pytest.raises(TypeError, match="expected numbers of a dtype such as float32, got int64"):
+            put(xp.ones((4, 5), dtype=xp.int64))
+        with pytest.raises(TypeError, match="MaskedArray|expected an array of"):
+            put(np.ma.masked_array(np.ones((4, 5))))
+        with pytest.raises(ValueError, match=r"expected an array of shape \(4, 5\), got 'one'"):
+            put("one")
+    np.testing.assert_array_equal(backend.to_numpy(layer.W), before)
+    layer.W = backend.asarray(np.full((4, 5), 0.5))
+    assert backend.to_numpy(network.params["W1"]).tolist() == [[0.5] * 5] * 4

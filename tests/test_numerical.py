@@ -116,3 +116,10 @@ def test_wrong_use() -> None:
         numerical_gradient(lambda x: x, np.ones(2))
     with pytest.raises(TypeError, match="expected a real array, got complex128"):
         numerical_gradient(squares, np.ones(2, dtype=complex))
+
+
+def test_a_step_that_is_lost_in_rounding(backend: Backend) -> None:
+    with pytest.raises(
+        ValueError, match="a step h of 0.0001 is lost in the rounding of 1e.16: give a larger h"
+    ):
+        numerical_gradient(lambda x: backend.xp.sum(x * x), backend.asarray([1e16]))

@@ -357,3 +357,28 @@ def test_optimizer_of_ones_own(backend: Backend) -> None:
     np.testing.assert_allclose(*flat, rtol=1e-10, atol=1e-12)
     with pytest.raises(NotImplementedError, match="an optimizer has a rule or an update"):
         Optimizer().update({"W": np.ones(1)}, {"W": np.ones(1)})
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_divergence_in_the_penalty_is_found_before_the_update(backend: Backend) -> None:
+    x, t = blobs()
+    rng = np.random.default_rng(0)
+    W = backend.asarray(rng.standard_normal((4, 3)))
+    network = Network([Affine(W, backend.asarray(np.zeros(3)))], weight_decay=1e308)
+    before = host_params(network)
+    with pytest.raises(DivergenceError, match="step 1: .*the penalty of weight decay; .* before that step's"):
+        list(fit(network, x.astype(np.float64), t, iterations=3, optimizer=SGD(1e-300), rng=0))
+    np.testing.assert_array_equal(host_params(network), before)
+
+
+def test_an_error_leaves_the_optimizer_at_its_step(backend: Backend) -> None:
+    def fail(progress: Any) -> None:
+        assert optimizer.steps == progress.step
+        if progress.step == 6:
+            raise RuntimeError("enough")
+
+    optimizer = SGD(0.1)
+    options: Any = {"optimizer": optimizer, "progress": fail, "progress_steps": 3, "rng": 0}
+    with pytest.raises(RuntimeError, match="enough"):
+        list(fit(net(backend), *blobs(), epochs=1, batch_size=10, **options))
+    assert optimizer.steps == 6

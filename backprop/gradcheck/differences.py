@@ -29,7 +29,8 @@ FIRST_STEP = 1e-4
 SMALLEST_STEP, LARGEST_STEP = 1e-12, 0.1
 """The limits of steps, relative to the same length."""
 
-NOISE_STEP, NOISE_POINTS = 1e-8, 6
+NOISE_STEPS, NOISE_POINTS = (1e-8, 1e-10, 1e-12), 6
+"""Smaller ones where f has no value at the larger."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,10 @@ def _noise(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The terms of f at `values`, and for each the standard deviation of its rounding."""
     direction = rng.uniform(0.5, 1.0, values.shape) * rng.choice([-1.0, 1.0], values.shape)
-    samples = np.stack([whole(values + (k * NOISE_STEP) * lengths * direction) for k in range(NOISE_POINTS)])
+    for step in NOISE_STEPS:
+        samples = np.stack([whole(values + (k * step) * lengths * direction) for k in range(NOISE_POINTS)])
+        if np.isfinite(samples).all() or not np.isfinite(samples[0]).all():
+            break
     third = np.diff(samples, 3, axis=0)
     measured = _norm(third) / math.sqrt(20.0 * len(third))  # the variance of a third difference is 20 ν²
     center: np.ndarray = samples[0]

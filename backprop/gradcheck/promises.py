@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, Backend, dtype_name, namespace_of
+from backends import Array, Backend, dtype_name, is_registered, namespace_of
 
 from ..layers.base import Layer, Node
 from ..networks import Network
+from ..numerical import changes_with, writable
 from .aliasing import results_shared
 from .differences import EPSILON
 from .rounding import rounding_changes
@@ -68,6 +69,7 @@ def broken_by_function(subject: FunctionSubject) -> Iterator[str]:
     yield from _each(
         [
             ("arguments", lambda: _inputs_left_alone(subject)),
+            ("captured arrays", lambda: _computes_from_arguments(subject)),
             ("repetition", lambda: _values_repeat(subject)),
             ("zero", lambda: _zero_in_zero_out(subject)),
         ]
@@ -91,6 +93,13 @@ def _inputs_left_alone(subject: FunctionSubject) -> Iterator[str]:
         for slot, copied in zip(subject.slots, copies, strict=True):
             if not np.array_equal(on_host(copied), on_host(subject.get(slot))):
                 yield f"{what} changes its argument {slot[1]}"
+
+
+def _computes_from_arguments(subject: FunctionSubject) -> Iterator[str]:
+    """f does not read the arrays it is checked at but by its arguments."""
+    for slot, given in zip(subject.slots, subject.given, strict=True):
+        if is_registered(given) and writable(given) and changes_with(given, subject.terms):
+            yield f"f computes from the very array that was given for {slot[1]}, not from its argument"
 
 
 def _values_repeat(subject: FunctionSubject) -> Iterator[str]:

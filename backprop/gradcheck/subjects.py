@@ -7,12 +7,12 @@ gradient by backpropagation, and computes itself anew with one entry of one arra
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from backends import Array, Backend, backend_of, is_registered
+from backends import Array, Backend, backend_of, dtype_name, is_registered
 
 from ..layers.base import Layer
 from ..losses import Loss
@@ -55,18 +55,30 @@ class Variable:
         self.slot, self._subject = slot, subject
         self.values = np.array(subject.library.to_numpy(subject.get(slot)), dtype=np.float64)
         self._in_place = writable(subject.get(slot))
+        self._shape: tuple[int, ...] | None = None
 
     def whole(self, values: np.ndarray) -> np.ndarray:
         """The terms with `values` in the array's place."""
         try:
             self._put(values)
-            return self._subject.terms(self.slot)
+            return self._terms()
         finally:
             self._put(self.values)
 
     def entry(self, i: int, value: float) -> np.ndarray:
         """The terms with the entry of flat index i changed."""
-        terms: np.ndarray = self._with_entry(i, value, lambda: self._subject.terms(self.slot))
+        terms: np.ndarray = self._with_entry(i, value, self._terms)
+        return terms
+
+    def _terms(self) -> np.ndarray:
+        """The terms; NaN where the function raises beside its own inputs, as a logarithm does below 0."""
+        try:
+            terms = self._subject.terms(self.slot)
+        except (ArithmeticError, ValueError):
+            if self._shape is None:
+                raise
+            return np.full(self._shape, np.nan)
+        self._shape = terms.shape
         return terms
 
     def regions(self, i: int, value: float) -> list[np.ndarray]:
@@ -278,15 +290,16 @@ class FunctionSubject:
         self,
         f: Callable[..., Any],
         gradient: Callable[..., Any],
-        inputs: list[Array],
+        given: Sequence[Any],
         library: Backend | Library,
         rng: np.random.Generator,
     ) -> None:
-        self.f, self.gradient, self.inputs, self.library = f, gradient, inputs, library
+        self.f, self.gradient, self.given, self.library = f, gradient, given, library
+        self.inputs = [library.asarray(real("arguments", value), dtype="float64") for value in given]
         self.name = getattr(f, "__name__", type(f).__name__)
         self.evaluations = 0
-        self.slots = [(self.name, name) for name in _argument_names(f, len(inputs))]
-        y = on_host(f(*self.copies()))
+        self.slots = [(self.name, name) for name in _argument_names(f, len(given))]
+        y = real("values of f", f(*self.copies()))
         self.dout = np.ones(()) if y.shape == () else rng.uniform(0.5, 1.5, y.shape)
 
     def get(self, slot: Slot) -> Array:
@@ -311,7 +324,8 @@ class FunctionSubject:
         found = self.gradient(*self.copies(), *douts)
         found = found if isinstance(found, (tuple, list)) and len(self.slots) > 1 else (found,)
         factor = 1.0 if douts else scale
-        return {slot: on_host(g) * factor for slot, g in zip(self.slots, found, strict=False)}
+        pairs = zip(self.slots, found, strict=False)
+        return {slot: real("gradients", g) * factor for slot, g in pairs if g is not None}
 
     def gradients_with(self, rounded: Callable[[Array], Array]) -> dict[Slot, Array]:
         return self.gradients()
@@ -321,6 +335,14 @@ def on_host(value: Any) -> np.ndarray:
     """A copy of an array or number of any library, in float64."""
     host = backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value)
     return np.array(host, dtype=np.float64)
+
+
+def real(what: str, value: Any) -> np.ndarray:
+    """`on_host` for what a user gives; a `TypeError` unless it is real numbers."""
+    name = dtype_name(value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype)
+    if not name.startswith(("float", "bfloat", "int", "uint")):
+        raise TypeError(f"check_gradients: expected real {what}, got {name}")
+    return on_host(value)
 
 
 def host_copies(arrays: Mapping[str, Array], backend: Backend) -> dict[str, np.ndarray]:

@@ -97,11 +97,7 @@ class Node:
     def __setattr__(self, name: str, value: Any) -> None:
         for arrays in (vars(self).get("_params", {}), vars(self).get("_state", {})):
             if name in arrays:
-                if getattr(value, "shape", None) != arrays[name].shape:
-                    raise ValueError(
-                        f"{self.name}.{name}: expected an array of shape {tuple(arrays[name].shape)}, "
-                        f"got {tuple(value.shape) if hasattr(value, 'shape') else value!r}"
-                    )
+                check_replaces(f"{self.name}.{name}", value, arrays[name])
                 arrays[name] = value
                 return
         object.__setattr__(self, name, value)
@@ -233,7 +229,7 @@ class Views(dict[str, Array]):
             return
         if value.shape != view.shape:
             raise ValueError(f"{key}: expected shape {tuple(view.shape)}, got {tuple(value.shape)}")
-        view[...] = value
+        view[...] = value if value.dtype == view.dtype else namespace_of(view).astype(value, view.dtype)
 
     def write(self, key: str, function: Callable[..., Array], *args: Array, **options: Any) -> None:
         """Compute function(*args, **options) into the array at `key`."""
@@ -266,6 +262,35 @@ def _moved(value: Array, backend: Backend, dtype: Any) -> Array:
     host = backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value)
     own = dtype_name(host.dtype)
     return backend.asarray(host.copy(), dtype=dtype if dtype and own.startswith("float") else own)
+
+
+def check_replaces(name: str, value: Any, current: Array) -> None:
+    """Raise unless the array can replace another: its library and shape, numbers of its kind that fit."""
+    if value is current:
+        return
+    if getattr(value, "shape", None) != current.shape:
+        given = tuple(value.shape) if hasattr(value, "shape") else value
+        raise ValueError(f"{name}: expected an array of shape {tuple(current.shape)}, got {given!r}")
+    if namespace_of(value) is not namespace_of(current):
+        raise TypeError(
+            f"{name}: expected an array of {type(current).__module__.partition('.')[0]}, "
+            f"got {type(value).__module__}.{type(value).__name__}; convert it with backend.asarray(…)"
+        )
+    if value.dtype == current.dtype:
+        return
+    wanted, given = dtype_name(current.dtype), dtype_name(value.dtype)
+    kinds = ("float",) if wanted.startswith("float") else ("int", "uint")
+    if not given.startswith(kinds):
+        raise TypeError(f"{name}: expected numbers of a dtype such as {wanted}, got {given}")
+    if wanted.startswith("float") and overflows(host := backend_of(value).to_numpy(value), wanted):
+        largest = np.abs(host[np.isfinite(host)]).max()
+        raise ValueError(f"{name}: expected numbers that fit into {wanted}, got {largest}")
+
+
+def overflows(value: np.ndarray[Any, Any], dtype: str) -> bool:
+    """Whether a finite number becomes infinite in this dtype."""
+    with np.errstate(over="ignore"):
+        return bool((np.isfinite(value) & ~np.isfinite(value.astype(dtype))).any())
 
 
 def _placed(current: dict[str, Array], values: dict[str, Array]) -> dict[str, Array]:
