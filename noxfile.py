@@ -37,6 +37,11 @@ def group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(GROUPS, name)
 
 
+def workers(session: nox.Session, backend: str = "numpy") -> tuple[str, ...]:
+    """A process for every CPU, unless options are given, or the tests share one GPU."""
+    return () if session.posargs or backend == "cupy" else ("-n", "auto")
+
+
 @nox.session
 @nox.parametrize("backend", [nox.param(name, id=name) for name in backend_names()])
 def tests(session: nox.Session, backend: str) -> None:
@@ -54,7 +59,8 @@ def tests(session: nox.Session, backend: str) -> None:
     if backend == "torch":
         session.install(TORCH)
     session.install(package, *group("tests"))
-    session.run("pytest", *(() if asked else ("--backend", backend)), *session.posargs, env=ONE_THREAD)
+    chosen = ("--backend", backend) if not asked else ()
+    session.run("pytest", *chosen, *workers(session, backend), *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
@@ -64,7 +70,7 @@ def lowest(session: nox.Session) -> None:
         session.skip("NumPy 2.1 has no wheels for this Python")
     pinned = [requirement.replace(">=", "==") for requirement in GROUPS["project"]["dependencies"]]
     session.install(*pinned, ".", *group("tests"))
-    session.run("pytest", "--backend", "numpy", *session.posargs, env=ONE_THREAD)
+    session.run("pytest", "--backend", "numpy", *workers(session), *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
@@ -226,7 +232,8 @@ def faults(session: nox.Session) -> None:
         "tests/test_capture_fuzz.py",
         "tests/test_gradcheck.py",
     )
-    session.run("pytest", "--backend", "numpy", *which, *session.posargs, env={**ONE_THREAD, **many})
+    options = (*workers(session), *session.posargs)
+    session.run("pytest", "--backend", "numpy", *which, *options, env={**ONE_THREAD, **many})
 
 
 @nox.session

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import pickle
 import sys
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends import Backend, CaptureWarning, get_backend, namespace_of
+from backends import Backend, CaptureWarning, InPlace, get_backend, namespace_of
 from backends.cublas import Cublas, gemm_shape
 from backends.cupy_capture import CupyReplay
 from backends.numpy_replay import NumpyReplay
@@ -456,6 +457,39 @@ def test_settings_changed_in_a_hook_take_effect_at_once() -> None:
     assert np.isfinite(run(True)).all()
 
 
+def changed_by_progress(capture: bool, done: Callable[[], None] = lambda: None) -> np.ndarray:
+    """The parameters after an epoch of 25 steps, the 14th of which is followed by changes."""
+    net = network("cpu", Dropout(0.1, seed=1))
+    layer: Any = net.layers["Dropout1"]
+
+    def change(progress: Any) -> None:
+        if progress.step == 14:
+            layer.ratio += 0.2
+            net.params["W1"][0, 0] += 0.5
+            done()
+
+    list(
+        fit(
+            net, X, LABELS, epochs=1, batch_size=10, rng=0, capture=capture, progress=change, progress_steps=7
+        )
+    )
+    return net.flat_params["flat"].copy()
+
+
+def test_what_progress_changes_takes_effect_at_once() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CaptureWarning)
+        np.testing.assert_array_equal(changed_by_progress(True), changed_by_progress(False))
+
+
+def test_what_progress_has_changed_stays_when_steps_are_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    replay, wrong = NumpyReplay.__call__, []
+    monkeypatch.setattr(NumpyReplay, "__call__", lambda *args: tuple(x + len(wrong) for x in replay(*args)))
+    expected = changed_by_progress(False)
+    with pytest.warns(CaptureWarning, match="does not give what a called one gives"):
+        np.testing.assert_array_equal(changed_by_progress(True, lambda: wrong.append(1)), expected)
+
+
 def test_the_rate_set_in_a_hook_is_that_of_the_next_step() -> None:
     net = network("cpu")
     sgd, seen = SGD(0.1), []
@@ -765,6 +799,22 @@ def test_an_array_replaced_between_epochs() -> None:
         return net.flat_params["flat"].copy()
 
     np.testing.assert_array_equal(run(True), run(False))
+
+
+def test_arrays_of_the_state_that_are_others_now_are_recorded_anew() -> None:
+    def run(capture: bool) -> np.ndarray:
+        net, momentum = network("cpu"), Momentum(0.05)
+
+        def exchange(_: Any) -> None:
+            vars(momentum)["slots"] = InPlace({key: 0.5 * v for key, v in momentum.slots.items()})
+
+        list(fit(net, X, LABELS, epochs=2, batch_size=10, rng=0, optimizer=momentum, capture=capture,
+                 hook=exchange, hook_steps=9))  # fmt: skip
+        return np.concatenate([net.flat_params["flat"], momentum.slots["v.flat"]])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CaptureWarning)
+        np.testing.assert_array_equal(run(True), run(False))
 
 
 def test_nothing_of_a_recording_is_kept_after_fit() -> None:
