@@ -167,6 +167,10 @@ class Backend:
         same = (x == y) | ((x != x) & (y != y))
         return bool(self.to_numpy(self.xp.all(same)))
 
+    def alike_updates(self, before: Array, x: Array, y: Array) -> bool:
+        """`alike` for two updates of the parameters `before`."""
+        return self.alike(x, y)
+
     @property
     def free_memory(self) -> int | None:
         """Bytes that new arrays can take; None where the library does not say."""

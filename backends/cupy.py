@@ -11,14 +11,24 @@ from typing import Any
 import numpy as np
 
 from .base import Array, Backend, BackendUnavailableError, Replay, first_line
-from .cublas import Cublas
+from .cublas import Cublas, tf32
 from .cupy_capture import CupyReplay
 from .driver import cuda_version, cupy_extra
 
-ROUNDING = 0.02
-"""How far apart, relative to the largest entry, a step may be that is replayed: cuBLAS through another door
-may add in another order, and an optimizer such as Adam makes a whole step of the rounding of a gradient
-that is zero."""
+ROUNDING = {"float32": 1e-3, "float64": 1e-6}
+"""How far apart, relative to the largest entry, the results of a step may be that is replayed: cuBLAS
+through another door may add in another order, and what is left of a difference is rounded relatively more."""
+
+COARSE = 0.02
+"""The same where factors of float32 are rounded to 10 bits (tf32), and for every single parameter."""
+
+UNSURE = 0.1
+"""The share of the parameters whose updates may differ altogether: an optimizer such as Adam makes a whole
+step of the rounding of a gradient that is zero, as of the biases below a batch normalization."""
+
+
+def _rounding(dtype: Any) -> float:
+    return COARSE if tf32() and dtype.name == "float32" else ROUNDING.get(dtype.name, COARSE)
 
 
 class CupyBackend(Backend):
@@ -156,10 +166,21 @@ class CupyBackend(Backend):
         return CupyReplay(function, state, inputs, self._cupy, self._cublas)
 
     def alike(self, x: Array, y: Array) -> bool:
-        if x.dtype.kind != "f":
-            return bool((x == y).all())
-        allowed = ROUNDING * self._cupy.abs(y).max() if y.size else 0.0
-        return bool(((abs(x - y) <= allowed) | (x == y) | (self._cupy.isnan(x) & self._cupy.isnan(y))).all())
+        return bool((x == y).all() if x.dtype.kind != "f" else self._close(x, y, _rounding(x.dtype), y).all())
+
+    def alike_updates(self, before: Array, x: Array, y: Array) -> bool:
+        if not y.size:
+            return True
+        sure = self._close(x, y, _rounding(x.dtype), y - before).mean() >= 1.0 - UNSURE
+        return bool(sure & self._close(x, y, COARSE, y).all())
+
+    def _close(self, x: Array, y: Array, rounding: float, scale: Array) -> Array:
+        """Where x and y differ by no more than this share of the largest finite entry of `scale`."""
+        cupy = self._cupy
+        largest = cupy.where(cupy.isfinite(scale), abs(scale), 0.0).max() if y.size else 0.0
+        allowed = rounding * largest + 4.0 * float(np.finfo(y.dtype).eps) * abs(y)
+        same = (x == y) | (cupy.isnan(x) & cupy.isnan(y))
+        return same | (cupy.isfinite(y) & (abs(x - y) <= allowed))
 
     @cached_property
     def _cublas(self) -> Cublas:

@@ -124,7 +124,7 @@ class Recorder:
         changed = self._look.changed(look, self._scratch) if look and self._look else {}
         if changed:
             self.give_up(f"{next(iter(changed))} changes in the step and is not in the state")
-        elif not (self._alike(given, results) and self._alike_states(after)):
+        elif not (self._alike(given, results) and self._alike_states(before, after)):
             self.give_up("a replayed step does not give what a called one gives")
         else:
             self.unproven = 0
@@ -198,13 +198,13 @@ class Recorder:
     ) -> str:
         """What is other in the traced run, or in a replay, than in the called one."""
         if replay.results is not None and not (
-            self._alike(replay.results, results) and self._alike_states(after)
+            self._alike(replay.results, results) and self._alike_states(before, after)
         ):
             return "the step does something else when it is recorded"
         if rows.shape[0] > 1 and self.backend.device != "cpu":
             return ""  # many steps drift apart by more than rounding: the last step of a stretch is by itself
         self._put(before)
-        if not (self._alike(replay(rows, numbers), results) and self._alike_states(after)):
+        if not (self._alike(replay(rows, numbers), results) and self._alike_states(before, after)):
             return "a replayed step does not give what a called one gives"
         return ""
 
@@ -242,15 +242,21 @@ class Recorder:
             for key, value in copied.items():
                 kind[key][...] = value
 
-    def _alike_states(self, copies: list[dict[str, Array]]) -> bool:
-        pairs = zip(self.state(), copies, strict=False)
-        return all(self._alike(list(kind.values()), list(copied.values())) for kind, copied in pairs)
-
-    def _alike(self, ours: Sequence[Array], its: Sequence[Array]) -> bool:
-        return len(ours) == len(its) and all(
-            x.shape == y.shape and x.dtype == y.dtype and self.backend.alike(x, y)
-            for x, y in zip(ours, its, strict=True)
+    def _alike_states(self, before: list[dict[str, Array]], after: list[dict[str, Array]]) -> bool:
+        """Whether what a step has changed and set, since `before`, is as in `after`."""
+        (params, its), *others = zip(self.state(), after, strict=False)
+        return self._alike(list(params.values()), list(its.values()), list(before[0].values())) and all(
+            self._alike(list(kind.values()), list(copied.values())) for kind, copied in others
         )
+
+    def _alike(self, ours: Sequence[Array], its: Sequence[Array], before: Sequence[Array] = ()) -> bool:
+        if len(ours) != len(its) or any(
+            x.shape != y.shape or x.dtype != y.dtype for x, y in zip(ours, its, strict=True)
+        ):
+            return False
+        if before:
+            return all(map(self.backend.alike_updates, before, ours, its))
+        return all(map(self.backend.alike, ours, its))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import pickle
 import sys
 import warnings
@@ -821,3 +822,59 @@ def test_nothing_of_a_recording_is_kept_after_fit() -> None:
     net = network("cpu")
     list(fit(net, X, LABELS, epochs=2, batch_size=50, rng=0))
     assert len(pickle.dumps(net)) < 10_000
+
+
+@pytest.mark.parametrize("part", ["layer", "optimizer"])
+def test_a_small_change_that_nobody_sees_is_found_on_every_backend(part: str, backend: Backend) -> None:
+    settings = {"layer": 1.0, "optimizer": 1.0}
+
+    class Scaled(Identity):
+        def forward(self, x: Any, *, training: bool = False) -> Any:
+            return x * settings["layer"]
+
+        def backward(self, dout: Any) -> Any:
+            return dout * settings["layer"]
+
+    class Scaling(SGD):
+        def clipped(self, grads: Any) -> Any:
+            return {key: g * settings["optimizer"] for key, g in grads.items()}
+
+    def run(capture: bool) -> np.ndarray:
+        settings.update(layer=1.0, optimizer=1.0)
+        net = network(backend, Scaled())
+        options: Any = {"optimizer": Scaling(0.1, max_norm=1.0), "capture": capture}
+        for metrics in fit(net, X, LABELS, epochs=3, batch_size=25, rng=0, **options):
+            if metrics.epoch == 2:
+                settings[part] = 1.03
+        return np.asarray(backend.to_numpy(net.flat_params["flat"]))
+
+    with (
+        pytest.warns(CaptureWarning, match="does not give what a called one")
+        if backend.can_record
+        else nullcontext()
+    ):
+        captured = run(True)
+    np.testing.assert_allclose(captured, run(False), rtol=0 if backend.device == "cpu" else 1e-5, atol=1e-6)
+
+
+@pytest.mark.only("cupy")
+def test_updates_may_differ_where_a_gradient_is_rounding_alone(backend: Backend) -> None:
+    before = backend.asarray(np.linspace(0.5, 1.0, 100), dtype="float32")
+    updated = before + 1e-3
+    noisy = backend.asarray(np.where(np.arange(100) < 5, -1e-3, 1e-3), dtype="float32") + before
+    assert backend.alike_updates(before, updated, noisy)
+    assert not backend.alike_updates(before, updated, before + 1.1e-3)
+    assert not backend.alike_updates(before, updated, before + 1.0)
+    assert backend.alike_updates(before, updated * np.nan, updated * np.nan)
+
+
+@pytest.mark.only("cupy")
+def test_alike_is_to_rounding(backend: Backend) -> None:
+    for dtype, small in (("float32", 1e-4), ("float64", 1e-7)):
+        x = backend.asarray([1.0, -3.0, math.nan, math.inf], dtype=dtype)
+        assert backend.alike(x, x * (1.0 + small))
+        assert not backend.alike(x, x * (1.0 + 100.0 * small))
+        assert not backend.alike(x, backend.asarray([1.0, -3.0, math.nan, 5.0], dtype=dtype))
+        assert not backend.alike(x, backend.asarray([1.0, -3.0, 0.0, math.inf], dtype=dtype))
+    assert backend.alike(backend.asarray(np.zeros(0)), backend.asarray(np.zeros(0)))
+    assert not backend.alike(backend.asarray([1, 2]), backend.asarray([1, 3]))
