@@ -7,6 +7,7 @@ import math
 import pickle
 import sys
 import warnings
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -417,19 +418,21 @@ def test_an_attribute_that_begins_to_change_where_nobody_sees_it_is_told() -> No
         trained(lambda: network("cpu", Late()), True, batch_size=25)
 
 
-def test_a_stretch_that_is_run_again_begins_as_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its parameters, its layers' state, and what the optimizer keeps."""
+@pytest.mark.parametrize("hook_steps", [None, 5])
+def test_a_stretch_that_is_run_again_begins_as_it_began(
+    hook_steps: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its parameters, its layers' state, what the optimizer keeps, and the results so far."""
     replay, calls = NumpyReplay.__call__, 0
 
     def wrong(self: Any, *inputs: Any) -> Any:
         nonlocal calls
         calls += 1
-        return tuple(x + (calls >= 10) for x in replay(self, *inputs))
+        return tuple(x + (calls >= 6) for x in replay(self, *inputs))
 
     def run(capture: bool) -> Any:
-        return trained(
-            lambda: network("cpu", Dropout(0.3, seed=1)), capture, batch_size=25, optimizer=Momentum(0.05)
-        )
+        options = {"optimizer": Momentum(0.05), "hook": lambda _: None, "hook_steps": hook_steps}
+        return trained(lambda: network("cpu", Dropout(0.3, seed=1)), capture, batch_size=25, **options)
 
     expected = run(False)
     monkeypatch.setattr(NumpyReplay, "__call__", wrong)
@@ -816,6 +819,24 @@ def test_arrays_of_the_state_that_are_others_now_are_recorded_anew() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", CaptureWarning)
         np.testing.assert_array_equal(run(True), run(False))
+
+
+def test_what_a_recording_has_read_lives_as_long_as_it() -> None:
+    """On a GPU it goes on reading the copies that it was lent."""
+    copies: list[weakref.ref[Any]] = []
+
+    class Held:
+        def __deepcopy__(self, memo: Any) -> Any:
+            copy = Held()
+            copies.append(weakref.ref(copy))
+            return copy
+
+    layer: Any = Identity()
+    layer.held = Held()
+    alive = []
+    list(fit(network("cpu", layer), X, LABELS, epochs=1, batch_size=10, rng=0, hook_steps=9,
+             hook=lambda _: alive.append([copy() is not None for copy in copies])))  # fmt: skip
+    assert alive == [[True], [True]]
 
 
 def test_nothing_of_a_recording_is_kept_after_fit() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from backends import Backend, namespace_of
 from backprop import check_gradients
+from backprop.gradcheck import promises
 from backprop.gradcheck.libraries import Library
 
 
@@ -70,6 +71,67 @@ def test_numbers_lists_and_integers() -> None:
     assert check_gradients(cubes, cubes_gradient, [1.0, 2.0]).passed
     assert check_gradients(cubes, cubes_gradient, np.asarray([1, 2], np.uint8)).passed
     assert check_gradients(np.linalg.norm, lambda x: x / np.linalg.norm(x), np.asarray([3.0, 4.0])).passed
+
+
+class Cube:
+    """A function without a name."""
+
+    def __call__(self, x: Any) -> Any:
+        return cubes(x)
+
+
+class Obscure:
+    """A function, or two arguments' product, that does not tell its arguments' names."""
+
+    __signature__ = 3
+
+    def __call__(self, *arguments: Any) -> Any:
+        return np.sum(np.prod(np.stack(arguments), axis=0))
+
+
+def test_names_of_functions_and_arguments() -> None:
+    def named(report: Any) -> list[tuple[str, str]]:
+        assert report.passed, f"\n{report}"
+        return [(entry.layer, entry.parameter) for entry in report.entries]
+
+    x, y = np.asarray([1.0, 2.0]), np.asarray([3.0, -1.0])
+    assert named(check_gradients(Cube(), cubes_gradient, x)) == [("Cube", "x")]
+    assert named(check_gradients(Obscure(), np.ones_like, x)) == [("Obscure", "x")]
+    for product, name in ((Obscure(), "Obscure"), (lambda *xs: Obscure()(*xs), "<lambda>")):
+        report = check_gradients(product, lambda a, b: (b, a), x, y)
+        assert named(report) == [(name, "x1"), (name, "x2")]
+        assert report.subject == name
+
+
+def test_a_gradient_is_a_list_of_numbers_or_a_tuple_of_arrays() -> None:
+    x, y = np.asarray([1.0, 2.0]), np.asarray([3.0, -1.0])
+    assert check_gradients(cubes, lambda x: [3.0 * v * v for v in x], x).passed
+    assert check_gradients(Obscure(), lambda a, b: [b, a], x, y).passed
+    stacked = check_gradients(Obscure(), lambda a, b: np.stack([b, a]), x, y)
+    assert stacked.problems == (
+        "Obscure.x1: a gradient of shape (2, 2), expected (2,)",
+        "Obscure.x2: backward gives no gradient",
+    )
+
+
+@pytest.mark.parametrize(
+    ("promise", "name"),
+    [
+        ("_inputs_left_alone", "arguments"),
+        ("_computes_from_arguments", "captured arrays"),
+        ("_values_repeat", "repetition"),
+        ("_zero_in_zero_out", "zero"),
+    ],
+)
+def test_a_promise_that_cannot_be_tried_is_named(
+    promise: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise ArithmeticError("no luck")
+
+    monkeypatch.setattr(promises, promise, fail)
+    report = check_gradients(cubes, cubes_gradient, np.ones(2))
+    assert report.problems == (f"{name}: raised ArithmeticError: no luck",)
 
 
 def test_what_a_function_must_not_do(rng: np.random.Generator) -> None:
@@ -142,7 +204,9 @@ def test_class_that_is_no_layer(subject: Any) -> None:
 def test_library_without_a_backend() -> None:
     """The array API standard is enough; NumPy's own namespace stands for such a library."""
     library = Library(np.ones(2, np.float32))
-    assert library.asarray([1, 2]).dtype == np.float64
+    assert (library.asarray([1, 2]).dtype, library.asarray([1, 2]).tolist()) == (np.float64, [1.0, 2.0])
+    assert library.asarray([1, 2], dtype="float32").dtype == np.float32
+    assert (library.name, library.device) == ("numpy", "cpu")
     assert library.to_numpy(np.ones(2)).tolist() == [1.0, 1.0]
 
 
@@ -159,8 +223,58 @@ def test_library_without_float64() -> None:
         def __array_namespace__(self) -> Any:
             return Single()
 
-    with pytest.raises(TypeError, match="differences need float64, but tests makes float32 of it here"):
+    with pytest.raises(TypeError, match="differences need float64, but tests makes float32 of it here$"):
         check_gradients(cubes, cubes_gradient, Alien())
+    Alien.__module__ = "jaxlib.of_a_kind"
+    with pytest.raises(
+        TypeError, match=r"jaxlib makes float32 of it here; set jax.config.update\('jax_enable"
+    ):
+        check_gradients(cubes, cubes_gradient, Alien())
+
+
+class Foreign:
+    """An array of a library that nobody knows, on a device of its own."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = np.array(values)
+        self.device, self.shape, self.dtype = "elsewhere", self.values.shape, self.values.dtype
+
+    def __array_namespace__(self) -> Any:
+        return ForeignNamespace
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.array(self.values, dtype)
+
+    def __mul__(self, other: Foreign) -> Foreign:
+        return Foreign(self.values * other.values)
+
+
+class ForeignNamespace:
+    float64 = np.float64
+
+    @staticmethod
+    def asarray(values: Any, *, dtype: Any = None, device: Any = "elsewhere", copy: Any = None) -> Foreign:
+        assert device == "elsewhere"
+        return Foreign(np.array(values, dtype))
+
+
+def test_arrays_of_an_unknown_library_stay_what_they_are() -> None:
+    seen: set[type] = set()
+
+    def f(x: Foreign, y: Foreign) -> Foreign:
+        seen.update({type(x), type(y)})
+        return Foreign(x.values * y.values)
+
+    def gradient(x: Foreign, y: Foreign, dout: Foreign) -> tuple[Foreign, Foreign]:
+        seen.add(type(dout))
+        return dout * y, dout * x
+
+    x, y = Foreign([1.0, -2.0]), Foreign([3.0, 0.5])
+    report = check_gradients(f, gradient, x, y)
+    assert report.passed, f"\n{report}"
+    assert (report.subject, report.backend, report.device) == ("f", "tests", "elsewhere")
+    assert seen == {Foreign}
+    assert check_gradients(f, lambda x, y, dout: (dout * x, dout * y), x, y).failed
 
 
 def test_outside_its_domain_a_function_may_raise() -> None:

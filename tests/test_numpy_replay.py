@@ -16,7 +16,7 @@ import pytest
 
 from backends import CaptureError, get_backend, namespace_of
 from backends.numpy_fast import REPLACEMENTS
-from backends.numpy_replay import QUICK, NumpyReplay, root_is_power
+from backends.numpy_replay import QUICK, Look, NumpyReplay, product, root_is_power
 from backends.trace import FUNCTIONS, IN_PLACE, OPERATORS, Traced, TracedNamespace
 
 backend = get_backend("cpu")
@@ -104,8 +104,8 @@ BODIES: dict[str, Callable[..., Any]] = {
     "arange": lambda xp, s, x: x[0, ...] * xp.astype(xp.arange(4), x.dtype),
     "asarray": lambda xp, s, x: (xp.asarray(x) * 2.0, xp.asarray(x, copy=True), x * xp.asarray(2.0, dtype=x.dtype)),
     "eye": lambda xp, s, x: x @ xp.eye(4, dtype=x.dtype),
-    "full": lambda xp, s, x: xp.full((5, 4), 0.5, dtype=x.dtype) + x,
-    "full_like": lambda xp, s, x: xp.full_like(x, 0.5) + x,
+    "full": lambda xp, s, x: (xp.full((5, 4), 0.5, dtype=x.dtype) + x, xp.full((5, 4), xp.sum(x)), xp.full((5, 4), fill_value=xp.max(x))),
+    "full_like": lambda xp, s, x: (xp.full_like(x, 0.5) + x, xp.full_like(x, xp.sum(x)), xp.full_like(x, fill_value=xp.max(x))),
     "linspace": lambda xp, s, x: xp.astype(xp.linspace(0.0, 1.0, 4), x.dtype) + x,
     "ones": lambda xp, s, x: xp.ones((5, 4), dtype=x.dtype) + x,
 }  # fmt: skip
@@ -253,6 +253,24 @@ def test_numbers() -> None:
         same(body, dtype, times=40)
 
 
+def test_numbers_of_an_input() -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        n = total = x[1, 2]
+        total += 1.0
+        return n**3, n**-1, n // 0.3, n % 0.3, total, n, x[1, 2], n == x[1, 2]
+
+    for dtype in ("float32", "float64"):
+        same(body, dtype, times=40)
+
+    def function(state: Any, x: Any) -> tuple[Any, ...]:
+        return (x[1] * x, x[-1] ** 3)
+
+    replay = backend.record(function, [{}], [np.ones(3)])
+    for values in np.random.default_rng(0).random((5, 3)):
+        for ours, expected in zip(replay(values), function({}, values), strict=True):
+            np.testing.assert_array_equal(ours, expected)
+
+
 def test_operands_as_they_lie() -> None:
     fortran = np.asfortranarray(np.random.default_rng(3).random((4, 4)).astype("float32"))
 
@@ -338,6 +356,9 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "extra": (lambda xp, s, x: xp.einsum("ij->i", x), "einsum is not one of the standard's functions"),
     "unique": (lambda xp, s, x: xp.unique_values(x), "unique_values is not one of the standard's"),
     "mask": (lambda xp, s, x: x[x > 0.5], r"the shape of x\[mask\] depends on values"),
+    "constant mask": (lambda xp, s, x: x[np.arange(5) > 2], r"the shape of x\[mask\] depends on values"),
+    "truth": (lambda xp, s, x: x[True], r"the shape of x\[mask\] depends on values"),
+    "list of numbers": (lambda xp, s, x: x[[0, 1]], r"the shape of x\[mask\] depends on values"),
     "set mask": (lambda xp, s, x: operator.setitem(x, x > 0.5, 0.0), "with an array as the index"),
     "index": (lambda xp, s, x: x[xp.argmax(s["row"]), ...], "with a number that is computed"),
     "index of a tuple": (lambda xp, s, x: x[..., xp.argmax(s["row"])], "with a number that is computed"),
@@ -345,6 +366,18 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
         lambda xp, s, x: xp.zeros((xp.argmax(s["row"]) + 1,)) + xp.sum(x),
         "zeros with a shape, an axis",
     ),
+    "shape of full": (lambda xp, s, x: xp.full((xp.argmax(x),), 0.5), "full with a shape, an axis"),
+    "shape of full_like": (
+        lambda xp, s, x: xp.full_like(x, 0.5, shape=(xp.argmax(x),)),
+        "full_like with a shape, an axis",
+    ),
+    "stop": (lambda xp, s, x: xp.arange(0, xp.argmax(x)), "arange with a shape, an axis"),
+    "repetitions": (lambda xp, s, x: xp.tile(x, (2, xp.argmax(x))), "tile with a shape, an axis"),
+    "shape of broadcast_to": (
+        lambda xp, s, x: xp.broadcast_to(x, (xp.argmax(x), 5, 4)),
+        "broadcast_to with a shape, an axis",
+    ),
+    "axis of take": (lambda xp, s, x: xp.take(x, s["row"], axis=xp.argmax(x)), "take with a shape, an axis"),
     "reshape": (lambda xp, s, x: xp.reshape(x, (xp.argmax(s["row"]) * 0 + 5, -1)), "reshape with a shape"),
     "axis": (lambda xp, s, x: xp.flip(x, axis=xp.argmax(s["row"]) % 2), "flip with a shape, an axis"),
     "count": (lambda xp, s, x: xp.arange(xp.argmax(s["row"])), "arange with a shape, an axis"),
@@ -441,7 +474,10 @@ QUICKLY: dict[str, Callable[..., Any]] = {
         xp.minimum(x, 0.5), xp.clip(x, 0.3, 0.6), xp.argmax(x, axis=1), xp.argmax(x),
     ),
     "mean": lambda xp, s, x: xp.mean(x),
-    "where": lambda xp, s, x: (xp.where(x > 0.5, x, 0.0), xp.where(x > 0.5, -float("inf"), s["b"])),
+    "where": lambda xp, s, x: (
+        xp.where(x > 0.5, x, 0.0), xp.where(x > 0.5, -float("inf"), s["b"]),
+        xp.where(x > 0.5, xp.sum(x), x), xp.where(x > 0.5, 0.0, xp.sum(x)),
+    ),
     "kinds": lambda xp, s, x: (
         xp.astype(x > 0.5, x.dtype), xp.astype(xp.count_nonzero(x > 0.5), x.dtype), xp.reshape(xp.sum(x), (1,)),
         xp.reshape(xp.permute_dims(x, (1, 0)), (-1,)), xp.zeros((2, 3), dtype=x.dtype) + 1.0,
@@ -469,6 +505,82 @@ def test_hot_calls_are_repeated_in_their_quick_form(kind: str) -> None:
     forms = [getattr(getattr(call, "func", call), "__name__", "") for call in replay._replays]
     assert not slow & set(forms), forms
     assert all(not isinstance(getattr(call, "func", None), functools.partial) for call in replay._replays)
+
+
+LEFT, RIGHT = (np.random.default_rng(seed).random((4, 4)) for seed in (0, 1))
+
+PRODUCTS: dict[str, tuple[Any, tuple[np.ndarray, np.ndarray]]] = {
+    "matrices": (np.dot, (LEFT, RIGHT)),
+    "transposed": (np.dot, (LEFT.T, RIGHT.T)),
+    "two rows": (np.dot, (LEFT[:2], RIGHT)),
+    "float32": (np.dot, (LEFT.astype("float32"), RIGHT.astype("float32"))),
+    "float16": (np.matmul, (LEFT.astype("float16"), RIGHT.astype("float16"))),
+    "integers": (np.matmul, (LEFT.astype("int64"), RIGHT.astype("int64"))),
+    "two dtypes": (np.matmul, (LEFT, RIGHT.astype("float32"))),
+    "own transpose": (np.matmul, (LEFT, LEFT.T)),
+    "one row": (np.matmul, (LEFT[:1], RIGHT)),
+    "one column": (np.matmul, (LEFT, RIGHT[:, :1].copy())),
+    "one number each": (np.matmul, (LEFT[:, :1].copy(), RIGHT[:1])),
+    "row and vector": (np.matmul, (LEFT, RIGHT[0])),
+    "vector and column": (np.matmul, (LEFT[0], RIGHT)),
+    "stack": (np.matmul, (LEFT[None], RIGHT[None])),
+    "gaps on the left": (np.matmul, (np.repeat(LEFT, 2, axis=1)[:, ::2], RIGHT)),
+    "gaps on the right": (np.matmul, (LEFT, np.repeat(RIGHT, 2, axis=1)[:, ::2])),
+}
+
+
+@pytest.mark.parametrize("kind", PRODUCTS)
+def test_products_are_those_of_dot_where_blas_is_asked_for_the_same(kind: str) -> None:
+    function, (a, b) = PRODUCTS[kind]
+    expected = np.matmul(a, b)
+    out = np.zeros_like(expected, order="C")
+    (call,) = product(out, a, b)
+    call()
+    assert call.func is function
+    np.testing.assert_allclose(out, expected, rtol=1e-5)
+
+
+def test_products_into_what_dot_cannot_write_to() -> None:
+    for out in (np.zeros((4, 4)).T, np.zeros((4, 8))[:, ::2]):
+        (call,) = product(out, LEFT, RIGHT)
+        call()
+        assert call.func is np.matmul
+        np.testing.assert_allclose(out, LEFT @ RIGHT)
+    (call,) = product(np.zeros((4, 4)), LEFT.astype("float32"), RIGHT.astype("float32"))
+    assert call.func is np.matmul
+
+
+def test_an_input_is_looked_at_once_and_what_is_computed_every_time() -> None:
+    def function(state: Any, chosen: Any) -> tuple[Any, ...]:
+        xp = namespace_of(chosen)
+        taken = [xp.take(state["a"], chosen), xp.take(state["b"], chosen)]
+        taken += [xp.take(state["a"], chosen * 1), xp.take(state["a"], chosen - 1)]  # one memory, used again
+        return tuple(taken)
+
+    state = {"a": np.arange(9.0), "b": 10.0 + np.arange(9.0)}
+    replay: Any = backend.record(function, [state], [np.asarray([1, 2])])
+    assert sum(isinstance(call, Look) for call in replay._replays) == 3
+    for rows in ([1, 2], [0, 3]):
+        chosen = np.asarray(rows)
+        for ours, expected in zip(replay(chosen), function(state, chosen), strict=True):
+            np.testing.assert_array_equal(ours, expected)
+
+
+def test_an_input_seen_in_two_ways_is_looked_at_in_both() -> None:
+    def function(state: Any, chosen: Any) -> tuple[Any, ...]:
+        xp = namespace_of(chosen)
+        parts = chosen[:2], chosen[1:], chosen[::2], xp.reshape(chosen[:2], (2, 1))
+        return tuple(xp.take(state[key], rows) for key in ("long", "short") for rows in parts)
+
+    state = {"long": np.arange(9.0), "short": np.arange(3.0)}
+    replay: Any = backend.record(function, [state], [np.asarray([0, 1, 2])])
+    for values in ([0, 1, 2], [2, -1, 0], [-3, 2, 1]):
+        chosen = np.asarray(values)
+        for ours, expected in zip(replay(chosen), function(state, chosen), strict=True):
+            np.testing.assert_array_equal(ours, expected)
+    for far in ([0, 0, 3], [3, 0, 0]):
+        with pytest.raises(IndexError):
+            replay(np.asarray(far))
 
 
 def test_roots_are_powers_of_arrays_alone() -> None:
