@@ -4,15 +4,16 @@
 >>> from backprop.datasets import load_mnist
 >>> (x, t), (x_test, t_test) = load_mnist()
 >>> network = TwoLayerNet(784, 50, 10, rng=0)
->>> for m in fit(network, x, t, iterations=600, rng=0, test=(x_test, t_test)):
-...     print(f"step {m.step}: test accuracy {m.test_accuracy:.2f}")
-step 600: test accuracy 0.91
+>>> training = fit(network, x, t, iterations=600, rng=0, test=(x_test, t_test))
+>>> print(f"test accuracy {training.history[-1].test_accuracy:.2f}")
+test accuracy 0.91
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .fitting import fit
     from .gradcheck import GradientReport, check_gradients
     from .layers import (
         GELU,
@@ -44,12 +45,13 @@ if TYPE_CHECKING:
     from .numerical import numerical_gradient
     from .optimizers import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSprop
     from .ready_made import DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet
-    from .training import BatchTooLargeError, DivergenceError, Metrics, fit
+    from .training import BatchTooLargeError, DivergenceError, Metrics, Training
 
 __version__ = "0.1.0"
 
 # Names are imported when they are used, so that `backprop --help` does not import NumPy.
 _homes = {
+    "fitting": ("fit",),
     "gradcheck": (
         "GradientReport",
         "check_gradients",
@@ -107,7 +109,7 @@ _homes = {
         "BatchTooLargeError",
         "DivergenceError",
         "Metrics",
-        "fit",
+        "Training",
     ),
 }
 _home = {name: module for module, names in _homes.items() for name in names}
@@ -156,6 +158,7 @@ __all__ = [
     "Softmax",
     "SoftmaxWithLoss",
     "Tanh",
+    "Training",
     "TwoLayerNet",
     "check_gradients",
     "fit",

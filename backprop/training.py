@@ -34,7 +34,7 @@ from .optimizers import SGD, Optimizer
 from .saving import check_fit, network_arrays, on_host, put, restore_network
 from .steps import BatchTooLargeError, Epoch, Run, within_memory
 
-__all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training", "fit"]
+__all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training"]
 
 Sampling = Literal["without-replacement", "with-replacement"]
 LOOK_STEPS = 1000
@@ -55,26 +55,26 @@ class Progress:
     accuracy: float | None
 
 
-def fit(
-    network: Network,
-    x: Any,
-    t: Any,
-    *,
-    optimizer: Optimizer | None = None,
-    epochs: int | None = None,
-    iterations: int | None = None,
-    batch_size: int = 100,
-    sampling: Sampling = "without-replacement",
-    rng: np.random.Generator | int | None = None,
-    test: tuple[Any, Any] | None = None,
-    progress: Callable[[Progress], None] | None = None,
-    progress_steps: int = 50,
-    capture: bool = True,
-    hook: Callable[[Training], None] | None = None,
-    hook_steps: int | None = None,
-    resume: Checkpoint | None = None,
-) -> Training:
-    """Train `network` on x and t; yield `Metrics` at the end of every epoch. Iterating trains.
+@dataclass(frozen=True)
+class _Plan:
+    """How the samples are drawn, and for how many steps."""
+
+    total: int
+    per_epoch: int
+    samples: int
+    batch_size: int
+    sampling: Sampling
+
+
+class _Stop(Exception):  # noqa: N818 - no error
+    """The training was asked to stop."""
+
+
+class Training(Iterator[Metrics]):
+    """A run of training: iterating it trains `network` on x and t, and gives `Metrics` after every epoch.
+
+    `fit` is this with the loop. Between two steps, that is in a hook, and before or after an epoch,
+    `checkpoint` has all that is needed to go on from there, bit for bit.
 
     Ctrl-C ends the step first: the network is whole. An interactive session goes on after the loop with
     what there is; a script gets its KeyboardInterrupt. A second Ctrl-C does not wait.
@@ -106,89 +106,99 @@ def fit(
 
     Source: *Deep Learning from Scratch*, section 5.7.4.
 
-    >>> from backprop import TwoLayerNet, fit
+    >>> from backprop import Training, TwoLayerNet
     >>> rng = np.random.default_rng(0)
     >>> x = rng.standard_normal((200, 2)).astype("float32")
     >>> t = (x[:, 0] > x[:, 1]).astype("int64")
     >>> network = TwoLayerNet(2, 8, 2, weight_init_std=0.5, rng=0)
-    >>> for metrics in fit(network, x, t, epochs=20, batch_size=10, rng=0):
+    >>> for metrics in Training(network, x, t, epochs=20, batch_size=10, rng=0):
     ...     pass
     >>> metrics.step, metrics.accuracy > 0.97
     (400, True)
     """
-    check_same_length(x, t)
-    n = x.shape[0]
-    _check_whole(epochs=epochs, iterations=iterations, batch_size=batch_size, progress_steps=progress_steps)
-    _check_whole(hook_steps=hook_steps)
-    per_epoch = _check_batches(n, batch_size, sampling)
-    total = _total_steps(epochs, iterations, per_epoch)
-    if optimizer is not None and not isinstance(optimizer, Optimizer):
-        raise TypeError(f"fit: expected an Optimizer, such as SGD(0.1), got {optimizer!r}")
-    if test is not None and not (isinstance(test, (tuple, list)) and len(test) == 2):
-        raise TypeError(f"fit: expected test=(x_test, t_test), got a {type(test).__name__}")
-    run = Run(network, *_on_device(network, x, t), optimizer or SGD(0.1), batch_size, capture)
-    held_out = None if test is None else _on_device(network, *test)
-    plan = _Plan(total, per_epoch, n, batch_size, sampling)
-    training = Training(run, held_out, plan, np.random.default_rng(rng))
-    training.progress, training.progress_steps = progress, progress_steps
-    training.hook, training.hook_steps = hook, hook_steps
-    if resume is not None:
-        training.go_on_from(resume)
-    return training
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """How the samples are drawn, and for how many steps."""
-
-    total: int
-    per_epoch: int
-    samples: int
-    batch_size: int
-    sampling: Sampling
-
-
-class _Stop(Exception):  # noqa: N818 - no error
-    """The training was asked to stop."""
-
-
-class Training(Iterator[Metrics]):
-    """A run of training, as `fit` makes it: iterating it trains.
-
-    Between two steps, that is in a hook, and before or after an epoch, `checkpoint` has all that is
-    needed to go on from there, bit for bit.
-    """
-
-    progress: Callable[[Progress], None] | None = None
-    progress_steps: int = 50
-    hook: Callable[[Training], None] | None = None
-    hook_steps: int | None = None
 
     stopped = False
     """Whether it has ended before its last step, because `stop` was called."""
 
+    line: Callable[[Progress], None] | None = None
+    """Shows the same as `progress` is told, and changes nothing."""
+
+    _begun = True
+
     def __init__(
-        self, run: Run, test: tuple[Array, Array] | None, plan: _Plan, rng: np.random.Generator
+        self,
+        network: Network,
+        x: Any,
+        t: Any,
+        *,
+        optimizer: Optimizer | None = None,
+        epochs: int | None = None,
+        iterations: int | None = None,
+        batch_size: int = 100,
+        sampling: Sampling = "without-replacement",
+        rng: np.random.Generator | int | None = None,
+        test: tuple[Any, Any] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        progress_steps: int = 50,
+        capture: bool = True,
+        hook: Callable[[Training], None] | None = None,
+        hook_steps: int | None = None,
+        resume: Checkpoint | None = None,
     ) -> None:
-        self.network, self.optimizer = run.network, run.optimizer
+        check_same_length(x, t)
+        n = x.shape[0]
+        _check_whole(
+            epochs=epochs, iterations=iterations, batch_size=batch_size, progress_steps=progress_steps
+        )
+        _check_whole(hook_steps=hook_steps)
+        per_epoch = _check_batches(n, batch_size, sampling)
+        total = _total_steps(epochs, iterations, per_epoch)
+        if optimizer is not None and not isinstance(optimizer, Optimizer):
+            raise TypeError(f"expected an Optimizer, such as SGD(0.1), got {optimizer!r}")
+        if test is not None and not (isinstance(test, (tuple, list)) and len(test) == 2):
+            raise TypeError(f"expected test=(x_test, t_test), got a {type(test).__name__}")
+        self._run = Run(network, *_on_device(network, x, t), optimizer or SGD(0.1), batch_size, capture)
+        self._test = None if test is None else _on_device(network, *test)
+        self._plan = _Plan(total, per_epoch, n, batch_size, sampling)
+        self._rng = np.random.default_rng(rng)
+        self.network, self.optimizer = network, self._run.optimizer
+        self.progress, self.progress_steps = progress, progress_steps
+        self.hook, self.hook_steps = hook, hook_steps
         self.history: list[Metrics] = []
-        self._run, self._test, self._plan, self._rng = run, test, plan, rng
         self._done, self._seconds = 0, 0.0
         self._stopping = self._interrupted = False
         self._epoch: Epoch | None = None  # the one that has begun and is not over
         self._part: Epoch | None = None  # the last one, if it was a part: more steps would complete it
         self._history_arrays = HistoryArrays()
+        if resume is not None:
+            self.go_on_from(resume)
+        self._begun = False
+
+    def __del__(self) -> None:
+        if not self._begun:
+            warnings.warn(
+                "a Training was made and never iterated, so nothing was trained: call fit(…), which trains, "
+                "or loop over it",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     @property
     def step(self) -> int:
         """Steps so far."""
         return self._done + (self._epoch.ran if self._epoch else 0)
 
+    @property
+    def total(self) -> int:
+        """Steps in all."""
+        return self._plan.total
+
     def stop(self) -> None:
         """Ask it to end after the present step, or batch of an evaluation; a signal handler may do so."""
         self._stopping = True
 
     def __next__(self) -> Metrics:
+        self._begun = True
         if self._done >= self._plan.total and not self._interrupted:
             raise StopIteration
         try:
@@ -225,6 +235,8 @@ class Training(Iterator[Metrics]):
         self._done, self._epoch = done, None
         self._part = epoch if epoch.count < self._plan.per_epoch else None
         self.optimizer.steps = self._steps_before + epoch.count
+        if self.line:
+            self.line(Progress(done, loss, accuracy))
         return metrics
 
     def _begin(self, position: int = 0, earlier: Sequence[np.ndarray] = ()) -> Epoch:
@@ -237,7 +249,7 @@ class Training(Iterator[Metrics]):
 
     def _train(self, epoch: Epoch) -> tuple[np.ndarray, float | None]:
         """Run the epoch to its end, or to where it is asked to stop."""
-        look = self.progress_steps if self.progress else LOOK_STEPS
+        look = self.progress_steps if self.progress or self.line else LOOK_STEPS
         for i in within_memory(self._run, epoch.parts(partial(_next_multiple, look), self._hook_after)):
             looked = i % look == 0 or i == self._hook_after(i - 1)
             if looked and not self._seen(epoch, look):
@@ -266,9 +278,13 @@ class Training(Iterator[Metrics]):
         losses, accuracy = epoch.read(i - (i % look or look))
         if not np.isfinite(losses).all():
             return False
-        if self.progress and i % look == 0:
-            self.progress(Progress(self.step, float(losses.mean()), accuracy))
-            epoch.told = True
+        if i % look == 0:
+            progress = Progress(self.step, float(losses.mean()), accuracy)
+            if self.line:
+                self.line(progress)
+            if self.progress:
+                self.progress(progress)
+                epoch.told = True
         if self.hook and self.hook_steps and self.step % self.hook_steps == 0:
             if not finite(self.network.flat_params["flat"]):
                 return False
@@ -285,6 +301,7 @@ class Training(Iterator[Metrics]):
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on: network, optimizer, generator, place in the epoch, history."""
+        self._begun = True
         network, optimizer, epoch = self.network, self.optimizer, self._epoch or self._part
         arrays = {**network_arrays(network), **on_host("optimizer", optimizer.slots, network.backend)}
         arrays |= self._history_arrays.of(self.history)
@@ -450,7 +467,7 @@ def _on_host(array: Array) -> bool:
 def _check_whole(**numbers: Any) -> None:
     for name, value in numbers.items():
         if value is not None and (not is_whole(value) or value < 1):
-            raise ValueError(f"fit: expected {name} to be a whole number of at least 1, got {value!r}")
+            raise ValueError(f"expected {name} to be a whole number of at least 1, got {value!r}")
 
 
 def _check_batches(n: int, batch_size: int, sampling: str) -> int:
@@ -464,5 +481,5 @@ def _check_batches(n: int, batch_size: int, sampling: str) -> int:
 
 def _total_steps(epochs: int | None, iterations: int | None, per_epoch: int) -> int:
     if (epochs is None) == (iterations is None):
-        raise ValueError("fit: give either epochs or iterations")
+        raise ValueError("give either epochs or iterations")
     return epochs * per_epoch if epochs is not None else iterations or 0

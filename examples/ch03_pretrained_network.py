@@ -7,7 +7,7 @@ Without it the page trains weights of its own, saves them by name, and loads the
 import numpy as np
 from _common import Page
 
-from backprop import Adam, MultiLayerNet, fit
+from backprop import Adam, MultiLayerNet, Training
 from backprop.datasets import load_mnist
 
 page = Page(__doc__, weights=None)
@@ -18,7 +18,7 @@ path = page.options.weights
 if path is None:
     own = MultiLayerNet(*sizes, weight_init_std="xavier", device=page.device, rng=page.seed)
     steps = 200 if page.quick else 6000
-    for metrics in fit(own, *train, optimizer=Adam(), iterations=steps, rng=page.seed, test=(x, t)):
+    for metrics in Training(own, *train, optimizer=Adam(), iterations=steps, rng=page.seed, test=(x, t)):
         print(f"step {metrics.step:5,d}  test accuracy {metrics.test_accuracy:.4f}")
     path = page.file("ch03_weights.npz")
     np.savez(path, **{name: own.backend.to_numpy(value) for name, value in own.params.items()})

@@ -2,7 +2,7 @@
 
 from _common import Page
 
-from backprop import SGD, MultiLayerNet, fit
+from backprop import SGD, MultiLayerNet, Training
 from backprop.datasets import load_mnist
 
 page = Page(__doc__)
@@ -13,7 +13,7 @@ print(network)
 steps = 1200 if page.quick else 10_000
 x, t = (network.backend.asarray(values) for values in train)
 losses, epochs = [], []
-for metrics in fit(
+for metrics in Training(
     network, x, t, optimizer=SGD(0.1), iterations=steps, batch_size=100, sampling="with-replacement",
     rng=page.seed, test=test, progress=losses.append, progress_steps=20,
 ):  # fmt: skip

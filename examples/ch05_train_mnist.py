@@ -2,7 +2,7 @@
 
 from _common import Page
 
-from backprop import SGD, TwoLayerNet, fit
+from backprop import SGD, Training, TwoLayerNet
 from backprop.datasets import load_mnist
 
 page = Page(__doc__, seeds=1)
@@ -15,7 +15,7 @@ for seed in range(page.seed, page.seed + page.options.seeds):
     print(f"{network}, seed {seed}")
     x, t = (network.backend.asarray(values) for values in train)
     losses, epochs = [], []
-    for metrics in fit(
+    for metrics in Training(
         network, x, t, optimizer=SGD(0.1), iterations=steps, batch_size=100, sampling="with-replacement",
         rng=seed, test=test, progress=losses.append, progress_steps=20,
     ):  # fmt: skip

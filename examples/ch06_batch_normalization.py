@@ -3,7 +3,7 @@
 import numpy as np
 from _common import Page
 
-from backprop import SGD, DivergenceError, MultiLayerNet, fit
+from backprop import SGD, DivergenceError, MultiLayerNet, Training
 from backprop.datasets import load_mnist
 
 page = Page(__doc__)
@@ -19,7 +19,7 @@ for scale in scales:
             784, [100] * 5, 10, "relu", float(scale),
             use_batchnorm=use_batchnorm, device=page.device, rng=page.seed,
         )  # fmt: skip
-        run = fit(network, x, t, optimizer=SGD(0.01), epochs=epochs, rng=page.seed, test=(x, t))
+        run = Training(network, x, t, optimizer=SGD(0.01), epochs=epochs, rng=page.seed, test=(x, t))
         curve = curves[scale, use_batchnorm] = []
         try:
             with np.errstate(over="ignore", invalid="ignore"):

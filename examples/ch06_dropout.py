@@ -2,7 +2,7 @@
 
 from _common import Page
 
-from backprop import SGD, Dropout, MultiLayerNet, fit
+from backprop import SGD, Dropout, MultiLayerNet, Training
 from backprop.datasets import load_mnist
 
 page = Page(__doc__)
@@ -19,7 +19,7 @@ for ratio in 0.0, 0.2:
     on_device = network.backend.asarray(x), network.backend.asarray(t)
     curves[ratio] = [
         (network.accuracy(*on_device), metrics.test_accuracy)
-        for metrics in fit(
+        for metrics in Training(
             network, *on_device, optimizer=SGD(0.01), epochs=epochs, batch_size=100,
             sampling="with-replacement", rng=page.seed, test=test,
         )

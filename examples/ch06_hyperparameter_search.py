@@ -3,7 +3,7 @@
 import numpy as np
 from _common import Page
 
-from backprop import SGD, MultiLayerNet, fit
+from backprop import SGD, MultiLayerNet, Training
 from backprop.datasets import load_mnist
 
 page = Page(__doc__, trials=100)
@@ -19,7 +19,7 @@ for _ in range(trials):
     network = MultiLayerNet(
         784, [100] * 6, 10, weight_decay_lambda=decay, device=page.device, rng=rng
     )  # fmt: skip
-    run = fit(
+    run = Training(
         network, x[training], t[training], optimizer=SGD(lr), epochs=epochs, batch_size=100,
         rng=rng, test=(x[validation], t[validation]),
     )  # fmt: skip

@@ -14,11 +14,10 @@ curves = {}
 for name, init in {"std 0.01": 0.01, "Xavier": "xavier", "He": "he"}.items():
     network = MultiLayerNet(784, [100, 100, 100, 100], 10, "relu", init, device=page.device, rng=page.seed)
     losses = []
-    for _ in fit(
+    fit(
         network, *train, optimizer=SGD(0.01), iterations=steps, batch_size=128, sampling="with-replacement",
         rng=page.seed, progress=losses.append, progress_steps=1,
-    ):  # fmt: skip
-        pass
+    )  # fmt: skip
     curves[name] = np.asarray([(p.step, p.loss) for p in losses])
     print(f"{name}: loss {losses[-1].loss:.3f} at step {losses[-1].step:,}")
 

@@ -14,11 +14,10 @@ curves = {}
 for optimizer in SGD(), Momentum(), AdaGrad(), Adam():  # with the book's learning rates
     network = MultiLayerNet(784, [100, 100, 100, 100], 10, device=page.device, rng=page.seed)
     losses = []
-    for _ in fit(
+    fit(
         network, *train, optimizer=optimizer, iterations=steps, batch_size=128, sampling="with-replacement",
         rng=page.seed, progress=losses.append, progress_steps=1,
-    ):  # fmt: skip
-        pass
+    )  # fmt: skip
     curves[type(optimizer).__name__] = np.asarray([(p.step, p.loss) for p in losses])
     print(f"{optimizer}: loss {losses[-1].loss:.3f} at step {losses[-1].step:,}")
 

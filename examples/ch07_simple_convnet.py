@@ -2,7 +2,7 @@
 
 from _common import Page
 
-from backprop import Adam, SimpleConvNet, fit
+from backprop import Adam, SimpleConvNet, Training
 from backprop.datasets import load_mnist
 
 page = Page(__doc__, epochs=20)
@@ -19,7 +19,8 @@ def filters():
 
 
 before, curve = filters(), []
-for metrics in fit(network, x, t, optimizer=Adam(), epochs=epochs, batch_size=100, rng=page.seed, test=test):
+options = {"epochs": epochs, "batch_size": 100, "rng": page.seed, "test": test}
+for metrics in Training(network, x, t, optimizer=Adam(), **options):
     curve.append((metrics.epoch, metrics.accuracy, metrics.test_accuracy))
     print("epoch {:2d}  train accuracy {:.4f}  test accuracy {:.4f}".format(*curve[-1]), flush=True)
 

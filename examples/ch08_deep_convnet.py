@@ -3,7 +3,7 @@
 import numpy as np
 from _common import Page
 
-from backprop import Adam, DeepConvNet, fit
+from backprop import Adam, DeepConvNet, Training
 from backprop.datasets import load_mnist
 
 page = Page(__doc__, epochs=2)
@@ -15,7 +15,7 @@ network = DeepConvNet(device=page.device, rng=page.seed)
 print(network.summary())
 
 losses, curve = [], []
-for metrics in fit(
+for metrics in Training(
     network, x, t, optimizer=Adam(), epochs=epochs, batch_size=batch_size, rng=page.seed, test=test,
     progress=losses.append, progress_steps=10,
 ):  # fmt: skip

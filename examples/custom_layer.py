@@ -42,7 +42,7 @@ def main() -> None:
     t = (x[:, 0] * x[:, 1] > 0).astype(np.int64)  # opposite quadrants: no straight line divides them
 
     network = Network([affine(2, 16, rng), Softplus(), affine(16, 2, rng)])
-    *_, last = fit(network, x, t, epochs=200, batch_size=20, rng=rng)
+    last = fit(network, x, t, epochs=200, batch_size=20, rng=rng).history[-1]
     print(f"accuracy after {last.step:,} steps: {last.accuracy:.3f}")
     assert last.accuracy > 0.95
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from backends import Array, Backend, register_backend
-from backprop import TwoLayerNet, check_gradients, fit
+from backprop import Training, TwoLayerNet, check_gradients
 from backprop.datasets import load_mnist
 
 
@@ -42,6 +42,6 @@ report = check_gradients(network, x[:3], t[:3], elements=10)
 print(report)
 assert report.passed
 
-for metrics in fit(network, x, t, iterations=600, rng=0, test=test):
+for metrics in Training(network, x, t, iterations=600, rng=0, test=test):
     print(f"step {metrics.step}: test accuracy {metrics.test_accuracy:.4f}")
 assert metrics.test_accuracy > 0.85

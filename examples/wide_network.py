@@ -2,7 +2,7 @@
 
 from _common import Page
 
-from backprop import SGD, TwoLayerNet, fit
+from backprop import SGD, Training, TwoLayerNet
 from backprop.datasets import load_mnist
 
 page = Page(__doc__, epochs=20)
@@ -14,7 +14,7 @@ network = TwoLayerNet(784, 800, 10, "he", device=page.device, rng=page.seed)
 print(network)
 
 curve = []
-for metrics in fit(network, x, t, optimizer=SGD(0.1), epochs=epochs, rng=page.seed, test=test):
+for metrics in Training(network, x, t, optimizer=SGD(0.1), epochs=epochs, rng=page.seed, test=test):
     curve.append((metrics.epoch, metrics.accuracy, metrics.test_accuracy))
     print("epoch {:2d}  train accuracy {:.4f}  test accuracy {:.4f}".format(*curve[-1]))
 

@@ -38,7 +38,7 @@ from backprop import (
     Sigmoid,
     SigmoidWithLoss,
     Tanh,
-    fit,
+    Training,
 )  # fmt: skip
 from backprop.steps import Run
 
@@ -66,7 +66,7 @@ def trained(
     net = make()
     options = {"epochs": 4, "batch_size": 40, "rng": 0, "optimizer": SGD(0.1)} | options
     options["optimizer"] = deepcopy(options["optimizer"])  # it counts its steps
-    metrics = list(fit(net, X, t, capture=capture, **options))
+    metrics = list(Training(net, X, t, capture=capture, **options))
     params = {
         name: net.backend.to_numpy(value).copy() for name, value in (*net.params.items(), *net.state.items())
     }
@@ -108,7 +108,7 @@ def test_progress_within_the_epoch_and_other_sampling(backend: Backend) -> None:
 def test_a_learning_rate_changed_between_epochs(backend: Backend) -> None:
     def run(capture: bool) -> np.ndarray:
         net, sgd = network(backend), SGD(0.5)
-        for _ in fit(net, X, LABELS, epochs=4, batch_size=25, rng=0, optimizer=sgd, capture=capture):
+        for _ in Training(net, X, LABELS, epochs=4, batch_size=25, rng=0, optimizer=sgd, capture=capture):
             sgd.lr /= 2.0
         return backend.to_numpy(net.flat_params["flat"]).copy()
 
@@ -127,7 +127,7 @@ def test_a_step_is_recorded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ReLU, "forward", spy)
     for test in (None, (X[:9], LABELS[:9])):
         calls = 0
-        list(fit(network("cpu"), X, LABELS, epochs=9, batch_size=40, rng=0, test=test))
+        list(Training(network("cpu"), X, LABELS, epochs=9, batch_size=40, rng=0, test=test))
         # called, called and traced, called to prove it; then in each epoch the last step and the ragged one
         assert calls == 1 + 2 + 1 + 9 * 2
 
@@ -144,7 +144,7 @@ def test_a_number_of_a_layer_changed_between_epochs() -> None:
 
     def run(capture: bool) -> np.ndarray:
         net = network("cpu", Scale())
-        for _ in fit(net, X, LABELS, epochs=4, batch_size=25, rng=0, capture=capture):
+        for _ in Training(net, X, LABELS, epochs=4, batch_size=25, rng=0, capture=capture):
             net.layers["Scale1"].factor /= 2.0
         return net.flat_params["flat"].copy()
 
@@ -259,7 +259,9 @@ def test_what_is_left_of_a_step_is_the_called_step_s() -> None:
             layer = net.layers["Scratch1"]
             seen.append(layer.mask.tobytes() + net.flat_grads["flat"].tobytes())
 
-        list(fit(net, X, LABELS, epochs=4, batch_size=25, rng=0, capture=capture, hook=look, hook_steps=7))
+        list(
+            Training(net, X, LABELS, epochs=4, batch_size=25, rng=0, capture=capture, hook=look, hook_steps=7)
+        )
         return seen
 
     assert run(True) == run(False)
@@ -331,7 +333,7 @@ def test_a_wrong_replay_is_found_and_mended(monkeypatch: pytest.MonkeyPatch) -> 
 def test_stopping_proves_what_has_been_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(capture: bool) -> tuple[int, np.ndarray]:
         net = network("cpu")
-        training = fit(net, X, LABELS, epochs=2, batch_size=10, rng=0, capture=capture, progress_steps=13,
+        training = Training(net, X, LABELS, epochs=2, batch_size=10, rng=0, capture=capture, progress_steps=13,
                        progress=lambda _: training.stop())  # fmt: skip
         list(training)
         return training.step, net.flat_params["flat"].copy()
@@ -453,7 +455,7 @@ def test_settings_changed_in_a_hook_take_effect_at_once() -> None:
             net.state["drawn1"] = np.asarray(training.step)
             momentum.slots["v.flat"] = np.zeros_like(momentum.slots["v.flat"])
 
-        list(fit(net, X, LABELS, epochs=4, batch_size=10, rng=0, optimizer=momentum, capture=capture, hook=change,
+        list(Training(net, X, LABELS, epochs=4, batch_size=10, rng=0, optimizer=momentum, capture=capture, hook=change,
                  hook_steps=9))  # fmt: skip
         return np.concatenate([net.flat_params["flat"], momentum.slots["v.flat"]])
 
@@ -473,7 +475,7 @@ def changed_by_progress(capture: bool, done: Callable[[], None] = lambda: None) 
             done()
 
     list(
-        fit(
+        Training(
             net, X, LABELS, epochs=1, batch_size=10, rng=0, capture=capture, progress=change, progress_steps=7
         )
     )
@@ -502,7 +504,7 @@ def test_the_rate_set_in_a_hook_is_that_of_the_next_step() -> None:
         sgd.lr = 0.0
         seen.append(net.flat_params["flat"].copy())
 
-    list(fit(net, X, LABELS, epochs=1, batch_size=10, rng=0, optimizer=sgd, hook=off, hook_steps=11))
+    list(Training(net, X, LABELS, epochs=1, batch_size=10, rng=0, optimizer=sgd, hook=off, hook_steps=11))
     np.testing.assert_array_equal(net.flat_params["flat"], seen[0])
 
 
@@ -547,14 +549,14 @@ def test_a_batch_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
             return x
 
     net = network("cpu", Hungry())
-    run = fit(net, X, LABELS, epochs=1, batch_size=100)
+    run = Training(net, X, LABELS, epochs=1, batch_size=100)
     with pytest.raises(
         BatchTooLargeError, match=r"^out of memory on cpu: a step with a batch of 100 .* size of 50$"
     ):
         list(run)
     monkeypatch.setattr(type(net.backend), "free_memory", 12_000)
     with pytest.raises(BatchTooLargeError, match=r"and 0 MB are free; try a batch size of about 49$"):
-        list(fit(net, X, LABELS, epochs=1, batch_size=100))
+        list(Training(net, X, LABELS, epochs=1, batch_size=100))
 
 
 def test_data_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -567,10 +569,10 @@ def test_data_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         MemoryError, match=rf"^out of memory on cpu: the data need {needed:.0f} MB; give fewer"
     ):
-        fit(net, X, LABELS, epochs=1)
+        Training(net, X, LABELS, epochs=1)
     monkeypatch.setattr(type(net.backend), "free_memory", 12_000_000)
     with pytest.raises(MemoryError, match=r" MB, 12 MB are free; give fewer samples, or images as uint8"):
-        fit(net, X, LABELS, epochs=1)
+        Training(net, X, LABELS, epochs=1)
 
 
 class FakeCuda:
@@ -750,7 +752,7 @@ def test_numbers_that_change_from_step_to_step(backend: Backend) -> None:
     seen: list[np.ndarray] = []
     net = network(backend)
     start = backend.to_numpy(net.flat_params["flat"]).copy()
-    run = fit(
+    run = Training(
         net,
         X[:1],
         LABELS[:1],
@@ -798,7 +800,7 @@ def test_an_array_replaced_between_epochs() -> None:
     def run(capture: bool) -> np.ndarray:
         layer = Scaled()
         net = network("cpu", layer)
-        for i, _ in enumerate(fit(net, X, LABELS, epochs=4, batch_size=50, rng=0, capture=capture)):
+        for i, _ in enumerate(Training(net, X, LABELS, epochs=4, batch_size=50, rng=0, capture=capture)):
             layer.scale = np.full(8, 1.0 / (2 + i), np.float32)
         return net.flat_params["flat"].copy()
 
@@ -812,7 +814,7 @@ def test_arrays_of_the_state_that_are_others_now_are_recorded_anew() -> None:
         def exchange(_: Any) -> None:
             vars(momentum)["slots"] = InPlace({key: 0.5 * v for key, v in momentum.slots.items()})
 
-        list(fit(net, X, LABELS, epochs=2, batch_size=10, rng=0, optimizer=momentum, capture=capture,
+        list(Training(net, X, LABELS, epochs=2, batch_size=10, rng=0, optimizer=momentum, capture=capture,
                  hook=exchange, hook_steps=9))  # fmt: skip
         return np.concatenate([net.flat_params["flat"], momentum.slots["v.flat"]])
 
@@ -834,14 +836,14 @@ def test_what_a_recording_has_read_lives_as_long_as_it() -> None:
     layer: Any = Identity()
     layer.held = Held()
     alive = []
-    list(fit(network("cpu", layer), X, LABELS, epochs=1, batch_size=10, rng=0, hook_steps=9,
+    list(Training(network("cpu", layer), X, LABELS, epochs=1, batch_size=10, rng=0, hook_steps=9,
              hook=lambda _: alive.append([copy() is not None for copy in copies])))  # fmt: skip
     assert alive == [[True], [True]]
 
 
 def test_nothing_of_a_recording_is_kept_after_fit() -> None:
     net = network("cpu")
-    list(fit(net, X, LABELS, epochs=2, batch_size=50, rng=0))
+    list(Training(net, X, LABELS, epochs=2, batch_size=50, rng=0))
     assert len(pickle.dumps(net)) < 10_000
 
 
@@ -864,7 +866,7 @@ def test_a_small_change_that_nobody_sees_is_found_on_every_backend(part: str, ba
         settings.update(layer=1.0, optimizer=1.0)
         net = network(backend, Scaled())
         options: Any = {"optimizer": Scaling(0.1, max_norm=1.0), "capture": capture}
-        for metrics in fit(net, X, LABELS, epochs=3, batch_size=25, rng=0, **options):
+        for metrics in Training(net, X, LABELS, epochs=3, batch_size=25, rng=0, **options):
             if metrics.epoch == 2:
                 settings[part] = 1.03
         return np.asarray(backend.to_numpy(net.flat_params["flat"]))

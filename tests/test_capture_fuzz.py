@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backprop import fit
+from backprop import Training
 
 from .capture_fuzz.__main__ import summary
 from .capture_fuzz.cases import ALONE, ORDER, STOCK_EVERY, Trial, make
@@ -129,7 +129,7 @@ def bent(change: Callable[[Any], None], at: int) -> Train:
         *args: Any, capture: bool, hook: Any = None, hook_steps: int | None = None, **options: Any
     ) -> Any:
         if not capture:
-            return fit(*args, capture=False, hook=hook, hook_steps=hook_steps, **options)
+            return Training(*args, capture=False, hook=hook, hook_steps=hook_steps, **options)
 
         def both(training: Any) -> None:
             if training.step == at:
@@ -137,7 +137,7 @@ def bent(change: Callable[[Any], None], at: int) -> Train:
             if hook_steps and training.step % hook_steps == 0:
                 hook(training)
 
-        return fit(*args, capture=False, hook=both, hook_steps=1, **options)
+        return Training(*args, capture=False, hook=both, hook_steps=1, **options)
 
     return train
 
@@ -190,7 +190,7 @@ def test_a_wrong_replay_is_seen(change: Callable[[Any], None], wanted: Callable[
 def frozen(*args: Any, capture: bool, hook: Any = None, hook_steps: int | None = None, **options: Any) -> Any:
     """A recorder that freezes what a layer counts after the third step, as one that traces numbers."""
     if not capture:
-        return fit(*args, capture=False, hook=hook, hook_steps=hook_steps, **options)
+        return Training(*args, capture=False, hook=hook, hook_steps=hook_steps, **options)
 
     def freeze(training: Any) -> None:
         for layer in training.network.layers.values():
@@ -199,7 +199,7 @@ def frozen(*args: Any, capture: bool, hook: Any = None, hook_steps: int | None =
         if hook_steps and training.step % hook_steps == 0:
             hook(training)
 
-    return fit(*args, capture=False, hook=freeze, hook_steps=1, **options)
+    return Training(*args, capture=False, hook=freeze, hook_steps=1, **options)
 
 
 @pytest.mark.parametrize("name", ["counter_in_an_attribute", "every_kth_call", "counter_of_backwards"])

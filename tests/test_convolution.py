@@ -22,8 +22,8 @@ from backprop import (
     Network,
     Pooling,
     ReLU,
+    Training,
     check_gradients,
-    fit,
 )
 
 from .cases import CASES
@@ -235,7 +235,9 @@ def test_recorded_training_is_training(
     results = []
     for capture in (True, False):
         net = deep(backend, head)
-        metrics = list(fit(net, x, t, epochs=4, batch_size=12, rng=0, optimizer=SGD(0.05), capture=capture))
+        metrics = list(
+            Training(net, x, t, epochs=4, batch_size=12, rng=0, optimizer=SGD(0.05), capture=capture)
+        )
         flat = backend.to_numpy(net.flat_params["flat"]).copy()
         results.append((flat, [m.loss for m in metrics]))
     (ours, losses), (theirs, expected) = results

@@ -29,8 +29,8 @@ from backprop import (
     Softmax,
     SoftmaxWithLoss,
     Tanh,
+    Training,
     TwoLayerNet,
-    fit,
 )
 from backprop.layers import Add, Identity, Node
 from backprop.schedules import Step
@@ -392,7 +392,7 @@ def test_training_on_unsigned_labels(dtype: str, backend: Backend, rng: np.rando
     found = []
     for kind in (dtype, "int64"):
         net = TwoLayerNet(4, 5, 3, weight_init_std=0.5, rng=0, device=backend)
-        list(fit(net, x, backend.asarray(t.astype(kind)), epochs=1, batch_size=5, rng=0))
+        list(Training(net, x, backend.asarray(t.astype(kind)), epochs=1, batch_size=5, rng=0))
         loss, accuracy = net.evaluate(backend.asarray(x), backend.asarray(t.astype(kind)))
         found.append((loss, accuracy, backend.to_numpy(net.params["W1"]).tolist()))
     assert found[0] == found[1]

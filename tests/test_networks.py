@@ -19,9 +19,9 @@ from backprop import (
     Network,
     ReLU,
     SigmoidWithLoss,
+    Training,
     TwoLayerNet,
     check_gradients,
-    fit,
 )
 from backprop.layers import Layer
 from backprop.layers.base import Views
@@ -115,7 +115,7 @@ def test_library_without_views_trains_alike(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(NumpyBackend, "has_views", has_views)
         network = net(get_backend("cpu"))
         assert isinstance(network.layers["Affine1"].params, Views) is has_views
-        list(fit(network, x, t, epochs=3, batch_size=5, rng=0))
+        list(Training(network, x, t, epochs=3, batch_size=5, rng=0))
         report = check_gradients(network, x.astype(float), t)
         assert report.passed, f"\n{report}"
         flat.append(network.flat_params["flat"].copy())

@@ -26,7 +26,7 @@ from backprop import (
     Optimizer,
     ReLU,
     RMSprop,
-    fit,
+    Training,
 )
 from backprop.optimizers import OPTIMIZERS
 from backprop.schedules import Constant, Cosine, Step, WarmUp
@@ -251,7 +251,7 @@ def trained(
     rng, net = np.random.default_rng(0), network(backend)
     x, t = rng.standard_normal((90, 4)), rng.integers(0, 3, 90)
     for i, n in enumerate(epochs):
-        list(fit(net, x, t, optimizer=optimizer, epochs=n, batch_size=20, rng=i, capture=capture))
+        list(Training(net, x, t, optimizer=optimizer, epochs=n, batch_size=20, rng=i, capture=capture))
     return net.backend.to_numpy(net.flat_params["flat"])
 
 
@@ -430,11 +430,11 @@ def test_settings_that_make_no_sense() -> None:
 def test_divergence_puts_everything_back() -> None:
     rng, net, optimizer = np.random.default_rng(0), network(), Momentum(0.01)
     x, t = rng.standard_normal((90, 4)), rng.integers(0, 3, 90)
-    list(fit(net, x, t, optimizer=optimizer, epochs=1, batch_size=30, rng=0))
+    list(Training(net, x, t, optimizer=optimizer, epochs=1, batch_size=30, rng=0))
     before = deepcopy((net.flat_params["flat"], optimizer.slots, optimizer.steps))
     x[:] = np.inf
     with pytest.raises(ArithmeticError, match="step 1: the first NaN or infinity is in the input"):
-        list(fit(net, x, t, optimizer=optimizer, epochs=1, batch_size=30, rng=0))
+        list(Training(net, x, t, optimizer=optimizer, epochs=1, batch_size=30, rng=0))
     np.testing.assert_equal((net.flat_params["flat"], optimizer.slots, optimizer.steps), before)
 
 
@@ -535,7 +535,7 @@ def test_float16_is_not_trained(backend: Backend) -> None:
     message = r"float16 cannot be trained, since .*; train in float32 and .* network.to\(dtype=\"float16\"\)"
     for kind in MAKERS:
         with pytest.raises(TypeError, match=f"^{kind.__name__}: {message}"):
-            fit(half, x, t, optimizer=MAKERS[kind](), epochs=1, batch_size=2)
+            Training(half, x, t, optimizer=MAKERS[kind](), epochs=1, batch_size=2)
         with pytest.raises(TypeError, match=f"^{kind.__name__}: {message}"):
             MAKERS[kind]().update(half.params, half.params)
     with pytest.raises(TypeError, match=f"^Network: {message}"):
@@ -586,7 +586,7 @@ def by_hand(optimizer: Optimizer, net: Network, steps: int) -> None:
 
 
 def in_fit(optimizer: Optimizer, net: Network, capture: bool = True) -> None:
-    list(fit(net, *data(net), optimizer=optimizer, epochs=2, batch_size=10, rng=0, capture=capture))
+    list(Training(net, *data(net), optimizer=optimizer, epochs=2, batch_size=10, rng=0, capture=capture))
 
 
 ANOTHER = "this optimizer has been used for another network; make a new one for every network"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backprop import Affine, MeanSquaredError, Network, SigmoidWithLoss, SimpleConvNet, TwoLayerNet, fit
+from backprop import Affine, MeanSquaredError, Network, SigmoidWithLoss, SimpleConvNet, Training, TwoLayerNet
 from backprop.checkpoints import write_checkpoint
 from backprop.cli import main
 from backprop.cli.predict import _picture
@@ -206,7 +206,7 @@ def test_inspect(capsys: pytest.CaptureFixture[str]) -> None:
     assert "TwoLayerNet(Affine1 · Relu1 · Affine2 · SoftmaxWithLoss), float32" in out
     assert "params.W1  F32  16×2" in out
     with np.load("d.npz") as arrays:
-        training = fit(network(), arrays["x_train"], arrays["t_train"], epochs=2, batch_size=10, rng=0)
+        training = Training(network(), arrays["x_train"], arrays["t_train"], epochs=2, batch_size=10, rng=0)
         list(training)
     write_checkpoint(FILE, training.checkpoint())
     assert "training  6 steps" in shown(capsys, "inspect", FILE)

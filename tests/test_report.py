@@ -28,8 +28,8 @@ from backprop import (
     Network,
     ReLU,
     SimpleConvNet,
+    Training,
     TwoLayerNet,
-    fit,
     runs,
 )
 from backprop.checkpoints import CheckpointError, write_checkpoint
@@ -72,7 +72,7 @@ def kept_run(folder: Path, network: Network, its: Optimizer | None = None, **set
     (x, t), (x_test, t_test) = TRAIN, TEST
     if network.input_shape is not None and len(network.input_shape) == 3:
         x, x_test = x[:, None], x_test[:, None]
-    training = fit(network, x, t, optimizer=its, epochs=3, batch_size=50, rng=0, test=(x_test, t_test))
+    training = Training(network, x, t, optimizer=its, epochs=3, batch_size=50, rng=0, test=(x_test, t_test))
     lines = [{"event": "epoch", **asdict(metrics)} for metrics in training]
     runs.write_history(folder, lines)
     checkpoint = training.checkpoint()
@@ -149,7 +149,7 @@ def tables(path: Path) -> list[dict[str, list[str]]]:
 def trained(backend: Backend) -> Network:
     """A network with one dead unit at least."""
     network = TwoLayerNet(64, 10, 3, weight_init_std=0.1, device=backend, rng=0)
-    for _ in fit(network, *TRAIN, epochs=1, batch_size=50, rng=0):
+    for _ in Training(network, *TRAIN, epochs=1, batch_size=50, rng=0):
         pass
     b = np.array(backend.to_numpy(network.params["b1"]))
     b[4] = -1e3
@@ -222,7 +222,7 @@ def test_network_and_optimizer_are_left_as_they_were(backend: Backend) -> None:
         Dropout(0.3, seed=1), Affine(arrays(9, 3), arrays(3)),
     ])  # fmt: skip
     optimizer = Adam(0.01)
-    for _ in fit(network, *TRAIN, optimizer=optimizer, iterations=5, rng=0):
+    for _ in Training(network, *TRAIN, optimizer=optimizer, iterations=5, rng=0):
         pass
 
     def everything() -> dict[str, Any]:
@@ -425,7 +425,7 @@ def test_page_without_the_data(run: Path) -> None:
 
 
 def test_page_of_a_checkpoint_without_settings(run: Path) -> None:
-    training = fit(TwoLayerNet(64, 4, 3, rng=0), *TRAIN, epochs=1, rng=0)
+    training = Training(TwoLayerNet(64, 4, 3, rng=0), *TRAIN, epochs=1, rng=0)
     next(training)
     write_checkpoint(run / runs.BEST, training.checkpoint())
     page = read(write_report(run))

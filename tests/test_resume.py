@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, get_backend
-from backprop import SGD, Adam, MultiLayerNet, Network, TwoLayerNet, fit
+from backprop import SGD, Adam, MultiLayerNet, Network, Training, TwoLayerNet
 from backprop.checkpoints import (
     Checkpoint,
     CheckpointError,
@@ -26,7 +26,7 @@ from backprop.checkpoints import (
 )
 from backprop.history import Metrics, history_of
 from backprop.schedules import Cosine
-from backprop.training import Progress, Training
+from backprop.training import Progress
 
 N, BATCH, EPOCHS = 53, 10, 3
 PER_EPOCH = 6  # the last batch has 3 samples
@@ -47,7 +47,7 @@ def training(backend: Backend, resume: Checkpoint | None = None, **options: Any)
     settings: dict[str, Any] = {"optimizer": Adam(Cosine(0.05, STEPS)), "test": data(20), "rng": 5}
     if "iterations" not in options:
         settings["epochs"] = EPOCHS
-    return fit(network, *data(), batch_size=BATCH, resume=resume, **{**settings, **options})
+    return Training(network, *data(), batch_size=BATCH, resume=resume, **{**settings, **options})
 
 
 def outcome(run: Training) -> tuple[Any, ...]:
@@ -178,7 +178,7 @@ def test_a_stop_after_the_last_step_is_no_stop() -> None:
 def test_more_epochs_than_planned() -> None:
     def make(epochs: int, resume: Checkpoint | None = None) -> Training:
         network = TwoLayerNet(4, 5, 3, rng=0)
-        return fit(
+        return Training(
             network, *data(), optimizer=SGD(0.1), epochs=epochs, batch_size=BATCH, rng=0, resume=resume
         )
 
@@ -317,7 +317,7 @@ def test_a_file_of_format_1_goes_on() -> None:
     assert [line["step"] for line in old.description["history"]] == [6]
 
     def make(resume: Checkpoint | None = None) -> Training:
-        return fit(
+        return Training(
             TwoLayerNet(4, 3, 3, rng=0), *data(), test=data(), optimizer=SGD(0.1),
             epochs=3, batch_size=BATCH, rng=0, resume=resume,
         )  # fmt: skip
@@ -365,7 +365,9 @@ def test_fewer_steps_than_there_were() -> None:
     cpu = get_backend("cpu")
     saved = at_every_step(lambda **more: training(cpu, **more))
     with pytest.raises(CheckpointError, match="is at step 7, past the 6 that are wanted"):
-        fit(TwoLayerNet(4, 5, 3), *data(), epochs=1, batch_size=BATCH, optimizer=Adam(0.1), resume=saved[6])
+        Training(
+            TwoLayerNet(4, 5, 3), *data(), epochs=1, batch_size=BATCH, optimizer=Adam(0.1), resume=saved[6]
+        )
 
 
 CHANGES: list[tuple[str, Callable[[Checkpoint], None], str]] = [
@@ -404,14 +406,14 @@ def test_what_does_not_fit_changes_nothing(change: Callable[[Checkpoint], None],
 SCRIPT = """
 import os, signal, sys
 import numpy as np
-from backprop import TwoLayerNet, fit
+from backprop import TwoLayerNet, Training
 if sys.argv[1] == "interactive": sys.ps1 = "> "
 rng = np.random.default_rng(0)
 network = TwoLayerNet(7, 5, 3, rng=0)
 x, t = rng.random((200, 7), "float32"), rng.integers(0, 3, 200)
 interrupt = lambda training: training.step == 30 and os.kill(os.getpid(), signal.SIGINT)
 try:
-    training = fit(network, x, t, epochs=100, batch_size=10, rng=0, hook=interrupt, hook_steps=1)
+    training = Training(network, x, t, epochs=100, batch_size=10, rng=0, hook=interrupt, hook_steps=1)
     for m in training:
         pass
     print("after the loop", training.stopped, m.step, training.step)

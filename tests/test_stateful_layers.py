@@ -33,7 +33,7 @@ from backprop import (
     Softmax,
     SoftmaxWithLoss,
     Tanh,
-    fit,
+    Training,
 )
 from backprop.architecture import describe
 from backprop.checkpoints import Checkpoint, CheckpointError, write_checkpoint
@@ -222,7 +222,7 @@ def test_a_recorded_step_carries_the_state(backend: Backend, rng: np.random.Gene
     found = []
     for capture in (True, False):
         net = stateful(backend)
-        for _ in fit(net, x, t, optimizer=Adam(), epochs=4, batch_size=20, rng=0, capture=capture):
+        for _ in Training(net, x, t, optimizer=Adam(), epochs=4, batch_size=20, rng=0, capture=capture):
             pass
         state = {key: backend.to_numpy(value) for key, value in net.state.items()}
         assert state["drawn1"] == state["Residual1.Dropout1.drawn"] == 20
@@ -436,7 +436,7 @@ def test_the_first_evaluations_are_right(scale: float, rng: np.random.Generator)
     x = rng.standard_normal((200, 20)).astype("float32")
     t = (x[:, 0] + x[:, 1] > 0).astype("int64")
     net = MultiLayerNet(20, [30, 30], 2, weight_init_std=scale, use_batchnorm=True, rng=0)
-    list(fit(net, x, t, optimizer=Adam(0.01), epochs=1, batch_size=20, rng=0))
+    list(Training(net, x, t, optimizer=Adam(0.01), epochs=1, batch_size=20, rng=0))
     y = net.forward(x, training=True)
     assert net.accuracy(x, t) >= (y.argmax(axis=1) == t).mean() - 0.05
 
@@ -445,7 +445,7 @@ def test_statistics_written_without_a_weight(tmp_path: Path, rng: np.random.Gene
     """As once: they are read as given ones, to which the next batch adds 1 − momentum of its own."""
     x, t = rng.standard_normal((40, 4)).astype("float32"), rng.integers(0, 3, 40)
     net = stateful("cpu")
-    list(fit(net, x, t, epochs=1, batch_size=20, rng=0))
+    list(Training(net, x, t, epochs=1, batch_size=20, rng=0))
     for name in net.state:
         if "running_weight" in name:
             net.state[name] = np.ones((), "float32")
@@ -578,7 +578,7 @@ def test_the_book_s_curve(scale: float) -> None:
         for layer in net.layers.values():
             if isinstance(layer, BatchNormalization) and kind is UncorrectedStatistics:
                 layer.__class__ = kind
-        run = fit(net, x, t, optimizer=SGD(0.01), epochs=4, rng=0, test=(x, t))
+        run = Training(net, x, t, optimizer=SGD(0.01), epochs=4, rng=0, test=(x, t))
         curves.append([metrics.test_accuracy for metrics in run])
     ours, book = np.asarray(curves, dtype=float)
     assert (ours >= book - 0.03).all()

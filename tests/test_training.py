@@ -10,7 +10,7 @@ import pytest
 
 import backprop.training
 from backends import Backend, get_backend
-from backprop import SGD, Affine, DivergenceError, MeanSquaredError, Network, Optimizer, TwoLayerNet, fit
+from backprop import SGD, Affine, DivergenceError, MeanSquaredError, Network, Optimizer, Training, TwoLayerNet
 from backprop.training import Metrics, Progress
 
 
@@ -31,7 +31,7 @@ def host_params(network: Network) -> np.ndarray:
 def step_losses(backend: Backend | str, sampling: Any) -> list[float]:
     """The loss of each of 200 steps, with a ragged last batch every epoch."""
     losses: list[float] = []
-    run = fit(
+    run = Training(
         net(backend, "float64"), *blobs(), iterations=200, batch_size=40, sampling=sampling, rng=1,
         progress=lambda p: losses.append(p.loss), progress_steps=1,
     )  # fmt: skip
@@ -47,7 +47,7 @@ def test_same_seed_same_losses_on_every_backend(sampling: Any, backend: Backend)
 
 
 def test_learns_and_counts(backend: Backend) -> None:
-    metrics = list(fit(net(backend), *blobs(), epochs=8, batch_size=40, rng=0, test=blobs(100, seed=1)))
+    metrics = list(Training(net(backend), *blobs(), epochs=8, batch_size=40, rng=0, test=blobs(100, seed=1)))
     assert [m.epoch for m in metrics] == list(range(1, 9))
     assert [m.step for m in metrics] == list(range(7, 57, 7))
     last = metrics[-1]
@@ -64,7 +64,7 @@ def test_learns_and_counts(backend: Backend) -> None:
 def test_a_step_is_the_mathematics_of_a_step(backend: Backend) -> None:
     x, t = blobs(40)
     network, reference = net(backend, "float64"), net("cpu", "float64")
-    (metrics,) = fit(network, x, t, iterations=1, batch_size=40, rng=0)
+    (metrics,) = Training(network, x, t, iterations=1, batch_size=40, rng=0)
     assert metrics.loss == pytest.approx(float(reference.loss(x, t)), rel=1e-6)
     assert metrics.accuracy == reference.accuracy(x, t)
     for name, grad in reference.gradient(x, t).items():
@@ -85,19 +85,21 @@ def test_every_sample_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(backprop.training.Run, "batch", spy)
     x, t = blobs(103)
-    list(fit(net("cpu"), x, t, epochs=2, batch_size=10, rng=0, capture=False))
+    list(Training(net("cpu"), x, t, epochs=2, batch_size=10, rng=0, capture=False))
     assert [len(part) for part in seen] == [*[10] * 10, 3, *[10] * 10, 3]
     first, second = np.concatenate(seen[:11]), np.concatenate(seen[11:])
     assert sorted(first) == sorted(second) == sorted(x[:, 0])
     assert list(first) != list(second)
     seen.clear()
-    list(fit(net("cpu"), x, t, epochs=1, batch_size=10, rng=0, sampling="with-replacement", capture=False))
+    list(
+        Training(net("cpu"), x, t, epochs=1, batch_size=10, rng=0, sampling="with-replacement", capture=False)
+    )
     assert [len(part) for part in seen] == [10] * 11
     assert len(set(np.concatenate(seen))) < 103
 
 
 def test_iterations_end_within_an_epoch(backend: Backend) -> None:
-    metrics = list(fit(net(backend), *blobs(), iterations=10, batch_size=40, rng=0))
+    metrics = list(Training(net(backend), *blobs(), iterations=10, batch_size=40, rng=0))
     assert [(m.epoch, m.step) for m in metrics] == [(1, 7), (2, 10)]
     assert metrics[-1].test_accuracy is None
 
@@ -108,7 +110,7 @@ def test_bytes_and_floats_train_alike(backend: Backend) -> None:
     flat = []
     for x in (pixels, pixels.astype(np.float32) * np.float32(1 / 255)):
         network = net(backend)
-        list(fit(network, x, t, epochs=2, batch_size=10, rng=0))
+        list(Training(network, x, t, epochs=2, batch_size=10, rng=0))
         flat.append(host_params(network))
     np.testing.assert_array_equal(*flat)
 
@@ -118,19 +120,19 @@ def test_one_hot_labels_train_alike(backend: Backend) -> None:
     flat = []
     for labels in (t, np.eye(3)[t]):
         network = net(backend)
-        list(fit(network, x, labels, epochs=2, batch_size=10, rng=0))
+        list(Training(network, x, labels, epochs=2, batch_size=10, rng=0))
         flat.append(host_params(network))
     np.testing.assert_allclose(*flat, rtol=1e-6)  # NumPy lays the products out otherwise, and rounds so
 
 
 def test_device_arrays_are_taken_as_they_are(backend: Backend) -> None:
     x, t = (backend.asarray(values) for values in blobs())
-    assert next(iter(fit(net(backend), x, t, epochs=1, batch_size=50, rng=0))).step == 5
+    assert next(iter(Training(net(backend), x, t, epochs=1, batch_size=50, rng=0))).step == 5
 
 
 def test_float32_stays_float32(backend: Backend) -> None:
     network = net(backend)
-    list(fit(network, *blobs(), epochs=1, batch_size=50, optimizer=SGD(np.float64(0.1)), rng=0))
+    list(Training(network, *blobs(), epochs=1, batch_size=50, optimizer=SGD(np.float64(0.1)), rng=0))
     assert all(value.dtype == backend.dtype("float32") for value in network.params.values())
 
 
@@ -139,7 +141,7 @@ def test_regression(backend: Backend) -> None:
     x = rng.standard_normal((200, 2))
     t = x @ np.asarray([[2.0], [-1.0]]) + 0.5
     layer = Affine(backend.asarray(np.zeros((2, 1))), backend.asarray(np.zeros(1)))
-    *_, last = fit(Network([layer], MeanSquaredError()), x, t, epochs=30, batch_size=20, rng=0)
+    *_, last = Training(Network([layer], MeanSquaredError()), x, t, epochs=30, batch_size=20, rng=0)
     assert last.loss < 1e-6
     assert last.accuracy is None
     np.testing.assert_allclose(backend.to_numpy(layer.params["W"]), [[2.0], [-1.0]], atol=1e-3)
@@ -147,7 +149,11 @@ def test_regression(backend: Backend) -> None:
 
 def test_progress(backend: Backend) -> None:
     seen: list[Progress] = []
-    list(fit(net(backend), *blobs(), epochs=2, batch_size=40, rng=0, progress=seen.append, progress_steps=3))
+    list(
+        Training(
+            net(backend), *blobs(), epochs=2, batch_size=40, rng=0, progress=seen.append, progress_steps=3
+        )
+    )
     assert [p.step for p in seen] == [3, 6, 10, 13]
     assert all(math.isfinite(p.loss) and p.accuracy is not None and 0.0 <= p.accuracy <= 1.0 for p in seen)
 
@@ -159,12 +165,12 @@ def test_divergence_names_step_and_layer_and_keeps_the_last_good_network(backend
     with pytest.raises(
         DivergenceError, match=r"diverged at step \d+: the first NaN or infinity is in the .*Affine"
     ) as caught:
-        list(fit(network, x, t, epochs=3, batch_size=40, optimizer=SGD(1e30), rng=0))
+        list(Training(network, x, t, epochs=3, batch_size=40, optimizer=SGD(1e30), rng=0))
     assert np.isfinite(host_params(network)).all()
     reference = net(backend)
     steps = caught.value.step - 1
     assert 1 <= steps < 21
-    list(fit(reference, x, t, iterations=steps, batch_size=40, optimizer=SGD(1e30), rng=0))
+    list(Training(reference, x, t, iterations=steps, batch_size=40, optimizer=SGD(1e30), rng=0))
     np.testing.assert_array_equal(host_params(network), host_params(reference))
 
 
@@ -172,7 +178,7 @@ def test_nan_in_the_input_is_named(backend: Backend) -> None:
     x, t = blobs()
     x[130, 2] = math.nan
     with pytest.raises(DivergenceError, match="the first NaN or infinity is in the input"):
-        list(fit(net(backend), x, t, epochs=1, batch_size=10, rng=0))
+        list(Training(net(backend), x, t, epochs=1, batch_size=10, rng=0))
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -182,7 +188,7 @@ def test_nan_in_the_weights_is_named(backend: Backend) -> None:
     with pytest.raises(
         DivergenceError, match="step 1: the first NaN or infinity is in the output of Affine2"
     ):
-        list(fit(network, *blobs(), epochs=1, batch_size=10, rng=0))
+        list(Training(network, *blobs(), epochs=1, batch_size=10, rng=0))
 
 
 @pytest.mark.parametrize(
@@ -204,31 +210,31 @@ def test_nan_in_the_weights_is_named(backend: Backend) -> None:
 )
 def test_wrong_options_before_the_first_step(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        fit(net("cpu"), *blobs(), **options)
+        Training(net("cpu"), *blobs(), **options)
 
 
 def test_wrong_data_before_the_first_step(backend: Backend) -> None:
     x, t = blobs()
     with pytest.raises(ValueError, match="expected labels 0 to 2, got 3"):
-        fit(net(backend), x, np.where(np.arange(250) == 200, 3, t), epochs=1)
+        Training(net(backend), x, np.where(np.arange(250) == 200, 3, t), epochs=1)
     with pytest.raises(ValueError, match="250 samples but 249 targets"):
-        fit(net(backend), x, t[1:], epochs=1)
+        Training(net(backend), x, t[1:], epochs=1)
     with pytest.raises(ValueError, match=r"Affine1: expected input \(N, 4\), got \(1, 3\)"):
-        fit(net(backend), x[:, :3], t, epochs=1)
+        Training(net(backend), x[:, :3], t, epochs=1)
     with pytest.raises(ValueError, match="expected labels 0 to 2, got -1"):
-        fit(net(backend), x, t, epochs=1, test=(x, t - 1))
+        Training(net(backend), x, t, epochs=1, test=(x, t - 1))
 
 
 def test_data_that_is_no_array_or_elsewhere(backend: Backend) -> None:
     x, t = blobs()
     with pytest.raises(TypeError, match="expected an array .* got list"):
-        fit(net(backend), x.tolist(), t, epochs=1)
+        Training(net(backend), x.tolist(), t, epochs=1)
     with pytest.raises(ValueError, match="expected an array of samples, got a single number"):
-        fit(net(backend), x, np.asarray(3), epochs=1)
+        Training(net(backend), x, np.asarray(3), epochs=1)
     if backend.name != "strict":
         elsewhere = get_backend("strict").asarray(x)
         with pytest.raises(TypeError, match=r"the training data is on strict \(device1\); convert it"):
-            fit(net(backend), elsewhere, t, epochs=1)
+            Training(net(backend), elsewhere, t, epochs=1)
 
 
 @pytest.mark.parametrize("lr", [-0.1, math.nan, math.inf])
@@ -246,7 +252,7 @@ def test_host_is_only_read_at_the_end_of_an_epoch(backend: Backend, monkeypatch:
         calls += 1
         return to_numpy(self, array)
 
-    run = fit(net(backend), *blobs(), epochs=3, batch_size=10, rng=0, test=blobs(30))
+    run = Training(net(backend), *blobs(), epochs=3, batch_size=10, rng=0, test=blobs(30))
     monkeypatch.setattr(type(backend), "to_numpy", spy)
     list(run)
     assert calls == 3 * (3 + 2)  # losses, counts, whether the parameters are finite; test loss and count
@@ -278,7 +284,7 @@ def test_options_that_are_not_what_they_should_be() -> None:
         ({"epochs": 1, "test": blobs()[0]}, r"expected test=\(x_test, t_test\), got a ndarray"),
     ]:
         with pytest.raises((TypeError, ValueError), match=message):
-            fit(net("cpu"), *blobs(), **options)  # type: ignore[arg-type]
+            Training(net("cpu"), *blobs(), **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -288,7 +294,7 @@ def test_divergence_in_the_last_update(backend: Backend) -> None:
     with pytest.raises(
         DivergenceError, match="step 1: the first NaN or infinity is in the (updated parameters|gradient of)"
     ) as caught:
-        list(fit(network, *blobs(), iterations=1, optimizer=SGD(1e300), rng=0))
+        list(Training(network, *blobs(), iterations=1, optimizer=SGD(1e300), rng=0))
     assert caught.value.step == 1
     np.testing.assert_array_equal(host_params(network), before)
 
@@ -299,7 +305,7 @@ def test_nan_in_the_test_data(backend: Backend) -> None:
     with pytest.raises(
         DivergenceError, match="step 3: the first NaN or infinity is in the loss on the test data"
     ):
-        list(fit(net(backend), *blobs(), epochs=1, test=(x, t), rng=0))
+        list(Training(net(backend), *blobs(), epochs=1, test=(x, t), rng=0))
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -317,7 +323,7 @@ def test_a_diverged_epoch_is_not_run_to_its_end(progress: Any, monkeypatch: pyte
     monkeypatch.setattr(backprop.training, "LOOK_STEPS", 20)
     with pytest.raises(DivergenceError):
         list(
-            fit(
+            Training(
                 net("cpu"), *blobs(), epochs=1, batch_size=1, optimizer=SGD(1e30), rng=0, progress=progress,
                 capture=False,
             )
@@ -329,15 +335,15 @@ def test_a_diverged_epoch_is_not_run_to_its_end(progress: Any, monkeypatch: pyte
 def test_labels_of_every_dtype(dtype: str, backend: Backend) -> None:
     x, t = blobs(60)
     labels = np.eye(3)[t].astype(dtype.split()[0]) if "one-hot" in dtype else t.astype(dtype)
-    (metrics,) = fit(net(backend), x, labels, epochs=1, batch_size=20, rng=0, test=(x, labels))
-    (expected,) = fit(net(backend), x, t, epochs=1, batch_size=20, rng=0, test=(x, t))
+    (metrics,) = Training(net(backend), x, labels, epochs=1, batch_size=20, rng=0, test=(x, labels))
+    (expected,) = Training(net(backend), x, t, epochs=1, batch_size=20, rng=0, test=(x, t))
     assert (metrics.loss, metrics.test_accuracy) == (expected.loss, expected.test_accuracy)
 
 
 def test_big_endian_data(backend: Backend) -> None:
     x, t = blobs(60)
-    (metrics,) = fit(net(backend), x.astype(">f4"), t.astype(">i8"), epochs=1, batch_size=20, rng=0)
-    (expected,) = fit(net(backend), x, t, epochs=1, batch_size=20, rng=0)
+    (metrics,) = Training(net(backend), x.astype(">f4"), t.astype(">i8"), epochs=1, batch_size=20, rng=0)
+    (expected,) = Training(net(backend), x, t, epochs=1, batch_size=20, rng=0)
     assert metrics.loss == expected.loss
 
 
@@ -352,7 +358,7 @@ def test_optimizer_of_ones_own(backend: Backend) -> None:
     flat = []
     for optimizer in (Plain(), SGD(0.1)):
         network = net(backend, "float64")
-        list(fit(network, *blobs(), epochs=2, batch_size=40, rng=0, optimizer=optimizer))
+        list(Training(network, *blobs(), epochs=2, batch_size=40, rng=0, optimizer=optimizer))
         flat.append(host_params(network))
     np.testing.assert_allclose(*flat, rtol=1e-10, atol=1e-12)
     with pytest.raises(NotImplementedError, match="an optimizer has a rule or an update"):
@@ -367,7 +373,7 @@ def test_divergence_in_the_penalty_is_found_before_the_update(backend: Backend) 
     network = Network([Affine(W, backend.asarray(np.zeros(3)))], weight_decay=1e308)
     before = host_params(network)
     with pytest.raises(DivergenceError, match="step 1: .*the penalty of weight decay; .* before that step's"):
-        list(fit(network, x.astype(np.float64), t, iterations=3, optimizer=SGD(1e-300), rng=0))
+        list(Training(network, x.astype(np.float64), t, iterations=3, optimizer=SGD(1e-300), rng=0))
     np.testing.assert_array_equal(host_params(network), before)
 
 
@@ -380,5 +386,5 @@ def test_an_error_leaves_the_optimizer_at_its_step(backend: Backend) -> None:
     optimizer = SGD(0.1)
     options: Any = {"optimizer": optimizer, "progress": fail, "progress_steps": 3, "rng": 0}
     with pytest.raises(RuntimeError, match="enough"):
-        list(fit(net(backend), *blobs(), epochs=1, batch_size=10, **options))
+        list(Training(net(backend), *blobs(), epochs=1, batch_size=10, **options))
     assert optimizer.steps == 6

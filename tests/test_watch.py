@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 from backends import CaptureError, CaptureWarning, get_backend
-from backprop import SGD, Affine, Dropout, Identity, Network, Residual, fit
+from backprop import SGD, Affine, Dropout, Identity, Network, Residual, Training
 from backprop.watch import MOST, Stale, Watch, global_draws, untouched
 
 
@@ -325,7 +325,7 @@ def test_attributes_that_raise_when_they_are_looked_at_end_the_recording() -> No
     layer.odd = Odd()
     x, t = np.random.default_rng(0).random((40, 2)), np.arange(40) % 2
     with pytest.warns(CaptureWarning, match="the attributes cannot be watched: "):
-        list(fit(network(layer), x, t, epochs=2, batch_size=4, rng=0))
+        list(Training(network(layer), x, t, epochs=2, batch_size=4, rng=0))
 
 
 def test_global_draws() -> None:

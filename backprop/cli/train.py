@@ -9,7 +9,6 @@ import sys
 import time
 import warnings
 import zlib
-from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -24,14 +23,15 @@ from .. import runs
 from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint, replace_file
 from ..datasets import Dataset, DatasetError, dataset_at, with_channels
 from ..history import last_of
+from ..progress import progress_line
 from ..report import write_report
 from ..saving import restore_network
-from ..training import DivergenceError, Metrics, Progress, Training, fit
+from ..training import DivergenceError, Metrics, Progress, Training
 from .build import build_network, build_optimizer, steps_of
 from .configuration import as_toml, settings
 from .report import make_optimizer
 from .signals import Interrupted, Signals
-from .views import Json, Lines, View, live_line, named
+from .views import Json, Lines, View, named
 
 
 def run(options: argparse.Namespace) -> int:
@@ -89,8 +89,7 @@ class _Job:
         if checkpoint and not _same_data(checkpoint, self.whole, self.facts["data"]["sha256"]):
             raise CheckpointError(f"{options.resume} is of a run on other data than {data.name} is now")
         x_test, t_test = self.held_out or (data.x_test, data.t_test)
-        line = stack.enter_context(live_line(self.steps, shown=not (options.json or options.quiet)))
-        training = fit(
+        training = Training(
             self.network,
             self._shaped(data.x_train),
             data.t_train,
@@ -100,12 +99,14 @@ class _Job:
             sampling=options.sampling,
             rng=self.rng,
             test=(self._shaped(x_test), t_test),
-            progress=_both(line, keeper.logged if options.log_every else None),
+            progress=keeper.logged if options.log_every else None,
             progress_steps=options.log_every or 50,
             capture=not options.no_capture,
             hook=keeper.save if keeper.save_steps else None,
             hook_steps=keeper.save_steps,
         )
+        line = progress_line(self.steps, shown=False if options.json or options.quiet else None, stays=False)
+        training.line = stack.enter_context(line)
         if checkpoint:
             training.go_on_from(checkpoint, options.resume)
         keeper.begin(training, self.view)
@@ -406,17 +407,6 @@ def _crc_of_format_1(data: Dataset) -> int:
     for part in (data.t_train, data.t_test, data.x_train[::100], data.x_test[::100]):
         crc = zlib.crc32(np.ascontiguousarray(part).tobytes(), crc)
     return crc
-
-
-def _both(*functions: Callable[[Progress], None] | None) -> Callable[[Progress], None] | None:
-    """One that calls all that there are."""
-    there = [function for function in functions if function]
-
-    def call(progress: Progress) -> None:
-        for function in there:
-            function(progress)
-
-    return call if there else None
 
 
 def _settings(job: _Job) -> dict[str, Any]:

@@ -1,16 +1,12 @@
-"""What the user of `backprop train` sees: lines for people, or JSON, and a moving line in a terminal."""
+"""What the user of `backprop train` sees: lines for people, or JSON."""
 
 from __future__ import annotations
 
 import json
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from ..training import Metrics, Progress
+from ..training import Metrics
 
 
 class View(Protocol):
@@ -115,42 +111,3 @@ def named(metrics: Metrics, held_out: str) -> dict[str, Any]:
         f"{held_out}_{key.removeprefix('test_')}" if key.startswith("test_") else key: value
         for key, value in asdict(metrics).items()
     }
-
-
-@contextmanager
-def live_line(steps: int, *, shown: bool) -> Iterator[Callable[[Progress], None] | None]:
-    """A function that shows `Progress` in one moving line on stderr; None where nothing may move."""
-    if not (shown and sys.stderr.isatty()):
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Line
-
-    columns = (
-        TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[numbers]}"),
-        TimeRemainingColumn(),
-    )
-    # Rows that go to the same terminal are printed above the line, not through it.
-    line = Line(
-        *columns,
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),
-        refresh_per_second=10,
-    )
-    with line:
-        task = line.add_task("train", total=steps, numbers="")
-        began, first = time.perf_counter(), 0
-
-        def show(progress: Progress) -> None:
-            nonlocal first
-            first = first or progress.step - 1
-            rate = (progress.step - first) / (time.perf_counter() - began)
-            accuracy = "" if progress.accuracy is None else f"accuracy {progress.accuracy:.3f}  "
-            numbers = f"loss {progress.loss:.4f}  {accuracy}{rate:,.0f} steps/s"
-            line.update(task, completed=progress.step, numbers=numbers)
-
-        yield show

@@ -43,7 +43,7 @@ class Contender:
         self.chunk = 100 if self.capture else 1  # a burst begins with a recording, as a training run does
 
     def run(self, steps: int) -> None:
-        epochs = backprop.fit(
+        epochs = backprop.Training(
             self.network,
             self.x,
             self.t,

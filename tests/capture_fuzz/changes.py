@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop import SGD, LeakyReLU, Network, fit
+from backprop import SGD, LeakyReLU, Network, Training
 from backprop.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from backprop.layers import ReLU
 from backprop.optimizers import Optimizer
@@ -603,7 +603,7 @@ def trains_another(here, i):
     """A whole training of a copy, within the training."""
     clone = here.network.to()
     x, t = here.data
-    for _ in fit(clone, x, t, optimizer=SGD(0.1), epochs=2, batch_size=2, rng=i, capture=here.capture):
+    for _ in Training(clone, x, t, optimizer=SGD(0.1), epochs=2, batch_size=2, rng=i, capture=here.capture):
         pass
 
 
@@ -611,7 +611,7 @@ def trains_another(here, i):
 def trains_itself(here, i):
     """A whole training of the same network, within the training."""
     x, t = here.data
-    for _ in fit(
+    for _ in Training(
         here.network, x, t, optimizer=SGD(0.01), epochs=1, batch_size=2, rng=i, capture=here.capture
     ):
         pass

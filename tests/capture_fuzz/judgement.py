@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from backends import CaptureWarning
-from backprop import DivergenceError, Layer, fit
+from backprop import DivergenceError, Layer
 from backprop.layers.base import Node
 
 from .cases import Case, Trial, make
@@ -111,14 +111,14 @@ def differences(captured: Run, called: Run) -> Iterator[tuple[str, str]]:
         yield "warnings", f"warnings {sorted(captured.warned ^ called.warned)} in one of the runs alone"
 
 
-def examine(seed: int, *, train: Callable[..., Any] = fit, control: bool = False) -> Outcome:
+def examine(seed: int, *, train: Callable[..., Any] = Training, control: bool = False) -> Outcome:
     """Make, train both ways, judge. With `control` both are called, and have to be equal."""
     captured = run(seed, capture=not control, train=train)
     called = run(seed, capture=False)
     return judge(make(seed), captured, called)
 
 
-def run(seed: int, *, capture: bool, train: Callable[..., Any] = fit) -> Run:
+def run(seed: int, *, capture: bool, train: Callable[..., Any] = Training) -> Run:
     """Train the case of a seed one way."""
     seed_globals(seed)
     case, result = make(seed), Run()
