@@ -257,6 +257,7 @@ def changed(**description: Any) -> Checkpoint:
     return checkpoint
 
 
+@pytest.mark.filterwarnings("ignore:a Training was made")
 def test_another_machine_is_said() -> None:
     cpu = get_backend("cpu")
     machine = cpu.machine
@@ -291,6 +292,7 @@ def test_the_threads_are_those_of_the_products(backend: Backend) -> None:
     assert done.stdout == "1\n"
 
 
+@pytest.mark.filterwarnings("ignore:a Training was made")
 def test_another_optimizer_is_said() -> None:
     cpu, there = get_backend("cpu"), changed()
     with pytest.warns(
@@ -302,6 +304,7 @@ def test_another_optimizer_is_said() -> None:
         training(cpu, there, optimizer=Adam(longer))
 
 
+@pytest.mark.filterwarnings("ignore:a Training was made")
 def test_a_schedule_without_a_repr_is_known_by_its_name() -> None:
     def make(resume: Checkpoint | None = None) -> Training:
         return training(get_backend("cpu"), resume, optimizer=Adam(lambda step: 0.1 / step))
