@@ -45,6 +45,7 @@ def describe(network: Network) -> dict[str, Any]:
         "class": type(network).__name__,
         "dtype": network.dtype,
         "input_shape": None if network.input_shape is None else list(network.input_shape),
+        "inputs": None if network.inputs is None else network.inputs.to_dict(),
         "weight_decay": network.weight_decay,
         "layers": {
             name: _described(layer, names.get(id(layer), {})) for name, layer in network.layers.items()

@@ -20,6 +20,7 @@ from backends import (
     namespace_of,
 )
 
+from .inputs import Inputs, laid_out, of_unknown
 from .layers import Layer
 from .layers.base import HALF, by_name, overflows, widened
 from .losses import Loss, SoftmaxWithLoss
@@ -40,8 +41,9 @@ class Network:
 
     The network's border is here: `x` must be an array of the network's own backend; it is
     converted to the network's dtype (losing digits is said once, by a warning), and **uint8 counts
-    as pixel bytes, divided by 255**. Targets are checked on the host. What is inside the border
-    (`forward`, `last_layer`) expects data that has passed it.
+    as pixel bytes, divided by 255**, unless all values are 0 or 1. From `fit` on, `inputs` has what the
+    training data were, and others are scaled as they. Targets are checked on the host. What is inside
+    the border (`forward`, `last_layer`) expects data that has passed it.
 
     Source: *Deep Learning from Scratch*, section 5.7.
 
@@ -63,6 +65,9 @@ class Network:
 
     weight_decay: float = 0.0
     """λ of the penalty λ/2 Σ W²."""
+
+    inputs: Inputs | None = None
+    """What the inputs of its training were, and so how others are scaled; None before `fit`."""
 
     def __init__(
         self,
@@ -181,12 +186,12 @@ class Network:
     def evaluate(self, x: Array, t: Array, batch_size: int = 1000) -> tuple[float, float | None]:
         """Loss, without a penalty, and accuracy over all of x, in batches; None if there is no accuracy."""
         check_same_length(x, t)
-        return self.evaluate_checked(x, self.as_target_for(x, t), batch_size)
+        return self.evaluate_checked(self.checked(x), self.as_target_for(x, t), batch_size)
 
     def evaluate_checked(
         self, x: Array, t: Array, batch_size: int = 1000, between: Callable[[], None] = lambda: None
     ) -> tuple[float, float | None]:
-        """`evaluate` for targets that have passed `as_target`: two numbers are read at the end.
+        """`evaluate` for what has passed `checked` and `as_target`: two numbers are read at the end.
 
         `between` is called before every batch; it may raise.
         """
@@ -194,7 +199,7 @@ class Network:
         for start in range(0, n, batch_size):
             between()
             part = slice(start, min(start + batch_size, n))
-            y, target = widened(self.predict(x[part, ...])), t[part, ...]
+            y, target = widened(self.forward(self.scaled(x[part, ...]))), t[part, ...]
             loss = loss + self.last_layer.forward(y, target) * float(y.shape[0])
             if self.last_layer.counts_correct:
                 correct = correct + self.last_layer.correct(y, target)
@@ -290,7 +295,11 @@ class Network:
                 layer.grads[key] += (self.weight_decay * dout) * layer.params[key]
 
     def as_input(self, x: Array) -> Array:
-        """x in the network's dtype, uint8 divided by 255; raises unless x is on its backend."""
+        """x in the network's dtype, scaled as `inputs` says; raises unless x is on its backend."""
+        return self.scaled(self.checked(x))
+
+    def checked(self, x: Array) -> Array:
+        """x, if it can be an input, as bytes for pixels or as real numbers, which `scaled` takes."""
         self.check_owned(x, "input")
         if x.ndim == 0 or x.shape[0] == 0:
             raise ValueError(
@@ -306,7 +315,9 @@ class Network:
                 f"give {self.dtype}, or build the network with dtype={name!r}",
                 stacklevel=3,
             )
-        return self.scaled(x)
+        if self.inputs is not None:
+            return self.inputs.of_prediction(x, self.dtype)
+        return of_unknown(laid_out(x, self.input_shape), self.dtype)
 
     def scaled(self, x: Array) -> Array:
         """x in the network's dtype, uint8 divided by 255: `as_input` for data that has been checked."""

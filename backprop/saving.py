@@ -23,6 +23,7 @@ from backends import Array, Backend, dtype_name
 
 from .architecture import build, describe
 from .checkpoints import Checkpoint, CheckpointError, read_checkpoint, write_checkpoint
+from .inputs import Inputs
 from .networks import Network
 from .runs import trained
 
@@ -65,11 +66,22 @@ def restore_network(
 
     Raises `CheckpointError` with every missing, unknown or misshapen one; the network is then unchanged.
     """
-    arrays = network_arrays(network)
+    arrays, inputs = network_arrays(network), _inputs(checkpoint, path)
     checkpoint = _completed(checkpoint, arrays)
     check_fit(path, arrays, checkpoint, "params", "state")
     for kind, own in (("params", network.params), ("state", network.state)):
         put(own, checkpoint, kind, network.backend)
+    network.inputs = inputs or network.inputs
+
+
+def _inputs(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> Inputs | None:
+    """What the inputs of the training were; None where the checkpoint does not say."""
+    described = checkpoint.description.get("network")
+    values = described.get("inputs") if isinstance(described, Mapping) else None
+    try:
+        return None if values is None else Inputs.from_dict(values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{os.fspath(path)}: the inputs it describes are none: {error!r}") from None
 
 
 def _completed(checkpoint: Checkpoint, own: HostArrays) -> Checkpoint:

@@ -28,6 +28,7 @@ from .architecture import describe
 from .checkpoints import Checkpoint, CheckpointError, ResumeWarning
 from .divergence import DivergenceError, finite, locate
 from .history import HistoryArrays, Metrics, history_of
+from .inputs import Inputs, check_finite, laid_out
 from .layers.base import is_whole
 from .networks import Network, check_same_length
 from .optimizers import SGD, Optimizer
@@ -157,8 +158,14 @@ class Training(Iterator[Metrics]):
             raise TypeError(f"expected an Optimizer, such as SGD(0.1), got {optimizer!r}")
         if test is not None and not (isinstance(test, (tuple, list)) and len(test) == 2):
             raise TypeError(f"expected test=(x_test, t_test), got a {type(test).__name__}")
-        self._run = Run(network, *_on_device(network, x, t), optimizer or SGD(0.1), batch_size, capture)
-        self._test = None if test is None else _on_device(network, *test)
+        x, t = _on_device(network, x, t, "x", "t")
+        inputs = network.inputs or Inputs.of(x)
+        held_out = None if test is None else _on_device(network, *test, "the test data's x", "their t")
+        x = inputs.of_prediction(x, network.dtype) if network.inputs else inputs.of_training(x, network.dtype)
+        if held_out is not None:
+            held_out = inputs.of_prediction(held_out[0], network.dtype), held_out[1]
+        self._run = Run(network, x, t, optimizer or SGD(0.1), batch_size, capture)
+        self._test, network.inputs = held_out, inputs
         self._plan = _Plan(total, per_epoch, n, batch_size, sampling)
         self._rng = np.random.default_rng(rng)
         self.network, self.optimizer = network, self._run.optimizer
@@ -441,8 +448,8 @@ def _order(n: int, size: int, sampling: Sampling, rng: np.random.Generator) -> n
     return rng.permutation(n) if sampling == "without-replacement" else rng.integers(0, n, size)
 
 
-def _on_device(network: Network, x: Any, t: Any) -> tuple[Array, Array]:
-    """x and t on the network's device, after a look at the targets on the host."""
+def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tuple[Array, Array]:
+    """x and t on the network's device, after a look for numbers that are not finite and at the targets."""
     check_same_length(x, t)
     backend = network.backend
     try:
@@ -457,7 +464,11 @@ def _on_device(network: Network, x: Any, t: Any) -> tuple[Array, Array]:
         ) from None
     network.check_owned(x, "training data")
     network.check_owned(t, "target")
-    return x, network.as_target_for(x, t)
+    t = network.as_target_for(x, t)
+    x = laid_out(x, network.inputs.shape if network.inputs else network.input_shape)
+    check_finite(x_name, x)
+    check_finite(t_name, t)
+    return x, t
 
 
 def _on_host(array: Array) -> bool:

@@ -44,8 +44,8 @@ CARRIED = KEPT | {"_params", "_state"}
 OF_OPTIMIZERS = frozenset({"slots", "steps", "_given", "_network"})
 """Those of an optimizer that are given to the step."""
 
-OF_NETWORKS = frozenset({"_params", "_state", "flat_params", "flat_grads", "backend"})
-"""Those of a network, which its layers hold."""
+OF_NETWORKS = frozenset({"_params", "_state", "flat_params", "flat_grads", "backend", "inputs"})
+"""Those of a network that its layers hold, or that no step reads."""
 
 ATOMS = {int, float, complex, bool, str, bytes, type(None), type(...), range, slice}
 FUNCTIONS = (

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from backends import CaptureWarning
-from backprop import DivergenceError, Layer
+from backprop import DivergenceError, Layer, Training
 from backprop.layers.base import Node
 
 from .cases import Case, Trial, make

@@ -1,0 +1,227 @@
+"""What the inputs of a network are: pixels from 0 to 255, or numbers that are taken as they are.
+
+All of the training data shows it, once. From then on it belongs to the network and to its checkpoints, so
+that what is predicted later is scaled as what was learnt, or refused.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from backends import Array, backend_of, dtype_name, namespace_of
+
+LARGEST_PIXEL = 255.0
+
+IMAGE = 64
+"""Whole numbers from 0 to 255 are pixels where a sample has so many of them; fewer may be a table."""
+
+ROOM = 0.1
+"""How far a resized picture may lie outside of its range, as a share of it."""
+
+FAR = 10.0
+"""How many times the range of the training data an input may lie outside of it before that is said."""
+
+LARGE = 10.0
+"""The root mean square of inputs from which on training is likely to fail."""
+
+LOOKED_AT = 1000
+"""How many samples, evenly spread, tell the root mean square."""
+
+
+class InputWarning(UserWarning):
+    """Inputs that were converted, or that are not as a network can learn them or has learnt them."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the inputs of the training data were.
+
+    Parameters
+    ----------
+    pixels : whether they are from 0 to 255 and are divided by 255
+    dtype : their dtype
+    shape : the shape of a sample
+    least, largest : the range of their values, as they came
+    """
+
+    pixels: bool
+    dtype: str
+    shape: tuple[int, ...]
+    least: float
+    largest: float
+
+    @classmethod
+    def of(cls, x: Array) -> Inputs:
+        """What these training data are, without NaN and infinities."""
+        least, largest = extent(x)
+        dtype, shape = dtype_name(x.dtype), tuple(map(int, x.shape[1:]))
+        return cls(_are_pixels(x, least, largest), dtype, shape, least, largest)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Inputs:
+        """The inverse of `to_dict`; raises `ValueError`, `TypeError` or `KeyError` for what is none."""
+        least, largest = float(values["least"]), float(values["largest"])
+        if not (math.isfinite(least) and math.isfinite(largest)):
+            raise ValueError(f"the inputs are from {least} to {largest}")
+        shape = tuple(int(n) for n in values["shape"])
+        return cls(bool(values["pixels"]), str(values["dtype"]), shape, least, largest)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Of JSON's kinds of values."""
+        return {**asdict(self), "shape": list(self.shape)}
+
+    def of_training(self, x: Array, dtype: str) -> Array:
+        """The training data: bytes where they are pixels, else real numbers; what is unusual is said."""
+        if self.pixels:
+            if dtype_name(x.dtype) != "uint8":
+                _say(
+                    f"the inputs are whole numbers of {self.dtype} from {self.least:g} to {self.largest:g}: "
+                    "they are taken for pixels and divided by 255 (floats from 0 to 1 are taken as they are)"
+                )
+            xp = namespace_of(x)
+            return xp.astype(x, xp.uint8)
+        x = _as_floats(x, dtype)
+        if (size := _size(x)) > LARGE:
+            _say(
+                f"the inputs are large, from {self.least:.4g} to {self.largest:.4g} with a root mean square "
+                f"of {size:.4g}, and training on them is likely to fail: scale them, as pixels by 1 / "
+                "255, or standardize every column, (x - x.mean(axis=0)) / x.std(axis=0)"
+            )
+        return x
+
+    def of_prediction(self, x: Array, dtype: str) -> Array:
+        """Other inputs, scaled as those of the training were: bytes for pixels, or real numbers.
+
+        Raises `ValueError` where they cannot be of the same scale.
+        """
+        x = laid_out(x, self.shape)
+        its = dtype_name(x.dtype)
+        if self.pixels:
+            return x if its == "uint8" else self._pixels(x, dtype)
+        least, largest = extent(x)
+        if its == "uint8":
+            of_unit = self.dtype.startswith("float") and self.least >= 0.0 and self.largest <= 1.0
+            return x if of_unit and largest > 1.0 else _as_floats(x, dtype)
+        reach = FAR * (self.largest - self.least)
+        if reach and not self.least - reach <= least <= largest <= self.largest + reach:
+            _say(
+                f"the inputs reach from {least:.4g} to {largest:.4g}, but the network has learnt from "
+                f"{self.least:.4g} to {self.largest:.4g}: scale them as its training data were"
+            )
+        return _as_floats(x, dtype)
+
+    def _pixels(self, x: Array, dtype: str) -> Array:
+        """Pixels of another dtype than bytes, as floats from 0 to 1."""
+        least, largest = extent(x)
+        is_float = dtype_name(x.dtype).startswith("float")
+        if is_float and self.dtype == "uint8" and least >= -ROOM and largest <= 1.0 + ROOM:
+            return x
+        room = ROOM if is_float else 0.0
+        if not (-room * largest <= least and largest <= (1.0 + room) * LARGEST_PIXEL):
+            raise ValueError(
+                f"the network has learnt from pixels from 0 to 255, but this input reaches from {least:.4g} "
+                f"to {largest:.4g}: give pixels"
+                + (", or floats from 0 to 1" if self.dtype == "uint8" else "")
+            )
+        return _as_floats(x, dtype) * (1.0 / LARGEST_PIXEL)
+
+
+def of_unknown(x: Array, dtype: str) -> Array:
+    """Inputs of a network that has not been trained by `fit`: bytes are pixels unless all are 0 or 1."""
+    return _as_floats(x, dtype) if dtype_name(x.dtype) == "uint8" and extent(x)[1] <= 1.0 else x
+
+
+def laid_out(x: Array, sample: tuple[int, ...] | None) -> Array:
+    """x with samples of this shape, where it is certain how: flat ones, and images with channels last.
+
+    Raises `ValueError` for as many numbers in another order.
+    """
+    own = tuple(map(int, x.shape[1:]))
+    if sample is None or own == sample or math.prod(own) != math.prod(sample):
+        return x
+    xp = namespace_of(x)
+    if len(own) == 1 or len(sample) == 1 or _without_ones(own) == _without_ones(sample):
+        return xp.reshape(x, (x.shape[0], *sample))
+    if len(own) == len(sample) == 3 and own == (*sample[1:], sample[0]):
+        _say(f"images {own} have their channels last: they are taken as {sample}")
+        return xp.permute_dims(x, (0, 3, 1, 2))
+    raise ValueError(
+        f"expected samples of shape {sample}, as the network has learnt from, got {own}: as many numbers, "
+        "in another order"
+    )
+
+
+def check_finite(name: str, x: Array) -> None:
+    """Raise a `ValueError` that says where the first NaN or infinity is."""
+    if not dtype_name(x.dtype).startswith("float"):
+        return
+    xp = namespace_of(x)
+    for start, part in _parts(x):
+        if bool(xp.all(xp.isfinite(part))):
+            continue
+        host = backend_of(part).to_numpy(part)
+        row, *columns = (int(i) for i in np.argwhere(~np.isfinite(host))[0])
+        value = host[(row, *columns)]
+        column = {0: "", 1: f", column {columns[0]}" if columns else ""}.get(len(columns), f", at {columns}")
+        raise ValueError(
+            f"{name}: {value} in row {start + row}{column} (counted from 0): expected finite numbers; fill "
+            "such gaps, as with the column's mean, or leave these rows out"
+        )
+
+
+def extent(x: Array) -> tuple[float, float]:
+    """The least and the largest value."""
+    if dtype_name(x.dtype) == "bool":
+        return 0.0, 1.0
+    backend = backend_of(x)
+    if backend.device == "cpu":
+        host = backend.to_numpy(x)
+        return float(host.min()), float(host.max())
+    return float(backend.to_numpy(backend.xp.min(x))), float(backend.to_numpy(backend.xp.max(x)))
+
+
+def _are_pixels(x: Array, least: float, largest: float) -> bool:
+    if not (least >= 0.0 and LARGEST_PIXEL / 2.0 < largest <= LARGEST_PIXEL):
+        return False
+    if dtype_name(x.dtype) == "uint8":
+        return True
+    return (x.ndim >= 3 or math.prod(x.shape[1:]) >= IMAGE) and _is_whole(x)
+
+
+def _is_whole(x: Array) -> bool:
+    if not dtype_name(x.dtype).startswith("float"):
+        return True
+    xp = namespace_of(x)
+    return all(bool(xp.all(xp.floor(part) == part)) for _, part in _parts(x))
+
+
+def _parts(x: Array) -> Iterator[tuple[int, Array]]:
+    """The samples, so many at a time, with the number of the first."""
+    for start in range(0, x.shape[0], LOOKED_AT):
+        yield start, x[start : min(start + LOOKED_AT, x.shape[0]), ...]
+
+
+def _size(x: Array) -> float:
+    """The root mean square of evenly spread samples."""
+    part = x[:: max(1, x.shape[0] // LOOKED_AT), ...]
+    host = backend_of(part).to_numpy(part).astype(np.float64)
+    return math.sqrt(float(np.square(host).mean())) if host.size else 0.0
+
+
+def _as_floats(x: Array, dtype: str) -> Array:
+    xp = namespace_of(x)
+    return x if dtype_name(x.dtype).startswith("float") else xp.astype(x, getattr(xp, dtype))
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for n in shape if n != 1)
+
+
+def _say(text: str) -> None:
+    warnings.warn(text, InputWarning, stacklevel=4)
