@@ -164,6 +164,8 @@ class Training(Iterator[Metrics]):
         x = inputs.of_prediction(x, network.dtype) if network.inputs else inputs.of_training(x, network.dtype)
         if held_out is not None:
             held_out = inputs.of_prediction(held_out[0], network.dtype), held_out[1]
+        if total >= per_epoch and sampling == "without-replacement":
+            _check_last_batch(network, x, batch_size)
         self._run = Run(network, x, t, optimizer or SGD(0.1), batch_size, capture)
         self._test, network.inputs = held_out, inputs
         self._plan = _Plan(total, per_epoch, n, batch_size, sampling)
@@ -488,6 +490,18 @@ def _check_batches(n: int, batch_size: int, sampling: str) -> int:
     if batch_size > n:
         raise ValueError(f"expected a batch size from 1 to the {n} samples there are, got {batch_size}")
     return math.ceil(n / batch_size)
+
+
+def _check_last_batch(network: Network, x: Array, batch_size: int) -> None:
+    """Raise if the last batch is one sample, and a layer cannot learn from that, as batch normalization."""
+    n = x.shape[0]
+    if (n % batch_size or batch_size) > 1:
+        return
+    copied = network.to()
+    try:
+        copied.forward(copied.scaled(x[:1, ...]), training=True)
+    except ValueError as error:
+        raise ValueError(f"of {n:,} samples, batches of {batch_size} leave one alone: {error}") from None
 
 
 def _total_steps(epochs: int | None, iterations: int | None, per_epoch: int) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backprop.datasets import DatasetError, load_dataset, load_mnist, mnist
+from backprop.datasets import DatasetError, held_back, load_dataset, load_mnist, mnist
 from backprop.datasets.mnist import FOLDER
 
 NAMES = (
@@ -288,3 +288,21 @@ def test_flipped_bits_in_an_archive(save: Callable[..., None], tmp_path: Path) -
         with contextlib.suppress(DatasetError):
             load_dataset(path)
         content[i] ^= 0x10
+
+
+@pytest.mark.parametrize("count", [1, 7, 20, 33])
+def test_every_class_holds_its_share_back(count: int) -> None:
+    rng = np.random.default_rng(count)
+    t = rng.permutation(np.repeat([0, 1, 2], [40, 18, 2]))
+    out = held_back(t, count, np.arange(60))
+    assert len(set(out.tolist())) == count
+    held, sizes = np.bincount(t[out], minlength=3), np.asarray([40, 18, 2])
+    assert (held < sizes).all()
+    assert (np.abs(held - sizes * count / 60) <= 1.0).all()
+
+
+def test_too_few_samples_to_hold_back() -> None:
+    with pytest.raises(
+        ValueError, match="9 of 10 samples cannot be held back: each of 2 classes has to keep"
+    ):
+        held_back(np.arange(10) % 2, 9, np.arange(10))

@@ -215,3 +215,58 @@ def test_inspect(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["arrays"]["params.W1"] == {"dtype": "F32", "shape": [16, 2]}
     Path(FILE).write_bytes(b"no")
     assert "is not a checkpoint" in fails(capsys, "inspect", FILE)
+
+
+def trained_on(x: np.ndarray, t: np.ndarray) -> None:
+    np.savez("d.npz", x_train=x[:30], t_train=t[:30], x_test=x[30:], t_test=t[30:])
+    words = [
+        "--data",
+        "d.npz",
+        "--out",
+        "run",
+        "--epochs",
+        "2",
+        "--batch-size",
+        "10",
+        "--no-report",
+        "--quiet",
+    ]
+    assert main(["train", *words]) == 0
+
+
+def test_evaluate_takes_the_run_s_own_data(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    x, t = rng.random((40, 4, 4)).astype("f"), np.arange(40) % 2
+    trained_on(x, t)
+    (told,) = [line for line in capsys.readouterr().out.splitlines() if "test accuracy" in line]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (found,) = shown(capsys, "evaluate", "../run", "--json")
+    assert (found["samples"], found["data"]) == (10, "d")
+    assert f"test accuracy {found['accuracy']:.4f}" in told
+    (found,) = shown(capsys, "evaluate", "../run", "--json", "--train")
+    assert found["samples"] == 30
+    np.savez("../d.npz", x_train=x[:30], t_train=t[:30], x_test=x[30:] + 0.5, t_test=t[30:])
+    assert "is of a run on other data than" in fails(capsys, "evaluate", "../run")
+    Path("../d.npz").rename("moved.npz")
+    assert "if the run's data are elsewhere now, say where by --data" in fails(capsys, "evaluate", "../run")
+    assert "samples of moved" in shown(capsys, "evaluate", "../run", "--data", "moved.npz")
+
+
+def test_evaluate_says_what_a_file_does_not(capsys: pytest.CaptureFixture[str]) -> None:
+    save_network(FILE, TwoLayerNet(784, 2, 10, rng=0))
+    assert main(["evaluate", FILE]) == 0
+    assert "does not say what it has learnt from: this is MNIST" in capsys.readouterr().err
+
+
+def test_evaluate_never_prints_what_is_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    x, t = rng.random((40, 4, 4)).astype("f"), np.arange(40) % 2
+    trained_on(x, t)
+    capsys.readouterr()
+    x[33, 1, 2] = np.nan
+    np.savez("d.npz", x_train=x[:30], t_train=t[:30], x_test=x[30:], t_test=t[30:])
+    message = fails(capsys, "evaluate", "run", "--json", "--data", "d.npz")
+    assert "d: the test data's x: nan in row 3, at [1, 2]" in message

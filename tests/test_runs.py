@@ -20,8 +20,7 @@ import pytest
 from backprop import Network, runs
 from backprop.checkpoints import TEMPORARY, Checkpoint, read_checkpoint, read_contents, write_checkpoint
 from backprop.cli import main
-from backprop.cli.train import data_digest
-from backprop.datasets import Dataset
+from backprop.datasets import Dataset, data_digest
 from backprop.history import history_of
 from backprop.schedules import Cosine
 
@@ -789,3 +788,19 @@ def test_help_imports_no_numpy_with_settings_from_elsewhere() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "False"]
+
+
+@pytest.mark.filterwarnings("always:--validation")
+def test_a_split_keeps_every_class_and_says_which_is_scarce(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    t = np.repeat([0, 1, 2], [30, 28, 2])
+    x = rng.random((60, 4)).astype("f")
+    np.savez("rare.npz", x_train=x, t_train=t, x_test=x, t_test=t)
+    for seed in range(4):
+        words = ["--epochs", "1", "--batch-size", "10", "--validation", "0.5", "--seed", str(seed)]
+        assert main(["train", "--data", "rare.npz", "--no-save", *words]) == 0
+        told = capsys.readouterr()
+        assert "class 2 has 1 to train on and 1 to validate on" in told.err
+        assert "30 to train on, 30 to validate on" in told.out

@@ -10,7 +10,17 @@ import pytest
 
 import backprop.training
 from backends import Backend, get_backend
-from backprop import SGD, Affine, DivergenceError, MeanSquaredError, Network, Optimizer, Training, TwoLayerNet
+from backprop import (
+    SGD,
+    Affine,
+    DivergenceError,
+    MeanSquaredError,
+    MultiLayerNet,
+    Network,
+    Optimizer,
+    Training,
+    TwoLayerNet,
+)
 from backprop.training import Metrics, Progress
 
 
@@ -384,3 +394,24 @@ def test_an_error_leaves_the_optimizer_at_its_step(backend: Backend) -> None:
     with pytest.raises(RuntimeError, match="enough"):
         list(Training(net(backend), *blobs(), epochs=1, batch_size=10, **options))
     assert optimizer.steps == 6
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 9])
+def test_a_batch_of_one_is_refused_before_the_first_step(batch_size: int) -> None:
+    x, t = blobs(64)
+
+    def make() -> MultiLayerNet:
+        return MultiLayerNet(4, [6], 3, use_batchnorm=True, rng=0)
+
+    network = make()
+    before = host_params(network)
+    with pytest.raises(
+        ValueError, match=f"of 64 samples, batches of {batch_size} leave one alone: BatchNorm"
+    ):
+        Training(network, x, t, epochs=1, batch_size=batch_size)
+    np.testing.assert_array_equal(host_params(network), before)
+    assert float(network.state["running_weight1"]) == 0.0
+    list(Training(make(), x, t, epochs=1, batch_size=10))
+    list(Training(net("cpu"), x, t, epochs=1, batch_size=9))
+    if batch_size > 1:
+        list(Training(make(), x, t, iterations=2, batch_size=batch_size))

@@ -62,6 +62,8 @@ def resolved(options: argparse.Namespace, train: argparse.ArgumentParser, words:
         options.threads_there = None if "threads" in given else threads
         given = _merged(kept, given, exclusive)
         given["resume"] = str(path)
+    if given.get("data"):
+        given["data"] = os.path.abspath(given["data"])
     vars(options).update(given)
 
 

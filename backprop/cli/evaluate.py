@@ -4,22 +4,56 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import sys
+from pathlib import Path
 
-from ..datasets import dataset_at, with_channels
-from ..saving import load_network
+from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint
+from ..datasets import Dataset, DatasetError, dataset_at, mnist, same_data, with_channels
+from ..inputs import check_finite
+from ..runs import trained
+from ..saving import network_of
 
 
 def run(options: argparse.Namespace) -> int:
     """Show loss and accuracy of a network on the test data, or the training data."""
-    network = load_network(options.file, options.device)
-    data = dataset_at(options.data)
+    path = trained(options.file)
+    checkpoint = read_checkpoint(path)
+    network = network_of(path, checkpoint, options.device)
+    data = _data_of(path, checkpoint) if options.data is None else dataset_at(options.data)
     x, t = (data.x_train, data.t_train) if options.train else (data.x_test, data.t_test)
     x = with_channels(x, network.input_shape)
+    check_finite(f"{data.name}: the {'training' if options.train else 'test'} data's x", x)
     loss, accuracy = network.evaluate(network.backend.asarray(x), network.backend.asarray(t))
-    found = {"loss": loss, "accuracy": accuracy, "samples": len(t), "data": data.name}
+    found = {
+        "loss": loss if math.isfinite(loss) else None,
+        "accuracy": accuracy,
+        "samples": len(t),
+        "data": data.name,
+    }
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps(found, allow_nan=False))
     else:
         shown = "" if accuracy is None else f"accuracy {accuracy:.4f}, "
         print(f"{shown}loss {loss:.4f} on {len(t):,} samples of {data.name}")
     return 0
+
+
+def _data_of(path: Path, checkpoint: Checkpoint) -> Dataset:
+    """The data that the network was trained on, where they are as they were."""
+    run = checkpoint.description.get("run")
+    if not isinstance(run, dict) or "data" not in checkpoint.description:
+        print(f"{path} does not say what it has learnt from: this is MNIST (or --data PATH)", file=sys.stderr)
+        return mnist()
+    where = run["settings"].get("data")
+    try:
+        data = dataset_at(where)
+    except DatasetError as error:
+        expected = f"{error.expected}; if the run's data are elsewhere now, say where by --data"
+        raise DatasetError(error.path, error.found, expected) from None
+    if not same_data(checkpoint.description, data):
+        raise CheckpointError(
+            f"{path} is of a run on other data than {where or data.name} is now: say by --data what to "
+            "evaluate on"
+        )
+    return data

@@ -251,7 +251,7 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         description="Show the loss and the accuracy of a network on the test data.",
     )
     evaluate.add_argument("file", metavar="RUN", help="a checkpoint, or the folder of a run")
-    evaluate.add_argument("--data", metavar="PATH", help="as for train (default: the MNIST in this package)")
+    evaluate.add_argument("--data", metavar="PATH", help="as for train (default: the data of the run)")
     evaluate.add_argument("--train", action="store_true", help="on the training data instead")
     evaluate.add_argument("--device", default="cpu", help=DEVICE_HELP)
     evaluate.add_argument("--json", action="store_true", help="as one JSON object")

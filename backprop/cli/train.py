@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shlex
 import sys
 import time
 import warnings
-import zlib
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,7 +19,7 @@ from backends import get_backend
 
 from .. import runs
 from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint, replace_file
-from ..datasets import Dataset, DatasetError, dataset_at, with_channels
+from ..datasets import Dataset, DatasetError, data_digest, dataset_at, held_back, same_data, with_channels
 from ..history import last_of
 from ..progress import progress_line
 from ..report import write_report
@@ -32,6 +30,9 @@ from .configuration import as_toml, settings
 from .report import make_optimizer
 from .signals import Interrupted, Signals
 from .views import Json, Lines, View, named
+
+BY_CLASS = "by class"
+"""How `--validation` holds samples back; runs from before drew from all of them alike."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -72,7 +73,9 @@ class _Job:
         if options.patience and not options.validation:
             raise ValueError("--patience N needs data to judge by: give --validation 0.1")
         whole = _data(options)
-        self.data, self.held_out = _split(whole, options)
+        self.checkpoint = None if options.resume is None else read_checkpoint(options.resume)
+        by_class = self.checkpoint is None or self.checkpoint.description.get("split") == BY_CLASS
+        self.data, self.held_out = _split(whole, options, by_class)
         self.rng = np.random.default_rng(options.seed)
         self.network = build_network(options, whole, self.backend, self.rng)
         self.steps = steps_of(options, len(self.data.x_train))
@@ -80,13 +83,14 @@ class _Job:
         held = "validation" if self.held_out else "test"
         self.view: View = Json(held) if options.json else Lines(held, quiet=options.quiet)
         self.whole = whole
-        self.facts = {"data": {"name": whole.name, "sha256": data_digest(whole)}}
+        self.facts: dict[str, Any] = {"data": {"name": whole.name, "sha256": data_digest(whole)}}
+        if self.held_out and by_class:
+            self.facts["split"] = BY_CLASS
 
     def training(self, keeper: _Keeper, stack: ExitStack) -> Training:
         """The training, resumed if that is asked for."""
-        options, data = self.options, self.data
-        checkpoint = None if options.resume is None else read_checkpoint(options.resume)
-        if checkpoint and not _same_data(checkpoint, self.whole, self.facts["data"]["sha256"]):
+        options, data, checkpoint = self.options, self.data, self.checkpoint
+        if checkpoint and not same_data(checkpoint.description, self.whole, self.facts["data"]["sha256"]):
             raise CheckpointError(f"{options.resume} is of a run on other data than {data.name} is now")
         x_test, t_test = self.held_out or (data.x_test, data.t_test)
         training = Training(
@@ -338,7 +342,7 @@ def _folder(options: argparse.Namespace, stack: ExitStack) -> Path:
 
 
 def _split(
-    data: Dataset, options: argparse.Namespace
+    data: Dataset, options: argparse.Namespace, by_class: bool = True
 ) -> tuple[Dataset, tuple[np.ndarray, np.ndarray] | None]:
     """The data without what `--validation` holds back, and that."""
     if not options.validation:
@@ -348,9 +352,21 @@ def _split(
     if not 0 < held < n:
         raise ValueError(f"--validation {options.validation}: of {n} training samples this is {held}")
     order = np.random.default_rng([options.seed, 1]).permutation(n)
-    out, left = np.sort(order[:held]), np.sort(order[held:])
+    out = np.sort(held_back(data.t_train[order], held, order) if by_class else order[:held])
+    left = np.setdiff1d(np.arange(n), out)
+    if by_class:
+        _say_what_is_scarce(data.t_train[left], data.t_train[out])
     kept = replace(data, x_train=data.x_train[left], t_train=data.t_train[left])
     return kept, (data.x_train[out], data.t_train[out])
+
+
+def _say_what_is_scarce(train: np.ndarray, held: np.ndarray) -> None:
+    """Warn of classes that have one sample, or none, on either side of the split."""
+    counts = ((k, int((train == k).sum()), int((held == k).sum())) for k in np.unique(train).tolist())
+    scarce = [f"class {k} has {n} to train on and {m} to validate on" for k, n, m in counts if min(n, m) < 2]
+    if scarce:
+        more = f", and {len(scarce) - 3} more such classes" if len(scarce) > 3 else ""
+        warnings.warn(f"--validation: {'; '.join(scarce[:3])}{more}", stacklevel=2)
 
 
 class _Best:
@@ -382,31 +398,6 @@ def _data(options: argparse.Namespace) -> Dataset:
             raise
         expected = f"{error.expected}; if the run's data is elsewhere now, say where by --data"
         raise DatasetError(error.path, error.found, expected) from None
-
-
-def data_digest(data: Dataset) -> str:
-    """The SHA-256 of the data: of every byte, shape and dtype."""
-    digest = hashlib.sha256()
-    for array in (data.x_train, data.t_train, data.x_test, data.t_test):
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
-    return digest.hexdigest()
-
-
-def _same_data(checkpoint: Checkpoint, data: Dataset, digest: str) -> bool:
-    """Whether these are the data of the checkpoint, wherever they lie."""
-    facts = checkpoint.description.get("data", {})
-    if "sha256" in facts:
-        return bool(facts["sha256"] == digest)
-    return "crc32" in facts and facts["crc32"] == _crc_of_format_1(data)
-
-
-def _crc_of_format_1(data: Dataset) -> int:
-    """Of all labels, and of every hundredth sample."""
-    crc = 0
-    for part in (data.t_train, data.t_test, data.x_train[::100], data.x_test[::100]):
-        crc = zlib.crc32(np.ascontiguousarray(part).tobytes(), crc)
-    return crc
 
 
 def _settings(job: _Job) -> dict[str, Any]:

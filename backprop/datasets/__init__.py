@@ -1,7 +1,19 @@
 """Data sets: MNIST, which is part of this package, and the user's own files."""
 
-from .dataset import Dataset, DatasetError, with_channels
+from .dataset import Dataset, DatasetError, held_back, with_channels
 from .files import load_dataset
+from .identity import data_digest, same_data
 from .mnist import dataset_at, load_mnist, mnist
 
-__all__ = ["Dataset", "DatasetError", "dataset_at", "load_dataset", "load_mnist", "mnist", "with_channels"]
+__all__ = [
+    "Dataset",
+    "DatasetError",
+    "data_digest",
+    "dataset_at",
+    "held_back",
+    "load_dataset",
+    "load_mnist",
+    "mnist",
+    "same_data",
+    "with_channels",
+]
