@@ -333,12 +333,16 @@ class Network:
     def as_target(self, t: Array, samples: int, outputs: tuple[int, ...]) -> Array:
         """t, checked on the host to be a target for an output (samples, *outputs).
 
-        Integers become bytes where they fit, which are quicker to gather, else int64.
+        Integers become bytes where they fit, which are quicker to gather, else int64; other forms of the
+        same are converted (`Loss.taken`).
         """
         self.check_owned(t, "target")
         backend = backend_of(t)
-        host = backend.to_numpy(t)
+        given = backend.to_numpy(t)
+        host = self.last_layer.taken(given)
         self.last_layer.check_targets(host, samples, tuple(outputs))
+        if host is not given:
+            t = backend.asarray(host)
         if not dtype_name(t.dtype).startswith(("int", "uint", "bool")):
             return t
         fits = host.min() >= 0 and host.max() <= 255

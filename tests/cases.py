@@ -206,6 +206,21 @@ CASES: dict[str, Callable[[np.random.Generator], Case]] = {
         normal(rng, 4, 3),
         np.asarray([0, 1, 2, 1], np.uint8),
     ),
+    "SoftmaxWithLoss, probabilities": lambda rng: (
+        SoftmaxWithLoss(),
+        normal(rng, 4, 3),
+        rng.dirichlet([1.0, 1.0, 1.0], 4),
+    ),
+    "SoftmaxWithLoss, smoothed labels": lambda rng: (
+        SoftmaxWithLoss(label_smoothing=0.1),
+        normal(rng, 4, 3),
+        rng.integers(0, 3, 4),
+    ),
+    "SoftmaxWithLoss, smoothed probabilities": lambda rng: (
+        SoftmaxWithLoss(0.3),
+        normal(rng, 4, 3),
+        rng.dirichlet([1.0, 1.0, 1.0], 4),
+    ),
     "SoftmaxWithLoss, large": lambda rng: (
         SoftmaxWithLoss(),
         30.0 * normal(rng, 4, 3),

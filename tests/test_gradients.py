@@ -157,7 +157,8 @@ def torch_forward(node: Any, inputs: list[Any]) -> Any:
         return pool(x, (node.pool_h, node.pool_w), (node.stride_h, node.stride_w), node.pad)
     if name == "SoftmaxWithLoss":
         t = inputs[1]
-        return functional.cross_entropy(x, t.long() if t.ndim == 1 else t.to(x.dtype))
+        t = t.long() if t.ndim == 1 else t.to(x.dtype)
+        return functional.cross_entropy(x, t, label_smoothing=node.label_smoothing)
     if name == "SigmoidWithLoss":
         t = inputs[1].to(x.dtype)
         return functional.binary_cross_entropy_with_logits(x, t, reduction="sum") / len(x)

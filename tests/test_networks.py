@@ -211,10 +211,15 @@ BAD_TARGETS: list[tuple[Any, str]] = [
     ([0, 1, 3], "SoftmaxWithLoss: expected labels 0 to 2, got 3"),
     ([0, -1, 1], "expected labels 0 to 2, got -1"),
     ([0, 1], r"expected labels \(3,\) or one-hot \(3, 3\), got \(2,\)|3 samples but 2 targets"),
-    ([0.0, 1.0, 2.0], "expected integer class numbers, got float64"),
+    ([1, 3, 2], "expected labels 0 to 2, got 3; count them from 0: t - 1"),
+    ([0.0, 1.0, 2.5], "expected integer class numbers, got float64"),
     ([[1, 0], [0, 1], [0, 1]], r"expected labels \(3,\) or one-hot \(3, 3\), got \(3, 2\)"),
-    ([[1, 0, 0], [0, 0, 0], [0, 1, 0]], r"expected one-hot rows \(a single 1, else 0\) in t \(3, 3\)"),
-    ([[1, 0, 0], [0.5, 0.5, 0], [0, 1, 0]], "expected one-hot rows"),
+    (
+        [[1, 0, 0], [0, 0, 0], [0, 1, 0]],
+        r"expected one-hot rows \(a single 1, else 0\), or probabilities of sum 1, in t \(3, 3\)",
+    ),
+    ([[1, 0, 0], [0.5, 0.4, 0], [0, 1, 0]], "expected one-hot rows"),
+    ([[1, 0, 0], [1.5, -0.5, 0], [0, 1, 0]], "expected one-hot rows"),
     ([[1, 0, 0], [1, 1, 0], [0, 1, 0]], "expected one-hot rows"),
 ]
 
@@ -390,3 +395,32 @@ def test_what_takes_the_place_of_a_parameter_is_one(backend: Backend) -> None:
     np.testing.assert_array_equal(backend.to_numpy(layer.W), before)
     layer.W = backend.asarray(np.full((4, 5), 0.5))
     assert backend.to_numpy(network.params["W1"]).tolist() == [[0.5] * 5] * 4
+
+
+SAME_TARGETS: dict[str, Any] = {
+    "a column": [[0], [2], [1]],
+    "a column of floats": [[0.0], [2.0], [1.0]],
+    "whole floats": [0.0, 2.0, 1.0],
+    "one-hot integers": [[1, 0, 0], [0, 0, 1], [0, 1, 0]],
+    "one-hot floats": [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]],
+    "one-hot booleans": [[True, False, False], [False, False, True], [False, True, False]],
+}
+
+
+@pytest.mark.parametrize("form", SAME_TARGETS)
+def test_labels_in_another_form(form: str, backend: Backend) -> None:
+    x, _ = data(backend, 3)
+    network, t = net(backend), backend.asarray(SAME_TARGETS[form])
+    expected = backend.asarray([0, 2, 1])
+    assert float(network.loss(x, t)) == pytest.approx(float(network.loss(x, expected)), rel=1e-12)
+    assert network.accuracy(x, t) == network.accuracy(x, expected)
+    for name, grad in network.gradient(x, expected).items():
+        np.testing.assert_array_equal(backend.to_numpy(network.gradient(x, t)[name]), backend.to_numpy(grad))
+
+
+def test_labels_that_are_no_numbers_are_refused_with_a_cure() -> None:
+    network = net(get_backend("cpu"))
+    x = np.zeros((3, 4), "float32")
+    for t in (np.asarray(["a", "b", "c"]), np.asarray(["a", "b", "c"], dtype=object)):
+        with pytest.raises(TypeError, match=r"names, t = numpy\.unique\(t, return_inverse=True\)"):
+            network.loss(x, t)
