@@ -104,6 +104,10 @@ class Backend:
         """The array's values on the host, as a NumPy array: the only way back."""
         raise NotImplementedError(f"{type(self).__name__} has no to_numpy")
 
+    def untracked(self, array: Array) -> Array:
+        """The same numbers, without what the library keeps besides, as PyTorch for its own gradients."""
+        return array
+
     @staticmethod
     def device_of(array: Array) -> str:
         """The device of an array of this library, spelled like `device`."""

@@ -139,11 +139,18 @@ def namespace_of(array: Array) -> Any:
         xp = array.__array_namespace__()
     else:
         raise TypeError(
-            f"expected an array (NumPy, CuPy, PyTorch, …), got {_described(array)}; "
-            "make one with numpy.asarray(…) or backend.asarray(…)"
+            f"expected an array (NumPy, CuPy, PyTorch, …), got {_described(array)}; {_as_array(array)}"
         )
     _namespaces[kind] = xp
     return xp
+
+
+def _as_array(value: Any) -> str:
+    """How to make an array of it."""
+    for method in ("toarray", "to_numpy"):  # of SciPy's sparse arrays; of pandas and its like
+        if hasattr(value, method):
+            return f"give x.{method}()"
+    return "make one with numpy.asarray(…) or backend.asarray(…)"
 
 
 def _described(value: Any) -> str:

@@ -157,6 +157,30 @@ def laid_out(x: Array, sample: tuple[int, ...] | None) -> Array:
     )
 
 
+def as_numbers(name: str, x: Any) -> Any:
+    """A NumPy array of objects or texts as floating-point numbers; anything else as it is.
+
+    Raises `TypeError` with the first entry that is no number.
+    """
+    if not isinstance(x, np.ndarray) or x.dtype.kind in "fiubc":
+        return x
+    wrong = next(((i, v) for i, v in np.ndenumerate(x) if not _is_number(v)), None)
+    if wrong is not None:
+        raise TypeError(
+            f"{name}: expected numbers, got {wrong[1]!r} at {list(wrong[0])}; leave such columns out, or "
+            "number their values: values, column = numpy.unique(column, return_inverse=True)"
+        )
+    return x.astype(np.float64)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is one, or the text of one; None is a gap."""
+    try:
+        return value is None or isinstance(float(value), float)
+    except (TypeError, ValueError):
+        return False
+
+
 def check_finite(name: str, x: Array) -> None:
     """Raise a `ValueError` that says where the first NaN or infinity is."""
     if not dtype_name(x.dtype).startswith("float"):

@@ -20,7 +20,7 @@ from backends import (
     namespace_of,
 )
 
-from .inputs import Inputs, laid_out, of_unknown
+from .inputs import Inputs, as_numbers, laid_out, of_unknown
 from .layers import Layer
 from .layers.base import HALF, by_name, overflows, widened
 from .losses import Loss, SoftmaxWithLoss
@@ -300,7 +300,9 @@ class Network:
 
     def checked(self, x: Array) -> Array:
         """x, if it can be an input, as bytes for pixels or as real numbers, which `scaled` takes."""
+        x = as_numbers("the input", x)
         self.check_owned(x, "input")
+        x = backend_of(x).untracked(x)
         if x.ndim == 0 or x.shape[0] == 0:
             raise ValueError(
                 f"{type(self).__name__}: expected at least one sample, got input {tuple(x.shape)}"
@@ -338,6 +340,7 @@ class Network:
         """
         self.check_owned(t, "target")
         backend = backend_of(t)
+        t = backend.untracked(t)
         given = backend.to_numpy(t)
         host = self.last_layer.taken(given)
         self.last_layer.check_targets(host, samples, tuple(outputs))

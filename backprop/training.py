@@ -28,7 +28,7 @@ from .architecture import describe
 from .checkpoints import Checkpoint, CheckpointError, ResumeWarning
 from .divergence import DivergenceError, finite, locate
 from .history import HistoryArrays, Metrics, history_of
-from .inputs import Inputs, check_finite, laid_out
+from .inputs import Inputs, as_numbers, check_finite, laid_out
 from .layers.base import is_whole
 from .networks import Network, check_same_length
 from .optimizers import SGD, Optimizer
@@ -455,7 +455,7 @@ def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tu
     check_same_length(x, t)
     backend = network.backend
     try:
-        x = backend.asarray(x) if _on_host(x) else x
+        x = backend.asarray(as_numbers(x_name, x)) if _on_host(x) else x
         t = backend.asarray(t) if _on_host(t) else t
     except MemoryError:
         free = backend.free_memory
@@ -465,6 +465,7 @@ def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tu
             "give fewer samples, or images as uint8, a quarter of float32"
         ) from None
     network.check_owned(x, "training data")
+    x = backend.untracked(x)
     network.check_owned(t, "target")
     t = network.as_target_for(x, t)
     x = laid_out(x, network.inputs.shape if network.inputs else network.input_shape)
