@@ -13,7 +13,7 @@ import numpy as np
 from .base import Array, Backend, BackendUnavailableError, Replay, first_line
 from .cublas import Cublas, tf32
 from .cupy_capture import CupyReplay
-from .driver import cuda_version, cupy_extra
+from .driver import cuda_version, cupy_packages
 
 ROUNDING = {"float32": 1e-3, "float64": 1e-6}
 """How far apart, relative to the largest entry, the results of a step may be that is replayed: cuBLAS
@@ -46,7 +46,7 @@ class CupyBackend(Backend):
 
     def __init__(self, device: str | None = None) -> None:
         driver = cuda_version()
-        install = f"pip install 'backprop[{cupy_extra(driver)}]'"
+        install = f"pip install {cupy_packages(driver)}"
 
         def unavailable(cause: str, cure: str) -> BackendUnavailableError:
             return BackendUnavailableError(f"cupy:{device}" if device else "cupy", cause, cure)
@@ -188,8 +188,8 @@ class CupyBackend(Backend):
         try:
             self._capturing = Cublas(self._cupy)
         except ImportError as error:
-            extra = cupy_extra(cuda_version())
-            raise ImportError(f"{first_line(error)}: pip install 'backprop[{extra}]'") from None
+            install = f"pip install {cupy_packages(cuda_version())}"
+            raise ImportError(f"{first_line(error)}: {install}") from None
         return self._capturing
 
     def _matmul(self, x1: Array, x2: Array, /) -> Array:

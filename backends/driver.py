@@ -20,3 +20,13 @@ def cuda_version() -> int | None:
 def cupy_extra(version: int | None) -> str:
     """The extra of this package with the CuPy build for a driver of that CUDA version."""
     return "cuda13x" if version is None or version >= 13000 else "cuda12x"
+
+
+def cupy_packages(version: int | None) -> str:
+    """What that extra brings, as pip is told it, for a package of the extra's name may be somebody else's.
+
+    >>> cupy_packages(12080)
+    "'cupy-cuda12x[ctk]>=14' 'nvmath-python[cu12]>=0.6'"
+    """
+    cuda = cupy_extra(version)
+    return f"'cupy-{cuda}[ctk]>=14' 'nvmath-python[cu{cuda[4:6]}]>=0.6'"

@@ -24,9 +24,7 @@ class TorchBackend(Backend):
             import array_api_compat.torch as xp
             import torch
         except ImportError:
-            raise BackendUnavailableError(
-                "torch", "PyTorch is not installed", "pip install 'backprop[torch]'"
-            ) from None
+            raise BackendUnavailableError("torch", "PyTorch is not installed", "pip install torch") from None
         self._torch, self.xp = torch, xp
         try:
             self.device = str(torch.empty(0, device=device or "cpu").device)

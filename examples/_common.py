@@ -66,7 +66,7 @@ class Page:
         try:
             from matplotlib.figure import Figure
         except ImportError:
-            print("no figure: matplotlib is not installed (pip install '.[plots]')")
+            print("no figure: matplotlib is not installed (pip install matplotlib)")
             return
         size = subplots.pop("size", (4.5 * columns, 3.2 * rows))
         figure = Figure(figsize=size, layout="constrained")

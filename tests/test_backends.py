@@ -6,8 +6,10 @@ import copy
 import ctypes
 import inspect
 import pickle
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,10 @@ import pytest
 import backends
 import backprop
 from backends import Backend, BackendUnavailableError, backend_of, get_backend, namespace_of
+from backends.driver import cupy_packages
 from backends.registry import _registry
+
+ROOT = Path(__file__).parent.parent
 
 DTYPES = ["float32", "float64", "int64", "uint8", "bool"]
 
@@ -107,16 +112,46 @@ class Driver:
 
 
 @pytest.mark.parametrize(("version", "extra"), [(12080, "cuda12x"), (13000, "cuda13x")])
-def test_missing_cupy_names_the_extra_for_the_driver(
+def test_missing_cupy_names_the_packages_for_the_driver(
     version: int, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: Driver(version))
     monkeypatch.setitem(sys.modules, "cupy", None)
     monkeypatch.delitem(sys.modules, "array_api_compat.cupy", raising=False)
     with pytest.raises(
-        BackendUnavailableError, match=rf"CuPy is not installed; pip install 'backprop\[{extra}\]'"
+        BackendUnavailableError,
+        match=rf"CuPy is not installed; pip install 'cupy-{extra}\[ctk\]>=14' 'nvmath",
     ):
         _registry["cupy"].load()()
+
+
+def test_hints_name_what_the_extras_bring() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    for version, extra in ((12080, "cuda12x"), (13000, "cuda13x")):
+        brought = project["optional-dependencies"][extra]
+        assert cupy_packages(version) == " ".join(f"'{requirement}'" for requirement in brought)
+
+
+def test_no_text_installs_a_stranger_s_package() -> None:
+    """The package of this name in PyPI is somebody else's."""
+    texts = [
+        path
+        for pattern in ("backprop/**/*.py", "backends/**/*.py", "examples/*.py", "benchmarks/**/*.py", "*.md",
+                        "docs/*.md", "noxfile.py", "tests/*.py")
+        for path in ROOT.glob(pattern)
+    ]  # fmt: skip
+    assert len(texts) > 100
+    installs = re.compile(
+        r"(pip3?|uv|pipx|conda|poetry|pdm)\b[^\n`]*\b(install|add)\b[^\n`]*['\" ]backprop\b(?!/)"
+    )
+    found = [
+        (str(path), line)
+        for path in texts
+        for line in path.read_text("utf-8").splitlines()
+        if installs.search(line)
+    ]
+    assert found == []
+    assert installs.search("pip install 'back" + "prop[plots]'")
 
 
 def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -410,7 +410,7 @@ def test_most_frequent_confusions_come_first() -> None:
 def test_page_without_matplotlib(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     page = read(write_report(run))
-    assert "matplotlib is not installed (pip install 'backprop[plots]')" in page.text
+    assert "matplotlib is not installed (pip install matplotlib)" in page.text
     assert "svg" not in page.tags
     assert len(tables(run / "report.html")) == 6  # confusion, pairs, outputs, gradients, epochs, settings
 

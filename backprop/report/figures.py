@@ -18,7 +18,7 @@ import numpy as np
 
 from .batch import Histogram
 
-MISSING = "There are no curves and histograms: matplotlib is not installed (pip install 'backprop[plots]')."
+MISSING = "There are no curves and histograms: matplotlib is not installed (pip install matplotlib)."
 
 COLOURS = ("#2f7fc1", "#e07b00", "#2a9d6f", "#a06bd6", "#d4504c", "#8a8f98")
 """To be told apart on white and on black."""
