@@ -193,7 +193,7 @@ WRONG_NPZ = {
     ),
     "text": ({"t_train": np.asarray(["a"] * 12)}, "t_train.npy of dtype <U1"),
     "float labels": (
-        {"t_train": np.zeros(12)},
+        {"t_train": np.full(12, 0.5)},
         r"t_train of shape \(12,\) and dtype float64; expected integer class",
     ),
     "bad one-hot": ({"t_train": np.ones((12, 3))}, r"t_train \(12, 3\) with rows that are not one-hot"),
@@ -306,3 +306,88 @@ def test_too_few_samples_to_hold_back() -> None:
         ValueError, match="9 of 10 samples cannot be held back: each of 2 classes has to keep"
     ):
         held_back(np.arange(10) % 2, 9, np.arange(10))
+
+
+OTHERS = {
+    "Keras": ("x_train", "y_train", "x_test", "y_test"),
+    "scikit-learn": ("X_train", "y_train", "X_test", "y_test"),
+    "MedMNIST": ("train_images", "train_labels", "test_images", "test_labels"),
+}
+
+
+@pytest.mark.parametrize("names", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("form", ["numbers", "column", "floats"])
+def test_names_and_labels_of_others(names: tuple[str, ...], form: str, tmp_path: Path) -> None:
+    x, t = np.arange(24, dtype="uint8").reshape(6, 2, 2), np.asarray([0, 1, 2, 0, 1, 2])
+    given = {"numbers": t, "column": t[:, None].astype("uint8"), "floats": t.astype("float32")}[form]
+    np.savez(tmp_path / "d.npz", **dict(zip(names, (x, given, x[:3], given[:3]), strict=True)), other=t)
+    data = load_dataset(tmp_path / "d.npz")
+    np.testing.assert_array_equal(data.x_train, x)
+    assert (data.t_train.tolist(), data.t_test.tolist(), data.t_train.dtype) == (
+        t.tolist(),
+        [0, 1, 2],
+        np.int64,
+    )
+
+
+def test_a_test_set_alone(tmp_path: Path) -> None:
+    x, t = np.zeros((4, 3)), np.asarray([0, 1, 1, 0])
+    for names in (("x_test", "t_test"), ("x", "y"), ("images", "labels"), ("arr_0", "arr_1")):
+        np.savez(tmp_path / "d.npz", **dict(zip(names, (x, t), strict=True)))
+        data = load_dataset(tmp_path / "d.npz", alone=True)
+        assert (data.x_test.shape, data.t_test.tolist(), len(data.x_train)) == ((4, 3), t.tolist(), 0)
+        with pytest.raises(
+            DatasetError, match=rf"no array x_train; .*; there are '{names[0]}', '{names[1]}'"
+        ):
+            load_dataset(tmp_path / "d.npz")
+    np.savez(tmp_path / "d.npz", x=x, t=t[1:])
+    with pytest.raises(DatasetError, match="4 test samples and 3 labels; expected as many"):
+        load_dataset(tmp_path / "d.npz", alone=True)
+
+
+def test_texts_as_labels_are_refused_with_a_cure(tmp_path: Path) -> None:
+    x, t = np.zeros((4, 3)), np.asarray(["a", "b", "a", "b"])
+    np.savez(tmp_path / "d.npz", x_train=x, t_train=t, x_test=x, t_test=t)
+    with pytest.raises(
+        DatasetError, match=r"t_train.npy of dtype <U1; .* names, t = numpy.unique\(t, return"
+    ):
+        load_dataset(tmp_path / "d.npz")
+
+
+def idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype("u1").tobytes()
+
+
+def test_longer_names_in_a_folder(tmp_path: Path) -> None:
+    x, t = np.arange(24).reshape(6, 2, 2), np.asarray([0, 1, 2, 0, 1, 2])
+    for part in ("train", "test"):
+        (tmp_path / f"emnist-letters-{part}-images-idx3-ubyte").write_bytes(idx(x))
+        (tmp_path / f"emnist-letters-{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(t)))
+    assert load_dataset(tmp_path).t_test.tolist() == t.tolist()
+    (tmp_path / "emnist-digits-test-images-idx3-ubyte").write_bytes(idx(x))
+    with pytest.raises(
+        DatasetError, match="several files like t10k-images-idx3-ubyte: emnist-digits-.*, emnist-"
+    ):
+        load_dataset(tmp_path)
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx(x[::-1]))
+    np.testing.assert_array_equal(load_dataset(tmp_path).x_test, x[::-1])
+
+
+def test_four_archives_in_a_folder(tmp_path: Path) -> None:
+    x, t = np.arange(24, dtype="uint8").reshape(6, 2, 2), np.asarray([0, 1, 2, 0, 1, 2], "uint8")
+    for part in ("train", "test"):
+        np.savez(tmp_path / f"kmnist-{part}-imgs.npz", x)
+        np.savez(tmp_path / f"kmnist-{part}-labels.npz", t)
+    data = load_dataset(tmp_path)
+    assert (data.x_test.tolist(), data.t_train.tolist()) == (x.tolist(), t.tolist())
+    (tmp_path / "kmnist-test-labels.npz").unlink()
+    with pytest.raises(DatasetError, match=r"0 files named …test-labels\.npz; expected one"):
+        load_dataset(tmp_path)
+
+
+def test_what_a_folder_has_is_listed(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no file train-images.* there is nothing"):
+        load_dataset(tmp_path)
+    (tmp_path / "mine.csv").write_text("")
+    with pytest.raises(DatasetError, match="there are 'mine.csv'"):
+        load_dataset(tmp_path)

@@ -20,7 +20,11 @@ def run(options: argparse.Namespace) -> int:
     path = trained(options.file)
     checkpoint = read_checkpoint(path)
     network = network_of(path, checkpoint, options.device)
-    data = _data_of(path, checkpoint) if options.data is None else dataset_at(options.data)
+    data = (
+        _data_of(path, checkpoint)
+        if options.data is None
+        else dataset_at(options.data, alone=not options.train)
+    )
     x, t = (data.x_train, data.t_train) if options.train else (data.x_test, data.t_test)
     x = with_channels(x, network.input_shape)
     check_finite(f"{data.name}: the {'training' if options.train else 'test'} data's x", x)

@@ -67,6 +67,16 @@ def held_back(t: HostArray, count: int, samples: HostArray) -> HostArray:
     return np.concatenate([samples[t == k][:n] for k, n in zip(classes, counts, strict=True)])
 
 
+def checked_alone(dataset: Dataset, path: Path | str) -> Dataset:
+    """A data set with samples to test on alone, or a `DatasetError`."""
+    x, t = dataset.x_test, dataset.t_test
+    if len(x) != len(t) or len(x) == 0:
+        raise DatasetError(path, f"{len(x)} test samples and {len(t)} labels", "as many, and at least one")
+    if t.min() < 0:
+        raise DatasetError(path, f"test label {t.min()}", "class numbers from 0")
+    return dataset
+
+
 def checked(dataset: Dataset, path: Path | str) -> Dataset:
     """The data set, or a `DatasetError` where its arrays do not fit together."""
     for part, x, t in (

@@ -5,38 +5,61 @@ from __future__ import annotations
 import lzma
 import zipfile
 import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tokenize import TokenError
 
 import numpy as np
 
-from .dataset import Dataset, DatasetError, HostArray, checked
+from .dataset import Dataset, DatasetError, HostArray, checked, checked_alone
 from .idx import LARGEST, read_idx
 
-NPZ_NAMES = ("x_train", "t_train", "x_test", "t_test")
+NAMES = {
+    "x_train": ("x_train", "X_train", "train_images", "train_x"),
+    "t_train": ("t_train", "y_train", "Y_train", "train_labels", "train_y"),
+    "x_test": ("x_test", "X_test", "test_images", "test_x"),
+    "t_test": ("t_test", "y_test", "Y_test", "test_labels", "test_y"),
+}
+"""Of the arrays in an archive: this package's, and those of Keras, scikit-learn's users and MedMNIST."""
+
+MOST_LISTED = 12
+
+ALONE = {"x_test": ("x", "X", "images", "arr_0"), "t_test": ("t", "y", "labels", "arr_1")}
+"""Where an archive has samples to test on, and no others."""
+
+IDX_PARTS = {"train": ("train",), "test": ("t10k", "test")}
+NPZ_PARTS = {"x": "imgs", "t": "labels"}
 
 
-def load_dataset(path: str | Path) -> Dataset:
+def load_dataset(path: str | Path, *, alone: bool = False) -> Dataset:
     """The data in a folder of IDX files, or in an .npz archive.
 
     A folder holds `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
     and `t10k-labels-idx1-ubyte`, each gzipped (`.gz`) or not, as MNIST and Fashion-MNIST are
-    published. An archive holds `x_train`, `t_train`, `x_test` and `t_test`: numbers (N, …) and
-    integer class numbers (N,) or one-hot rows (N, C). Pickled data is refused. Whatever is wrong
-    with a file is a `DatasetError` that names it.
+    published; EMNIST's longer names are found as well, and the four .npz files of Kuzushiji-MNIST.
+    An archive holds `x_train`, `t_train`, `x_test` and `t_test` (or `y_train`, `train_images`,
+    `train_labels`, …): numbers (N, …) and class numbers (N,) or (N, 1), or one-hot rows (N, C). Pickled
+    data is refused. Whatever is wrong with a file is a `DatasetError` that names it.
+
+    Parameters
+    ----------
+    alone : whether samples to test on are enough, which may also be called `x` and `t` or `y`; there are
+        then none to train on
     """
     path = Path(path)
     if path.is_dir():
         return _from_folder(path)
     if not path.is_file():
         raise DatasetError(path, "no such file or folder", "a folder of four IDX files, or an .npz file")
-    return _from_npz(path)
+    return _from_npz(path, alone=alone)
 
 
 def _from_folder(folder: Path) -> Dataset:
+    if any(folder.glob("*train-imgs.npz")):
+        return _from_four_archives(folder)
     arrays = [
-        read_idx(_find(folder, f"{part}-{kind}-idx{dimensions}-ubyte"), dimensions)
-        for part in ("train", "t10k")
+        read_idx(_find(folder, part, f"{kind}-idx{dimensions}-ubyte"), dimensions)
+        for part in IDX_PARTS
         for kind, dimensions in (("images", 3), ("labels", 1))
     ]
     x_train, t_train, x_test, t_test = arrays
@@ -44,37 +67,87 @@ def _from_folder(folder: Path) -> Dataset:
     return checked(Dataset(folder.resolve().name, x_train, labels[0], x_test, labels[1]), folder)
 
 
-def _find(folder: Path, name: str) -> Path:
-    # Some mirrors write a dot before "idx".
-    candidates = [
-        folder / f"{stem}{end}" for stem in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")
-    ]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    raise DatasetError(folder, f"no file {name} or {name}.gz", "a folder of the four IDX files")
+def _find(folder: Path, part: str, end: str) -> Path:
+    """The file of a part, by MNIST's name for it or by a longer one that ends alike."""
+    names = [f"{name}-{end}" for name in IDX_PARTS[part]]
+    dotted = [name.replace("-idx", ".idx") for name in names]  # as some mirrors write it
+    for start in ("", "*-"):
+        patterns = [f"{start}{name}{packed}" for name in (*names, *dotted) for packed in ("", ".gz")]
+        found = sorted({file for pattern in patterns for file in folder.glob(pattern) if file.is_file()})
+        stems = {file.name.removesuffix(".gz") for file in found}
+        if len(stems) > 1 and start:
+            several = f"several files like {names[0]}: {', '.join(sorted(stems))}"
+            raise DatasetError(folder, several, "a folder of one data set")
+        if found:
+            return found[0]
+    there = _listed(file.name for file in folder.iterdir())
+    raise DatasetError(
+        folder, f"no file {names[0]} or {names[0]}.gz", f"a folder of the four IDX files; there {there}"
+    )
 
 
-def _from_npz(path: Path) -> Dataset:
-    expected = f"an .npz archive with the arrays {', '.join(NPZ_NAMES)}"
+def _from_four_archives(folder: Path) -> Dataset:
+    """Kuzushiji-MNIST's files, each with one array."""
+    arrays = {}
+    for part in ("train", "test"):
+        for key, kind in NPZ_PARTS.items():
+            found = sorted(folder.glob(f"*{part}-{kind}.npz"))
+            if len(found) != 1:
+                what = f"{len(found)} files named …{part}-{kind}.npz"
+                raise DatasetError(folder, what, "one, as Kuzushiji-MNIST is published")
+            (arrays[f"{key}_{part}"],) = _members(found[0], {"array": ("arr_0",)}).values()
+    return _dataset(folder.resolve().name, arrays, folder)
+
+
+def _from_npz(path: Path, *, alone: bool) -> Dataset:
+    names = NAMES
+    if alone and not _has(path, NAMES["x_train"]):
+        names = {key: (*NAMES[key], *ALONE[key]) for key in ALONE}
+    return _dataset(path.stem, _members(path, names), path)
+
+
+def _dataset(name: str, arrays: dict[str, HostArray], path: Path) -> Dataset:
+    labels = {key: _class_numbers(arrays[key], key, path) for key in arrays if key.startswith("t_")}
+    samples = {key: _samples(arrays[key], key, path) for key in arrays if key.startswith("x_")}
+    if "x_train" not in arrays:
+        x, t = samples["x_test"], labels["t_test"]
+        return checked_alone(Dataset(name, x[:0], t[:0], x, t), path)
+    widths = [arrays[key].shape[1:] for key in ("t_train", "t_test")]
+    if widths[0] != widths[1] and arrays["t_train"].ndim == arrays["t_test"].ndim == 2:
+        found = f"one-hot labels of {widths[0][0]} classes to train and {widths[1][0]} to test"
+        raise DatasetError(path, found, "as many in both")
+    return checked(Dataset(name, **samples, **labels), path)
+
+
+def _has(path: Path, names: tuple[str, ...]) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return not {f"{name}.npy" for name in names}.isdisjoint(archive.namelist())
+    except (zipfile.BadZipFile, OSError, NotImplementedError):
+        return False  # which reading it will say better
+
+
+def _members(path: Path, names: Mapping[str, tuple[str, ...]]) -> dict[str, HostArray]:
+    """The arrays of an archive, each by the first of its names that is there."""
+    expected = f"an .npz archive with the arrays {', '.join(names)}, or as others call them"
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            missing = [name for name in NPZ_NAMES if name not in members]
+            chosen = {key: next((n for n in known if n in members), None) for key, known in names.items()}
+            missing = [key for key, name in chosen.items() if name is None]
             if missing:
-                raise DatasetError(path, f"no array {missing[0]}", expected)
-            arrays = {name: _read_member(archive, members[name], path) for name in NPZ_NAMES}
+                raise DatasetError(path, f"no array {missing[0]}", f"{expected}; there {_listed(members)}")
+            return {key: _read_member(archive, members[str(name)], path) for key, name in chosen.items()}
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError) as error:
         raise DatasetError(path, f"not a readable zip archive ({error})", expected) from None
     except OSError as error:
         raise DatasetError(path, f"cannot be read ({error.strerror or error})", expected) from None
-    widths = [arrays[name].shape[1:] for name in ("t_train", "t_test")]
-    if widths[0] != widths[1] and arrays["t_train"].ndim == arrays["t_test"].ndim == 2:
-        found = f"one-hot labels of {widths[0][0]} classes to train and {widths[1][0]} to test"
-        raise DatasetError(path, found, "as many in both")
-    labels = {name: _class_numbers(arrays[name], name, path) for name in ("t_train", "t_test")}
-    samples = {name: _samples(arrays[name], name, path) for name in ("x_train", "x_test")}
-    return checked(Dataset(path.stem, **samples, **labels), path)
+
+
+def _listed(names: Iterable[str]) -> str:
+    """What there is, for an error."""
+    first = sorted(names)[:MOST_LISTED]
+    return f"are {', '.join(map(repr, first))}" if first else "is nothing"
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> HostArray:
@@ -97,7 +170,10 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) ->
                 info.file_size - stream.tell(),
             )
         if dtype.kind not in "biuf":
-            raise DatasetError(path, f"{info.filename} of dtype {dtype}", expected)
+            texts = "; number classes: names, t = numpy.unique(t, return_inverse=True)" * (
+                dtype.kind in "USO"
+            )
+            raise DatasetError(path, f"{info.filename} of dtype {dtype}", expected + texts)
         if promised != held:
             raise DatasetError(
                 path, f"{info.filename} holds {held:,} bytes", f"{promised:,}, as its header says"
@@ -119,7 +195,9 @@ def _samples(x: HostArray, name: str, path: Path) -> HostArray:
 
 
 def _class_numbers(t: HostArray, name: str, path: Path) -> HostArray:
-    """Integer class numbers from class numbers or one-hot rows."""
+    """Integer class numbers from class numbers, whole floats or one-hot rows."""
+    if t.ndim == 2 and t.shape[1] == 1:
+        t = t[:, 0]
     if t.ndim == 2:
         if len(t) and not (np.isin(t, (0, 1)).all() and (t.sum(axis=1) == 1).all()):
             raise DatasetError(
@@ -127,7 +205,8 @@ def _class_numbers(t: HostArray, name: str, path: Path) -> HostArray:
             )
         t = t.argmax(axis=1)
         return t.astype(np.int64)
-    if t.ndim != 1 or t.dtype.kind not in "iu":
+    whole = t.dtype.kind in "iub" or (t.dtype.kind == "f" and bool((np.floor(t) == t).all()))
+    if t.ndim != 1 or not whole:
         found = f"{name} of shape {t.shape} and dtype {t.dtype}"
         raise DatasetError(path, found, "integer class numbers (N,), or one-hot rows (N, C)")
     return t.astype(np.int64)

@@ -46,6 +46,6 @@ def load_mnist(
     return (images(data.x_train), labels(data.t_train)), (images(data.x_test), labels(data.t_test))
 
 
-def dataset_at(path: str | Path | None) -> Dataset:
+def dataset_at(path: str | Path | None, *, alone: bool = False) -> Dataset:
     """`load_dataset`, or `mnist` where no path is given."""
-    return mnist() if path is None else load_dataset(path)
+    return mnist() if path is None else load_dataset(path, alone=alone)
