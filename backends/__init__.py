@@ -9,7 +9,7 @@ of an array it was given (`namespace_of`), or a backend by name (`get_backend`).
 <backend numpy on cpu>
 """
 
-from .base import Array, Backend, BackendUnavailableError, Replay, apart, dtype_name
+from .base import Array, Backend, BackendUnavailableError, Replay, UnknownDeviceError, apart, dtype_name
 from .capture import CaptureError, CaptureWarning, InPlace
 from .registry import (
     BackendStatus,
@@ -31,6 +31,7 @@ __all__ = [
     "CaptureWarning",
     "InPlace",
     "Replay",
+    "UnknownDeviceError",
     "apart",
     "available_backends",
     "backend_names",

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 Array: TypeAlias = Any
 
 
+class UnknownDeviceError(ValueError):
+    """A device was asked for by a name that no backend has."""
+
+
 class BackendUnavailableError(RuntimeError):
     """A backend that was asked for cannot be used: one line with the cause and the cure."""
 

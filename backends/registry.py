@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from .base import Array, Backend, BackendUnavailableError, library_roots
+from .base import Array, Backend, BackendUnavailableError, UnknownDeviceError, library_roots
 from .trace import Traced
 
 
@@ -89,7 +89,7 @@ def get_backend(spec: str | Backend = "cpu") -> Backend:
     name = _aliases.get(name, name)
     if name not in _registry:
         known = ", ".join(["auto", *_aliases, *_registry])
-        raise ValueError(f"unknown device {spec!r}: expected one of {known}, or NAME:DEVICE")
+        raise UnknownDeviceError(f"unknown device {spec!r}: expected one of {known}, or NAME:DEVICE")
     key = (name, device or None)
     if key not in _opened:
         backend = _registry[name].load()(device or None)

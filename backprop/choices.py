@@ -9,14 +9,18 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+class UsageError(ValueError):
+    """A word or a value of the user's that nothing has, or that does not go with the others."""
+
+
 def chosen(what: str, name: str, known: Mapping[str, T], others: str = "") -> T:
-    """What `known` has by this name, in upper or lower case; a `ValueError` offers the nearest names.
+    """What `known` has by this name, in upper or lower case; a `UsageError` offers the nearest names.
 
     `others` says what may stand there besides the names.
 
     >>> chosen("shape", "Circel", {"circle": 1, "square": 4})
     Traceback (most recent call last):
-    ValueError: unknown shape 'Circel': expected one of circle, square; did you mean circle?
+    backprop.choices.UsageError: unknown shape 'Circel': expected one of circle, square; did you mean circle?
     """
     by_lower = {key.lower(): key for key in known}
     if name.lower() in by_lower:
@@ -24,4 +28,4 @@ def chosen(what: str, name: str, known: Mapping[str, T], others: str = "") -> T:
     near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.4)
     hint = f"; did you mean {', '.join(by_lower[key] for key in near)}?" if near else ""
     names = ", ".join(sorted(known, key=str.lower))
-    raise ValueError(f"unknown {what} {name!r}: expected {others}one of {names}{hint}")
+    raise UsageError(f"unknown {what} {name!r}: expected {others}one of {names}{hint}")

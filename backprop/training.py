@@ -124,7 +124,8 @@ class Training(Iterator[Metrics]):
     line: Callable[[Progress], None] | None = None
     """Shows the same as `progress` is told, and changes nothing."""
 
-    _begun = True
+    started = True
+    """Whether it has been iterated or saved; one that is dropped before warns."""
 
     def __init__(
         self,
@@ -181,10 +182,10 @@ class Training(Iterator[Metrics]):
         self._history_arrays = HistoryArrays()
         if resume is not None:
             self.go_on_from(resume)
-        self._begun = False
+        self.started = False
 
     def __del__(self) -> None:
-        if not self._begun:
+        if not self.started:
             warnings.warn(
                 "a Training was made and never iterated, so nothing was trained: call fit(…), which trains, "
                 "or loop over it",
@@ -207,7 +208,7 @@ class Training(Iterator[Metrics]):
         self._stopping = True
 
     def __next__(self) -> Metrics:
-        self._begun = True
+        self.started = True
         if self._done >= self._plan.total and not self._interrupted:
             raise StopIteration
         try:
@@ -310,7 +311,7 @@ class Training(Iterator[Metrics]):
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on: network, optimizer, generator, place in the epoch, history."""
-        self._begun = True
+        self.started = True
         network, optimizer, epoch = self.network, self.optimizer, self._epoch or self._part
         arrays = {**network_arrays(network), **on_host("optimizer", optimizer.slots, network.backend)}
         arrays |= self._history_arrays.of(self.history)

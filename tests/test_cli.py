@@ -174,12 +174,22 @@ def test_wrong_norm(norm: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert "not allowed with argument" in usage(capsys, "train", "--iters", "1", "--epochs", "1")
-    assert "COMMAND" in usage(capsys)
+    assert "see backprop train --help" in usage(capsys, "train", "--lr")
+    for word, near in (("trian", "train"), ("chek", "check")):
+        assert f"did you mean {near}?" in usage(capsys, word)
+    assert "unrecognized arguments: --epohcs 3; did you mean --epochs?" in usage(
+        capsys, "train", "--epohcs", "3"
+    )
+    assert usage(capsys, "train", "--epochs", "0").count("\n") == 1
+    assert main([]) == 0
+    assert "train a network" in capsys.readouterr().out
     assert "invalid choice: 'sorted'" in usage(capsys, "train", "--sampling", "sorted")
 
 
 def test_errors_in_one_line(small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "unknown device 'tpu': expected one of auto, cpu, gpu" in fails(capsys, "train", "--device", "tpu")
+    assert "unknown device 'tpu': expected one of auto, cpu, gpu" in fails(
+        capsys, "train", "--device", "tpu", status=2
+    )
     assert "nowhere: no such file or folder" in fails(capsys, "train", "--device", "cpu", "--data", "nowhere")
     (tmp_path / "empty").mkdir()
     assert "no file train-images-idx3-ubyte" in fails(
@@ -484,7 +494,8 @@ def test_what_is_unusual_is_said(small: str, capsys: pytest.CaptureFixture[str])
 def test_a_network_that_cannot_be(
     options: list[str], message: str, small: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert message in fails(capsys, "train", "--device", "cpu", "--data", small, *options)
+    status = 1 if message.startswith(("expected images", "Dropout: ")) else 2
+    assert message in fails(capsys, "train", "--device", "cpu", "--data", small, *options, status=status)
 
 
 MODULE = """
@@ -624,11 +635,11 @@ def test_check_at_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatch
 
 
 def test_check_of_what_cannot_be_checked(own_module: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "no module 'nowhere'" in fails(capsys, "check", "nowhere:Layer")
-    assert "expected MODULE:NAME" in fails(capsys, "check", "nowhere")
+    assert "no module 'nowhere'" in fails(capsys, "check", "nowhere:Layer", status=2)
+    assert "expected MODULE:NAME" in fails(capsys, "check", "nowhere", status=2)
     for name in ("number", "Missing"):
         assert f"has no layer, loss, network or function {name!r}" in fails(
-            capsys, "check", f"{own_module}:{name}"
+            capsys, "check", f"{own_module}:{name}", status=2
         )
     for name, message in (
         ("NoCase", "add a classmethod case(cls, rng) that returns (network, x, t)"),
@@ -641,9 +652,11 @@ def test_check_of_what_cannot_be_checked(own_module: str, capsys: pytest.Capture
     ):
         assert message in fails(capsys, "check", f"{own_module}:{name}")
     assert "expected MODULE:NAME, as in my_module:MyLayer, got '.own:Good'" in fails(
-        capsys, "check", ".own:Good"
+        capsys, "check", ".own:Good", status=2
     )
-    assert "unknown layer 'Relo': expected all or one of Add, " in fails(capsys, "check", "--layer", "Relo")
+    assert "unknown layer 'Relo': expected all or one of Add, " in fails(
+        capsys, "check", "--layer", "Relo", status=2
+    )
 
 
 def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
@@ -658,7 +671,7 @@ def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_precision_is_for_a_gpu(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUPY_TF32", "0")
-    error = fails(capsys, "train", "--device", "cpu", "--precision", "tf32", "--iters", "1")
+    error = fails(capsys, "train", "--device", "cpu", "--precision", "tf32", "--iters", "1", status=2)
     assert "--precision tf32 is for a GPU (--device gpu), but the device is cpu" in error
 
 

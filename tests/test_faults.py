@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -185,7 +184,7 @@ Epoch.parts = signalled
 
 WHERE = {
     "step": "import backprop.steps as m; kind, name, call = m.Run, 'step', 2",
-    "evaluation": "import backprop.networks as m; kind, name, call = m.Network, 'predict', 30",
+    "evaluation": "import backprop.networks as m; kind, name, call = m.Network, 'scaled', 30",
     "save": "import backprop.runs as m; kind, name, call = m, 'write_checkpoint', 3",
     "flush": "import os as m; kind, name, call = m, 'fsync', 7",
     "rename": "import os as m; kind, name, call = m, 'replace', 9",
@@ -262,23 +261,14 @@ def test_two_processes_in_one_folder() -> None:
     assert read_checkpoint(runs.checkpoints(Path("run"))[-1]).description["training"]["step"] > 0
 
 
-def nan_in_the_input(arrays: dict[str, Any]) -> None:
-    arrays["x_train"][350, 2] = np.nan
-
-
-DIVERGING: dict[str, tuple[list[str], Callable[[dict[str, Any]], Any], str]] = {
-    "learning rate 1e5": (["--lr", "1e5"], lambda _: None, r"the first NaN or infinity is in the "),
-    "NaN in the input": ([], nan_in_the_input, "the first NaN or infinity is in the input"),
-    "infinite weights": (["--init", "1e30"], lambda _: None, "the first NaN or infinity is in the output of"),
+DIVERGING: dict[str, tuple[list[str], str]] = {
+    "learning rate 1e5": (["--lr", "1e5"], r"the first NaN or infinity is in the "),
+    "infinite weights": (["--init", "1e30"], "the first NaN or infinity is in the output of"),
 }
 
 
-@pytest.mark.parametrize(("words", "change", "message"), DIVERGING.values(), ids=DIVERGING)
-def test_divergence(words: list[str], change: Callable[[Any], Any], message: str) -> None:
-    with np.load("small.npz") as data:
-        arrays = dict(data)
-    change(arrays)
-    np.savez("small.npz", **arrays)
+@pytest.mark.parametrize(("words", "message"), DIVERGING.values(), ids=DIVERGING)
+def test_divergence(words: list[str], message: str) -> None:
     status, _, err = done(*TRAIN, "--epochs", "500", "--out", "run", "--save-every", "1", *words)
     assert status == 3
     assert err.count("\n") == 1

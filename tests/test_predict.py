@@ -163,7 +163,7 @@ def test_input_that_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
     Path("zipped.npz").write_bytes(damaged)
     np.save("nan.npy", np.full((2, 16), np.nan))
     for name, message in (
-        ("no.npy", "No such file"),
+        ("no.npy", "no.npy: no such file or directory"),
         ("words.npy", "expected numbers"),
         ("objects.npy", "allow_pickle=False"),
         ("short.npy", r"expected samples of 16 numbers, (16,), got an array (2, 7)"),

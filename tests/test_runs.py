@@ -461,9 +461,9 @@ def test_a_finished_run_has_nothing_left_to_do(capsys: pytest.CaptureFixture[str
 
 def test_a_resumed_run_keeps_its_settings(capsys: pytest.CaptureFixture[str]) -> None:
     train("--epochs", "2", "--out", "here", "--lr", "0.2")
-    err = fails(capsys, "train", "--resume", "here", "--lr", "0.3")
+    err = fails(capsys, "train", "--resume", "here", "--lr", "0.3", status=2)
     assert "--lr 0.3: the run of here/checkpoint-00000014.safetensors goes on with --lr 0.2" in err
-    err = fails(capsys, "train", "--resume", "here", "--dropout", "0.3")
+    err = fails(capsys, "train", "--resume", "here", "--dropout", "0.3", status=2)
     assert "goes on without --dropout" in err
     assert main(["train", "--resume", "here", "--lr", "0.2", "--epochs", "3", "--keep", "1"]) == 0
 
@@ -690,8 +690,8 @@ def test_validation_data_are_the_seed_s(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_patience_needs_validation(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "give --validation" in fails(capsys, *TRAIN, "--patience", "2")
-    assert "of 200 training samples this is 0" in fails(capsys, *TRAIN, "--validation", "0.001")
+    assert "give --validation" in fails(capsys, *TRAIN, "--patience", "2", status=2)
+    assert "of 200 training samples this is 0" in fails(capsys, *TRAIN, "--validation", "0.001", status=2)
 
 
 def test_flag_beats_environment_beats_file(
@@ -718,10 +718,12 @@ def test_two_lengths_in_one_place(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("run.toml").write_text("iters = 3\nepochs = 2\n")
-    assert "run.toml: give epochs or iters, not both" in fails(capsys, *TRAIN, "--config", "run.toml")
+    assert "run.toml: give epochs or iters, not both" in fails(
+        capsys, *TRAIN, "--config", "run.toml", status=2
+    )
     monkeypatch.setenv("BACKPROP_ITERS", "3")
     monkeypatch.setenv("BACKPROP_EPOCHS", "2")
-    assert "give epochs or iters, not both" in fails(capsys, *TRAIN)
+    assert "give epochs or iters, not both" in fails(capsys, *TRAIN, status=2)
 
 
 def test_variables_that_are_empty_or_false(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -763,16 +765,16 @@ def test_wrong_files(text: str, message: str, capsys: pytest.CaptureFixture[str]
     Path("run.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("BACKPROP_NO_REPORT")
-        err = fails(capsys, *TRAIN, "--config", "run.toml")
+        err = fails(capsys, *TRAIN, "--config", "run.toml", status=2)
     assert __import__("re").search(message, err)
 
 
 def test_wrong_variables(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKPROP_BATCHSIZE", "3")
-    assert "BACKPROP_BATCHSIZE: unknown option 'batchsize'" in fails(capsys, *TRAIN)
+    assert "BACKPROP_BATCHSIZE: unknown option 'batchsize'" in fails(capsys, *TRAIN, status=2)
     monkeypatch.delenv("BACKPROP_BATCHSIZE")
     monkeypatch.setenv("BACKPROP_BATCH_SIZE", "0")
-    err = fails(capsys, "train")
+    err = fails(capsys, "train", status=2)
     assert "BACKPROP_BATCH_SIZE: expected a whole number of at least 1, got '0'" in err
     monkeypatch.delenv("BACKPROP_BATCH_SIZE")
     assert "no.toml" in fails(capsys, *TRAIN, "--config", "no.toml")

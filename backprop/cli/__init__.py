@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal that has no "·" gets a question mark
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser, train = build_parser()
+    if not words:
+        parser.print_help()
+        return 0
     options = parser.parse_args(words)
     try:
         if options.command == "train":
@@ -66,14 +69,26 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _report(error: Exception) -> int:
+    from backends import UnknownDeviceError
+
     from ..checkpoints import CheckpointError
+    from ..choices import UsageError
     from ..training import BatchTooLargeError, DivergenceError
 
-    message = " ".join(str(error).split()) or "no message"
+    message = " ".join(_message(error).split()) or "no message"
     told = (ValueError, OSError, RuntimeError, ArithmeticError, BatchTooLargeError, CheckpointError)
     kind = "" if isinstance(error, told) else type(error).__name__ + ": "
     print(f"backprop: error: {kind}{message}", file=sys.stderr)
-    return 3 if isinstance(error, DivergenceError) else 1
+    if isinstance(error, DivergenceError):
+        return 3
+    return 2 if isinstance(error, UsageError | UnknownDeviceError) else 1
+
+
+def _message(error: Exception) -> str:
+    """What an error says; of the operating system's, the file and the reason without its number."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
+    return str(error)
 
 
 def _set_threads(options: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from backends import Backend
 
-from ..choices import chosen
+from ..choices import UsageError, chosen
 from ..datasets import Dataset
 from ..networks import Network
 from ..optimizers import OPTIMIZERS, AdamW, Optimizer, Schedule
@@ -36,7 +36,7 @@ def build_network(
     for option in ("hidden", "layers", "activation", "init", "dropout", "batch_norm"):
         if getattr(options, option) is not None and option not in NETS[options.net]:
             nets = " and ".join(net for net, known in NETS.items() if option in known)
-            raise ValueError(f"--{option.replace('_', '-')} is for --net {nets}, not for {options.net}")
+            raise UsageError(f"--{option.replace('_', '-')} is for --net {nets}, not for {options.net}")
     kind: dict[str, Any] = {"dtype": options.dtype, "device": backend, "rng": rng}
     if options.init is not None:
         kind["weight_init_std"] = _number_or_name(options.init)
@@ -88,9 +88,9 @@ def _widths(text: str | None, size: int, classes: int) -> list[int]:
     except ValueError:
         widths = []
     if len(widths) < 2 or min(widths) < 1:
-        raise ValueError(f"--layers: expected widths such as {size}-100-100-{classes}, got {text!r}")
+        raise UsageError(f"--layers: expected widths such as {size}-100-100-{classes}, got {text!r}")
     if (widths[0], widths[-1]) != (size, classes):
-        raise ValueError(
+        raise UsageError(
             f"--layers {text}: the data has {size} numbers a sample and {classes} classes, so it must begin "
             f"with {size} and end with {classes}"
         )
@@ -129,7 +129,7 @@ def _schedule(options: argparse.Namespace, lr: float, steps: int) -> float | Sch
         else:
             raise ValueError("no such schedule")
     except ValueError as error:
-        raise ValueError(
+        raise UsageError(
             f"--schedule {options.schedule}: {error}; expected constant, cosine, cosine:LOWEST, step:EVERY "
             "or step:EVERY:FACTOR"
         ) from None

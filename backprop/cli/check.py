@@ -18,7 +18,7 @@ import numpy as np
 from backends import get_backend
 
 from .. import layers, losses
-from ..choices import chosen
+from ..choices import UsageError, chosen
 from ..datasets import load_mnist
 from ..gradcheck import GradientReport, check_gradients
 from ..gradcheck.report import FAILED, PASSED, UNRESOLVED, WRONG_ABOVE
@@ -96,16 +96,16 @@ def _users(subject: str) -> Any:
     """What `module:name` names, with modules of the current folder importable; it has a `case`."""
     module_name, _, name = subject.partition(":")
     if not (module_name and name) or module_name.startswith("."):
-        raise ValueError(f"expected MODULE:NAME, as in my_module:MyLayer, got {subject!r}")
+        raise UsageError(f"expected MODULE:NAME, as in my_module:MyLayer, got {subject!r}")
     sys.path.insert(0, os.getcwd())
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        raise ValueError(f"{subject}: no module {error.name!r} in this folder or environment") from None
+        raise UsageError(f"{subject}: no module {error.name!r} in this folder or environment") from None
     found = getattr(module, name, None)
     is_ours = isinstance(found, type) and issubclass(found, (Node, Network))
     if not callable(found):
-        raise ValueError(f"{subject}: {module_name} has no layer, loss, network or function {name!r}")
+        raise UsageError(f"{subject}: {module_name} has no layer, loss, network or function {name!r}")
     if isinstance(found, type) and not is_ours and not hasattr(found, "case"):
         raise ValueError(
             f"{subject}: {name} is no layer: derive it from backprop.layers.Layer (a loss from "

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoints import CheckpointError, read_contents
-from ..choices import chosen
+from ..choices import UsageError, chosen
 from ..runs import checkpoints
 
 PREFIX = "BACKPROP_"
@@ -108,6 +108,8 @@ def run_of(path: Path, actions: Mapping[str, argparse.Action]) -> tuple[dict[str
         run, threads = description["run"], description.get("machine", {}).get("threads")
         settings = checked(run["settings"], actions, str(path))
         return settings, str(run["command"]), threads if type(threads) is int and threads > 0 else None
+    except UsageError as error:  # a file's, not the user's
+        raise CheckpointError(str(error)) from None
     except CheckpointError as error:
         others = [str(other) for other in checkpoints(path.parent) if other != path]
         hint = f"; another one of the run: --resume {others[-1]}" if others else ""
@@ -128,7 +130,7 @@ def checked(
     for key, value in values.items():
         dest = _known(key.replace("-", "_"), actions, f"{source}: {key}")
         if dest in refused:
-            raise ValueError(f"{source}: {key} {why}")
+            raise UsageError(f"{source}: {key} {why}")
         found[dest] = _value(actions[dest], value, f"{source}: {key}")
     return found
 
@@ -158,7 +160,7 @@ def _one_of_each(values: dict[str, Any], exclusive: Iterable[set[str]], source: 
     for group in exclusive:
         both = sorted(group & values.keys())
         if len(both) > 1:
-            raise ValueError(f"{source}: give {' or '.join(both)}, not both")
+            raise UsageError(f"{source}: give {' or '.join(both)}, not both")
     return values
 
 
@@ -175,7 +177,7 @@ def _from_file(path: Path, actions: Mapping[str, argparse.Action]) -> dict[str, 
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"--config {path}: it is no TOML file: {error}") from None
+        raise UsageError(f"--config {path}: it is no TOML file: {error}") from None
     refused = OF_THE_PROCESS - {"out", "no_save", "json", "quiet"}
     return checked(values, actions, str(path), refused, "cannot stand in a file; give it on the command line")
 
@@ -186,7 +188,7 @@ def _known(dest: str, actions: Mapping[str, argparse.Action], source: str) -> st
     try:
         return chosen("option", dest.replace("_", "-"), names)
     except ValueError as error:
-        raise ValueError(f"{source}: {error}") from None
+        raise UsageError(f"{source}: {error}") from None
 
 
 def _value(action: argparse.Action, value: Any, source: str) -> Any:
@@ -194,16 +196,16 @@ def _value(action: argparse.Action, value: Any, source: str) -> Any:
     text = str(value)
     if action.nargs == 0:
         if text.lower() not in TRUE | FALSE:
-            raise ValueError(f"{source}: expected true or false, got {value!r}")
+            raise UsageError(f"{source}: expected true or false, got {value!r}")
         return text.lower() in TRUE or action.default
     if isinstance(value, bool | list | dict):
-        raise ValueError(f"{source}: expected one number or text, got {value!r}")
+        raise UsageError(f"{source}: expected one number or text, got {value!r}")
     try:
         converted = action.type(text) if callable(action.type) else text
     except argparse.ArgumentTypeError as error:
-        raise ValueError(f"{source}: {error}") from None
+        raise UsageError(f"{source}: {error}") from None
     if action.choices is not None and converted not in action.choices:
-        raise ValueError(f"{source}: expected one of {', '.join(action.choices)}, got {value!r}")
+        raise UsageError(f"{source}: expected one of {', '.join(action.choices)}, got {value!r}")
     return converted
 
 
@@ -214,4 +216,4 @@ def _check_unchanged(path: Path, kept: Mapping[str, Any], given: Mapping[str, An
             continue
         flag = f"--{key.replace('_', '-')}"
         was = f"with {flag} {kept[key]}" if key in kept else f"without {flag}"
-        raise ValueError(f"{flag} {value}: the run of {path} goes on {was}; for another run give no --resume")
+        raise UsageError(f"{flag} {value}: the run of {path} goes on {was}; for another run give no --resume")

@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import math
+import re
 from collections.abc import Callable
+from typing import NoReturn
 
 from .. import __version__
 
 DEVICE_HELP = "auto, cpu, gpu, gpu:1, torch, torch:cuda, … (see 'backprop devices'; default: %(default)s)"
 
 
+class Parser(argparse.ArgumentParser):
+    """One line for what is wrong, with the nearest word, in place of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it, and exit with status 2."""
+        self.exit(2, f"{self.prog}: error: {message}{self._nearest(message)}; see {self.prog} --help\n")
+
+    def _nearest(self, message: str) -> str:
+        if choice := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
+            word, known = choice[1], re.findall(r"[\w-]+", choice[2])
+        elif options := re.search(r"unrecognized arguments: .*?(--[\w-]+)", message):
+            word, known = options[1], self._all_options()
+        else:
+            return ""
+        near = difflib.get_close_matches(word, known, n=1)
+        return f"; did you mean {near[0]}?" if near else ""
+
+    def _all_options(self) -> list[str]:
+        """The options of this parser and of its commands."""
+        commands = (action.choices for action in self._actions if action.nargs == argparse.PARSER)
+        parsers = [self, *(parser for choices in commands for parser in dict(choices or {}).values())]
+        return [option for parser in parsers for option in parser._option_string_actions]
+
+
 def build_parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     """The parser of all commands, and the one of `train`; `options.command` is the module that runs."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="backprop", description="Train neural networks and prove their gradients, on a CPU or a GPU."
     )
     parser.add_argument("--version", action="version", version=f"backprop {__version__}")
@@ -28,7 +55,7 @@ def build_parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     return parser, train
 
 
-def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+def _add_train(commands: argparse._SubParsersAction[Parser]) -> argparse.ArgumentParser:
     train = commands.add_parser(
         "train",
         help="train a network",
@@ -207,7 +234,7 @@ def _add_optimizer(train: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_report(commands: argparse._SubParsersAction[Parser]) -> None:
     report = commands.add_parser(
         "report",
         help="write the page of a run",
@@ -222,7 +249,7 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_debug(report)
 
 
-def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_predict(commands: argparse._SubParsersAction[Parser]) -> None:
     predict = commands.add_parser(
         "predict",
         help="use a trained network",
@@ -244,7 +271,7 @@ def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_debug(predict)
 
 
-def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_evaluate(commands: argparse._SubParsersAction[Parser]) -> None:
     evaluate = commands.add_parser(
         "evaluate",
         help="loss and accuracy of a trained network",
@@ -258,7 +285,7 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     _add_debug(evaluate)
 
 
-def _add_inspect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_inspect(commands: argparse._SubParsersAction[Parser]) -> None:
     inspect = commands.add_parser(
         "inspect",
         help="what is in a checkpoint",
@@ -269,7 +296,7 @@ def _add_inspect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_debug(inspect)
 
 
-def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_check(commands: argparse._SubParsersAction[Parser]) -> None:
     check = commands.add_parser(
         "check",
         help="prove gradients",
@@ -302,7 +329,7 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _add_debug(check)
 
 
-def _add_devices(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_devices(commands: argparse._SubParsersAction[Parser]) -> None:
     devices = commands.add_parser("devices", help="list the backends, and what each one lacks here")
     devices.add_argument("--json", action="store_true", help="the list as JSON")
     _add_debug(devices)

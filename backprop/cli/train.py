@@ -19,6 +19,7 @@ from backends import get_backend
 
 from .. import runs
 from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint, replace_file
+from ..choices import UsageError
 from ..datasets import Dataset, DatasetError, data_digest, dataset_at, held_back, same_data, with_channels
 from ..history import last_of
 from ..progress import progress_line
@@ -38,8 +39,11 @@ BY_CLASS = "by class"
 def run(options: argparse.Namespace) -> int:
     """Train as the options say; show the run on stdout and a live line on stderr, keep it in a folder."""
     with Signals() as signals, ExitStack() as stack:
+        locked = options.resume is not None and not options.no_save
+        folder = _folder(options, stack) if locked else None
         job = _Job(options)
-        folder = None if options.no_save else _folder(options, stack)
+        if not (locked or options.no_save):
+            folder = _folder(options, stack)
         keeper = _Keeper(folder, options, job.facts, stack.enter_context(ThreadPoolExecutor(1)))
         training = job.training(keeper, stack)
         signals.training = training
@@ -67,11 +71,11 @@ class _Job:
         self.options, self.began = options, time.perf_counter()
         self.backend = get_backend(options.device)
         if options.precision == "tf32" and self.backend.name != "cupy":
-            raise ValueError(
+            raise UsageError(
                 f"--precision tf32 is for a GPU (--device gpu), but the device is {self.backend.device}"
             )
         if options.patience and not options.validation:
-            raise ValueError("--patience N needs data to judge by: give --validation 0.1")
+            raise UsageError("--patience N needs data to judge by: give --validation 0.1")
         whole = _data(options)
         self.checkpoint = None if options.resume is None else read_checkpoint(options.resume)
         by_class = self.checkpoint is None or self.checkpoint.description.get("split") == BY_CLASS
@@ -109,6 +113,7 @@ class _Job:
             hook=keeper.save if keeper.save_steps else None,
             hook_steps=keeper.save_steps,
         )
+        training.started = True  # what keeps it from that says so
         line = progress_line(self.steps, shown=False if options.json or options.quiet else None, stays=False)
         training.line = stack.enter_context(line)
         if checkpoint:
@@ -350,7 +355,7 @@ def _split(
     n = len(data.x_train)
     held = round(n * options.validation)
     if not 0 < held < n:
-        raise ValueError(f"--validation {options.validation}: of {n} training samples this is {held}")
+        raise UsageError(f"--validation {options.validation}: of {n} training samples this is {held}")
     order = np.random.default_rng([options.seed, 1]).permutation(n)
     out = np.sort(held_back(data.t_train[order], held, order) if by_class else order[:held])
     left = np.setdiff1d(np.arange(n), out)
