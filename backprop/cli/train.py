@@ -24,6 +24,7 @@ from .. import runs
 from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint, replace_file
 from ..datasets import Dataset, DatasetError, dataset_at, with_channels
 from ..history import last_of
+from ..pictures import learn_style
 from ..report import write_report
 from ..saving import restore_network
 from ..training import DivergenceError, Metrics, Progress, Training, fit
@@ -80,7 +81,14 @@ class _Job:
         held = "validation" if self.held_out else "test"
         self.view: View = Json(held) if options.json else Lines(held, quiet=options.quiet)
         self.whole = whole
-        self.facts = {"data": {"name": whole.name, "sha256": data_digest(whole)}}
+        style = learn_style(self.data.x_train)
+        self.facts: dict[str, dict[str, Any]] = {
+            "data": {
+                "name": whole.name,
+                "sha256": data_digest(whole),
+                "pictures": style and style.as_entry(),
+            }
+        }
 
     def training(self, keeper: _Keeper, stack: ExitStack) -> Training:
         """The training, resumed if that is asked for."""
