@@ -127,6 +127,8 @@ def _picture(
     options: argparse.Namespace, shape: tuple[int, ...], style: Style | None
 ) -> np.ndarray[Any, Any]:
     """The picture (C, H, W) as the network knows pictures; what was done to it is said."""
+    if options.show_input and Path(options.show_input).resolve() == Path(options.input).resolve():
+        raise ValueError(f"--show-input {options.show_input} is the picture itself: give another name")
     channels, *size = _picture_size(shape)
     picture = read_picture(options.input, channels)
     try:

@@ -65,10 +65,9 @@ def _resized_ink(pixels: Host, size: tuple[int, int], ink: str) -> Fitted:
 
 def _inked(bright: Host, dark: bool, ink: str, done: tuple[str, ...]) -> Fitted:
     """Bright ink in the style's; `dark` tells what it was."""
-    turned = (
-        () if dark == (ink == DARK) else (f"{'dark on bright' if dark else 'bright on dark'}, so inverted",)
-    )
-    return Fitted(_bytes(bright if ink == BRIGHT else 1.0 - bright), (*turned, *done))
+    if dark != (ink == DARK):
+        done = ("dark on bright, so inverted" if dark else "bright on dark, so inverted", *done)
+    return Fitted(_bytes(bright if ink == BRIGHT else 1.0 - bright), done)
 
 
 def _whole(pixels: Host, size: tuple[int, int], paper: Host) -> Host:

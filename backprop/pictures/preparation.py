@@ -25,7 +25,10 @@ import numpy as np
 Host = np.ndarray[Any, Any]
 
 COARSE = 48
-"""Pixels of the longer side on which ink is told from paper."""
+"""Pixels of the longer side on which dark is told from bright, and specks from ink."""
+
+SPECK = 0.03
+"""The share of the largest part of the ink below which another part is a speck."""
 
 NOISE = 4.0
 """Standard deviations of the paper's grain below which nothing counts as ink."""
@@ -54,9 +57,9 @@ def normalised(ink: Host, shape: tuple[int, int], box: int) -> Host:
     scale = box / max(cropped.shape)
     height, width = (max(1, round(n * scale)) for n in cropped.shape)
     small = resized(cropped, height, width)
-    field = np.zeros(shape, np.float32)
     top, left = (_start(small.sum(axis=1 - axis), shape[axis]) for axis in (0, 1))
-    field[top : top + height, left : left + width] = small
+    field = np.zeros(shape, np.float32)
+    field[top : top + height, left : left + width] = small / small.max()  # a thin line is as bright as others
     return field
 
 
@@ -77,8 +80,30 @@ def _start(mass: Host, n: int) -> int:
 
 
 def _cropped(ink: Host) -> Host:
+    """The part of the picture that has ink, without specks."""
+    ink = np.where(_specks(ink > EDGE), 0.0, ink)
     rows, columns = (np.flatnonzero((ink > EDGE).any(axis=axis)) for axis in (1, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _specks(there: Host) -> Host:
+    """Where ink is in a part of its own that is tiny beside the largest one.
+
+    On a grid of cells, every part's largest number is handed on from neighbour to neighbour.
+    """
+    cell = -(-max(there.shape) // COARSE)
+    rows, columns = (-(-n // cell) for n in there.shape)
+    padded = np.pad(there, ((0, rows * cell - there.shape[0]), (0, columns * cell - there.shape[1])))
+    pixels = padded.reshape(rows, cell, columns, cell).sum(axis=(1, 3))
+    parts, before = np.where(pixels, np.arange(1, pixels.size + 1).reshape(pixels.shape), 0), None
+    while before is None or (parts != before).any():
+        before, around = parts, np.pad(parts, 1)
+        for axis in (0, 1):
+            around = _running(np.maximum, around, 3, axis)
+        parts = np.where(pixels, around, 0)
+    sizes = np.bincount(parts.ravel(), pixels.ravel())
+    specks = (pixels > 0) & (sizes < SPECK * sizes.max())[parts]
+    return np.asarray(specks.repeat(cell, 0).repeat(cell, 1)[: there.shape[0], : there.shape[1]])
 
 
 def _is_dark(grey: Host) -> bool:

@@ -13,8 +13,14 @@ Host = np.ndarray[Any, Any]
 BRIGHT, DARK = "bright", "dark"
 """Ink on darker paper, and on brighter paper."""
 
+PAPER = 1 / 3
+"""How far paper may be from the darkest or the brightest pixel, in shares of their difference."""
+
+BORDER = 0.75
+"""The share of the border's pixels that must be paper."""
+
 MOST = 0.9
-"""The share of border pixels, or of samples, that must agree."""
+"""The share of samples whose ink must lie alike."""
 
 FAINT = 0.2
 """Ink below this share of full ink does not count where its extent is measured."""
@@ -87,10 +93,12 @@ def learn_style(x: Host) -> Style | None:
     if shape[0] != 1 or not np.isfinite((low, high)).all() or low == high:
         return Style()
     shares = (pictures[:, 0] - low) / (high - low)
-    bright = float((border(shares) > 0.5).mean())
-    if bright <= 1.0 - MOST:
+    rim = border(shares)
+    if (rim < PAPER).mean() >= BORDER:
         return Style(BRIGHT, _box(shares))
-    return Style(DARK, _box(1.0 - shares)) if bright >= MOST else Style()
+    if (rim > 1.0 - PAPER).mean() >= BORDER:
+        return Style(DARK, _box(1.0 - shares))
+    return Style()
 
 
 def border(pictures: Host) -> Host:
