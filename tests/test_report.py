@@ -36,11 +36,12 @@ from backprop.checkpoints import CheckpointError, write_checkpoint
 from backprop.cli import main
 from backprop.cli.report import make_optimizer
 from backprop.optimizers import Optimizer
+from backprop.pictures import image_shape
 from backprop.report import diagnose, write_comparison, write_report
 from backprop.report.batch import Gradient, LayerOutput, histogram
 from backprop.report.diagnosis import confusion_matrix, first_weights
 from backprop.report.html import number, setting
-from backprop.report.images import image_shape, png, sample_image, weight_image
+from backprop.report.images import png, sample_image, weight_image
 from backprop.report.sections import _most_frequent
 from backprop.report.signs import warning_signs
 

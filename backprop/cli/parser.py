@@ -262,6 +262,9 @@ def _add_predict(commands: argparse._SubParsersAction[Parser]) -> None:
         metavar="FILE",
         help="a .npy or .npz file of samples, or a picture",
     )
+    predict.add_argument(
+        "--show-input", metavar="FILE", help="write what the network sees of the picture into FILE, as PNG"
+    )
     predict.add_argument("--array", metavar="NAME", help="the array in the .npz file (default: x or x_test)")
     predict.add_argument(
         "--top", type=_positive, default=3, metavar="N", help="how many classes (default: %(default)s)"

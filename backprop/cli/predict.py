@@ -13,10 +13,13 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint
 from ..layers import Layer, Sigmoid, Softmax
 from ..losses import Loss, SigmoidWithLoss, SoftmaxWithLoss
 from ..networks import Network
-from ..saving import load_network
+from ..pictures import PictureError, Style, fitted, read_picture, write_picture
+from ..runs import trained
+from ..saving import network_of
 
 ACTIVATIONS: dict[type[Loss], type[Layer]] = {SoftmaxWithLoss: Softmax, SigmoidWithLoss: Sigmoid}
 """What a loss does with its input before it compares."""
@@ -24,15 +27,20 @@ ACTIVATIONS: dict[type[Loss], type[Layer]] = {SoftmaxWithLoss: Softmax, SigmoidW
 UNREADABLE = (ValueError, EOFError, BadZipFile, SyntaxError, TokenError, zlib.error)
 """What NumPy raises for a file that is damaged."""
 
-BRIGHT = 127.5
-"""A picture whose border is brighter than this, of 255, is dark on bright, and MNIST is bright on dark."""
+UNKNOWN = "what the network was trained on is not in its checkpoint: taken for bright ink on dark"
 
 
 def run(options: argparse.Namespace) -> int:
     """Show, for every sample of the input, the most probable classes, or the numbers that come out."""
-    network = load_network(options.file, options.device)
+    path = trained(options.file)
+    checkpoint = read_checkpoint(path)
+    network = network_of(path, checkpoint, options.device)
     shape = _input_shape(network)
-    x = _samples(_read(Path(options.input), shape, options), shape, options.input)
+    if Path(options.input).suffix in (".npy", ".npz"):
+        found = _array(Path(options.input), options)
+    else:
+        found = _picture(options, shape, _style(path, checkpoint))
+    x = _samples(found, shape, options.input)
     y = network.backend.to_numpy(_outputs(network, x))
     if not np.isfinite(y).all():
         raise ValueError(f"{options.input}: what the network makes of it is NaN or infinite; is the input?")
@@ -73,10 +81,10 @@ def _input_shape(network: Network) -> tuple[int, ...]:
     raise ValueError("this network does not tell the shape of its input")
 
 
-def _read(path: Path, shape: tuple[int, ...], options: argparse.Namespace) -> np.ndarray[Any, Any]:
-    """The array in a .npy or .npz file, or the pixels of a picture."""
-    if path.suffix not in (".npy", ".npz"):
-        return _picture(path, shape)
+def _array(path: Path, options: argparse.Namespace) -> np.ndarray[Any, Any]:
+    """The array in a .npy or .npz file."""
+    if options.show_input:
+        raise ValueError(f"--show-input is for a picture, and {path} holds arrays")
     try:
         with open(path, "rb") as file:
             loaded = np.load(file, allow_pickle=False)
@@ -106,43 +114,43 @@ def _samples(x: np.ndarray[Any, Any], shape: tuple[int, ...], name: str) -> np.n
     return x.reshape(-1, *shape)
 
 
-def _picture(path: Path, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    """The picture (C, H, W) in the network's size, and bright on dark, as MNIST's."""
+def _style(path: Path, checkpoint: Checkpoint) -> Style | None:
+    """What the pictures of the training data were like, as far as the checkpoint tells."""
+    data = checkpoint.description.get("data")
     try:
-        from PIL import Image, ImageOps
-    except ImportError:
-        raise ValueError(f"{path}: pictures need Pillow (pip install 'backprop[plots]')") from None
-    channels, height, width = _picture_size(shape)
-    try:
-        with Image.open(path) as image:
-            colours = image.convert("RGBA")
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path}: expected a .npy, .npz or picture file; {error}") from None
-    on_white = Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours)
-    pixels = on_white.convert("L" if channels == 1 else "RGB")
-    if _border(np.asarray(pixels)) > BRIGHT:
-        print(f"{path}: dark on bright; inverted, as the network knows bright on dark", file=sys.stderr)
-        pixels = ImageOps.invert(pixels)
-    array = np.asarray(ImageOps.pad(pixels, (width, height), Image.Resampling.BOX), np.uint8)
-    return np.moveaxis(array.reshape(height, width, channels), -1, 0)
+        return Style.of(data.get("pictures") if isinstance(data, dict) else None)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from None
 
 
-def _border(pixels: np.ndarray[Any, Any]) -> float:
-    """How bright the outermost pixels are, from 0 to 255."""
-    return float(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]).mean())
+def _picture(
+    options: argparse.Namespace, shape: tuple[int, ...], style: Style | None
+) -> np.ndarray[Any, Any]:
+    """The picture (C, H, W) as the network knows pictures; what was done to it is said."""
+    if options.show_input and Path(options.show_input).resolve() == Path(options.input).resolve():
+        raise ValueError(f"--show-input {options.show_input} is the picture itself: give another name")
+    channels, *size = _picture_size(shape)
+    picture = read_picture(options.input, channels)
+    try:
+        made = fitted(picture.pixels, (size[0], size[1]), style or Style.unknown(channels))
+    except PictureError as error:
+        raise PictureError(f"{options.input}: {error}") from None
+    notes = [*picture.notes, *made.done]
+    if notes:
+        print(f"{options.input}: {'; '.join(notes if style else [*notes, UNKNOWN])}", file=sys.stderr)
+    if options.show_input:
+        write_picture(options.show_input, made.pixels)
+    return made.pixels
 
 
 def _picture_size(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """(C, H, W) of the network's input; flat inputs are square and grey."""
-    if len(shape) == 3:
-        return shape[0], shape[1], shape[2]
-    if len(shape) == 2:
-        return 1, shape[0], shape[1]
-    side = round(shape[0] ** 0.5)
-    if side * side != shape[0]:
+    channels, height, width = shape if len(shape) == 3 else (1, *shape) if len(shape) == 2 else (1, 0, 0)
+    if len(shape) == 1:
+        height = width = round(shape[0] ** 0.5)
+    if channels not in (1, 3) or channels * height * width != np.prod(shape):
         raise ValueError(
-            f"a picture does not fit this network, which takes {shape[0]} numbers; give a .npy file"
+            f"a picture does not fit this network, which takes {' × '.join(map(str, shape))} numbers; "
+            "give a .npy file"
         )
-    return 1, side, side
+    return channels, height, width

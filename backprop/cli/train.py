@@ -22,6 +22,7 @@ from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint, replace_
 from ..choices import UsageError
 from ..datasets import Dataset, DatasetError, data_digest, dataset_at, held_back, same_data, with_channels
 from ..history import last_of
+from ..pictures import learn_style
 from ..progress import progress_line
 from ..report import write_report
 from ..saving import restore_network
@@ -87,7 +88,14 @@ class _Job:
         held = "validation" if self.held_out else "test"
         self.view: View = Json(held) if options.json else Lines(held, quiet=options.quiet)
         self.whole = whole
-        self.facts: dict[str, Any] = {"data": {"name": whole.name, "sha256": data_digest(whole)}}
+        style = learn_style(self.data.x_train)
+        self.facts: dict[str, Any] = {
+            "data": {
+                "name": whole.name,
+                "sha256": data_digest(whole),
+                "pictures": style and style.as_entry(),
+            }
+        }
         if self.held_out and by_class:
             self.facts["split"] = BY_CLASS
 

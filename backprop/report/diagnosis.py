@@ -13,8 +13,8 @@ from backends import Array
 from ..losses import SoftmaxWithLoss
 from ..networks import Network
 from ..optimizers import Optimizer
+from ..pictures import image_shape
 from .batch import Gradient, LayerOutput, look_at
-from .images import image_shape
 from .signs import warning_signs
 
 Host = np.ndarray[Any, Any]

@@ -12,27 +12,15 @@ from typing import Any
 
 import numpy as np
 
-Host = np.ndarray[Any, Any]
+from ..pictures import image_shape
 
-SMALLEST = 8
-"""Samples without rows and columns are taken for square images from this height on."""
+Host = np.ndarray[Any, Any]
 
 LARGEST = 96
 """The height and width above which rows and columns are left out."""
 
 POSITIVE, NEGATIVE = (196, 60, 30), (30, 90, 180)
 """The colours of weights; those near 0 are white."""
-
-
-def image_shape(sample: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """(C, H, W) of samples of this shape, with C = 1 or 3; None if they are no images."""
-    if len(sample) == 1:
-        side = round(sample[0] ** 0.5)
-        return (1, side, side) if side >= SMALLEST and side * side == sample[0] else None
-    if len(sample) == 2 or (len(sample) == 3 and sample[0] in (1, 3)):
-        *channels, height, width = (1, *sample)[-3:]
-        return channels[0], height, width
-    return None
 
 
 def sample_image(x: Host) -> str | None:

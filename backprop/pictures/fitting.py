@@ -1,0 +1,96 @@
+"""A picture in the size and the style that a network knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .files import PictureError
+from .preparation import ink_of, normalised, resized
+from .style import BRIGHT, DARK, Style, border, lies_in
+
+Host = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a network sees of a picture."""
+
+    pixels: Host
+    """(C, H, W), uint8."""
+    done: tuple[str, ...]
+    """What was done to it, in words; nothing where its pixels are as they were."""
+
+
+def fitted(pixels: Host, size: tuple[int, int], style: Style) -> Fitted:
+    """A picture (C, H, W) from 0 to 1 in another size (H, W), as pictures of that style are.
+
+    Ink is made as bright or dark as the style's. Where that has a box, the paper is removed, and the ink
+    fitted into the box and centred, as in MNIST; else the picture is resized whole, and keeps its aspect.
+    """
+    if style.ink is None:
+        whole = _whole(pixels, size, np.median(border(pixels), axis=1))
+        return Fitted(_bytes(whole), _resizing(pixels, size))
+    if pixels.min() == pixels.max():
+        raise PictureError("there is nothing in it: it is of one colour")
+    if style.box is None:
+        return _resized_ink(pixels, size, style.ink)
+    return _prepared(pixels[0], size, style.ink, style.box)
+
+
+def _prepared(grey: Host, size: tuple[int, int], ink: str, box: int) -> Fitted:
+    """As MNIST's; a picture that is so already stays as it is."""
+    if not 0 < box < min(size):
+        raise PictureError(f"a box of {box} does not fit into the network's pictures, {size[0]} × {size[1]}")
+    dark = _bright_border(grey)
+    plain = 1.0 - grey if dark else grey
+    if grey.shape == size and lies_in(plain[None], box)[0]:
+        return _inked(plain[None], dark, ink, ())
+    found = ink_of(grey)
+    if found is None:
+        raise PictureError("there is nothing in it: no ink stands out from the paper")
+    field = normalised(found[0], size, box)
+    done = f"cropped to the ink, fitted into {box} × {box} and centred in {size[0]} × {size[1]}"
+    return _inked(field[None], found[1], ink, (done,))
+
+
+def _resized_ink(pixels: Host, size: tuple[int, int], ink: str) -> Fitted:
+    """Resized, on paper."""
+    dark = _bright_border(pixels)
+    whole = _whole(1.0 - pixels if dark else pixels, size, np.zeros(len(pixels)))
+    return _inked(whole, dark, ink, _resizing(pixels, size))
+
+
+def _inked(bright: Host, dark: bool, ink: str, done: tuple[str, ...]) -> Fitted:
+    """Bright ink in the style's; `dark` tells what it was."""
+    if dark != (ink == DARK):
+        done = ("dark on bright, so inverted" if dark else "bright on dark, so inverted", *done)
+    return Fitted(_bytes(bright if ink == BRIGHT else 1.0 - bright), done)
+
+
+def _whole(pixels: Host, size: tuple[int, int], paper: Host) -> Host:
+    """All of the picture, as large as it may be, in the middle of paper, whose colour is (C,)."""
+    if pixels.shape[1:] == size:
+        return pixels
+    scale = min(n / own for n, own in zip(size, pixels.shape[1:], strict=True))
+    height, width = (max(1, round(own * scale)) for own in pixels.shape[1:])
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    field = np.broadcast_to(paper[:, None, None], (len(pixels), *size)).astype(np.float32)
+    for own, plane in zip(field, pixels, strict=True):
+        own[top : top + height, left : left + width] = resized(plane, height, width)
+    return field
+
+
+def _resizing(pixels: Host, size: tuple[int, int]) -> tuple[str, ...]:
+    same = pixels.shape[1:] == size
+    return () if same else (f"resized to {size[0]} × {size[1]}, its aspect kept",)
+
+
+def _bright_border(pixels: Host) -> bool:
+    return float(border(pixels).mean()) > 0.5
+
+
+def _bytes(pixels: Host) -> Host:
+    return np.rint(255.0 * pixels).astype(np.uint8)

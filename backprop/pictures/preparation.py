@@ -1,0 +1,156 @@
+"""What MNIST's pictures went through, for a picture of one's own.
+
+MNIST's digits were size-normalised to fit in a box of 20 × 20 while their aspect was kept; the grey levels
+come from the anti-aliasing of that; then they were put into a field of 28 × 28, with the centre of mass of
+the pixels at its centre. In its files this is the pixel 14 of 0 to 27, to within half a pixel.
+
+A photograph or a scan needs its paper removed before: `ink_of`. With the picture turned so that ink is dark,
+
+    ink = 1 − g / p
+
+where g is what the camera saw and p the paper there, the closing of g: what is left of it when everything
+darker and narrower than half the picture is filled.
+
+Sources: Y. LeCun, C. Cortes and C. J. C. Burges, *The MNIST database of handwritten digits*; for closing,
+J. Serra, *Image Analysis and Mathematical Morphology*, 1982.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Host = np.ndarray[Any, Any]
+
+COARSE = 48
+"""Pixels of the longer side on which dark is told from bright, and specks from ink."""
+
+SPECK = 0.03
+"""The share of the largest part of the ink below which another part is a speck."""
+
+NOISE = 4.0
+"""Standard deviations of the paper's grain below which nothing counts as ink."""
+
+LEAST = 0.05
+"""The share of the paper's light that ink must take away at least."""
+
+EDGE = 0.5
+"""Ink ends where it falls below this share of full ink."""
+
+
+def ink_of(grey: Host) -> tuple[Host, bool] | None:
+    """The ink of a picture (H, W) from 0 to 1, and whether it is dark; None if there is only paper."""
+    dark = _is_dark(grey)
+    light = _smoothed(grey if dark else 1.0 - grey)
+    ink = 1.0 - light / np.maximum(_closed(light), 1e-3)
+    floor, full = _levels(ink)
+    if full - floor < LEAST:
+        return None
+    return np.clip((ink - floor) / (full - floor), 0.0, 1.0), dark
+
+
+def normalised(ink: Host, shape: tuple[int, int], box: int) -> Host:
+    """The ink (H, W) cropped, fitted into the box, and put by its centre of mass into a field of `shape`."""
+    cropped = _cropped(ink)
+    scale = box / max(cropped.shape)
+    height, width = (max(1, round(n * scale)) for n in cropped.shape)
+    small = resized(cropped, height, width)
+    top, left = (_start(small.sum(axis=1 - axis), shape[axis]) for axis in (0, 1))
+    field = np.zeros(shape, np.float32)
+    field[top : top + height, left : left + width] = small / small.max()  # a thin line is as bright as others
+    return field
+
+
+def resized(plane: Host, height: int, width: int) -> Host:
+    """A plane (H, W) in another size, anti-aliased."""
+    from PIL import Image
+
+    image = Image.fromarray(np.asarray(plane, np.float32))
+    smaller = height * width < plane.size
+    method = Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR
+    return np.asarray(image.resize((width, height), method))
+
+
+def _start(mass: Host, n: int) -> int:
+    """Where a part begins in n pixels so that its centre of mass is in the middle; it stays inside."""
+    centre = float(mass @ np.arange(len(mass)) / mass.sum())
+    return min(max(round(n // 2 - centre), 0), n - len(mass))
+
+
+def _cropped(ink: Host) -> Host:
+    """The part of the picture that has ink, without specks."""
+    ink = np.where(_specks(ink > EDGE), 0.0, ink)
+    rows, columns = (np.flatnonzero((ink > EDGE).any(axis=axis)) for axis in (1, 0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _specks(there: Host) -> Host:
+    """Where ink is in a part of its own that is tiny beside the largest one.
+
+    On a grid of cells, every part's largest number is handed on from neighbour to neighbour.
+    """
+    cell = -(-max(there.shape) // COARSE)
+    rows, columns = (-(-n // cell) for n in there.shape)
+    padded = np.pad(there, ((0, rows * cell - there.shape[0]), (0, columns * cell - there.shape[1])))
+    pixels = padded.reshape(rows, cell, columns, cell).sum(axis=(1, 3))
+    parts, before = np.where(pixels, np.arange(1, pixels.size + 1).reshape(pixels.shape), 0), None
+    while before is None or (parts != before).any():
+        before, around = parts, np.pad(parts, 1)
+        for axis in (0, 1):
+            around = _running(np.maximum, around, 3, axis)
+        parts = np.where(pixels, around, 0)
+    sizes = np.bincount(parts.ravel(), pixels.ravel())
+    specks = (pixels > 0) & (sizes < SPECK * sizes.max())[parts]
+    return np.asarray(specks.repeat(cell, 0).repeat(cell, 1)[: there.shape[0], : there.shape[1]])
+
+
+def _is_dark(grey: Host) -> bool:
+    """Whether what differs from its surroundings is darker than they are, all in all."""
+    scale = max(1.0, max(grey.shape) / COARSE)
+    height, width = (max(1, round(n / scale)) for n in grey.shape)
+    coarse = resized(grey, height, width)
+    side = max(coarse.shape) // 2 | 1
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(coarse, side // 2, "edge"), (side, side))
+    return float(((coarse - np.median(around, axis=(2, 3))) ** 3).sum()) <= 0.0
+
+
+def _closed(light: Host) -> Host:
+    """The closing: the largest value around every pixel, then the smallest of those."""
+    side = max(light.shape) // 2 | 1
+    padded = np.pad(light, side, "edge")
+    for choose in (np.maximum, np.minimum):
+        for axis in (0, 1):
+            padded = _running(choose, padded, side, axis)
+    cut = (padded.shape[0] - light.shape[0]) // 2
+    return padded[cut : cut + light.shape[0], cut : cut + light.shape[1]]
+
+
+def _running(choose: Callable[[Host, Host], Host], x: Host, side: int, axis: int) -> Host:
+    """The largest or smallest of every `side` values in a row, by doubling what is compared."""
+    x, width = np.moveaxis(x, axis, 0), 1
+    while width < side:
+        step = min(width, side - width)
+        x, width = choose(x[:-step], x[step:]), width + step
+    return np.moveaxis(x, 0, axis)
+
+
+def _smoothed(x: Host) -> Host:
+    """The mean of 3 × 3 pixels, against grain, in a picture that has enough of them."""
+    if min(x.shape) < 100:
+        return x
+    padded = np.pad(x, 1, "edge")
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    return np.asarray((rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9.0)
+
+
+def _levels(ink: Host) -> tuple[float, float]:
+    """Where ink begins, above the paper's grain, and where it is full."""
+    most = float(ink.max())
+    paper = ink[ink <= most / 2]
+    level = float(np.median(paper))
+    floor = level + NOISE * 1.4826 * float(np.median(np.abs(paper - level)))
+    if most - floor < LEAST:
+        return floor, floor
+    return floor, float(np.median(ink[ink > (floor + most) / 2]))
