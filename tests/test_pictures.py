@@ -489,7 +489,7 @@ def test_only_files_are_opened(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"{name}: expected a file, got a folder, a pipe or a device" in fails(
             capsys, "predict", FILE, "--input", name
         )
-    assert "No such file" in fails(capsys, "predict", FILE, "--input", "no.png")
+    assert "no.png: no such file or directory" in fails(capsys, "predict", FILE, "--input", "no.png")
 
 
 def test_damaged_pictures_are_one_error() -> None:

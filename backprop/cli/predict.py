@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _outputs(network: Network, x: np.ndarray[Any, Any]) -> Any:
     """What comes out, as probabilities where the loss makes some of it."""
-    x = x if x.dtype == np.uint8 else x.astype(network.dtype)
+    x = x.astype(network.dtype) if x.dtype.kind == "f" else x
     y = network.predict(network.backend.asarray(x))
     activation = ACTIVATIONS.get(type(network.last_layer))
     return y if activation is None else activation().forward(y)
@@ -106,12 +106,12 @@ def _member(arrays: Any, name: str | None) -> Any:
 
 
 def _samples(x: np.ndarray[Any, Any], shape: tuple[int, ...], name: str) -> np.ndarray[Any, Any]:
-    """The array as (N, *shape); a single sample is a batch of one."""
+    """The array as a batch; a single sample is a batch of one."""
     size = int(np.prod(shape))
     alone = x.size == size and x.shape[:1] != (1,)
     if not alone and (x.ndim == 0 or x.shape[0] == 0 or x[0].size != size):
         raise ValueError(f"{name}: expected samples of {size} numbers, {shape}, got an array {x.shape}")
-    return x.reshape(-1, *shape)
+    return x[None] if alone else x
 
 
 def _style(path: Path, checkpoint: Checkpoint) -> Style | None:
