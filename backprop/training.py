@@ -320,7 +320,11 @@ class Training(Iterator[Metrics]):
             its = {"optimizer": kept["class"], **{name: state[name] for name in self._drawing()}}
             generator, seconds = _arrays(state["generator"]), float(state["seconds"])
             machine, settings = dict(checkpoint.description.get("machine", {})), str(kept["settings"])
-        except (KeyError, TypeError, ValueError) as error:
+            if not 0 <= position <= min(step, steps, self._plan.per_epoch):
+                raise ValueError(
+                    f"position {position} at step {step} of the run and {steps} of the optimizer"
+                )
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise CheckpointError(f"{path} is not of a training run: {error!r} in its description") from None
         mine = {"optimizer": type(optimizer).__name__, **self._drawing()}
         wrong = [f"{name} {mine[name]} here, {its[name]} there" for name in mine if mine[name] != its[name]]
@@ -334,7 +338,7 @@ class Training(Iterator[Metrics]):
         check_fit(path, slots, checkpoint, "optimizer")
         try:
             self._rng.bit_generator.state = generator
-        except (ValueError, TypeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise CheckpointError(f"{path} is of another random generator: {error}") from None
         restore_network(self.network, checkpoint, path)
         put(optimizer.slots, checkpoint, "optimizer", backend)

@@ -31,16 +31,14 @@ from backprop import (
 )
 from backprop.architecture import KINDS, build, describe
 from backprop.checkpoints import (
-    TEMPORARY,
     UNSIGNED,
     Checkpoint,
     CheckpointError,
     read_checkpoint,
     read_contents,
-    replace_file,
-    sweep,
     write_checkpoint,
 )
+from backprop.files import TEMPORARY, replace_file, sweep
 from backprop.losses import Loss
 from backprop.saving import load_network, network_arrays, restore_network, save_network
 
@@ -386,14 +384,6 @@ def test_a_new_file_has_the_usual_permissions(file: Path) -> None:
     file.chmod(0o640)
     replace_file(file, b"new")
     assert file.stat().st_mode & 0o777 == 0o640
-
-
-def test_a_link_is_followed(file: Path) -> None:
-    link = file.parent / "link"
-    link.symlink_to(file)
-    replace_file(link, b"new")
-    assert link.is_symlink()
-    assert file.read_bytes() == b"new"
 
 
 LAYERS = [name for name in CASES if isinstance(CASES[name](np.random.default_rng(0))[0], Layer)]

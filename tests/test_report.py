@@ -38,7 +38,7 @@ from backprop.cli.report import make_optimizer
 from backprop.optimizers import Optimizer
 from backprop.report import diagnose, write_comparison, write_report
 from backprop.report.batch import Gradient, LayerOutput, histogram
-from backprop.report.diagnosis import confusion_matrix, first_weights
+from backprop.report.diagnosis import confusion_matrix, first_weights, frequent_confusions
 from backprop.report.html import number, setting
 from backprop.report.images import image_shape, png, sample_image, weight_image
 from backprop.report.sections import _most_frequent
@@ -401,10 +401,11 @@ def test_page(run: Path) -> None:
 
 
 def test_most_frequent_confusions_come_first() -> None:
-    matrix = np.asarray([[9, 4, 0], [7, 9, 1], [0, 0, 9]])
-    cells = re.findall(r"<t[hd](?: scope=.row.)?>(\d+)<", _most_frequent(matrix, 2))
+    labels, predictions = np.repeat([[0, 0, 1, 1, 1, 2], [0, 1, 0, 1, 2, 2]], [9, 4, 7, 9, 1, 9], axis=1)
+    confusions = frequent_confusions(labels, predictions)
+    cells = re.findall(r"<t[hd](?: scope=.row.)?>(\d+)<", _most_frequent(confusions, 2))
     assert cells == ["1", "0", "7", "0", "1", "4"]
-    assert _most_frequent(matrix, 9).count('scope="row"') == 3
+    assert _most_frequent(confusions, 9).count('scope="row"') == 3
 
 
 def test_page_without_matplotlib(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 
 from backprop import Network, runs
-from backprop.checkpoints import TEMPORARY, Checkpoint, read_checkpoint, read_contents, write_checkpoint
+from backprop.checkpoints import Checkpoint, read_checkpoint, read_contents, write_checkpoint
 from backprop.cli import main
 from backprop.cli.train import data_digest
 from backprop.datasets import Dataset
+from backprop.files import TEMPORARY
 from backprop.history import history_of
 from backprop.schedules import Cosine
 

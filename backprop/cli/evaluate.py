@@ -7,6 +7,7 @@ import json
 
 from ..datasets import dataset_at, with_channels
 from ..saving import load_network
+from ..text import visible
 
 
 def run(options: argparse.Namespace) -> int:
@@ -21,5 +22,5 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(found))
     else:
         shown = "" if accuracy is None else f"accuracy {accuracy:.4f}, "
-        print(f"{shown}loss {loss:.4f} on {len(t):,} samples of {data.name}")
+        print(f"{shown}loss {loss:.4f} on {len(t):,} samples of {visible(data.name)}")
     return 0

@@ -21,17 +21,23 @@ import numpy as np
 from backends import get_backend
 
 from .. import runs
-from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint, replace_file
+from ..checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint
 from ..datasets import Dataset, DatasetError, dataset_at, with_channels
+from ..datasets.dataset import HostArray
+from ..files import replace_file
 from ..history import last_of
-from ..report import write_report
+from ..report import BATCH, write_report
 from ..saving import restore_network
+from ..text import visible
 from ..training import DivergenceError, Metrics, Progress, Training, fit
 from .build import build_network, build_optimizer, steps_of
 from .configuration import as_toml, settings
 from .report import make_optimizer
 from .signals import Interrupted, Signals
 from .views import Json, Lines, View, live_line, named
+
+ROWS = 1000
+"""Samples that are moved at once."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
         except DivergenceError as error:
             raise keeper.with_last_good(error) from None
         except BrokenPipeError:
-            print(f"backprop: nobody reads the output; stopped {keeper.stopped(training)}", file=sys.stderr)
+            stopped = visible(keeper.stopped(training))
+            print(f"backprop: nobody reads the output; stopped {stopped}", file=sys.stderr)
             raise
         if training.stopped:
             assert signals.signum is not None
@@ -72,22 +79,27 @@ class _Job:
         if options.patience and not options.validation:
             raise ValueError("--patience N needs data to judge by: give --validation 0.1")
         whole = _data(options)
-        self.data, self.held_out = _split(whole, options)
+        self.facts = {"data": {"name": whole.name, "sha256": data_digest(whole)}}
+        self.crc = _crc_of_format_1(whole)
         self.rng = np.random.default_rng(options.seed)
         self.network = build_network(options, whole, self.backend, self.rng)
+        first = whole.x_train[:BATCH].copy(), whole.t_train[:BATCH].copy()
+        self.shown = replace(whole, x_train=first[0], t_train=first[1])  # in the report
+        self.data, self.held_out = _split(whole, options)
         self.steps = steps_of(options, len(self.data.x_train))
         self.optimizer = build_optimizer(options, self.steps)
         held = "validation" if self.held_out else "test"
         self.view: View = Json(held) if options.json else Lines(held, quiet=options.quiet)
-        self.whole = whole
-        self.facts = {"data": {"name": whole.name, "sha256": data_digest(whole)}}
 
     def training(self, keeper: _Keeper, stack: ExitStack) -> Training:
         """The training, resumed if that is asked for."""
         options, data = self.options, self.data
         checkpoint = None if options.resume is None else read_checkpoint(options.resume)
-        if checkpoint and not _same_data(checkpoint, self.whole, self.facts["data"]["sha256"]):
-            raise CheckpointError(f"{options.resume} is of a run on other data than {data.name} is now")
+        if checkpoint:
+            with followed(options.resume):
+                same = _same_data(checkpoint, self.facts["data"]["sha256"], self.crc)
+            if not same:
+                raise CheckpointError(f"{options.resume} is of a run on other data than {data.name} is now")
         x_test, t_test = self.held_out or (data.x_test, data.t_test)
         line = stack.enter_context(live_line(self.steps, shown=not (options.json or options.quiet)))
         training = fit(
@@ -139,7 +151,7 @@ class _Job:
 
     def finish(self, training: Training, keeper: _Keeper) -> None:
         """The last checkpoint, the report, and the final figures."""
-        kept = keeper.finish(training)
+        kept = keeper.finish(training, self.shown)
         metrics = trained = training.history[-1]
         if self.held_out:
             metrics = self._tested(training, keeper)
@@ -197,7 +209,7 @@ class _Keeper:
             self.best = self._kept(self.best_epoch.of(training.history))
         if self.folder is None:
             return
-        replace_file(self.folder / runs.CONFIG, as_toml(settings(self.options)).encode())
+        replace_file(self.folder / runs.CONFIG, as_toml(settings(self.options)))
         if self.saved is None:
             runs.write_history(self.folder, [])  # in place of that of a run without a checkpoint
             return
@@ -215,14 +227,14 @@ class _Keeper:
         for path in (self.saved.parent / runs.BEST, self.saved.parent / runs.BEST_WHOLE, self.saved):
             try:
                 found = read_checkpoint(path)
+                with followed(path):
+                    step, last = found.description.get("training", {}).get("step"), last_of(found.description)
+                    if last and step == last["step"] == best.step:
+                        return found
             except FileNotFoundError:
                 continue
             except CheckpointError as error:
                 warnings.warn(str(error), stacklevel=2)
-                continue
-            step, last = found.description.get("training", {}).get("step"), last_of(found.description)
-            if last and step == last["step"] == best.step:
-                return found
         return None
 
     def _rewrite_history(self, training: Training) -> None:
@@ -239,7 +251,11 @@ class _Keeper:
     def checkpoint(self, training: Training) -> Checkpoint:
         """The training, with the settings it came from."""
         checkpoint = training.checkpoint()
-        run = {"command": self.options.command_line, "settings": settings(self.options)}
+        run = {
+            "command": self.options.command_line,
+            "settings": settings(self.options),
+            "saved": time.time(),
+        }
         checkpoint.description.update(self.facts, run=run)
         return checkpoint
 
@@ -294,8 +310,8 @@ class _Keeper:
         error.args = (f"{error}; {kept}",)
         return error
 
-    def finish(self, training: Training) -> dict[str, Any]:
-        """The last checkpoint and the report, by name."""
+    def finish(self, training: Training, data: Dataset) -> dict[str, Any]:
+        """The last checkpoint and the report on these data, by name."""
         if self.folder is None:
             return {}
         self.wait()
@@ -304,14 +320,14 @@ class _Keeper:
             self.save(training)
             self.wait()
         shown = self.folder / runs.BEST if self.best else self.saved
-        return {"checkpoint": str(shown), "report": self.report()}
+        return {"checkpoint": str(shown), "report": self.report(data)}
 
-    def report(self) -> str | None:
+    def report(self, data: Dataset) -> str | None:
         """The page of the run; what keeps it from being written is said, and no more than that."""
         if self.folder is None or self.options.no_report:
             return None
         try:
-            return str(write_report(self.folder, make_optimizer=make_optimizer))
+            return str(write_report(self.folder, make_optimizer=make_optimizer, data=data))
         except Exception as error:  # whatever it is: the training is done and kept
             warnings.warn(f"no report: {error}; 'backprop report {self.folder}' tries again", stacklevel=2)
             return None
@@ -339,7 +355,7 @@ def _folder(options: argparse.Namespace, stack: ExitStack) -> Path:
 def _split(
     data: Dataset, options: argparse.Namespace
 ) -> tuple[Dataset, tuple[np.ndarray, np.ndarray] | None]:
-    """The data without what `--validation` holds back, and that."""
+    """The data without what `--validation` holds back, and that; the rest stays in the memory it has."""
     if not options.validation:
         return data, None
     n = len(data.x_train)
@@ -348,8 +364,17 @@ def _split(
         raise ValueError(f"--validation {options.validation}: of {n} training samples this is {held}")
     order = np.random.default_rng([options.seed, 1]).permutation(n)
     out, left = np.sort(order[:held]), np.sort(order[held:])
-    kept = replace(data, x_train=data.x_train[left], t_train=data.t_train[left])
-    return kept, (data.x_train[out], data.t_train[out])
+    held_out = data.x_train[out], data.t_train[out]
+    x_train, t_train = _moved_up(data.x_train, left), _moved_up(data.t_train, left)
+    return replace(data, x_train=x_train, t_train=t_train), held_out
+
+
+def _moved_up(array: HostArray, rows: HostArray) -> HostArray:
+    """These rows, in rising order, as the first ones of the array, which is written over."""
+    for start in range(0, len(rows), ROWS):
+        part = rows[start : start + ROWS]
+        array[start : start + len(part)] = array[part]  # no row lies before its new place
+    return array[: len(rows)]
 
 
 class _Best:
@@ -392,12 +417,12 @@ def data_digest(data: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _same_data(checkpoint: Checkpoint, data: Dataset, digest: str) -> bool:
+def _same_data(checkpoint: Checkpoint, digest: str, crc: int) -> bool:
     """Whether these are the data of the checkpoint, wherever they lie."""
     facts = checkpoint.description.get("data", {})
     if "sha256" in facts:
         return bool(facts["sha256"] == digest)
-    return "crc32" in facts and facts["crc32"] == _crc_of_format_1(data)
+    return "crc32" in facts and facts["crc32"] == crc
 
 
 def _crc_of_format_1(data: Dataset) -> int:
