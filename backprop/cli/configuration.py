@@ -130,6 +130,8 @@ def run_of(path: Path, actions: Mapping[str, argparse.Action]) -> tuple[dict[str
         others = [str(other) for other in checkpoints(path.parent) if other != path]
         hint = f"; another one of the run: --resume {others[-1]}" if others else ""
         raise CheckpointError(f"{error}{hint}") from None
+    except ValueError as error:
+        raise CheckpointError(str(error)) from None
     except (LookupError, TypeError, AttributeError):
         raise CheckpointError(f"{path} is not of 'backprop train': it has no settings of a run") from None
 

@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from ..files import open_file
 from ..layers import Layer, Sigmoid, Softmax
 from ..losses import Loss, SigmoidWithLoss, SoftmaxWithLoss
 from ..networks import Network
@@ -21,7 +22,7 @@ from ..saving import load_network
 ACTIVATIONS: dict[type[Loss], type[Layer]] = {SoftmaxWithLoss: Softmax, SigmoidWithLoss: Sigmoid}
 """What a loss does with its input before it compares."""
 
-UNREADABLE = (ValueError, EOFError, BadZipFile, SyntaxError, TokenError, zlib.error)
+UNREADABLE = (ValueError, EOFError, BadZipFile, SyntaxError, TokenError, zlib.error, MemoryError)
 """What NumPy raises for a file that is damaged."""
 
 BRIGHT = 127.5
@@ -78,7 +79,7 @@ def _read(path: Path, shape: tuple[int, ...], options: argparse.Namespace) -> np
     if path.suffix not in (".npy", ".npz"):
         return _picture(path, shape)
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             loaded = np.load(file, allow_pickle=False)
             found = np.asarray(loaded if path.suffix == ".npy" else _member(loaded, options.array))
     except UNREADABLE as error:

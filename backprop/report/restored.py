@@ -33,7 +33,8 @@ def diagnose_run(
     settings = record.settings
     if not settings:
         raise ValueError("the checkpoint does not say what data the run was on")
-    data = data or dataset_at(settings.get("data"))
+    place = settings.get("data")
+    data = data or dataset_at(None if place is None else str(place))
     with followed(record.checkpoint):
         network = network_of(record.checkpoint, checkpoint, _device(settings))
         optimizer = None
