@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -10,6 +11,7 @@ from tokenize import TokenError
 
 import numpy as np
 
+from ..files import memory
 from .dataset import Dataset, DatasetError, HostArray, checked
 from .idx import LARGEST, read_idx
 
@@ -63,6 +65,9 @@ def _from_npz(path: Path) -> Dataset:
             missing = [name for name in NPZ_NAMES if name not in members]
             if missing:
                 raise DatasetError(path, f"no array {missing[0]}", expected)
+            size, most = sum(members[name].file_size for name in NPZ_NAMES), memory() or sys.maxsize
+            if size > most:
+                raise DatasetError(path, f"arrays of {size:,} bytes", f"at most the {most:,} of this machine")
             arrays = {name: _read_member(archive, members[name], path) for name in NPZ_NAMES}
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError) as error:
         raise DatasetError(path, f"not a readable zip archive ({error})", expected) from None
