@@ -36,7 +36,7 @@ SUFFIX = ".safetensors"
 LARGEST_HEADER = 2**23
 """The most bytes of a header, which takes twenty times as many when it is read."""
 
-LONGEST_CAUSE = 200
+LONGEST_CAUSE = 500
 """The most characters of an error that are shown of what a file has made go wrong."""
 
 MOST_DIMENSIONS = 64
@@ -133,7 +133,8 @@ def followed(path: str | os.PathLike[str]) -> Iterator[None]:
     except (CheckpointError, OSError):
         raise
     except Exception as error:  # whatever a stranger has put in it
-        why = str(error) if isinstance(error, ValueError) else repr(error)
+        told = isinstance(error, ValueError)
+        why = str(error) if told else f"its description cannot be followed: {error!r}"
         raise CheckpointError(f"{os.fspath(path)}: {why[:LONGEST_CAUSE]}") from None
 
 

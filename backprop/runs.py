@@ -108,8 +108,7 @@ def locked(folder: Path) -> Iterator[None]:
         sweep(folder)
         with _named(folder / LOCK):
             file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
-            file.flush()
+            os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield
         file.truncate(0)  # not deleted: someone may have opened it
 
@@ -205,14 +204,14 @@ def read_trained(name: str | os.PathLike[str], read: Callable[[Path], Read]) -> 
 
     A process that trains in the folder may replace it after it was found: then it is looked for again.
     """
-    for tries in range(1, TRIES + 1):
-        path = trained(name)
+    tries = 0
+    while True:
+        path, tries = trained(name), tries + 1
         try:
             return path, read(path)
         except FileNotFoundError:
             if tries == TRIES or path == Path(name):
                 raise
-    raise AssertionError
 
 
 def write_history(folder: Path, lines: Iterable[dict[str, Any]]) -> None:
