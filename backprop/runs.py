@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 
 from .checkpoints import SUFFIX, Checkpoint, CheckpointError, write_checkpoint
 from .files import (
+    FileError,
     make_folder,
     make_folders,
     open_file,
@@ -232,6 +233,8 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
         data = read_file(folder / HISTORY, LARGEST_HISTORY)
     except FileNotFoundError:
         return []
+    except FileError as error:
+        raise RunFolderError(f"{error}; move it away, the checkpoints have the epochs, too") from None
     return [line for text in io.BytesIO(data) if (line := _line(text))]
 
 

@@ -901,7 +901,9 @@ def test_of_a_line_of_the_history_the_metrics_are_kept() -> None:
 def test_a_history_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     runs.write_history(Path(), [{"event": "steps", "step": 7}])
     monkeypatch.setattr(runs, "LARGEST_HISTORY", 10)
-    with pytest.raises(OSError, match="history.jsonl cannot be used: it has 30 bytes; expected at most 10"):
+    with pytest.raises(
+        OSError, match="history.jsonl cannot be used: it has 30 bytes; expected at most 10; move it"
+    ):
         runs.read_history(Path())
 
 
