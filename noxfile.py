@@ -12,6 +12,7 @@ import platform
 import re
 import shutil
 import sys
+import tarfile
 from pathlib import Path
 
 import nox
@@ -188,8 +189,17 @@ def readme(session: nox.Session) -> None:
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """The wheel is small enough and has all of MNIST in it."""
+    """The wheel is small enough and has all of MNIST in it; the source distribution has what is tracked."""
     folder = session.create_tmp()
+    session.install("build")
+    session.run("python", "-m", "build", "--sdist", "--outdir", folder, ".", silent=True)
+    (source,) = Path(folder).glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()} - {"PKG-INFO"}
+    tracked = session.run("git", "ls-files", "-z", external=True, silent=True) or ""
+    expected = {name for name in tracked.split("\0") if name and not name.startswith(".ci/")}
+    if held != expected:
+        session.error(f"{source.name}: expected what is tracked, but these differ: {sorted(held ^ expected)}")
     session.run("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ".")
     (wheel,) = Path(folder).glob("*.whl")
     size = wheel.stat().st_size

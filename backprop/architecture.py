@@ -8,6 +8,7 @@ network's names for them; its other settings are the constructor's arguments.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,9 @@ KINDS: dict[str, type[Node]] = {
     and not kind.__name__.startswith("_")
 }
 """The closed registry: every layer and loss that a description can name."""
+
+LARGEST_SAMPLE = 2**26
+"""The most numbers in a sample that a description may ask for."""
 
 
 def describe(network: Network) -> dict[str, Any]:
@@ -68,7 +72,7 @@ def build(
         last_layer = _built(description["last_layer"], placed)
         network = Network(named, last_layer, weight_decay=description["weight_decay"])
         if description["input_shape"] is not None:
-            network.input_shape = tuple(description["input_shape"])
+            network.input_shape = _sample_shape(description["input_shape"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the description of the network cannot be followed: {error}") from None
     if not network.params:
@@ -93,6 +97,15 @@ def _described(node: Node, names: Mapping[str, str]) -> dict[str, Any]:
         name: _plain(getattr(node, name)) for name in arguments if name not in ("args", "kwargs", "params")
     }
     return {"class": kind.__name__, "arrays": dict(names), "settings": settings}
+
+
+def _sample_shape(sizes: Any) -> tuple[int, ...]:
+    """The shape of a sample, of no more numbers than a picture may have."""
+    if not all(type(size) is int and size > 0 for size in sizes) or math.prod(sizes) > LARGEST_SAMPLE:
+        raise ValueError(
+            f"samples of shape {sizes}: expected sizes from 1, at most {LARGEST_SAMPLE:,} numbers"
+        )
+    return tuple(sizes)
 
 
 def _plain(value: Any) -> Any:

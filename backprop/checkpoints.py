@@ -5,9 +5,6 @@ the whole file with its own 64 digits as zeros. So every bit is covered: the arr
 shapes, the description, even the padding. Nothing in a file is code, and nothing is imported by a name
 that stands in one.
 
-A file is written beside its place under another name, flushed to the disk and renamed, so that a crash
-or a full disk leaves the old one as it was.
-
 Source: https://huggingface.co/docs/safetensors (the format).
 """
 
@@ -16,14 +13,17 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import re
-import stat
-import tempfile
-from contextlib import suppress
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+
+from .files import FileError, memory, open_file, read_file, replace_file
+from .text import visible
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +32,15 @@ FORMAT = 2
 """The version of the description; a newer one is refused. In format 1 the history stood in it."""
 
 SUFFIX = ".safetensors"
-TEMPORARY = ".tmp-backprop"
-"""The end of the name of a file that is being written."""
+
+LARGEST_HEADER = 2**23
+"""The most bytes of a header, which takes twenty times as many when it is read."""
+
+LONGEST_CAUSE = 500
+"""The most characters of an error that are shown of what a file has made go wrong."""
+
+MOST_DIMENSIONS = 64
+"""The most that an array of NumPy has."""
 
 UNSIGNED = "0" * 64
 _SIGNATURE = re.compile(rb'"sha256":"([0-9a-f]{64})"')
@@ -41,6 +48,9 @@ _SIGNATURE = re.compile(rb'"sha256":"([0-9a-f]{64})"')
 
 class CheckpointError(Exception):
     """A checkpoint cannot be read, or does not fit."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(visible(message))
 
 
 class ResumeWarning(UserWarning):
@@ -84,67 +94,48 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> No
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """The checkpoint in a file, all of it checked first. Raises `CheckpointError`, or `OSError`."""
+    return read_whole(path)[0]
+
+
+def read_whole(path: str | os.PathLike[str]) -> tuple[Checkpoint, Contents]:
+    """The checkpoint in a file, and what the file says of itself, from one look at it."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    with open(path, "rb") as file:
-        data = file.read()
+    with _a_file(path):
+        data = read_file(path, memory() or sys.maxsize)
     contents = _contents(path, io.BytesIO(data))
     try:
         arrays = load(data)
     except (SafetensorError, KeyError, ValueError, TypeError, ModuleNotFoundError) as error:
         _refuse(path, f"its arrays cannot be read ({error})")
-    return Checkpoint(contents.description, arrays)
+    return Checkpoint(contents.description, arrays), contents
 
 
 def read_contents(path: str | os.PathLike[str]) -> Contents:
     """What is in a file, without its arrays: they are passed over once, for the SHA-256."""
-    with open(path, "rb") as file:
+    with _a_file(path), open_file(path) as file:
         return _contents(path, file)
 
 
-def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
-    """Put `data` into the file `path`: after a crash it is there wholly or not at all."""
-    try:
-        _replace(Path(os.path.realpath(path)), data)
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"{os.fspath(path)} cannot be written: {error.strerror}; it needs {len(data):,} bytes; "
-            "what was there before is untouched",
-        ) from None
+def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What the header of a file says, with no look at the rest: it may still be damaged."""
+    with _a_file(path), open_file(path) as file:
+        header, size = _header(path, file)
+        return _parsed(path, header, "", size).description
 
 
-def _replace(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(TEMPORARY, f".{path.name}-", path.parent)
+@contextmanager
+def followed(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Make a `CheckpointError` of what goes wrong when a description is not as backprop writes it."""
     try:
-        with open(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.chmod(name, _mode(path))
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
+        yield
+    except (CheckpointError, OSError):
         raise
-    _sync_folder(path.parent)
-
-
-def _mode(path: Path) -> int:
-    """The permissions of the file; of a new one, what the user's mask leaves."""
-    if path.exists():
-        return stat.S_IMODE(path.stat().st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-
-def sweep(folder: Path) -> None:
-    """Delete what writes that were killed have left."""
-    for path in folder.glob(f".*{TEMPORARY}"):
-        with suppress(OSError):
-            path.unlink()
+    except Exception as error:  # whatever a stranger has put in it
+        told = isinstance(error, ValueError)
+        why = str(error) if told else f"its description cannot be followed: {error!r}"
+        raise CheckpointError(f"{os.fspath(path)}: {why[:LONGEST_CAUSE]}") from None
 
 
 def _signed(checkpoint: Checkpoint) -> bytes:
@@ -161,22 +152,26 @@ def _signed(checkpoint: Checkpoint) -> bytes:
 
 def _contents(path: str | os.PathLike[str], file: BinaryIO) -> Contents:
     """What stands in the header, when it and all that follows it have been found whole."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    length = int.from_bytes(file.read(8), "little")
-    if length > size - 8:
-        _refuse(path, "it is no safetensors file, or not a whole one")
-    header = file.read(length)
+    header, size = _header(path, file)
     signatures = list(_SIGNATURE.finditer(header))
     if len(signatures) != 1:
         _refuse(path, "it was not written by backprop: there is no SHA-256 in it")
     signature = signatures[0][1].decode()
     if _digest(file, signatures[0].start(1)) != signature:
         _refuse(path, "it has been damaged or changed: its SHA-256 is not the one that it names")
-    try:
-        return _parsed(header, signature, size)
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
-        _refuse(path, f"its header cannot be read ({str(error)[:200]})")
+    return _parsed(path, header, signature, size)
+
+
+def _header(path: str | os.PathLike[str], file: BinaryIO) -> tuple[bytes, int]:
+    """The header, and the size of the file."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    length = int.from_bytes(file.read(8), "little")
+    if length > size - 8:
+        _refuse(path, "it is no safetensors file, or not a whole one")
+    if length > LARGEST_HEADER:
+        _refuse(path, f"its header has {length:,} bytes; expected at most {LARGEST_HEADER:,}")
+    return file.read(length), size
 
 
 def _digest(file: BinaryIO, place: int) -> str:
@@ -190,20 +185,33 @@ def _digest(file: BinaryIO, place: int) -> str:
     return digest.hexdigest()
 
 
-def _parsed(header: bytes, signature: str, size: int) -> Contents:
-    entries = json.loads(header, object_pairs_hook=_once, parse_constant=_no_number)
-    metadata = entries.pop("__metadata__")
-    description = json.loads(metadata["backprop"], object_pairs_hook=_once, parse_constant=_no_number)
-    version = description.pop("format")
-    if type(version) is not int or version > FORMAT:
-        raise ValueError(
-            f"it has format {version!r}, and this backprop reads {FORMAT}; install a newer backprop"
-        )
-    arrays = {
-        name: (str(e["dtype"]), tuple(map(int, e["shape"])), int(e["data_offsets"][1] - e["data_offsets"][0]))
-        for name, e in entries.items()
-    }
+def _parsed(path: str | os.PathLike[str], header: bytes, signature: str, size: int) -> Contents:
+    try:
+        entries = _json(header)
+        description = _json(entries.pop("__metadata__")["backprop"])
+        version = description.pop("format")
+        if type(version) is not int or version > FORMAT:
+            raise ValueError(
+                f"it has format {version!r}, and this backprop reads {FORMAT}; install a newer backprop"
+            )
+        arrays = {name: _array(entry, size - 8 - len(header)) for name, entry in entries.items()}
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
+        _refuse(path, f"its header cannot be read ({str(error)[:LONGEST_CAUSE]})")
     return Contents(description, arrays, signature, size)
+
+
+def _array(entry: Any, room: int) -> tuple[str, tuple[int, ...], int]:
+    """Dtype, shape and size in bytes of an array, which must lie within the file."""
+    shape, (start, end) = tuple(map(int, entry["shape"])), map(int, entry["data_offsets"])
+    if not 0 <= start <= end <= room or len(shape) > MOST_DIMENSIONS or min(shape, default=0) < 0:
+        raise ValueError("an array in it is not within the file")
+    if math.prod(shape) > 8 * (end - start):
+        raise ValueError("an array in it has a larger shape than its bytes")
+    return str(entry["dtype"]), shape, end - start
+
+
+def _json(text: bytes | str) -> Any:
+    return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -214,6 +222,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text)
+
+
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number of JSON")
 
@@ -222,11 +235,10 @@ def _refuse(path: str | os.PathLike[str], why: str) -> NoReturn:
     raise CheckpointError(f"{os.fspath(path)} is not a checkpoint that can be read: {why}")
 
 
-def _sync_folder(folder: Path) -> None:
-    """Flush the folder, and with it the new name, where the system can."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+@contextmanager
+def _a_file(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Make a `CheckpointError` of what is no file, or too large for this machine."""
+    try:
+        yield
+    except FileError as error:
+        _refuse(path, str(error.strerror))

@@ -12,17 +12,31 @@ run/
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import re
 import socket
 import tempfile
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from .checkpoints import SUFFIX, Checkpoint, CheckpointError, replace_file, sweep, write_checkpoint
+from .checkpoints import SUFFIX, Checkpoint, CheckpointError, write_checkpoint
+from .files import (
+    FileError,
+    make_folder,
+    make_folders,
+    open_file,
+    open_to_change,
+    read_file,
+    replace_file,
+    sweep,
+)
+from .text import visible
 
 BEST, BEST_WHOLE = f"best{SUFFIX}", f"best-whole{SUFFIX}"
 HISTORY, CONFIG, REPORT, LOCK = "history.jsonl", "config.toml", "report.html", "lock"
@@ -30,18 +44,42 @@ PREFIX = "checkpoint-"
 NUMBERED = re.compile(rf"{PREFIX}\d{{8,}}{re.escape(SUFFIX)}")
 
 
+LARGEST_HISTORY = 2**27
+"""The most bytes of a history: more than a million lines."""
+
+LONGEST_LINE = 2**10
+"""The most bytes of a line of it."""
+
+METRICS = {
+    *("step", "epoch", "seconds", "loss", "accuracy"),
+    *("test_loss", "test_accuracy", "validation_loss", "validation_accuracy"),
+}
+"""What a line of the history may say."""
+
+TRIES = 100
+"""How often a checkpoint is looked for that a running process replaces again and again."""
+
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
+"""What a file system without locks answers."""
+
+Read = TypeVar("Read")
+
+
 class RunFolderError(OSError):
     """A folder that cannot be used for a run."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(visible(message))
 
 
 def new_folder(name: str, parent: Path = Path("runs")) -> Path:
     """Make the first free one of runs/name-1, runs/name-2, …"""
-    parent.mkdir(parents=True, exist_ok=True)
+    make_folders(parent)
     taken = [path.name.rpartition("-")[2] for path in parent.glob(f"{name}-*")]
     n = max((int(number) for number in taken if number.isdecimal()), default=0) + 1
     while True:
         with suppress(FileExistsError):
-            (parent / f"{name}-{n}").mkdir()
+            make_folder(parent / f"{name}-{n}")
             return parent / f"{name}-{n}"
         n += 1
 
@@ -49,7 +87,8 @@ def new_folder(name: str, parent: Path = Path("runs")) -> Path:
 def usable(folder: Path) -> None:
     """Make the folder if need be; `RunFolderError` unless files can be written there."""
     try:
-        folder.mkdir(exist_ok=True)
+        if not folder.is_dir():
+            make_folder(folder)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -62,20 +101,27 @@ def usable(folder: Path) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder; `RunFolderError` names the process that holds it. A killed process lets go."""
-    with open(folder / LOCK, "ab", buffering=0) as file:
-        if not _lock(file.fileno()):
-            holder = (folder / LOCK).read_text("utf-8").strip()
-            raise RunFolderError(f"{folder} is in use by {holder or 'another process'}")
+    with _named(folder / LOCK):
+        file = open_to_change(folder / LOCK, "ab")
+    with file:
+        if not _lock(file.fileno(), folder):
+            raise RunFolderError(f"{folder} is in use by {_holder(folder) or 'another process'}")
         sweep(folder)
         with _named(folder / LOCK):
             file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+            os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield
         file.truncate(0)  # not deleted: someone may have opened it
 
 
-def _lock(handle: int) -> bool:
-    """Whether this process now has the file for itself, until it ends."""
+def _holder(folder: Path) -> str:
+    """What the process that holds the lock has written into it."""
+    with open_file(folder / LOCK) as file:
+        return file.read(LONGEST_LINE).decode("utf-8", "replace").strip()
+
+
+def _lock(handle: int, folder: Path) -> bool:
+    """Whether this process now has the file for itself, until it ends; where there are no locks, it has."""
     if os.name == "nt":
         import msvcrt
 
@@ -86,10 +132,18 @@ def _lock(handle: int) -> bool:
         return False
     import fcntl
 
-    with suppress(OSError):
+    try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise RunFolderError(f"{folder / LOCK} cannot be locked: {error.strerror}") from None
+        warnings.warn(
+            f"{folder}: its file system has no locks ({error.strerror}); let no second process train there",
+            stacklevel=2,
+        )
+    return True
 
 
 def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
@@ -111,7 +165,7 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
 def put_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint of the run, when the lines of the history before it have reached the disk."""
     history = path.parent / HISTORY
-    with _named(history), suppress(FileNotFoundError), open(history, "r+b") as file:
+    with _named(history), suppress(FileNotFoundError), open_to_change(history, "r+b") as file:
         os.fsync(file.fileno())
     write_checkpoint(path, checkpoint)
 
@@ -146,6 +200,21 @@ def trained(name: str | os.PathLike[str]) -> Path:
     return found[-1]
 
 
+def read_trained(name: str | os.PathLike[str], read: Callable[[Path], Read]) -> tuple[Path, Read]:
+    """The checkpoint to use, and what `read` makes of it.
+
+    A process that trains in the folder may replace it after it was found: then it is looked for again.
+    """
+    tries = 0
+    while True:
+        path, tries = trained(name), tries + 1
+        try:
+            return path, read(path)
+        except FileNotFoundError:
+            if tries == TRIES or path == Path(name):
+                raise
+
+
 def write_history(folder: Path, lines: Iterable[dict[str, Any]]) -> None:
     """Put these lines in place of the history."""
     text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
@@ -154,20 +223,36 @@ def write_history(folder: Path, lines: Iterable[dict[str, Any]]) -> None:
 
 def add_history(folder: Path, line: dict[str, Any]) -> None:
     """Add a line to the history."""
-    with _named(folder / HISTORY), open(folder / HISTORY, "a", encoding="utf-8") as file:
-        file.write(json.dumps(line, allow_nan=False) + "\n")
+    with _named(folder / HISTORY), open_to_change(folder / HISTORY, "ab") as file:
+        file.write(f"{json.dumps(line, allow_nan=False)}\n".encode())
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
     """The lines of the history; what is none, as a last one that a crash has cut off, is left out."""
-    lines = []
-    with suppress(FileNotFoundError):
-        for text in (folder / HISTORY).read_text("utf-8", errors="replace").splitlines():
-            with suppress(ValueError, RecursionError):
-                line = json.loads(text)
-                if isinstance(line, dict) and isinstance(line.get("step"), int):
-                    lines.append(line)
-    return lines
+    try:
+        data = read_file(folder / HISTORY, LARGEST_HISTORY)
+    except FileNotFoundError:
+        return []
+    except FileError as error:
+        raise RunFolderError(f"{error}; move it away, the checkpoints have the epochs, too") from None
+    return [line for text in io.BytesIO(data) if (line := _line(text))]
+
+
+def _line(text: bytes) -> dict[str, Any] | None:
+    """A line of the history with the metrics that there are, all of them finite numbers or None."""
+    line = None
+    with suppress(ValueError, RecursionError):
+        line = json.loads(text) if len(text) <= LONGEST_LINE else None
+    if not isinstance(line, dict) or line.get("event") not in ("epoch", "steps"):
+        return None
+    metrics = {key: value for key, value in line.items() if key in METRICS}
+    if type(metrics.get("step")) is int and all(map(_is_metric, metrics.values())):
+        return {"event": line["event"], **metrics}
+    return None
+
+
+def _is_metric(value: Any) -> bool:
+    return value is None or (type(value) in (int, float) and abs(value) < 2**63)  # NaN and infinity are not
 
 
 @contextmanager

@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, Backend, dtype_name
+from backends import Array, Backend, dtype_name, get_backend
 
 from .architecture import build, describe
-from .checkpoints import Checkpoint, CheckpointError, read_checkpoint, write_checkpoint
+from .checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint, write_checkpoint
 from .inputs import Inputs
 from .networks import Network
-from .runs import trained
+from .runs import read_trained
 
 HostArrays = dict[str, np.ndarray[Any, Any]]
 
@@ -43,18 +43,17 @@ def load_network(path: str | os.PathLike[str], device: str | Backend = "cpu") ->
     Raises `CheckpointError` for a file that is damaged, no checkpoint, or of a layer that is not one of
     backprop's: then build the network yourself and give it to `restore_network`.
     """
-    path = trained(path)
-    return network_of(path, read_checkpoint(path), device)
+    path, checkpoint = read_trained(path, read_checkpoint)
+    return network_of(path, checkpoint, device)
 
 
 def network_of(
     path: str | os.PathLike[str], checkpoint: Checkpoint, device: str | Backend = "cpu"
 ) -> Network:
     """The network that a checkpoint describes; `path` is for errors."""
-    try:
-        network = build(checkpoint.description["network"], _of_network(checkpoint), device)
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{os.fspath(path)}: {error}") from None
+    backend = get_backend(device)
+    with followed(path):
+        network = build(checkpoint.description["network"], _of_network(checkpoint), backend)
     restore_network(network, checkpoint, path)
     return network
 

@@ -347,12 +347,18 @@ class Training(Iterator[Metrics]):
             its = {"optimizer": kept["class"], **{name: state[name] for name in self._drawing()}}
             generator, seconds = _arrays(state["generator"]), float(state["seconds"])
             machine, settings = dict(checkpoint.description.get("machine", {})), str(kept["settings"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise CheckpointError(f"{path} is not of a training run: {error!r} in its description") from None
         mine = {"optimizer": type(optimizer).__name__, **self._drawing()}
         wrong = [f"{name} {mine[name]} here, {its[name]} there" for name in mine if mine[name] != its[name]]
         if wrong:
             raise CheckpointError(f"{path} is of another run: {', '.join(wrong)}")
+        earlier = [value for key, value in sorted(checkpoint.arrays.items()) if key.startswith("epoch.")]
+        within = 0 <= position <= min(step, steps, self._plan.per_epoch)
+        if not within or (position and [value.shape for value in earlier] != [(position,)] * self._results):
+            raise CheckpointError(
+                f"{path} is not of a training run: it does not have {position} steps of an epoch"
+            )
         if step > self._plan.total:
             raise CheckpointError(
                 f"{path} is at step {step:,}, past the {self._plan.total:,} that are wanted"
@@ -361,19 +367,23 @@ class Training(Iterator[Metrics]):
         check_fit(path, slots, checkpoint, "optimizer")
         try:
             self._rng.bit_generator.state = generator
-        except (ValueError, TypeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise CheckpointError(f"{path} is of another random generator: {error}") from None
         restore_network(self.network, checkpoint, path)
         put(optimizer.slots, checkpoint, "optimizer", backend)
         self.history, self._seconds = history, seconds
         self._done, optimizer.steps = step - position, steps - position
         if position:
-            earlier = [value for key, value in sorted(checkpoint.arrays.items()) if key.startswith("epoch.")]
             self._epoch = self._begin(position, earlier)
             self._complete_or_leave(steps)
         if step < self._plan.total and (why := "; ".join(self._inexact(machine, settings))):
             text = f"{path}: what is resumed may not be, bit for bit, a run without a break: {why}"
             warnings.warn(text, ResumeWarning, stacklevel=3)
+
+    @property
+    def _results(self) -> int:
+        """How many numbers a step leaves: the loss, and the count of the correct if there is one."""
+        return 1 + self.network.last_layer.counts_correct
 
     def _complete_or_leave(self, steps: int) -> None:
         """Go on with an epoch that was a part when the run ended, in place of it; or leave it as the end."""

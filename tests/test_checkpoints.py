@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import pickle
@@ -31,18 +32,16 @@ from backprop import (
 )
 from backprop.architecture import KINDS, build, describe
 from backprop.checkpoints import (
-    TEMPORARY,
     UNSIGNED,
     Checkpoint,
     CheckpointError,
     read_checkpoint,
     read_contents,
-    replace_file,
-    sweep,
     write_checkpoint,
 )
+from backprop.files import TEMPORARY, replace_file, sweep
 from backprop.losses import Loss
-from backprop.saving import load_network, network_arrays, restore_network, save_network
+from backprop.saving import load_network, network_arrays, network_of, restore_network, save_network
 
 from .cases import CASES
 
@@ -181,8 +180,52 @@ MALFORMED = {
     "a description of no number": header(f",{A}", '{"format": 1, "loss": NaN}'),
     "no format": header(f",{A}", "{}"),
     "a format in words": header(f",{A}", '{"format": "1"}'),
+    "a description of an infinite number": header(f",{A}", '{"format": 1, "loss": 1e999}'),
     "a list as description": header(f",{A}", "[1]"),
 }
+
+
+NOT_WITHIN = ("past the end", "negative", "a huge shape", "one offset", "infinitely many", "no offsets")
+
+
+@pytest.mark.parametrize("text", [MALFORMED[name] for name in NOT_WITHIN], ids=NOT_WITHIN)
+def test_arrays_that_are_not_within_the_file_are_refused_without_reading_them(
+    text: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(signed(text, b"ab"))
+    refused(path, "its header cannot be read")
+
+
+def test_a_header_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", 2**30))
+        file.truncate(8 + 2**30)
+    tracemalloc.start()
+    with pytest.raises(
+        CheckpointError, match="its header has 1,073,741,824 bytes; expected at most 8,388,608$"
+    ):
+        read_contents(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+
+
+def test_a_file_that_is_larger_than_the_memory_is_not_read(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backprop.checkpoints.memory", lambda: 100)
+    with pytest.raises(CheckpointError, match=f"it has {file.stat().st_size:,} bytes; expected at most 100$"):
+        read_checkpoint(file)
+    monkeypatch.setattr("backprop.checkpoints.memory", lambda: None)
+    read_checkpoint(file)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="FIFOs as POSIX has them")
+def test_what_is_no_file_is_no_checkpoint(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a")
+    refused(tmp_path / "a", "that can be read: it is a FIFO; expected a file$")
+    refused(tmp_path, "that can be read: it is a folder; expected a file$")
 
 
 @pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED)
@@ -388,14 +431,6 @@ def test_a_new_file_has_the_usual_permissions(file: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_link_is_followed(file: Path) -> None:
-    link = file.parent / "link"
-    link.symlink_to(file)
-    replace_file(link, b"new")
-    assert link.is_symlink()
-    assert file.read_bytes() == b"new"
-
-
 LAYERS = [name for name in CASES if isinstance(CASES[name](np.random.default_rng(0))[0], Layer)]
 
 
@@ -493,6 +528,49 @@ def test_a_description_that_cannot_be_followed(change: Callable[[Any], Any], tmp
     write_checkpoint(path, Checkpoint({"network": description}, network_arrays(network)))
     with pytest.raises(CheckpointError, match=r"a\.safetensors"):
         load_network(path)
+
+
+ODD = [None, -1, 10**30, 1.5, "x", [], [1], {}, {"a": 1}, True, "\x1b[2J"]
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> Any:
+    """Where there is something in a description, from the outside to the inside."""
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield (*at, key)
+        yield from places(value[key], (*at, key))
+
+
+def changed(checkpoint: Checkpoint, place: tuple[Any, ...], value: Any) -> Checkpoint:
+    """The checkpoint with this value at a place of its description."""
+    description = copy.deepcopy(checkpoint.description)
+    within = description
+    for key in place[:-1]:
+        within = within[key]
+    within[place[-1]] = value
+    return Checkpoint(description, checkpoint.arrays)
+
+
+@pytest.mark.parametrize("name", ["two-layer", "mlp", "simple-conv"])
+def test_whatever_is_damaged_in_a_description_it_is_a_checkpoint_error(name: str) -> None:
+    network = NETWORKS[name]("cpu")
+    good = Checkpoint({"network": describe(network)}, network_arrays(network))
+    refusals = []
+    for place in places(good.description):
+        for value in ODD:
+            try:
+                network_of("a.safetensors", changed(good, place, value))
+            except CheckpointError as error:
+                refusals.append(str(error))
+    assert len(refusals) > 100
+    assert [text for text in refusals if not (text.startswith("a.safetensors") and text.isprintable())] == []
+
+
+@pytest.mark.parametrize("shape", [[0], [-4], [2.0, 2], ["4"], [10**6, 10**6], 4])
+def test_a_sample_that_cannot_be_is_refused(shape: Any) -> None:
+    network = TwoLayerNet(4, 3, 2, rng=0)
+    checkpoint = Checkpoint({"network": describe(network)}, network_arrays(network))
+    with pytest.raises(CheckpointError, match="samples of shape|cannot be followed"):
+        network_of("a.safetensors", changed(checkpoint, ("network", "input_shape"), shape))
 
 
 def test_a_block_within_a_block(tmp_path: Path) -> None:

@@ -223,6 +223,20 @@ def test_wrong_npz(wrong: str, tmp_path: Path) -> None:
         load_dataset(tmp_path / "data.npz")
 
 
+def test_an_archive_that_unpacks_to_more_than_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez_compressed(
+        tmp_path / "a.npz", **{name: np.repeat(a, 100, axis=0) for name, a in named().items()}
+    )
+    size = sum(info.file_size for info in zipfile.ZipFile(tmp_path / "a.npz").infolist())
+    monkeypatch.setattr("backprop.datasets.files.memory", lambda: size)
+    load_dataset(tmp_path / "a.npz")
+    monkeypatch.setattr("backprop.datasets.files.memory", lambda: size - 1)
+    with pytest.raises(DatasetError, match=f"arrays of {size:,} bytes; expected at most the {size - 1:,} of"):
+        load_dataset(tmp_path / "a.npz")
+
+
 def test_npz_without_an_array(tmp_path: Path) -> None:
     content = named()
     del content["t_test"]

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from backprop import runs
-from backprop.checkpoints import TEMPORARY, read_checkpoint
+from backprop.checkpoints import read_checkpoint
+from backprop.files import TEMPORARY
 
 KILLS = int(os.environ.get("TEST_KILLS", "20"))
 STOPS = 30

@@ -149,6 +149,9 @@ def test_input_that_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
     damaged = bytearray(Path("zipped.npz").read_bytes())
     damaged[200:400] = bytes(200)
     Path("zipped.npz").write_bytes(damaged)
+    with open("promises.npy", "wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (10**14, 16)}
+        np.lib.format.write_array_header_1_0(file, header)
     np.save("nan.npy", np.full((2, 16), np.nan))
     for name, message in (
         ("no.npy", "no.npy: no such file or directory"),
@@ -161,6 +164,7 @@ def test_input_that_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
         ("cut.png", "cut.png: a picture that is damaged, or of an unusual kind: image file is truncated"),
         ("header.npy", "header.npy cannot be read"),
         ("zipped.npz", "zipped.npz cannot be read"),
+        ("promises.npy", "promises.npy cannot be read"),
         ("nan.npy", "nan.npy: what the network makes of it is NaN or infinite"),
     ):
         assert message in fails(capsys, "predict", FILE, "--input", name)

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
@@ -32,14 +33,14 @@ from backprop import (
     TwoLayerNet,
     runs,
 )
-from backprop.checkpoints import CheckpointError, write_checkpoint
+from backprop.checkpoints import CheckpointError, read_checkpoint, write_checkpoint
 from backprop.cli import main
 from backprop.cli.report import make_optimizer
 from backprop.optimizers import Optimizer
 from backprop.pictures import image_shape
 from backprop.report import diagnose, write_comparison, write_report
 from backprop.report.batch import Gradient, LayerOutput, histogram
-from backprop.report.diagnosis import confusion_matrix, first_weights
+from backprop.report.diagnosis import confusion_matrix, first_weights, frequent_confusions
 from backprop.report.html import number, setting
 from backprop.report.images import png, sample_image, weight_image
 from backprop.report.sections import _most_frequent
@@ -244,6 +245,7 @@ def test_regression_has_no_classes() -> None:
     diagnosis = diagnose(network, x, t, x[:10], t[:10])
     assert diagnosis.test_loss == pytest.approx(np.mean((network.predict(x[:10]) - t[:10]) ** 2))
     assert (diagnosis.test_accuracy, diagnosis.confusion, diagnosis.weights) == (None, None, None)
+    assert diagnosis.confusions is None
     assert diagnosis.mistakes == ()
 
 
@@ -270,6 +272,46 @@ def test_one_hot_labels_are_classes() -> None:
 def test_confusion_matrix_has_labels_in_rows() -> None:
     matrix = confusion_matrix(np.asarray([0, 0, 2]), np.asarray([1, 1, 2]), 4)
     assert matrix.tolist() == [[0, 2, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+
+
+def test_confusions_are_those_of_the_matrix() -> None:
+    rng = np.random.default_rng(0)
+    labels, predictions = rng.integers(0, 9, (2, 500))
+    matrix = confusion_matrix(labels, predictions, 9)
+    confusions = frequent_confusions(labels, predictions)
+    found = np.zeros((9, 9), int)
+    found[confusions[:, 0], confusions[:, 1]] = confusions[:, 2]
+    np.testing.assert_array_equal(found, matrix - np.diag(np.diag(matrix)))
+    assert (np.diff(confusions[:, 2]) <= 0).all()
+    assert frequent_confusions(labels, labels).shape == (0, 3)
+
+
+def test_many_classes_take_little_memory() -> None:
+    """A matrix of 10,000 classes would have 800 MB, and the scores of all samples 160 MB."""
+    rng = np.random.default_rng(0)
+    x, t = rng.standard_normal((4000, 3)).astype("f"), rng.integers(0, 10_000, 4000)
+    network = TwoLayerNet(3, 2, 10_000, rng=0)
+    tracemalloc.start()
+    diagnosis = diagnose(network, x[:20], t[:20], x, t)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * 8 * 1000 * 10_000  # a part of the scores in float64, and what softmax makes of it
+    scores = network.predict(x)
+    wrong = scores.argmax(axis=1) != t
+    assert diagnosis.confusion is None
+    assert diagnosis.confusions is not None
+    assert diagnosis.confusions[:, 2].sum() == wrong.sum()
+    assert diagnosis.test_accuracy == 1.0 - wrong.mean()
+    assert diagnosis.test_loss == pytest.approx(network.evaluate(x, t)[0], rel=1e-5)
+
+
+@pytest.mark.parametrize(("classes", "dense"), [(30, True), (31, False)])
+def test_where_the_matrix_ends(classes: int, dense: bool) -> None:
+    t = np.arange(classes)
+    x = np.eye(classes, dtype="float32")
+    diagnosis = diagnose(TwoLayerNet(classes, 4, classes, rng=0), x, t, x, t)
+    assert (diagnosis.confusion is not None) is dense
+    assert diagnosis.confusions is not None
 
 
 def test_histogram_leaves_out_what_is_not_finite() -> None:
@@ -402,10 +444,11 @@ def test_page(run: Path) -> None:
 
 
 def test_most_frequent_confusions_come_first() -> None:
-    matrix = np.asarray([[9, 4, 0], [7, 9, 1], [0, 0, 9]])
-    cells = re.findall(r"<t[hd](?: scope=.row.)?>(\d+)<", _most_frequent(matrix, 2))
+    labels, predictions = np.repeat([[0, 0, 1, 1, 1, 2], [0, 1, 0, 1, 2, 2]], [9, 4, 7, 9, 1, 9], axis=1)
+    confusions = frequent_confusions(labels, predictions)
+    cells = re.findall(r"<t[hd](?: scope=.row.)?>(\d+)<", _most_frequent(confusions, 2))
     assert cells == ["1", "0", "7", "0", "1", "4"]
-    assert _most_frequent(matrix, 9).count('scope="row"') == 3
+    assert _most_frequent(confusions, 9).count('scope="row"') == 3
 
 
 def test_page_without_matplotlib(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -440,8 +483,6 @@ def test_what_comes_from_outside_is_escaped(tmp_path: Path) -> None:
     data = tmp_path / "<b>&.npz"
     (tmp_path / "data.npz").rename(data)
     path = runs.checkpoints(folder)[-1]
-    from backprop.checkpoints import read_checkpoint
-
     checkpoint = read_checkpoint(path)
     checkpoint.description["run"]["settings"]["data"] = str(data)
     checkpoint.description["run"]["command"] = 'backprop train --data "<b>&.npz"'
@@ -453,6 +494,42 @@ def test_what_comes_from_outside_is_escaped(tmp_path: Path) -> None:
     other = kept_run(tmp_path / "c", TwoLayerNet(64, 4, 3, rng=0))
     page = read(write_comparison([folder, other], tmp_path / "comparison.html"))
     assert "a<i>&, c" in page.text
+
+
+def test_names_of_layers_are_shown_with_their_control_characters(run: Path) -> None:
+    path = runs.checkpoints(run)[-1]
+    checkpoint = read_checkpoint(path)
+    network = checkpoint.description["network"]
+    network["layers"] = {f"{name}\x1b[2J<i>": layer for name, layer in network["layers"].items()}
+    write_checkpoint(path, checkpoint)
+    page = read(write_report(run, make_optimizer=make_optimizer))
+    assert "Relu1\\x1b[2J<i> output" in page.text
+    assert "i" not in page.tags
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", (run / "report.html").read_text("utf-8"))
+
+
+def test_data_that_are_no_path(run: Path) -> None:
+    path = runs.checkpoints(run)[-1]
+    for data in (3, [1], {"a": 1}, "\0"):
+        checkpoint = read_checkpoint(path)
+        checkpoint.description["run"]["settings"]["data"] = data
+        checkpoint.description["data"] = {"name": "some"}
+        write_checkpoint(path, checkpoint)
+        assert "no such file or folder" in read(write_report(run)).text
+
+
+@pytest.mark.parametrize("place", [("training", "step"), ("network", "layers"), ("run",), ("data",)])
+def test_a_damaged_description_is_a_checkpoint_error(place: tuple[str, ...], run: Path) -> None:
+    path = runs.checkpoints(run)[-1]
+    checkpoint = read_checkpoint(path)
+    within = checkpoint.description
+    for key in place[:-1]:
+        within = within[key]
+    within[place[-1]] = 5 if place[-1] != "step" else "x"
+    write_checkpoint(path, checkpoint)
+    for write in (lambda: write_report(run), lambda: write_comparison([run], run / "comparison.html")):
+        with pytest.raises(CheckpointError, match=re.escape(str(path))):
+            write()
 
 
 def test_page_of_a_convolution(tmp_path: Path) -> None:

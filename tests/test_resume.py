@@ -390,6 +390,14 @@ CHANGES: list[tuple[str, Callable[[Checkpoint], None], str]] = [
     ("kinds", lambda c: c.arrays.update({"history.step": np.ones(0)}), "history.step is float64 of shape"),
     ("shapes", lambda c: c.arrays.update({"history.loss": np.ones((1, 1))}), "loss is float64 of shape"),
     ("no loss", lambda c: c.arrays.update({"history.loss": np.full(1, np.nan)}), "loss is not finite"),
+    ("steps in words", lambda c: c.description["training"].update(step="x"), "training run: ValueError"),
+    ("a list", lambda c: c.description.update(optimizer=[]), "is not of a training run: TypeError"),
+    ("negative", lambda c: c.description["training"].update(position=-1), "does not have -1 steps of an epoch"),
+    ("too far", lambda c: c.description["training"].update(position=7), "does not have 7 steps of an epoch"),
+    ("no results", lambda c: c.arrays.pop("epoch.0"), "does not have 4 steps of an epoch"),
+    ("other results", lambda c: c.arrays.update({"epoch.0": np.ones((4, 2))}), "does not have 4 steps of"),
+    ("no generator", lambda c: c.description["training"].update(generator={}), "of another random generator"),
+    ("odd generator", lambda c: c.description["training"].update(generator=[[1]]), "random generator|TypeError"),
     ("old", lambda c: c.description.update(history=[{"epoch": 1}]), "is not of a training run: TypeError"),
 ]  # fmt: skip
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import errno
 import json
 import os
 import subprocess
 import sys
+import time
 import tomllib
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,9 +22,18 @@ import numpy as np
 import pytest
 
 from backprop import Network, runs
-from backprop.checkpoints import TEMPORARY, Checkpoint, read_checkpoint, read_contents, write_checkpoint
+from backprop.checkpoints import (
+    Checkpoint,
+    CheckpointError,
+    read_checkpoint,
+    read_contents,
+    read_description,
+    write_checkpoint,
+)
 from backprop.cli import main
+from backprop.cli.train import _split
 from backprop.datasets import Dataset, data_digest
+from backprop.files import TEMPORARY
 from backprop.history import history_of
 from backprop.schedules import Cosine
 
@@ -806,3 +819,360 @@ def test_a_split_keeps_every_class_and_says_which_is_scarce(
         told = capsys.readouterr()
         assert "class 2 has 1 to train on and 1 to validate on" in told.err
         assert "30 to train on, 30 to validate on" in told.out
+
+
+ESCAPES = "\x1b]52;c;aGk=\x07\x1b[2J"
+"""What writes into a terminal's clipboard and clears its screen."""
+
+
+def without_a_place(name: str) -> Path:
+    """A run whose file of this name is a link to a file of somebody else, which is returned."""
+    train("--epochs", "1", "--out", "here")
+    victim, path = Path("victim"), Path("here", name)
+    victim.write_text("precious\n")
+    path.unlink(missing_ok=True)
+    path.symlink_to(victim.resolve())
+    return victim
+
+
+@pytest.mark.parametrize("name", [runs.REPORT, runs.CONFIG, runs.HISTORY, "checkpoint-00000014.safetensors"])
+def test_a_link_in_a_run_folder_gives_way(name: str) -> None:
+    victim = without_a_place(name)
+    if name == runs.REPORT:
+        assert main(["report", "here"]) == 0
+    else:
+        first = "here/checkpoint-00000007.safetensors"
+        assert main(["train", "--resume", first, "--epochs", "2"]) == 0
+    assert not Path("here", name).is_symlink()
+    assert victim.read_text() == "precious\n"
+
+
+def test_a_lock_that_is_a_link_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    victim = without_a_place(runs.LOCK)
+    err = fails(capsys, "train", "--resume", "here", "--epochs", "2")
+    assert "here/lock cannot be written: it is a link, which is not written through; put a file in" in err
+    Path("here/lock").unlink()
+    os.link(victim, "here/lock")
+    err = fails(capsys, "train", "--resume", "here", "--epochs", "2")
+    assert "here/lock cannot be written: it has another name, a hard link; put a copy in its place" in err
+    assert victim.read_text() == "precious\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="FIFOs as POSIX has them")
+def test_nothing_waits_for_a_fifo() -> None:
+    train("--epochs", "1", "--out", "here")
+    (last,) = runs.checkpoints(Path("here"))
+    commands = (
+        ["inspect"],
+        ["evaluate", "--data", "small.npz"],
+        ["report"],
+        ["train", "--epochs", "2", "--resume"],
+    )
+    names, refused = (last.name, runs.BEST, runs.HISTORY, runs.LOCK, runs.CONFIG), set()
+    for name in names:
+        before = Path("here", name).read_bytes() if Path("here", name).exists() else None
+        Path("here", name).unlink(missing_ok=True)
+        os.mkfifo(Path("here", name))
+        for words in commands:
+            command = [sys.executable, "-m", "backprop", *words, "here"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            assert "Traceback" not in done.stderr
+            if done.returncode:
+                refused.add(name)
+                assert f"here/{name} " in done.stderr
+                assert "it is a FIFO; expected a file" in done.stderr
+        Path("here", name).unlink(missing_ok=True)
+        if before is not None:
+            Path("here", name).write_bytes(before)
+    assert refused == set(names)
+
+
+LINES = {
+    "a text for a number": '{"event": "epoch", "step": 7, "loss": "x"}',
+    "a list for a number": '{"event": "epoch", "step": 7, "loss": []}',
+    "no number": '{"event": "epoch", "step": 7, "loss": NaN}',
+    "infinite": '{"event": "epoch", "step": 7, "loss": 1e999}',
+    "huge": f'{{"event": "epoch", "step": 7, "epoch": 1{"0" * 50}}}',
+    "a truth for a step": '{"event": "epoch", "step": true}',
+    "no event": '{"step": 7}',
+    "another event": '{"event": "lunch", "step": 7}',
+    "a list for an event": '{"event": [], "step": 7}',
+    "long": f'{{"event": "epoch", "step": 7, "loss": {"1" * 2000}}}',
+    "deep": "[" * 10**5,
+    "a list": "[1]",
+    "no text": "\udcff",
+}
+
+
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+def test_a_line_of_the_history_that_is_none_is_left_out(line: str) -> None:
+    whole = '{"event": "epoch", "step": 7, "loss": 0.5, "test_accuracy": null}'
+    Path(runs.HISTORY).write_bytes(f"{whole}\n{line}\n{whole}\n".encode("utf-8", "surrogateescape"))
+    assert runs.read_history(Path()) == [json.loads(whole)] * 2
+
+
+def test_of_a_line_of_the_history_the_metrics_are_kept() -> None:
+    Path(runs.HISTORY).write_text('{"event": "steps", "step": 7, "loss": 0.5, "more": {"a": [1]}}\n')
+    assert runs.read_history(Path()) == [{"event": "steps", "step": 7, "loss": 0.5}]
+
+
+def test_a_history_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs.write_history(Path(), [{"event": "steps", "step": 7}])
+    monkeypatch.setattr(runs, "LARGEST_HISTORY", 10)
+    with pytest.raises(
+        OSError, match="history.jsonl cannot be used: it has 30 bytes; expected at most 10; move it"
+    ):
+        runs.read_history(Path())
+
+
+def test_a_file_of_settings_that_is_too_large_is_not_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """A key of 60 kB takes 3 GB."""
+    Path("run.toml").write_text("a." * 30_000 + "a = 1")
+    assert "run.toml cannot be used: it has 60,005 bytes; expected at most 16,384" in fails(
+        capsys, *TRAIN, "--config", "run.toml"
+    )
+    Path("run.toml").write_text("lr = " + "[" * 10_000)
+    assert "--config run.toml: it is no TOML file" in fails(capsys, *TRAIN, "--config", "run.toml")
+
+
+@pytest.mark.filterwarnings("always::UserWarning")
+@pytest.mark.skipif(os.name != "posix", reason="locks as POSIX has them")
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_said(
+    number: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fcntl.flock", refusing(OSError(number, os.strerror(number))))
+    train("--epochs", "1", "--out", "here")
+    err = capsys.readouterr().err
+    assert err == (
+        f"backprop: warning: here: its file system has no locks ({os.strerror(number)}); let no second process "
+        "train there\n"
+    )
+    assert len(runs.checkpoints(Path("here"))) == 1
+
+
+def refusing(error: OSError) -> Callable[..., Any]:
+    def refuse(*_: Any) -> None:
+        raise error
+
+    return refuse
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks as POSIX has them")
+def test_other_errors_of_a_lock_are_told_apart(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train("--epochs", "1", "--out", "here")
+    Path("here/lock").write_text(f"process {ESCAPES}")
+    monkeypatch.setattr("fcntl.flock", refusing(BlockingIOError(errno.EAGAIN, "busy")))
+    err = fails(capsys, "train", "--resume", "here", "--epochs", "2")
+    assert "here is in use by process \\x1b]52;c;aGk=\\x07\\x1b[2J" in err
+    monkeypatch.setattr("fcntl.flock", refusing(OSError(errno.EIO, "Input/output error")))
+    err = fails(capsys, "train", "--resume", "here", "--epochs", "2")
+    assert "here/lock cannot be locked: Input/output error" in err
+
+
+def of_time(folder: str, seconds: float | None) -> None:
+    """Make the run say that it was saved then; without a time, as those of old."""
+    for path in runs.checkpoints(Path(folder)):
+        checkpoint = read_checkpoint(path)
+        checkpoint.description["run"].update(saved=seconds)
+        if seconds is None:
+            del checkpoint.description["run"]["saved"]
+        write_checkpoint(path, checkpoint)
+
+
+def resumed_alone(capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert main(["train", "--resume", "--json"]) == 0
+    return str(json.loads(capsys.readouterr().out.splitlines()[0])["out"])
+
+
+def test_the_latest_run_is_the_one_that_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """Modification times are those of copies, and of files that were touched."""
+    for _ in range(3):
+        train("--epochs", "1")
+    for n, seconds in (("3", 100.0), ("1", 300.0), ("2", 200.0)):  # written, and so modified, in this order
+        of_time(f"runs/two-layer-{n}", seconds)
+    assert resumed_alone(capsys) == "runs/two-layer-1"
+    for n in "123":
+        of_time(f"runs/two-layer-{n}", None)
+    train("--epochs", "2", "--out", "runs/longer")
+    of_time("runs/longer", None)
+    of_time("runs/two-layer-3", None)
+    assert resumed_alone(capsys) == "runs/longer"  # of those that do not say, the one with the most steps
+    of_time("runs/two-layer-2", 1.0)
+    assert resumed_alone(capsys) == "runs/two-layer-2"
+
+
+def test_a_checkpoint_says_when_it_was_saved() -> None:
+    before = time.time()
+    train("--epochs", "2", "--out", "here")
+    first, last = (read_contents(path).description["run"]["saved"] for path in runs.checkpoints(Path("here")))
+    assert before <= first <= last <= time.time()
+
+
+def test_the_latest_run_with_a_damaged_checkpoint_is_still_the_latest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    train("--epochs", "2")
+    train("--epochs", "2")
+    runs.checkpoints(Path("runs/two-layer-2"))[-1].write_bytes(b"damaged")
+    os.mkdir("runs/more")
+    Path("runs/more/checkpoint-00000007.safetensors").write_bytes(b"damaged")
+    err = fails(capsys, "train", "--resume")
+    assert "runs/two-layer-2/checkpoint-00000014.safetensors is not a checkpoint" in err
+    assert "another one of the run: --resume runs/two-layer-2/checkpoint-00000007.safetensors" in err
+
+
+def test_the_description_is_read_without_the_arrays(tmp_path: Path) -> None:
+    train("--epochs", "1", "--out", "here")
+    (path,) = runs.checkpoints(Path("here"))
+    expected = read_contents(path).description
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    assert read_description(path) == expected
+    with pytest.raises(CheckpointError, match="has been damaged"):
+        read_contents(path)
+
+
+def replaced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the checkpoint be replaced by a later one after it has been found, as by a running process."""
+    trained, left = runs.trained, [1]
+
+    def found(name: Any) -> Path:
+        path = trained(name)
+        if left and path != Path(name):
+            left.pop()
+            path.rename(path.with_name("checkpoint-00000999.safetensors"))
+        return path
+
+    monkeypatch.setattr(runs, "trained", found)
+
+
+READERS = {
+    "evaluate": ["evaluate", "here", "--data", "small.npz"],
+    "predict": ["predict", "here", "--input", "x.npy"],
+    "inspect": ["inspect", "here"],
+    "inspect as JSON": ["inspect", "here", "--json"],
+    "report": ["report", "here"],
+    "comparison": ["report", "here", "here"],
+}
+
+
+@pytest.mark.parametrize("words", READERS.values(), ids=READERS)
+def test_a_checkpoint_that_is_just_being_replaced_is_looked_for_again(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train("--epochs", "1", "--out", "here")
+    np.save("x.npy", np.zeros((1, 4), "float32"))
+    replaced_once(monkeypatch)
+    capsys.readouterr()
+    assert main(words) == 0
+    assert capsys.readouterr().err == ""
+    assert [path.name for path in runs.checkpoints(Path("here"))] == ["checkpoint-00000999.safetensors"]
+
+
+def test_a_file_that_is_named_is_looked_for_once() -> None:
+    tries = []
+
+    def read(path: Path) -> None:
+        tries.append(path)
+        raise FileNotFoundError
+
+    with pytest.raises(FileNotFoundError):
+        runs.read_trained("a.safetensors", read)
+    assert tries == [Path("a.safetensors")]
+
+
+def test_a_name_that_is_not_utf8_works(capsys: pytest.CaptureFixture[str]) -> None:
+    name, out = os.fsdecode(b"d\xff.npz"), os.fsdecode(b"r\xfe")
+    try:
+        os.rename("small.npz", name)
+    except OSError:
+        pytest.skip("this file system has no such names")
+    words = ["train", "--device", "cpu", "--data", name, "--epochs", "1", "--batch-size", "30"]
+    assert main([*words, "--out", out]) == 0
+    shown = capsys.readouterr().out
+    assert "\ndata d\\xff: 200 to train on" in shown
+    assert "\nrun r\\xfe\n" in shown
+    assert main(["train", "--resume", out, "--epochs", "2"]) == 0
+    assert main(["train", "--config", f"{out}/config.toml", "--out", "second"]) == 0
+    assert history(out) == history("second")
+    for command in ("report", "inspect"):
+        assert main([command, out]) == 0
+    assert "on d\\xff</title>" in Path(out, runs.REPORT).read_text("utf-8")
+    assert main(["evaluate", out, "--data", name]) == 0
+    assert capsys.readouterr().out.endswith(" on 50 samples of d\\xff\n")
+
+
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_control_characters_of_a_run_are_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train("--epochs", "1", "--out", "here")
+    (path,) = runs.checkpoints(Path("here"))
+
+    def change(**description: Any) -> None:
+        checkpoint = read_checkpoint(path)
+        for key, value in description.items():
+            checkpoint.description[key].update(value)
+        write_checkpoint(path, checkpoint)
+
+    change(
+        run={"command": f"train {ESCAPES}"},
+        optimizer={"settings": ESCAPES},
+        data={"name": ESCAPES},
+        machine={"CPU": ESCAPES},
+        network={"class": f"Net{ESCAPES}"},
+    )
+    for words in (["inspect", "here"], ["report", "here"], ["train", "--resume", "here", "--epochs", "2"]):
+        assert main(words) == 0
+    page = Path("here", runs.REPORT).read_text("utf-8")
+    assert "Net\\x1b]52;c;aGk=\\x07" in page
+    kept = read_checkpoint(path).description["run"]["settings"]
+    change(run={"settings": {**kept, "data": f"no{ESCAPES}"}})
+    assert main(["report", "here"]) == 0
+    assert main(["train", "--resume", str(path), "--epochs", "2"]) == 1
+    change(run={"settings": {f"lr{ESCAPES}": 1}})
+    assert main(["train", "--resume", str(path), "--epochs", "2"]) == 1
+    os.rename("small.npz", f"d{ESCAPES}.npz")
+    assert (
+        main(
+            ["train", "--device", "cpu", "--data", f"d{ESCAPES}.npz", "--iters", "2", "--out", f"o{ESCAPES}"]
+        )
+        == 0
+    )
+    out, err = capsys.readouterr()
+    for text in (out, err, page, Path("here", runs.REPORT).read_text("utf-8")):
+        assert [c for c in text if not (c.isprintable() or c == "\n")] == []
+        assert "\\x1b" in text
+
+
+def test_held_back_samples_are_taken_out_where_they_are() -> None:
+    """The validation data come in addition, not the whole data a second time."""
+    rng = np.random.default_rng(0)
+    x, t = rng.standard_normal((20_000, 50)), rng.integers(0, 5, 20_000)
+    whole = Dataset("a", x.copy(), t.copy(), x[:1], t[:1])
+    tracemalloc.start()
+    left, held_out = _split(whole, argparse.Namespace(validation=0.1, seed=3))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.3 * x.nbytes
+    assert held_out is not None
+    order = np.random.default_rng([3, 1]).permutation(20_000)
+    for part, rows in (((left.x_train, left.t_train), order[2000:]), (held_out, order[:2000])):
+        np.testing.assert_array_equal(part[0], x[np.sort(rows)])
+        np.testing.assert_array_equal(part[1], t[np.sort(rows)])
+
+
+@pytest.mark.parametrize("kind", [[], ["--validation", "0.3"]], ids=["all", "validation"])
+def test_the_report_at_the_end_has_the_data_at_hand(kind: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not loaded again, and the page is the one that `backprop report` makes of the folder."""
+    monkeypatch.delenv("BACKPROP_NO_REPORT")
+    with monkeypatch.context() as patch:
+        patch.setattr("backprop.report.restored.dataset_at", refusing(OSError("loaded again")))
+        train(*kind, "--epochs", "3", "--out", "here")
+    page = Path("here", runs.REPORT).read_bytes()
+    assert b"Confusion matrix" in page
+    assert main(["report", "here"]) == 0
+    assert Path("here", runs.REPORT).read_bytes() == page

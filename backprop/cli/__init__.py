@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from ..text import visible
 from .configuration import resolved
 from .parser import build_parser
 
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.environ["CUPY_TF32"] = "1"  # CuPy reads it when it is loaded
         return _run(options)
     except KeyboardInterrupt as interrupt:
-        print(f"backprop: interrupted {interrupt}".rstrip(), file=sys.stderr)
+        print(f"backprop: interrupted {visible(str(interrupt))}".rstrip(), file=sys.stderr)
         return getattr(interrupt, "status", 130)
     except BrokenPipeError:  # the reader of our output has gone: | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -75,7 +76,7 @@ def _report(error: Exception) -> int:
     from ..choices import UsageError
     from ..training import BatchTooLargeError, DivergenceError
 
-    message = " ".join(_message(error).split()) or "no message"
+    message = _in_a_line(_message(error)) or "no message"
     told = (ValueError, OSError, RuntimeError, ArithmeticError, BatchTooLargeError, CheckpointError)
     kind = "" if isinstance(error, told) else type(error).__name__ + ": "
     print(f"backprop: error: {kind}{message}", file=sys.stderr)
@@ -116,4 +117,8 @@ def _width(options: argparse.Namespace) -> int:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"backprop: warning: {message}", file=sys.stderr)
+    print(f"backprop: warning: {_in_a_line(message)}", file=sys.stderr)
+
+
+def _in_a_line(message: object) -> str:
+    return visible(" ".join(str(message).split()))

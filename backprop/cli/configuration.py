@@ -12,11 +12,13 @@ import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints import CheckpointError, read_contents
+from ..checkpoints import CheckpointError, followed, read_contents, read_description
 from ..choices import UsageError, chosen
+from ..files import read_file
 from ..runs import checkpoints
 
 PREFIX = "BACKPROP_"
@@ -41,6 +43,9 @@ CHANGEABLE = {
     "log_every", "patience", "no_report",
 }  # fmt: skip
 """Settings that a resumed run may have otherwise."""
+
+LARGEST_CONFIG = 2**14
+"""The most bytes of a file of settings: the memory that a key takes grows with the square of its length."""
 
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
@@ -76,29 +81,44 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def as_toml(values: Mapping[str, Any]) -> str:
-    """The settings as a file for `--config`."""
+def as_toml(values: Mapping[str, Any]) -> bytes:
+    """The settings as a file for `--config`; a name that is not UTF-8 keeps its bytes."""
     texts = {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
     lines = [f"{key.replace('_', '-')} = {text}\n" for key, text in texts.items()]
-    return "".join(lines).replace("\x7f", "\\u007f")
+    return "".join(lines).replace("\x7f", "\\u007f").encode("utf-8", "surrogateescape")
 
 
 def checkpoint_of(name: str) -> Path:
     """The checkpoint file of `--resume`: the file itself, a run's last one, or that of the latest run."""
     if not name:
-        runs = [found for folder in Path("runs").glob("*") if (found := checkpoints(folder))]
-        if not runs:
-            raise CheckpointError("--resume: there is no checkpoint in runs/; name a run, as in --resume DIR")
-        return max(runs, key=lambda found: found[-1].stat().st_mtime)[-1]
+        return _latest_run(Path("runs"))
     path = Path(name)
     if not path.exists():
         raise CheckpointError(f"--resume {name}: there is no such file or folder")
-    if path.is_file():
+    if not path.is_dir():
         return path
     found = checkpoints(path)
     if not found:
         raise CheckpointError(f"--resume {name}: there is no checkpoint in this folder")
     return found[-1]
+
+
+def _latest_run(folder: Path) -> Path:
+    """The last checkpoint of the run that was saved last, as the runs themselves say."""
+    runs = [found for run in folder.glob("*") if (found := checkpoints(run))]
+    if not runs:
+        raise CheckpointError(f"--resume: there is no checkpoint in {folder}/; name a run: --resume DIR")
+    return max(runs, key=_saved)[-1]
+
+
+def _saved(found: Sequence[Path]) -> tuple[float, int]:
+    """When a run was saved, and at which step, as the last of its checkpoints that can be read says."""
+    for path in reversed(found):
+        with suppress(CheckpointError, OSError), followed(path):
+            description = read_description(path)
+            saved = description.get("run", {}).get("saved", 0.0)
+            return float(saved), int(description.get("training", {}).get("step", 0))
+    return -1.0, 0
 
 
 def run_of(path: Path, actions: Mapping[str, argparse.Action]) -> tuple[dict[str, Any], str, int | None]:
@@ -114,6 +134,8 @@ def run_of(path: Path, actions: Mapping[str, argparse.Action]) -> tuple[dict[str
         others = [str(other) for other in checkpoints(path.parent) if other != path]
         hint = f"; another one of the run: --resume {others[-1]}" if others else ""
         raise CheckpointError(f"{error}{hint}") from None
+    except ValueError as error:
+        raise CheckpointError(str(error)) from None
     except (LookupError, TypeError, AttributeError):
         raise CheckpointError(f"{path} is not of 'backprop train': it has no settings of a run") from None
 
@@ -175,8 +197,8 @@ def _from_environment(actions: Mapping[str, argparse.Action]) -> dict[str, Any]:
 
 def _from_file(path: Path, actions: Mapping[str, argparse.Action]) -> dict[str, Any]:
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        values = tomllib.loads(read_file(path, LARGEST_CONFIG).decode("utf-8", "surrogateescape"))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"--config {path}: it is no TOML file: {error}") from None
     refused = OF_THE_PROCESS - {"out", "no_save", "json", "quiet"}
     return checked(values, actions, str(path), refused, "cannot stand in a file; give it on the command line")

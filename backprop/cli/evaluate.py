@@ -8,17 +8,17 @@ import math
 import sys
 from pathlib import Path
 
-from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint
-from ..datasets import Dataset, DatasetError, dataset_at, mnist, same_data, with_channels
+from ..checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint
+from ..datasets import Dataset, DatasetError, Fingerprint, dataset_at, mnist, with_channels
 from ..inputs import check_finite
-from ..runs import trained
+from ..runs import read_trained
 from ..saving import network_of
+from ..text import visible
 
 
 def run(options: argparse.Namespace) -> int:
     """Show loss and accuracy of a network on the test data, or the training data."""
-    path = trained(options.file)
-    checkpoint = read_checkpoint(path)
+    path, checkpoint = read_trained(options.file, read_checkpoint)
     network = network_of(path, checkpoint, options.device)
     data = (
         _data_of(path, checkpoint)
@@ -39,23 +39,29 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(found, allow_nan=False))
     else:
         shown = "" if accuracy is None else f"accuracy {accuracy:.4f}, "
-        print(f"{shown}loss {loss:.4f} on {len(t):,} samples of {data.name}")
+        print(f"{shown}loss {loss:.4f} on {len(t):,} samples of {visible(data.name)}")
     return 0
 
 
 def _data_of(path: Path, checkpoint: Checkpoint) -> Dataset:
     """The data that the network was trained on, where they are as they were."""
-    run = checkpoint.description.get("run")
-    if not isinstance(run, dict) or "data" not in checkpoint.description:
-        print(f"{path} does not say what it has learnt from: this is MNIST (or --data PATH)", file=sys.stderr)
-        return mnist()
-    where = run["settings"].get("data")
+    with followed(path):
+        run = checkpoint.description.get("run")
+        if not run or "data" not in checkpoint.description:
+            print(
+                f"{path} does not say what it has learnt from: this is MNIST (or --data PATH)",
+                file=sys.stderr,
+            )
+            return mnist()
+        where = run["settings"].get("data")
     try:
         data = dataset_at(where)
     except DatasetError as error:
         expected = f"{error.expected}; if the run's data are elsewhere now, say where by --data"
         raise DatasetError(error.path, error.found, expected) from None
-    if not same_data(checkpoint.description, data):
+    with followed(path):
+        same = Fingerprint.of(data).is_of(checkpoint.description)
+    if not same:
         raise CheckpointError(
             f"{path} is of a run on other data than {where or data.name} is now: say by --data what to "
             "evaluate on"

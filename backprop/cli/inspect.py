@@ -9,27 +9,31 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ..checkpoints import Contents, read_checkpoint, read_contents
+from ..checkpoints import Checkpoint, Contents, followed, read_contents, read_whole
 from ..history import history_of, last_of
-from ..runs import trained
+from ..runs import read_trained
+from ..text import visible
 
 
 def run(options: argparse.Namespace) -> int:
     """Show what a checkpoint has, as far as its header tells; `--json` has the history, too."""
-    path = trained(options.file)
-    contents = read_contents(path)
     if options.json:
-        arrays = {
-            name: {"dtype": dtype, "shape": shape} for name, (dtype, shape, _) in contents.arrays.items()
-        }
-        whole = {"sha256": contents.sha256, "bytes": contents.size, "arrays": arrays}
-        history = history_of(read_checkpoint(path)) if _trained(contents) else []
-        print(
-            json.dumps({**whole, **contents.description, "history": [asdict(metrics) for metrics in history]})
-        )
+        path, (checkpoint, contents) = read_trained(options.file, read_whole)
+        with followed(path):
+            print(json.dumps(_everything(checkpoint, contents)))
     else:
-        print("\n".join([f"{path}: {contents.size:,} bytes, SHA-256 right", *_lines(contents)]))
+        path, contents = read_trained(options.file, read_contents)
+        with followed(path):
+            lines = [f"{path}: {contents.size:,} bytes, SHA-256 right", *_lines(contents)]
+        print("\n".join(map(visible, lines)))
     return 0
+
+
+def _everything(checkpoint: Checkpoint, contents: Contents) -> dict[str, Any]:
+    arrays = {name: {"dtype": dtype, "shape": shape} for name, (dtype, shape, _) in contents.arrays.items()}
+    whole = {"sha256": contents.sha256, "bytes": contents.size, "arrays": arrays}
+    history = history_of(checkpoint) if _trained(contents) else []
+    return {**whole, **contents.description, "history": [asdict(metrics) for metrics in history]}
 
 
 def _lines(contents: Contents) -> Iterator[str]:

@@ -14,17 +14,18 @@ from zipfile import BadZipFile
 import numpy as np
 
 from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint
+from ..files import open_file
 from ..layers import Layer, Sigmoid, Softmax
 from ..losses import Loss, SigmoidWithLoss, SoftmaxWithLoss
 from ..networks import Network
 from ..pictures import PictureError, Style, fitted, read_picture, write_picture
-from ..runs import trained
+from ..runs import read_trained
 from ..saving import network_of
 
 ACTIVATIONS: dict[type[Loss], type[Layer]] = {SoftmaxWithLoss: Softmax, SigmoidWithLoss: Sigmoid}
 """What a loss does with its input before it compares."""
 
-UNREADABLE = (ValueError, EOFError, BadZipFile, SyntaxError, TokenError, zlib.error)
+UNREADABLE = (ValueError, EOFError, BadZipFile, SyntaxError, TokenError, zlib.error, MemoryError)
 """What NumPy raises for a file that is damaged."""
 
 UNKNOWN = "what the network was trained on is not in its checkpoint: taken for bright ink on dark"
@@ -32,8 +33,7 @@ UNKNOWN = "what the network was trained on is not in its checkpoint: taken for b
 
 def run(options: argparse.Namespace) -> int:
     """Show, for every sample of the input, the most probable classes, or the numbers that come out."""
-    path = trained(options.file)
-    checkpoint = read_checkpoint(path)
+    path, checkpoint = read_trained(options.file, read_checkpoint)
     network = network_of(path, checkpoint, options.device)
     shape = _input_shape(network)
     if Path(options.input).suffix in (".npy", ".npz"):
@@ -86,7 +86,7 @@ def _array(path: Path, options: argparse.Namespace) -> np.ndarray[Any, Any]:
     if options.show_input:
         raise ValueError(f"--show-input is for a picture, and {path} holds arrays")
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             loaded = np.load(file, allow_pickle=False)
             found = np.asarray(loaded if path.suffix == ".npy" else _member(loaded, options.array))
     except UNREADABLE as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..optimizers import Optimizer
 from ..report import write_comparison, write_report
+from ..text import visible
 from .build import build_optimizer, steps_of
 from .configuration import checked
 from .parser import build_parser
@@ -18,9 +19,10 @@ def run(options: argparse.Namespace) -> int:
     out = None if options.out is None else Path(options.out)
     folders = [Path(folder) for folder in options.folders]
     if len(folders) == 1:
-        print(write_report(folders[0], out, make_optimizer))
+        page = write_report(folders[0], out, make_optimizer)
     else:
-        print(write_comparison(folders, out or Path("comparison.html")))
+        page = write_comparison(folders, out or Path("comparison.html"))
+    print(visible(str(page)))
     return 0
 
 

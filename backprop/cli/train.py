@@ -18,14 +18,17 @@ import numpy as np
 from backends import get_backend
 
 from .. import runs
-from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint, replace_file
+from ..checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint
 from ..choices import UsageError
-from ..datasets import Dataset, DatasetError, data_digest, dataset_at, held_back, same_data, with_channels
+from ..datasets import Dataset, DatasetError, Fingerprint, dataset_at, held_back, with_channels
+from ..datasets.dataset import HostArray
+from ..files import replace_file
 from ..history import last_of
 from ..pictures import learn_style
 from ..progress import progress_line
-from ..report import write_report
+from ..report import BATCH, write_report
 from ..saving import restore_network
+from ..text import visible
 from ..training import DivergenceError, Metrics, Progress, Training
 from .build import build_network, build_optimizer, steps_of
 from .configuration import as_toml, settings
@@ -35,6 +38,9 @@ from .views import Json, Lines, View, named
 
 BY_CLASS = "by class"
 """How `--validation` holds samples back; runs from before drew from all of them alike."""
+
+ROWS = 1000
+"""Samples that are moved at once."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,7 +60,8 @@ def run(options: argparse.Namespace) -> int:
         except DivergenceError as error:
             raise keeper.with_last_good(error) from None
         except BrokenPipeError:
-            print(f"backprop: nobody reads the output; stopped {keeper.stopped(training)}", file=sys.stderr)
+            stopped = visible(keeper.stopped(training))
+            print(f"backprop: nobody reads the output; stopped {stopped}", file=sys.stderr)
             raise
         if training.stopped:
             assert signals.signum is not None
@@ -78,21 +85,23 @@ class _Job:
         if options.patience and not options.validation:
             raise UsageError("--patience N needs data to judge by: give --validation 0.1")
         whole = _data(options)
+        self.fingerprint = Fingerprint.of(whole)
         self.checkpoint = None if options.resume is None else read_checkpoint(options.resume)
         by_class = self.checkpoint is None or self.checkpoint.description.get("split") == BY_CLASS
-        self.data, self.held_out = _split(whole, options, by_class)
         self.rng = np.random.default_rng(options.seed)
         self.network = build_network(options, whole, self.backend, self.rng)
+        first = whole.x_train[:BATCH].copy(), whole.t_train[:BATCH].copy()
+        self.shown = replace(whole, x_train=first[0], t_train=first[1])  # in the report
+        self.data, self.held_out = _split(whole, options, by_class)
         self.steps = steps_of(options, len(self.data.x_train))
         self.optimizer = build_optimizer(options, self.steps)
         held = "validation" if self.held_out else "test"
         self.view: View = Json(held) if options.json else Lines(held, quiet=options.quiet)
-        self.whole = whole
         style = learn_style(self.data.x_train)
         self.facts: dict[str, Any] = {
             "data": {
                 "name": whole.name,
-                "sha256": data_digest(whole),
+                "sha256": self.fingerprint.sha256,
                 "pictures": style and style.as_entry(),
             }
         }
@@ -102,8 +111,11 @@ class _Job:
     def training(self, keeper: _Keeper, stack: ExitStack) -> Training:
         """The training, resumed if that is asked for."""
         options, data, checkpoint = self.options, self.data, self.checkpoint
-        if checkpoint and not same_data(checkpoint.description, self.whole, self.facts["data"]["sha256"]):
-            raise CheckpointError(f"{options.resume} is of a run on other data than {data.name} is now")
+        if checkpoint:
+            with followed(options.resume):
+                same = self.fingerprint.is_of(checkpoint.description)
+            if not same:
+                raise CheckpointError(f"{options.resume} is of a run on other data than {data.name} is now")
         x_test, t_test = self.held_out or (data.x_test, data.t_test)
         training = Training(
             self.network,
@@ -157,7 +169,7 @@ class _Job:
 
     def finish(self, training: Training, keeper: _Keeper) -> None:
         """The last checkpoint, the report, and the final figures."""
-        kept = keeper.finish(training)
+        kept = keeper.finish(training, self.shown)
         metrics = trained = training.history[-1]
         if self.held_out:
             metrics = self._tested(training, keeper)
@@ -215,7 +227,7 @@ class _Keeper:
             self.best = self._kept(self.best_epoch.of(training.history))
         if self.folder is None:
             return
-        replace_file(self.folder / runs.CONFIG, as_toml(settings(self.options)).encode())
+        replace_file(self.folder / runs.CONFIG, as_toml(settings(self.options)))
         if self.saved is None:
             runs.write_history(self.folder, [])  # in place of that of a run without a checkpoint
             return
@@ -233,14 +245,14 @@ class _Keeper:
         for path in (self.saved.parent / runs.BEST, self.saved.parent / runs.BEST_WHOLE, self.saved):
             try:
                 found = read_checkpoint(path)
+                with followed(path):
+                    step, last = found.description.get("training", {}).get("step"), last_of(found.description)
+                    if last and step == last["step"] == best.step:
+                        return found
             except FileNotFoundError:
                 continue
             except CheckpointError as error:
                 warnings.warn(str(error), stacklevel=2)
-                continue
-            step, last = found.description.get("training", {}).get("step"), last_of(found.description)
-            if last and step == last["step"] == best.step:
-                return found
         return None
 
     def _rewrite_history(self, training: Training) -> None:
@@ -257,7 +269,11 @@ class _Keeper:
     def checkpoint(self, training: Training) -> Checkpoint:
         """The training, with the settings it came from."""
         checkpoint = training.checkpoint()
-        run = {"command": self.options.command_line, "settings": settings(self.options)}
+        run = {
+            "command": self.options.command_line,
+            "settings": settings(self.options),
+            "saved": time.time(),
+        }
         checkpoint.description.update(self.facts, run=run)
         return checkpoint
 
@@ -312,8 +328,8 @@ class _Keeper:
         error.args = (f"{error}; {kept}",)
         return error
 
-    def finish(self, training: Training) -> dict[str, Any]:
-        """The last checkpoint and the report, by name."""
+    def finish(self, training: Training, data: Dataset) -> dict[str, Any]:
+        """The last checkpoint and the report on these data, by name."""
         if self.folder is None:
             return {}
         self.wait()
@@ -322,14 +338,14 @@ class _Keeper:
             self.save(training)
             self.wait()
         shown = self.folder / runs.BEST if self.best else self.saved
-        return {"checkpoint": str(shown), "report": self.report()}
+        return {"checkpoint": str(shown), "report": self.report(data)}
 
-    def report(self) -> str | None:
+    def report(self, data: Dataset) -> str | None:
         """The page of the run; what keeps it from being written is said, and no more than that."""
         if self.folder is None or self.options.no_report:
             return None
         try:
-            return str(write_report(self.folder, make_optimizer=make_optimizer))
+            return str(write_report(self.folder, make_optimizer=make_optimizer, data=data))
         except Exception as error:  # whatever it is: the training is done and kept
             warnings.warn(f"no report: {error}; 'backprop report {self.folder}' tries again", stacklevel=2)
             return None
@@ -357,7 +373,7 @@ def _folder(options: argparse.Namespace, stack: ExitStack) -> Path:
 def _split(
     data: Dataset, options: argparse.Namespace, by_class: bool = True
 ) -> tuple[Dataset, tuple[np.ndarray, np.ndarray] | None]:
-    """The data without what `--validation` holds back, and that."""
+    """The data without what `--validation` holds back, and that; the rest stays in the memory it has."""
     if not options.validation:
         return data, None
     n = len(data.x_train)
@@ -369,8 +385,17 @@ def _split(
     left = np.setdiff1d(np.arange(n), out)
     if by_class:
         _say_what_is_scarce(data.t_train[left], data.t_train[out])
-    kept = replace(data, x_train=data.x_train[left], t_train=data.t_train[left])
-    return kept, (data.x_train[out], data.t_train[out])
+    held_out = data.x_train[out], data.t_train[out]
+    x_train, t_train = _moved_up(data.x_train, left), _moved_up(data.t_train, left)
+    return replace(data, x_train=x_train, t_train=t_train), held_out
+
+
+def _moved_up(array: HostArray, rows: HostArray) -> HostArray:
+    """These rows, in rising order, as the first ones of the array, which is written over."""
+    for start in range(0, len(rows), ROWS):
+        part = rows[start : start + ROWS]
+        array[start : start + len(part)] = array[part]  # no row lies before its new place
+    return array[: len(rows)]
 
 
 def _say_what_is_scarce(train: np.ndarray, held: np.ndarray) -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from ..text import visible
 from ..training import Metrics
 
 
@@ -49,6 +50,7 @@ class Lines:
     def start(self, s: dict[str, Any]) -> None:
         if self.quiet:
             return
+        s = {key: visible(value) if isinstance(value, str) else value for key, value in s.items()}
         threads = f", {s['threads']} thread{'s' * (s['threads'] > 1)}" if s["threads"] else ""
         why = f" ({s['why']})" if s["why"] else ""
         print(f"{s['network']}: {s['parameters']:,} parameters, {s['dtype']}")
@@ -76,7 +78,7 @@ class Lines:
 
     def note(self, text: str, **facts: Any) -> None:
         if not self.quiet:
-            print(text, flush=True)
+            print(visible(text), flush=True)
 
     def end(self, result: dict[str, Any]) -> None:
         speed = f", {result['steps_per_second']:,.0f} steps/s" if result["steps_per_second"] else ""
@@ -87,7 +89,7 @@ class Lines:
         if not self.quiet:
             for what in ("checkpoint", "report"):
                 if result.get(what):
-                    print(f"{what} {result[what]}")
+                    print(f"{what} {visible(result[what])}")
 
 
 def _extras(s: dict[str, Any]) -> str:

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..text import visible
+
 HostArray: TypeAlias = np.ndarray[Any, Any]
 
 
@@ -15,7 +17,7 @@ class DatasetError(ValueError):
     """A file that cannot be used as data: which file, what was found, what was expected."""
 
     def __init__(self, path: Path | str, found: str, expected: str) -> None:
-        super().__init__(f"{path}: {found}; expected {expected}")
+        super().__init__(visible(f"{path}: {found}; expected {expected}"))
         self.path, self.found, self.expected = path, found, expected
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from tokenize import TokenError
 
 import numpy as np
 
+from ..files import memory
 from .dataset import Dataset, DatasetError, HostArray, checked, checked_alone
 from .idx import LARGEST, read_idx
 
@@ -137,7 +139,11 @@ def _members(path: Path, names: Mapping[str, tuple[str, ...]]) -> dict[str, Host
             missing = [key for key, name in chosen.items() if name is None]
             if missing:
                 raise DatasetError(path, f"no array {missing[0]}", f"{expected}; there {_listed(members)}")
-            return {key: _read_member(archive, members[str(name)], path) for key, name in chosen.items()}
+            wanted = {key: members[str(name)] for key, name in chosen.items()}
+            size, most = sum(info.file_size for info in wanted.values()), memory() or sys.maxsize
+            if size > most:
+                raise DatasetError(path, f"arrays of {size:,} bytes", f"at most the {most:,} of this machine")
+            return {key: _read_member(archive, info, path) for key, info in wanted.items()}
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError) as error:
         raise DatasetError(path, f"not a readable zip archive ({error})", expected) from None
     except OSError as error:

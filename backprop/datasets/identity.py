@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,24 @@ def data_digest(data: Dataset) -> str:
     return digest.hexdigest()
 
 
-def same_data(description: Mapping[str, Any], data: Dataset, digest: str | None = None) -> bool:
-    """Whether these are the data that a checkpoint's description tells of; `digest` is theirs."""
-    facts = description.get("data", {})
-    if "sha256" in facts:
-        return bool(facts["sha256"] == (digest or data_digest(data)))
-    return "crc32" in facts and facts["crc32"] == _crc_of_format_1(data)
+@dataclass(frozen=True)
+class Fingerprint:
+    """What tells data from others: the SHA-256, and the checksum of checkpoints of format 1."""
+
+    sha256: str
+    crc32: int
+
+    @classmethod
+    def of(cls, data: Dataset) -> Fingerprint:
+        """That of these data."""
+        return cls(data_digest(data), _crc_of_format_1(data))
+
+    def is_of(self, description: Mapping[str, Any]) -> bool:
+        """Whether it is that of the data which a checkpoint's description tells of."""
+        facts = description.get("data", {})
+        if "sha256" in facts:
+            return bool(facts["sha256"] == self.sha256)
+        return "crc32" in facts and facts["crc32"] == self.crc32
 
 
 def _crc_of_format_1(data: Dataset) -> int:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..checkpoints import replace_file
+from ..files import open_file, replace_file
 
 Host = np.ndarray[Any, Any]
 
@@ -55,7 +55,7 @@ def read_picture(path: str | os.PathLike[str], channels: int) -> Picture:
     """The picture in a file, upright and on paper where it is transparent; `channels` is 1 or 3."""
     if Path(path).exists() and not Path(path).is_file():  # opening a pipe would wait for ever
         raise PictureError(f"{path}: expected a file, got a folder, a pipe or a device")
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of Pillow's; what makes a picture unusable is an error

@@ -5,7 +5,7 @@ what the page shows of a network, for use without a page.
 """
 
 from .comparison import write_comparison
-from .diagnosis import Diagnosis, diagnose
+from .diagnosis import BATCH, Diagnosis, diagnose
 from .page import write_report
 
-__all__ = ["Diagnosis", "diagnose", "write_comparison", "write_report"]
+__all__ = ["BATCH", "Diagnosis", "diagnose", "write_comparison", "write_report"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..checkpoints import replace_file
+from ..files import replace_file
 from . import html
 from .curves import compared_curves
 from .page import notes
@@ -21,7 +21,7 @@ def write_comparison(folders: Sequence[Path], target: Path) -> Path:
     It has their curves in one drawing, their results side by side, and the settings that differ. Raises
     `RunFolderError` if a folder is none of a run, `CheckpointError` for a damaged checkpoint.
     """
-    records = [read_record(folder) for folder in folders]
+    records = [read_record(folder)[0] for folder in folders]
     names = [record.name for record in records]
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]

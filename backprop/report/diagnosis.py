@@ -25,6 +25,9 @@ BATCH = 500
 WORST = 20
 """The most misclassified samples that are kept."""
 
+MOST_CLASSES = 30
+"""With more classes there is a list of confusions instead of the matrix."""
+
 PART = 1000
 """Samples that are predicted at once."""
 
@@ -52,7 +55,10 @@ class Diagnosis:
     test_loss: float
     test_accuracy: float | None
     confusion: Host | None
-    """(C, C): how many test samples of each class (row) were predicted as each class (column)."""
+    """(C, C): how many test samples of each class (row) were predicted as each class (column); None, too,
+    where there are more than 30 classes."""
+    confusions: Host | None
+    """(K, 3): label, prediction and number of test samples, the most frequent confusion first."""
     mistakes: tuple[Mistake, ...]
     """The misclassified ones with the largest losses, the worst first."""
     weights: Host | None
@@ -88,20 +94,30 @@ def diagnose(
     >>> diagnosis.confusion.sum(axis=1)
     array([1, 1, 1])
     """
-    loss, accuracy, scores = _tested(network, x_test, t_test)
-    confusion: Host | None = None
+    loss, accuracy, classified = _tested(network, x_test, t_test)
+    confusion = confusions = None
     mistakes: tuple[Mistake, ...] = ()
-    if isinstance(network.last_layer, SoftmaxWithLoss):
-        labels = t_test if t_test.ndim == 1 else t_test.argmax(axis=1)
-        confusion = confusion_matrix(labels, scores.argmax(axis=1), scores.shape[1])
-        mistakes = _worst(scores, labels, x_test)
+    if classified is not None:
+        confusions = frequent_confusions(classified.labels, classified.predictions)
+        if classified.classes <= MOST_CLASSES:
+            confusion = confusion_matrix(classified.labels, classified.predictions, classified.classes)
+        mistakes = _worst(classified, x_test)
     x, t = _on_device(network, x_train[:BATCH]), _on_device(network, t_train[:BATCH])
     outputs, gradients = look_at(network, x, t, optimizer)
     rate = None if optimizer is None else optimizer.rate(optimizer.steps + 1)
     signs = warning_signs(outputs, gradients, scheduled=callable(getattr(optimizer, "lr", None)))
     weights = first_weights(network, x_train.shape[1:])
     return Diagnosis(
-        loss, accuracy, confusion, mistakes, weights, tuple(outputs), tuple(gradients), rate, tuple(signs)
+        loss,
+        accuracy,
+        confusion,
+        confusions,
+        mistakes,
+        weights,
+        tuple(outputs),
+        tuple(gradients),
+        rate,
+        tuple(signs),
     )
 
 
@@ -109,6 +125,19 @@ def confusion_matrix(labels: Host, predictions: Host, classes: int) -> Host:
     """(C, C): how many samples of each class (row) were predicted as each class (column)."""
     pairs = np.bincount(labels.astype(np.int64) * classes + predictions, minlength=classes * classes)
     return pairs.reshape(classes, classes)
+
+
+def frequent_confusions(labels: Host, predictions: Host) -> Host:
+    """(K, 3): the pairs of a label and another prediction with how often they occur, the most often first.
+
+    >>> frequent_confusions(np.asarray([0, 7, 7, 2]), np.asarray([1, 5, 5, 2]))
+    array([[7, 5, 2],
+           [0, 1, 1]])
+    """
+    wrong = labels != predictions
+    pairs, counts = np.unique(np.stack([labels[wrong], predictions[wrong]], 1), axis=0, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return np.column_stack([pairs, counts])[order]
 
 
 def first_weights(network: Network, sample: tuple[int, ...]) -> Host | None:
@@ -132,32 +161,59 @@ def _filters(W: Host) -> Host:
     return W if W.shape[1] in (1, 3) else W.reshape(-1, 1, *W.shape[2:])
 
 
-def _tested(network: Network, x: Host, t: Host) -> tuple[float, float | None, Host]:
-    """Loss, accuracy and the scores (N, …) before the loss."""
-    parts = [network.predict(_on_device(network, x[i : i + PART])) for i in range(0, len(x), PART)]
-    scores = network.backend.xp.concat(parts)
-    target = network.as_target(_on_device(network, t), len(x), tuple(scores.shape[1:]))
-    last, to_numpy = network.last_layer, network.backend.to_numpy
-    loss = float(to_numpy(last.forward(scores, target)))
-    accuracy = int(to_numpy(last.correct(scores, target))) / len(x) if last.counts_correct else None
-    return loss, accuracy, to_numpy(scores)
+@dataclass(frozen=True)
+class _Classified:
+    """What became of every sample, (N,) each."""
+
+    classes: int
+    labels: Host
+    predictions: Host
+    probabilities: Host
+    """Of the predictions, by softmax."""
+    losses: Host
 
 
-def _worst(scores: Host, labels: Host, x: Host) -> tuple[Mistake, ...]:
-    """The misclassified samples with the largest losses, from their scores (N, C)."""
+def _tested(network: Network, x: Host, t: Host) -> tuple[float, float | None, _Classified | None]:
+    """Loss, accuracy and, for classes, what became of every sample; the scores of a part at a time."""
+    last, to_numpy, n = network.last_layer, network.backend.to_numpy, len(x)
+    classes = tuple(network.predict(_on_device(network, x[:1])).shape[1:])
+    target = network.as_target(_on_device(network, t), n, classes)
+    labels = t if t.ndim == 1 else t.argmax(axis=1)
+    loss, correct, parts = 0.0, 0, []
+    for start in range(0, n, PART):
+        part = slice(start, min(start + PART, n))
+        scores = network.predict(_on_device(network, x[part]))
+        loss += float(to_numpy(last.forward(scores, target[part, ...]))) * scores.shape[0]
+        if last.counts_correct:
+            correct += int(to_numpy(last.correct(scores, target[part, ...])))
+        if isinstance(last, SoftmaxWithLoss):
+            parts.append(_classified(to_numpy(scores), labels[part]))
+    accuracy = correct / n if last.counts_correct else None
+    if not parts:
+        return loss / n, accuracy, None
+    return loss / n, accuracy, _Classified(classes[0], labels, *map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _classified(scores: Host, labels: Host) -> tuple[Host, Host, Host]:
+    """Predictions, their probabilities and the losses, from scores (N, C)."""
     shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
-    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    samples = np.arange(len(labels))
-    losses, predictions = -log_probabilities[samples, labels], scores.argmax(axis=1)
-    wrong = samples[predictions != labels]
-    worst = wrong[np.argsort(-losses[wrong], kind="stable")][:WORST]
+    log_total = np.log(np.exp(shifted).sum(axis=1))
+    samples, predictions = np.arange(len(labels)), scores.argmax(axis=1)
+    probabilities = np.exp(shifted[samples, predictions] - log_total)
+    return predictions, probabilities, log_total - shifted[samples, labels]
+
+
+def _worst(found: _Classified, x: Host) -> tuple[Mistake, ...]:
+    """The misclassified samples with the largest losses."""
+    wrong = np.nonzero(found.predictions != found.labels)[0]
+    worst = wrong[np.argsort(-found.losses[wrong], kind="stable")][:WORST]
     return tuple(
         Mistake(
             int(i),
-            int(labels[i]),
-            int(predictions[i]),
-            float(np.exp(log_probabilities[i, predictions[i]])),
-            float(losses[i]),
+            int(found.labels[i]),
+            int(found.predictions[i]),
+            float(found.probabilities[i]),
+            float(found.losses[i]),
             x[i],
         )
         for i in worst

@@ -10,13 +10,13 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from .batch import Histogram
+from .html import escaped
 
 MISSING = "There are no curves and histograms: matplotlib is not installed (pip install matplotlib)."
 
@@ -132,4 +132,4 @@ def _inline(svg: str, alt: str) -> str:
     svg = re.sub(r'<style.*?</style>| xmlns(:\w+)?="[^"]*"', "", svg, flags=re.DOTALL)
     name = re.sub(r"\W+", "-", alt)
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
-    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{escaped(alt)}"', 1)

@@ -1,4 +1,4 @@
-"""Parts of an HTML page, as strings. Text is escaped here, and nowhere else."""
+"""Parts of an HTML page, as strings. Text is escaped here, and nowhere else; control characters are shown."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from ..text import visible
+
 NONE = "–"
 """Stands for a value that there is not."""
+
+
+def escaped(text: str) -> str:
+    """Text as it stands in a page."""
+    return escape(visible(text))
 
 
 def document(title: str, lead: str, parts: Iterable[str]) -> bytes:
@@ -18,8 +25,8 @@ def document(title: str, lead: str, parts: Iterable[str]) -> bytes:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
-        f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(lead)}</p>\n</header>\n<main>\n"
+        f"<title>{escaped(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        f"<header>\n<h1>{escaped(title)}</h1>\n<p>{escaped(lead)}</p>\n</header>\n<main>\n"
         f"{''.join(parts)}</main>\n</body>\n</html>\n"
     ).encode()
 
@@ -28,35 +35,37 @@ def section(title: str, *parts: str, kind: str = "") -> str:
     """Parts under a heading; nothing if there are none."""
     content = "".join(parts)
     opening = f'<section class="{kind}">' if kind else "<section>"
-    return f"{opening}\n<h2>{escape(title)}</h2>\n{content}</section>\n" if content else ""
+    return f"{opening}\n<h2>{escaped(title)}</h2>\n{content}</section>\n" if content else ""
 
 
 def paragraph(text: str) -> str:
     """A paragraph of text."""
-    return f"<p>{escape(text)}</p>\n"
+    return f"<p>{escaped(text)}</p>\n"
 
 
 def details(summary: str, content: str) -> str:
     """What is shown on request."""
-    return f"<details>\n<summary>{escape(summary)}</summary>\n{content}</details>\n"
+    return f"<details>\n<summary>{escaped(summary)}</summary>\n{content}</details>\n"
 
 
 def cards(values: Iterable[tuple[str, str]]) -> str:
     """Names and values, the values large."""
-    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>\n" for name, value in values)
+    items = "".join(
+        f"<div><dt>{escaped(name)}</dt><dd>{escaped(value)}</dd></div>\n" for name, value in values
+    )
     return f'<dl class="cards">\n{items}</dl>\n'
 
 
 def items(texts: Iterable[str]) -> str:
     """A list of texts."""
-    return f"<ul>\n{''.join(f'<li>{escape(text)}</li>{chr(10)}' for text in texts)}</ul>\n"
+    return f"<ul>\n{''.join(f'<li>{escaped(text)}</li>{chr(10)}' for text in texts)}</ul>\n"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "numbers") -> str:
     """A table that scrolls in its own box; the first cell of a row is its heading."""
-    columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    columns = "".join(f'<th scope="col">{escaped(name)}</th>' for name in head)
     body = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(c)}</td>" for c in rest)}</tr>\n'
+        f'<tr><th scope="row">{escaped(first)}</th>{"".join(f"<td>{escaped(c)}</td>" for c in rest)}</tr>\n'
         for first, *rest in rows
     )
     return boxed(
@@ -73,22 +82,22 @@ def chart(svg: str, caption: str, legend: Iterable[tuple[str, str, bool]] = ()) 
     """A drawing with its caption, and the names of its lines with colour and whether they are dashed."""
     names = "".join(
         f' <span class="legend"><span class="line" style="border-top: 3px '
-        f'{"dashed" if dashed else "solid"} {colour}"></span>{escape(name)}</span>'
+        f'{"dashed" if dashed else "solid"} {colour}"></span>{escaped(name)}</span>'
         for name, colour, dashed in legend
     )
-    return f'<figure class="chart">\n{svg}\n<figcaption>{escape(caption)}{names}</figcaption>\n</figure>\n'
+    return f'<figure class="chart">\n{svg}\n<figcaption>{escaped(caption)}{names}</figcaption>\n</figure>\n'
 
 
 def code(text: str) -> str:
     """A command, as it is typed, whose lines break between words only."""
-    words = " ".join(f"<span>{escape(word)}</span>" for word in text.split(" "))
+    words = " ".join(f"<span>{escaped(word)}</span>" for word in text.split(" "))
     return f"<pre><code>{words}</code></pre>\n"
 
 
 def picture(source: str, alt: str, caption: str = "") -> str:
     """A small image with its caption."""
-    text = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f'<figure><img src="{source}" alt="{escape(alt)}">{text}</figure>\n'
+    text = f"<figcaption>{escaped(caption)}</figcaption>" if caption else ""
+    return f'<figure><img src="{source}" alt="{escaped(alt)}">{text}</figure>\n'
 
 
 def grid(kind: str, figures: Iterable[str]) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .. import runs
-from ..checkpoints import CheckpointError, replace_file
+from ..checkpoints import CheckpointError
+from ..datasets import Dataset
+from ..files import replace_file
 from . import figures, html
 from .curves import curves
 from .diagnosis import Diagnosis
@@ -16,7 +18,10 @@ from .sections import confusion, layers, mistakes, warnings, weights
 
 
 def write_report(
-    folder: Path, target: Path | None = None, make_optimizer: MakeOptimizer | None = None
+    folder: Path,
+    target: Path | None = None,
+    make_optimizer: MakeOptimizer | None = None,
+    data: Dataset | None = None,
 ) -> Path:
     """Write the page of the run in a folder, and return where.
 
@@ -30,13 +35,14 @@ def write_report(
     target : the page's file, by default `report.html` in the folder
     make_optimizer : makes the optimizer of the run's settings, for the sizes of its updates; without it
         nothing is said about these
+    data : the run's data, where they are at hand; else they are loaded
 
     Raises `RunFolderError` if the folder is none of a run, `CheckpointError` for a damaged checkpoint.
     """
-    record = read_record(folder)
+    record, checkpoint = read_record(folder)
     diagnosis, missing = None, ""
     try:
-        diagnosis = diagnose_run(record, make_optimizer)
+        diagnosis = diagnose_run(record, checkpoint, make_optimizer, data)
     except (OSError, ValueError, CheckpointError) as error:
         missing = f"There is no diagnosis of the network: {error}."
     target = folder / runs.REPORT if target is None else target

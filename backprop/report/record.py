@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import runs
-from ..checkpoints import CheckpointError, read_contents
+from ..checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint
 from ..runs import RunFolderError
 from .html import NONE, number, share
 
@@ -21,45 +20,23 @@ class Record:
     """The folder's."""
     checkpoint: Path
     """The best one, or the last one where none is the best."""
-    description: dict[str, Any]
+    step: int
     """The checkpoint's."""
+    network: str
+    """The network's class."""
+    layers: str
+    """The network's layers and loss, in a line."""
     parameters: int
+    data: str
+    """The name of the data."""
+    settings: dict[str, Any]
+    """All options of the run by name; none if the checkpoint was not written by the command."""
+    command: str
+    """What reproduces the run."""
     epochs: list[dict[str, Any]]
     """Metrics, an epoch each."""
     steps: list[dict[str, Any]]
     """Step, loss and accuracy, where the run has written these."""
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """All options of the run by name; none if the checkpoint was not written by the command."""
-        return dict(self.description.get("run", {}).get("settings", {}))
-
-    @property
-    def command(self) -> str:
-        """What reproduces the run."""
-        return str(self.description.get("run", {}).get("command", ""))
-
-    @property
-    def step(self) -> int:
-        """The checkpoint's."""
-        return int(self.description["training"]["step"])
-
-    @property
-    def network(self) -> str:
-        """The network's class."""
-        return str(self.description["network"]["class"])
-
-    @property
-    def layers(self) -> str:
-        """The network's layers and loss, in a line."""
-        network = self.description["network"]
-        return " · ".join([*network["layers"], network["last_layer"]["class"]])
-
-    @property
-    def data(self) -> str:
-        """The name of the data."""
-        named = self.description.get("data", {}).get("name")
-        return str(named or Path(self.settings.get("data", "mnist")).stem)
 
     @property
     def results(self) -> dict[str, str]:
@@ -82,26 +59,36 @@ class Record:
         }
 
 
-def read_record(folder: Path) -> Record:
-    """The run in a folder. Raises `RunFolderError` if there is none, `CheckpointError` if it is damaged."""
+def read_record(folder: Path) -> tuple[Record, Checkpoint]:
+    """The run in a folder, and the checkpoint that is shown, from one look at its file.
+
+    Raises `RunFolderError` if there is none, `CheckpointError` if it is damaged.
+    """
     if not folder.is_dir():
         raise RunFolderError(f"{folder} is no folder of a run: there is no such folder")
-    try:
-        checkpoint = runs.trained(folder)
-    except CheckpointError:
-        raise RunFolderError(f"{folder} is no folder of a run: there is no checkpoint in it") from None
-    contents = read_contents(checkpoint)
-    lines = runs.read_history(folder)
-    epochs = [line for line in lines if line.get("event") == "epoch"]
-    if "training" not in contents.description:
-        raise CheckpointError(f"{checkpoint} is not of a training run")
+    if not (runs.checkpoints(folder) or (folder / runs.BEST).exists()):
+        raise RunFolderError(f"{folder} is no folder of a run: there is no checkpoint in it")
+    path, checkpoint = runs.read_trained(folder, read_checkpoint)
+    if "training" not in checkpoint.description:
+        raise CheckpointError(f"{path} is not of a training run")
+    with followed(path):
+        return _record(folder, path, checkpoint), checkpoint
+
+
+def _record(folder: Path, path: Path, checkpoint: Checkpoint) -> Record:
+    description, lines = checkpoint.description, runs.read_history(folder)
+    network, run = description["network"], description.get("run", {})
+    settings = dict(run.get("settings", {}))
     return Record(
         folder.resolve().name,
-        checkpoint,
-        contents.description,
-        sum(
-            math.prod(shape) for name, (_, shape, _) in contents.arrays.items() if name.startswith("params.")
-        ),
-        epochs,
-        [line for line in lines if line.get("event") == "steps"],
+        path,
+        int(description["training"]["step"]),
+        str(network["class"]),
+        " · ".join([*network["layers"], network["last_layer"]["class"]]),
+        sum(array.size for name, array in checkpoint.arrays.items() if name.startswith("params.")),
+        str(description.get("data", {}).get("name") or Path(settings.get("data", "mnist")).stem),
+        settings,
+        str(run.get("command", "")),
+        [line for line in lines if line["event"] == "epoch"],
+        [line for line in lines if line["event"] == "steps"],
     )

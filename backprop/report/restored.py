@@ -8,8 +8,8 @@ from typing import Any
 
 from backends import Backend, BackendUnavailableError, get_backend
 
-from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint
-from ..datasets import dataset_at, with_channels
+from ..checkpoints import Checkpoint, followed
+from ..datasets import Dataset, dataset_at, with_channels
 from ..networks import Network
 from ..optimizers import Optimizer
 from ..saving import check_fit, network_of, on_host, put
@@ -20,29 +20,35 @@ MakeOptimizer = Callable[[dict[str, Any], int], Optimizer]
 """The optimizer that the settings of a run ask for, on that many training samples."""
 
 
-def diagnose_run(record: Record, make_optimizer: MakeOptimizer | None = None) -> Diagnosis:
-    """`diagnose` for a run's network and data.
+def diagnose_run(
+    record: Record,
+    checkpoint: Checkpoint,
+    make_optimizer: MakeOptimizer | None = None,
+    data: Dataset | None = None,
+) -> Diagnosis:
+    """`diagnose` for a run's network and data, which are loaded if they are not given.
 
     Raises `OSError`, `ValueError` or `CheckpointError` if they cannot be restored.
     """
     settings = record.settings
     if not settings:
         raise ValueError("the checkpoint does not say what data the run was on")
-    data = dataset_at(settings.get("data"))
-    checkpoint = read_checkpoint(record.checkpoint)
-    network = network_of(record.checkpoint, checkpoint, _device(settings))
-    optimizer = None
-    if make_optimizer is not None:
-        optimizer = make_optimizer(settings, checkpoint.description["training"]["samples"])
-        _restore(optimizer, network, checkpoint, record.checkpoint)
-    x_train, x_test = (with_channels(x, network.input_shape) for x in (data.x_train, data.x_test))
-    return diagnose(network, x_train, data.t_train, x_test, data.t_test, optimizer)
+    place = settings.get("data")
+    data = data or dataset_at(None if place is None else str(place))
+    with followed(record.checkpoint):
+        network = network_of(record.checkpoint, checkpoint, _device(settings))
+        optimizer = None
+        if make_optimizer is not None:
+            optimizer = make_optimizer(settings, int(checkpoint.description["training"]["samples"]))
+            _restore(optimizer, network, checkpoint, record.checkpoint)
+        x_train, x_test = (with_channels(x, network.input_shape) for x in (data.x_train, data.x_test))
+        return diagnose(network, x_train, data.t_train, x_test, data.t_test, optimizer)
 
 
 def _device(settings: dict[str, Any]) -> Backend:
     """The run's device; the CPU where it is not to be had."""
     try:
-        return get_backend(settings.get("device", "cpu"))
+        return get_backend(str(settings.get("device", "cpu")))
     except BackendUnavailableError:
         return get_backend("cpu")
 
@@ -52,7 +58,4 @@ def _restore(optimizer: Optimizer, network: Network, checkpoint: Checkpoint, pat
     optimizer.prepare(network.flat_params)
     check_fit(path, on_host("optimizer", optimizer.slots, network.backend), checkpoint, "optimizer")
     put(optimizer.slots, checkpoint, "optimizer", network.backend)
-    try:
-        optimizer.steps = int(checkpoint.description["optimizer"]["steps"])
-    except KeyError as error:
-        raise CheckpointError(f"{path} is not of a training run: there is no {error} in it") from None
+    optimizer.steps = int(checkpoint.description["optimizer"]["steps"])

@@ -6,11 +6,8 @@ import numpy as np
 
 from . import figures, html
 from .batch import Gradient, Histogram, LayerOutput
-from .diagnosis import Diagnosis, Host
+from .diagnosis import MOST_CLASSES, Diagnosis, Host
 from .images import sample_image, weight_image
-
-MOST_CLASSES = 30
-"""With more classes there is a list of confusions instead of the matrix."""
 
 MOST_WEIGHTS = 100
 
@@ -25,11 +22,11 @@ def warnings(diagnosis: Diagnosis) -> str:
 
 def confusion(diagnosis: Diagnosis) -> str:
     """The confusion matrix, or the most frequent confusions."""
-    matrix = diagnosis.confusion
-    if matrix is None:
+    matrix, confusions = diagnosis.confusion, diagnosis.confusions
+    if confusions is None:
         return ""
-    if len(matrix) > MOST_CLASSES:
-        return html.section("Confusions", _most_frequent(matrix, MOST_CLASSES))
+    if matrix is None:
+        return html.section("Confusions", _most_frequent(confusions, MOST_CLASSES))
     lead = html.paragraph(
         "Test samples by label (row) and prediction (column); blue as a share of the row, orange of the "
         "largest number of mistakes."
@@ -37,7 +34,7 @@ def confusion(diagnosis: Diagnosis) -> str:
     return html.section(
         "Confusion matrix",
         lead,
-        html.grid("pair", [html.boxed(_matrix(matrix)), _most_frequent(matrix, len(matrix))]),
+        html.grid("pair", [html.boxed(_matrix(matrix)), _most_frequent(confusions, len(matrix))]),
     )
 
 
@@ -65,21 +62,18 @@ def _cell(n: int, share: float, *, right: bool) -> str:
     return f'<td class="{"right" if right else "wrong"}" style="--share: {0.75 * share:.2f}">{n:,}</td>'
 
 
-def _most_frequent(matrix: Host, most: int) -> str:
+def _most_frequent(confusions: Host, most: int) -> str:
     """The pairs of classes that were confused most often."""
-    wrong = matrix - np.diag(np.diag(matrix))
-    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-    pairs = [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True)]
-    rows = [(str(i), str(j), html.number(int(wrong[i, j]))) for i, j in pairs if wrong[i, j]]
+    rows = [(str(i), str(j), html.number(n)) for i, j, n in confusions[:most].tolist()]
     return html.table(("label", "predicted as", "test samples"), rows)
 
 
 def mistakes(diagnosis: Diagnosis) -> str:
     """The worst misclassified samples, as images where they are images."""
-    matrix, worst = diagnosis.confusion, diagnosis.mistakes
-    if matrix is None or not worst:
+    confusions, worst = diagnosis.confusions, diagnosis.mistakes
+    if confusions is None or not worst:
         return ""
-    wrong = int(matrix.sum() - np.trace(matrix))
+    wrong = int(confusions[:, 2].sum())
     lead = html.paragraph(
         f"The {len(worst)} with the largest loss of {wrong:,} misclassified test samples, with the "
         "probability of the wrong class."

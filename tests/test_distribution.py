@@ -1,0 +1,36 @@
+"""What a source distribution holds."""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOT_IN_IT = {".ci"}
+ALWAYS = {".gitignore", "pyproject.toml"}
+"""What the build backend adds by itself."""
+
+
+def listed() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    names: list[str] = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert all(name.startswith("/") for name in names)  # else it would hold for every folder
+    return {name[1:] for name in names}
+
+
+def test_what_is_listed_is_there() -> None:
+    assert [name for name in listed() if not (ROOT / name).exists()] == []
+
+
+def test_all_that_is_tracked_is_listed() -> None:
+    try:
+        found = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not in a clone of the repository")
+    tracked = {Path(name).parts[0] for name in found.stdout.split("\0") if name}
+    assert tracked - NOT_IN_IT - ALWAYS == listed()
