@@ -75,12 +75,10 @@ def restore_network(
 
 def _inputs(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> Inputs | None:
     """What the inputs of the training were; None where the checkpoint does not say."""
-    described = checkpoint.description.get("network")
-    values = described.get("inputs") if isinstance(described, Mapping) else None
-    try:
+    with followed(path):
+        described = checkpoint.description.get("network")
+        values = described.get("inputs") if isinstance(described, Mapping) else None
         return None if values is None else Inputs.from_dict(values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{os.fspath(path)}: the inputs it describes are none: {error!r}") from None
 
 
 def _completed(checkpoint: Checkpoint, own: HostArrays) -> Checkpoint:

@@ -142,7 +142,7 @@ def test_no_text_installs_a_stranger_s_package() -> None:
     ]  # fmt: skip
     assert len(texts) > 100
     installs = re.compile(
-        r"(pip3?|uv|pipx|conda|poetry|pdm)\b[^\n`]*\b(install|add)\b[^\n`]*['\" ]backprop\b(?!/)"
+        r"(pip3?|uv|pipx|conda|poetry|pdm)\b[^\n`&;|]*\b(install|add)\b[^\n`&;|]*['\" ]backprop\b(?!/)"
     )
     found = [
         (str(path), line)

@@ -135,7 +135,7 @@ def test_it_is_kept(tmp_path: Path) -> None:
     for wrong in ({"least": "a"}, {"largest": 1e400}, {"shape": 3}):
         checkpoint.description["network"]["inputs"] = {**expected.to_dict(), **wrong}
         write_checkpoint(path, checkpoint) if wrong.get("largest") is None else None
-        with pytest.raises(CheckpointError, match="inputs"):
+        with pytest.raises(CheckpointError, match="^the checkpoint: "):
             restore_network(other, checkpoint)
 
 

@@ -32,7 +32,7 @@ from backprop.checkpoints import (
 )
 from backprop.cli import main
 from backprop.cli.train import _split
-from backprop.datasets import Dataset, data_digest
+from backprop.datasets import Dataset, data_digest, held_back
 from backprop.files import TEMPORARY
 from backprop.history import history_of
 from backprop.schedules import Cosine
@@ -932,7 +932,8 @@ def test_a_file_of_settings_that_is_too_large_is_not_read(capsys: pytest.Capture
         capsys, *TRAIN, "--config", "run.toml"
     )
     Path("run.toml").write_text("lr = " + "[" * 10_000)
-    assert "--config run.toml: it is no TOML file" in fails(capsys, *TRAIN, "--config", "run.toml")
+    err = fails(capsys, *TRAIN, "--config", "run.toml", status=2)
+    assert "--config run.toml: it is no TOML file" in err
 
 
 @pytest.mark.filterwarnings("always::UserWarning")
@@ -1148,21 +1149,24 @@ def test_control_characters_of_a_run_are_shown(
         assert "\\x1b" in text
 
 
-def test_held_back_samples_are_taken_out_where_they_are() -> None:
+@pytest.mark.parametrize("by_class", [True, False])
+def test_held_back_samples_are_taken_out_where_they_are(by_class: bool) -> None:
     """The validation data come in addition, not the whole data a second time."""
     rng = np.random.default_rng(0)
     x, t = rng.standard_normal((20_000, 50)), rng.integers(0, 5, 20_000)
     whole = Dataset("a", x.copy(), t.copy(), x[:1], t[:1])
     tracemalloc.start()
-    left, held_out = _split(whole, argparse.Namespace(validation=0.1, seed=3))
+    left, held_out = _split(whole, argparse.Namespace(validation=0.1, seed=3), by_class)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.3 * x.nbytes
     assert held_out is not None
     order = np.random.default_rng([3, 1]).permutation(20_000)
-    for part, rows in (((left.x_train, left.t_train), order[2000:]), (held_out, order[:2000])):
-        np.testing.assert_array_equal(part[0], x[np.sort(rows)])
-        np.testing.assert_array_equal(part[1], t[np.sort(rows)])
+    out = np.sort(held_back(t[order], 2000, order) if by_class else order[:2000])
+    rest = np.setdiff1d(np.arange(20_000), out)
+    for part, rows in (((left.x_train, left.t_train), rest), (held_out, out)):
+        np.testing.assert_array_equal(part[0], x[rows])
+        np.testing.assert_array_equal(part[1], t[rows])
 
 
 @pytest.mark.parametrize("kind", [[], ["--validation", "0.3"]], ids=["all", "validation"])
