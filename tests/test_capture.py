@@ -6,6 +6,7 @@ import itertools
 import math
 import pickle
 import sys
+import threading
 import warnings
 import weakref
 from collections.abc import Callable
@@ -41,6 +42,7 @@ from backprop import (
     Training,
 )  # fmt: skip
 from backprop.steps import Run
+from backprop.watch import Watch
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((250, 4)).astype("float32")
@@ -214,9 +216,39 @@ def test_what_cannot_be_replayed_is_called(kind: str, cause: str, monkeypatch: p
     assert len(said) == 1
 
 
+@pytest.mark.parametrize(("message", "said"), [((), "ValueError: "), (("one\ntwo",), "ValueError: one")])
+def test_an_error_of_a_recorded_step_is_told_in_a_line(message: tuple[str, ...], said: str) -> None:
+    class Picky(Identity):
+        def forward(self, x: Any, *, training: bool = False) -> Any:
+            if training and type(x) is not np.ndarray:
+                raise ValueError(*message)
+            return super().forward(x, training=training)
+
+    with pytest.warns(CaptureWarning, match=f"which is slower: {said}$"):
+        assert_same(lambda: network("cpu", Picky()), exactly=True)
+
+
+def test_a_step_that_changes_a_class_is_called() -> None:
+    class Counts(Identity):
+        total = 0
+
+        def forward(self, x: Any, *, training: bool = False) -> Any:
+            Counts.total += training
+            return super().forward(x, training=training) * (1.0 / max(1, Counts.total))
+
+    def make() -> Network:
+        Counts.total = 0
+        return network("cpu", Counts())
+
+    why = "class .*Counts changes in the step and is not in the state"
+    with pytest.warns(CaptureWarning, match=f"slower: {why}$"):
+        assert_same(make, exactly=True)
+
+
 def test_an_iterator_cannot_be_watched() -> None:
-    with pytest.warns(CaptureWarning, match="Keeps1.places is an iterator"):
+    with pytest.warns(CaptureWarning, match="Keeps1.places is an iterator") as said:
         assert_same(lambda: network("cpu", Keeps("")), exactly=True)
+    assert len(said) == 1
 
 
 class Scratch(Layer):
@@ -356,7 +388,7 @@ def test_stopping_proves_what_has_been_replayed(monkeypatch: pytest.MonkeyPatch)
         np.testing.assert_equal(run(True), expected)
 
 
-@pytest.mark.parametrize("what", ["results", "state"])
+@pytest.mark.parametrize("what", ["results", "dtype", "shape", "number", "state", "gradients"])
 @pytest.mark.parametrize(
     ("where", "steps", "why"),
     [
@@ -373,9 +405,15 @@ def test_every_run_of_a_new_recording_is_compared(
     trace, replay, ran = NumpyReplay.__init__, NumpyReplay.__call__, [""]
 
     def bent(results: Any) -> Any:
-        if ran[-1] == where and what == "state":
-            net.flat_params["flat"][0] += 1.0
-        return tuple(x + 1 for x in results) if ran[-1] == where and what == "results" else results
+        if ran[-1] != where:
+            return results
+        if what in ("state", "gradients"):
+            (net.flat_params if what == "state" else net.flat_grads)["flat"][0] += 1.0
+        changes: dict[str, Callable[[Any], Any]] = {
+            "results": lambda x: x + 1, "dtype": lambda x: x.astype("complex64"), "shape": lambda x: x[None]
+        }  # fmt: skip
+        results = tuple(map(changes.get(what, lambda x: x), results))
+        return results[:1] if what == "number" else results
 
     def traced(self: Any, *args: Any) -> None:
         trace(self, *args)
@@ -392,13 +430,102 @@ def test_every_run_of_a_new_recording_is_compared(
         recorder.begin(10)
         for i in range(steps):
             recorder.run(np.arange(10 * i, 10 * i + 10)[None, :], np.asarray([[0.1]], "float32"))
-        return net.flat_params["flat"]
+        return np.concatenate([net.flat_params["flat"], net.flat_grads["flat"]])
 
     expected = run(network("cpu"), False)
     monkeypatch.setattr(NumpyReplay, "__init__", traced)
     monkeypatch.setattr(NumpyReplay, "__call__", replayed)
-    with pytest.warns(CaptureWarning, match=why):
+    with pytest.warns(CaptureWarning, match=f"slower: {why}$"):
         np.testing.assert_array_equal(run(net, True), expected)
+
+
+class Elsewhere:
+    """The CPU under another name: a device where two ways to compute the same round otherwise."""
+
+    device = "gpu"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(get_backend("cpu"), name)
+
+
+@pytest.mark.parametrize(
+    ("home", "replays", "unproven"),
+    [(get_backend("cpu"), [0, 1, 2, 3], [0, 0, 0, 1]), (Elsewhere(), [0, 0, 1, 2], [0, 0, 1, 2])],
+)
+def test_many_steps_at_once_are_compared_where_they_do_not_drift_apart(
+    home: Any, replays: list[int], unproven: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere they are on probation until the last step of the stretch, which is by itself."""
+    calls: list[int] = []
+    monkeypatch.setattr(NumpyReplay, "__call__", spied(NumpyReplay.__call__, calls))
+
+    def run(net: Network, capture: bool) -> np.ndarray:
+        recorder = Run(net, X, LABELS, SGD(0.1), 10, capture).recorder
+        recorder.backend = home
+        recorder.begin(13)
+        order, numbers = np.arange(130).reshape(13, 10), np.full((3, 1), 0.1, "float32")
+        for i in range(4):
+            recorder.run(order[3 * i : 3 * i + 3], numbers)
+            if capture:
+                assert len(calls) == replays[i]
+                assert recorder.unproven == unproven[i]
+                assert not recorder.in_doubt
+        recorder.prove(order[12:], numbers[:1])
+        assert (recorder.unproven, recorder.why) == (0, "" if capture else "not asked for")
+        return net.flat_params["flat"]
+
+    np.testing.assert_array_equal(run(network("cpu"), True), run(network("cpu"), False))
+    assert len(calls) == replays[-1] + 1
+
+
+def test_many_steps_that_are_wrong_are_found_by_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    replay = NumpyReplay.__call__
+    monkeypatch.setattr(NumpyReplay, "__call__", lambda self, *xs: tuple(y + 1 for y in replay(self, *xs)))
+    recorder = Run(network("cpu"), X, LABELS, SGD(0.1), 10, True).recorder
+    recorder.backend = Elsewhere()  # type: ignore[assignment]
+    recorder.begin(13)
+    order, numbers = np.arange(130).reshape(13, 10), np.full((3, 1), 0.1, "float32")
+    for i in range(4):
+        recorder.run(order[3 * i : 3 * i + 3], numbers)
+    with pytest.warns(CaptureWarning, match="a replayed step does not give what a called one gives"):
+        recorder.prove(order[12:], numbers[:1])
+    assert recorder.in_doubt
+
+
+def test_a_short_stretch_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr(NumpyReplay, "__call__", spied(NumpyReplay.__call__, calls))
+    for steps, replayed in ((3, False), (4, True)):
+        calls.clear()
+        list(Training(network("cpu"), X[: 10 * steps], LABELS[: 10 * steps], epochs=5, batch_size=10, rng=0))
+        assert bool(calls) is replayed
+
+
+def test_recordings_are_forgotten_once_something_has_changed() -> None:
+    recorder = Run(network("cpu"), X, LABELS, SGD(0.1), 10, True).recorder
+    order, numbers = np.arange(50).reshape(5, 10), np.asarray([[0.1]], "float32")
+    for i in range(4):
+        recorder.run(order[i : i + 1], numbers)
+    assert recorder.unproven == 0  # no stretch has begun
+    recorder.begin(10)
+    assert not recorder.has_changed()
+    for i in range(4):
+        recorder.run(order[i : i + 1], numbers)
+    assert not recorder.has_changed()
+    assert recorder.unproven == 2
+    recorder.prove(order[4:], numbers)
+    assert recorder.unproven == 0
+    recorder.run(order[:1], numbers)
+    recorder.watch.network.weight_decay = 0.5
+    assert recorder.has_changed()
+    assert not recorder.has_changed()
+    recorder.begin(10)
+    assert recorder.unproven == 0
+
+
+def test_a_recorder_is_not_pickled() -> None:
+    with pytest.raises(TypeError, match="a recorder cannot be pickled"):
+        pickle.dumps(Run(network("cpu"), X, LABELS, SGD(0.1), 10, True).recorder)
 
 
 def test_an_attribute_that_begins_to_change_where_nobody_sees_it_is_told() -> None:
@@ -440,6 +567,74 @@ def test_a_stretch_that_is_run_again_begins_as_it_began(
     monkeypatch.setattr(NumpyReplay, "__call__", wrong)
     with pytest.warns(CaptureWarning, match="does not give what a called one gives"):
         np.testing.assert_equal(run(True), expected)
+
+
+def test_stopping_runs_again_what_was_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(capture: bool) -> dict[str, np.ndarray]:
+        nets.append(network("cpu"))
+        training = Training(nets[-1], X, LABELS, epochs=2, batch_size=10, rng=0, capture=capture, progress_steps=13,
+                       progress=lambda _: training.stop())  # fmt: skip
+        list(training)
+        return dict(training.checkpoint().arrays)
+
+    nets: list[Network] = []
+    expected, replay, calls = run(False), NumpyReplay.__call__, []
+
+    def wrong(self: Any, *inputs: Any) -> Any:
+        results = replay(self, *inputs)
+        calls.append(results)
+        nets[-1].flat_params["flat"][0] += float(len(calls) >= 8)
+        return results
+
+    monkeypatch.setattr(NumpyReplay, "__call__", wrong)
+    with pytest.warns(CaptureWarning, match="does not give what a called one gives"):
+        np.testing.assert_equal(run(True), expected)
+
+
+def test_results_are_alike_if_they_are_as_many_of_one_shape_and_dtype() -> None:
+    recorder, x = Run(network("cpu"), X, LABELS, SGD(0.1), 10, True).recorder, np.ones(3, np.float32)
+    assert recorder._alike([x], (x.copy(),))
+    for others in ([x.view(np.int32)], [x[None, :]], [np.ones(1, np.float32)], [], [x, x]):
+        assert not recorder._alike([x], others)
+        assert not recorder._alike(others, [x])
+
+
+def test_a_thread_that_is_refused_ends_silently_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Threaded(Identity):
+        failing = False
+
+        def forward(self, x: Any, *, training: bool = False) -> Any:
+            def compute() -> None:
+                if self.failing:
+                    raise ValueError("of its own")
+                self.twice = x * 2.0
+
+            thread = threading.Thread(target=compute)
+            thread.start()
+            thread.join()
+            return super().forward(x, training=training)
+
+    printed: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: printed.append(args.exc_type))
+    layer = Threaded()
+    with pytest.warns(CaptureWarning, match="an array is used in another thread"):
+        list(Training(network("cpu", layer), X, LABELS, epochs=1, batch_size=50, rng=0))
+    assert not printed
+    layer = Threaded()
+    net, layer.failing = network("cpu", layer), True
+    list(Training(net, X, LABELS, epochs=1, batch_size=50, rng=0))
+    assert printed == [ValueError] * (1 + 1 + 2 + 1 + 1)  # a look at the shape; called, traced, proven twice
+
+
+def test_an_error_that_comes_of_recording_alone_is_told() -> None:
+    class Particular(Identity):
+        def forward(self, x: Any, *, training: bool = False) -> Any:
+            if type(x) is not np.ndarray:
+                raise ValueError("only the real thing")
+            return super().forward(x, training=training)
+
+    with pytest.warns(CaptureWarning, match="ValueError: only the real thing"):
+        assert_same(lambda: network("cpu", Particular()), exactly=True)
 
 
 def test_settings_changed_in_a_hook_take_effect_at_once() -> None:
@@ -494,6 +689,14 @@ def test_what_progress_has_changed_stays_when_steps_are_run_again(monkeypatch: p
     expected = changed_by_progress(False)
     with pytest.warns(CaptureWarning, match="does not give what a called one gives"):
         np.testing.assert_array_equal(changed_by_progress(True, lambda: wrong.append(1)), expected)
+
+
+@pytest.mark.parametrize("capture", [False, True])
+def test_a_hook_finds_the_optimizer_at_its_step(capture: bool) -> None:
+    seen: list[tuple[int, int]] = []
+    list(Training(network("cpu"), X, LABELS, epochs=2, batch_size=10, rng=0, capture=capture, hook_steps=7,
+             hook=lambda training: seen.append((training.step, training.optimizer.steps))))  # fmt: skip
+    assert seen == [(step, step) for step in range(7, 50, 7)]
 
 
 def test_the_rate_set_in_a_hook_is_that_of_the_next_step() -> None:
@@ -557,6 +760,32 @@ def test_a_batch_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(net.backend), "free_memory", 12_000)
     with pytest.raises(BatchTooLargeError, match=r"and 0 MB are free; try a batch size of about 49$"):
         list(Training(net, X, LABELS, epochs=1, batch_size=100))
+
+
+def test_what_a_batch_that_does_not_fit_needs() -> None:
+    def said(batch: int, free: int | None) -> str:
+        return str(BatchTooLargeError("gpu", batch, 2_000_000_000, free))
+
+    needs = "out of memory on gpu: a step with a batch of 1,000 needs about 2,000 MB"
+    assert said(1000, 1_500_000_000) == f"{needs} and 1,500 MB are free; try a batch size of about 750"
+    assert said(1000, 1) == f"{needs} and 0 MB are free; try a batch size of about 1"
+    assert said(1000, None) == f"{needs}; try a batch size of 500"
+    assert said(1000, 0) == f"{needs} and 0 MB are free; try a batch size of 500"
+    assert said(1, None).endswith("try a batch size of 1")
+
+
+def test_a_look_for_changes_follows_every_progress_and_no_other_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Any] = []
+    monkeypatch.setattr(Watch, "look", spied(Watch.look, looks))
+
+    def counted(every: int) -> int:
+        looks.clear()
+        options: Any = {"progress": lambda _: None, "progress_steps": every}
+        list(Training(network("cpu"), X, LABELS, epochs=1, batch_size=10, rng=0, **options))
+        return len(looks)
+
+    once = counted(25)
+    assert [counted(every) for every in (13, 12, 8, 6)] == [once, once + 1, once + 2, once + 3]
 
 
 def test_data_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,30 @@ def test_rounding(size: float) -> None:
         assert d.error == d.truncation + d.rounding
 
 
+def test_rounding_of_what_does_not_change() -> None:
+    """Half the last digit of a number, four times over the step; of zeros, that of 1."""
+    for value, noise, size in (
+        (8.0, math.sqrt(2.0) * 4.0 * EPSILON, math.sqrt(2.0) * 8.0),
+        (0.0, EPSILON, 1.0),
+    ):
+        d = differences(lambda x, value=value: 0.0 * x + value, np.asarray([1.0, 2.0])).at(0, 1e-3)
+        assert (d.value, d.truncation) == (0.0, 0.0)
+        assert d.rounding == pytest.approx(4.0 * noise / 1e-3, rel=1e-12)
+        assert d.size == pytest.approx(size, rel=1e-12)
+
+
+def test_noise_is_measured_by_third_differences() -> None:
+    """Of 0, a, 0, 0, 0, 0 they are 3a, −a and 0; their mean square is 20 times that of the noise."""
+    values = iter([0.0, 1e-5, 0.0, 0.0, 0.0, 0.0])
+    found = Differences(
+        np.asarray([1.0]),
+        lambda x: np.asarray([next(values)]),
+        lambda i, v: np.zeros(1),
+        np.random.default_rng(0),
+    )
+    assert found.at(0, 1e-3).rounding == pytest.approx(4.0 * 1e-5 * math.sqrt(10 / 3 / 20) / 1e-3, rel=1e-12)
+
+
 def test_steps_are_those_that_are_really_taken() -> None:
     """x + h is rounded where x is large: 1e-4 beside 1e10 is 53 times the last digit."""
     doubled = differences(lambda x: 2.0 * x, np.asarray([1e10]))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -36,9 +38,11 @@ from backprop import (
     check_gradients,
 )
 from backprop.cli.check import checkable
+from backprop.gradcheck import GATE, GradientEntry, check, promises
 from backprop.gradcheck.aliasing import results_shared
 from backprop.gradcheck.check import made
 from backprop.gradcheck.comparison import compare
+from backprop.gradcheck.rounding import rounding_changes
 from backprop.gradcheck.subjects import Variable
 
 from .cases import CASES
@@ -199,6 +203,32 @@ class RoundsInSingle(Tanh):
         return dx if "64" in str(dx.dtype) else dx * 1.001
 
 
+class OtherShapeInSingle(Tanh):
+    def backward(self, dout: Array) -> Array:
+        dx = super().backward(dout)
+        return dx if "64" in str(dx.dtype) else namespace_of(dx).reshape(dx, (4, 3))
+
+
+class SmallOneRoundsInSingle(Layer):
+    """y = x + b/100, whose gradients for x and b are of very different sizes."""
+
+    def __init__(self) -> None:
+        super().__init__(b=np.ones((3, 4)))
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        self.saved = x if training else None
+        return x + 0.01 * self.params["b"]
+
+    def backward(self, dout: Array) -> Array:
+        self.check_dout(dout, self.saved)
+        self.grads["b"] = dout * (0.01 if "64" in str(dout.dtype) else 0.01002)
+        return dout * 1.0
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> Any:
+        return cls(), rng.standard_normal((3, 4))
+
+
 class LeavesTheBackend(Tanh):
     def backward(self, dout: Array) -> Any:
         other = get_backend("strict:device2" if backend_of(dout).name != "strict" else "cpu")
@@ -234,6 +264,51 @@ class RaisesInSingle(Tanh):
         return super().forward(x, training=training)
 
 
+class ExtraGradient(Tanh):
+    def backward(self, dout: Array) -> Array:
+        self.grads["extra"] = dout * 1.0
+        return super().backward(dout)
+
+
+class OtherShapeInTraining(Layer):
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        self.saved = x if training else None
+        xp = namespace_of(x)
+        return xp.reshape(x * 1.0, (-1,) if training else (1, -1))
+
+    def backward(self, dout: Array) -> Array:
+        self.check_dout(dout, self.saved)
+        return namespace_of(dout).reshape(dout * 1.0, self.saved.shape)
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> Any:
+        return cls(), rng.standard_normal((1, 4))
+
+
+class OtherInInference(Tanh):
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        return super().forward(x, training=training) * (1.0 if training else 2.0)
+
+
+class NeedsNoForward(Layer):
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        return x * 2.0
+
+    def backward(self, dout: Array) -> Array:
+        return dout * 2.0
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> Any:
+        return cls(), rng.standard_normal((3, 4))
+
+
+class WritesIntoParameter(Affine):
+    def backward(self, dout: Array) -> Array:
+        dx = super().backward(dout)
+        self.params["b"] = self.params["b"] + 1.0
+        return dx
+
+
 # Every faulty class, and the beginning of what the report has to say of it. The first ones have a
 # wrong gradient; the others break a promise.
 FAULTY: dict[Any, str] = {
@@ -253,6 +328,11 @@ FAULTY: dict[Any, str] = {
     WritesIntoInput: "FAILED: input 0 is changed|FAILED: arguments: raised ValueError",
     AlwaysSingle: "FAILED: output of AlwaysSingle: float64 with the digits of float32",
     AlwaysDouble: "FAILED: AlwaysDouble.x: float64 for float32 input",
+    ExtraGradient: "FAILED: gradients for [('ExtraGradient', 'extra'), ('ExtraGradient', 'x')], expected [('E",
+    OtherShapeInTraining: "FAILED: output (4,) in training but (1, 4) in inference",
+    OtherInInference: "FAILED: inference gives another output than training",
+    NeedsNoForward: "FAILED: backward before forward does not raise RuntimeError",
+    WritesIntoParameter: "FAILED: WritesIntoParameter.b is changed",
     KeepsInInference: "FAILED: backward after inference does not raise RuntimeError",
     OtherParamsAlone: "FAILED: OtherParamsAlone.W: backward_params gives another gradient than backward",
     NotZeroAtZero: "FAILED: NotZeroAtZero.x: a gradient that is not zero for a zero dout",
@@ -261,6 +341,8 @@ FAULTY: dict[Any, str] = {
     Remembers: "FAILED: Remembers.x: a second run gives another gradient",
     Draws: "FAILED: a second run gives another output",
     RoundsInSingle: "FAILED: RoundsInSingle.x: in float32 off by 1.0e-03 relative to float64",
+    OtherShapeInSingle: "FAILED: OtherShapeInSingle.x: shape (4, 3), expected (3, 4)",
+    SmallOneRoundsInSingle: "FAILED: SmallOneRoundsInSingle.b: in float32 off by 2.0e-03 relative to float64",
     LeavesTheBackend: "FAILED: LeavesTheBackend.x: left ",
     ForgetsBias: "FAILED: ForgetsBias.b: backward gives no gradient",
     ReturnsNothing: "FAILED: ReturnsNothing.x: backward gives no gradient",
@@ -281,6 +363,13 @@ def test_planted_fault_is_caught(faulty: Any, backend: Backend, rng: np.random.G
     failed = [line for line in str(report).splitlines() if "FAILED" in line]
     beginnings = tuple(FAULTY[faulty].split("|"))
     assert any(line.startswith(beginnings) for line in failed), failed
+
+
+def test_three_numbers_show_that_they_are_rounded_and_two_do_not() -> None:
+    for numbers, found in (([0.3, -0.5, 1.1, 0.0], True), ([0.3, -0.5, 0.0], False)):
+        report = check_gradients(AlwaysSingle(), np.asarray([numbers]))
+        rounded = "output of AlwaysSingle: float64 with the digits of float32"
+        assert (rounded in report.problems) is found
 
 
 def scaled(gradients: Any, factor: float) -> Any:
@@ -315,6 +404,7 @@ def test_nothing_compared_is_nothing_passed(rng: np.random.Generator) -> None:
     report = check_gradients(*NoNumber.case(rng), elements=5)
     assert not report.passed
     assert report.entries[0].error == float("inf")
+    assert "a second run gives another output" not in report.problems
     assert json.dumps(report.to_dict(), allow_nan=False)
     with pytest.raises(ValueError, match="expected elements of at least 1, got 0"):
         check_gradients(*WrongSign.case(rng), elements=0)
@@ -331,6 +421,12 @@ def test_questions_that_make_no_sense(rng: np.random.Generator) -> None:
         check_gradients(Tanh, x)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"Tanh takes x, got 2 input\(s\)"):
         check_gradients(Tanh(), x, x)
+    with pytest.raises(TypeError, match=r"Add takes x and y, got 1 input\(s\)"):
+        check_gradients(Add(), x)
+    with pytest.raises(TypeError, match=r"SoftmaxWithLoss takes x and t, got 3 input\(s\)"):
+        check_gradients(SoftmaxWithLoss(), x, x, x)
+    with pytest.raises(ValueError, match="expected a step h above 0, got -0.0001"):
+        check_gradients(Tanh(), x, h=-1e-4)
     with pytest.raises(TypeError, match=r"TwoLayerNet takes x and t, got 1 input\(s\)"):
         check_gradients(TwoLayerNet(4, 3, 2), x)
     with pytest.raises(ValueError, match="x and y are the inputs' names"):
@@ -362,6 +458,20 @@ def test_fault_in_a_network_is_localized(backend: Backend, rng: np.random.Genera
     }  # fmt: skip
     assert report.culprit == "WrongSign1"
     assert str(report).endswith("first wrong, going backward: WrongSign1")
+
+
+@pytest.mark.only("numpy")
+def test_a_subject_is_checked_where_that_is_asked_for(backend: Backend, rng: np.random.Generator) -> None:
+    for case in (stack(rng, Tanh()), Affine.case(rng), SoftmaxWithLoss.case(rng)):
+        for device, name, place in ((None, "numpy", "cpu"), ("strict:device2", "strict", "device2")):
+            report = check_gradients(*case, device=device)
+            assert report.passed, f"\n{report}"
+            assert (report.backend, report.device) == (name, place)
+    x = get_backend("strict:device2").asarray(rng.standard_normal((3, 4)))
+    assert check_gradients(Tanh(), x).device == "device2"
+    assert check_gradients(Tanh(), np.ones((3, 4))).device == "cpu"
+    affine = Affine(x, get_backend("strict:device2").asarray(np.zeros(4)))
+    assert check_gradients(affine, rng.standard_normal((2, 3))).device == "device2"
 
 
 def test_the_first_wrong_of_two(rng: np.random.Generator) -> None:
@@ -404,6 +514,15 @@ def test_a_layer_that_raises_is_named(rng: np.random.Generator) -> None:
     report = check_gradients(*stack(rng, Raises(), Tanh()))
     assert report.problems == ("raised ZeroDivisionError: no luck",)
     assert report.culprit == "Raises1"
+    assert report.failed
+
+
+@pytest.mark.parametrize("kind", [WrongShape, LeavesTheBackend])
+def test_a_layer_whose_dx_is_none_for_what_is_below_is_named(
+    kind: Any, backend: Backend, rng: np.random.Generator
+) -> None:
+    report = check_gradients(*stack(rng, Tanh(), kind(), Tanh()), device=backend)
+    assert report.culprit == f"{kind.__name__}1"
     assert report.failed
 
 
@@ -479,6 +598,25 @@ def test_what_differences_cannot_tell(backend: Backend) -> None:
     report = check_gradients(Hidden(), np.asarray([[1.0, -2.0]]), device=backend)
     assert report.entries[0].verdict == "unresolved"
     assert "another scale would tell" in report.entries[0].reason
+
+
+def test_kinks_are_those_of_training() -> None:
+    """A column is centred by its own mean in training, and by that of what was before in inference."""
+    affine = Affine(np.asarray([[1.0, -1.0]]), np.zeros(2))
+    network = Network([BatchNormalization(np.ones(1), np.zeros(1)), ReLU(), affine])
+    x = np.asarray([[4.0], [6.0], [5.0 + 1e-6], [5.0 - 1e-6]])
+    report = check_gradients(network, x, np.asarray([0, 1, 1, 0]))
+    kinks = {f"{entry.layer}.{entry.parameter}": entry.kinks for entry in report.entries}
+    assert report.passed, f"\n{report}"
+    assert (kinks["input.x"], kinks["BatchNormalization1.beta"], kinks["Affine1.W"]) == (4, 1, 0)
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (2, 3)])
+def test_layouts_of_any_number_of_dimensions(shape: tuple[int, ...], rng: np.random.Generator) -> None:
+    x = np.asarray(rng.standard_normal(shape))
+    assert check_gradients(Tanh(), x).passed
+    if shape:
+        assert "DependsOnLayout.x: another gradient" in str(check_gradients(DependsOnLayout(), x))
 
 
 def test_kinks_inside_a_network(rng: np.random.Generator) -> None:
@@ -653,6 +791,61 @@ def test_a_step_of_ones_own(rng: np.random.Generator) -> None:
     assert check_gradients(Tanh(), x, h=1e-4).passed
 
 
+def test_the_error_of_a_plain_difference_is_told() -> None:
+    """(x³)′ at 1 is 3, the central difference 3 + h²."""
+    report = check_gradients(lambda x: (x**3).sum(), lambda x: 3.0 * x**2, np.asarray([1.0]), h=1e-2)
+    (entry,) = report.entries
+    assert entry.numerical == pytest.approx(3.0 + 1e-4, rel=1e-10)
+    assert entry.error == pytest.approx(1e-4 / 3.0001, rel=1e-6)
+    assert entry.uncertainty == pytest.approx(1e-4 / 3.0001, rel=1e-3)
+    assert (entry.index, entry.compared, entry.kinks, entry.verdict) == ((0,), 1, 0, "unresolved")
+    (entry,) = check_gradients(lambda x: (x**3).sum(), lambda x: 3.0 * x**2, np.asarray([1.0])).entries
+    assert entry.error < 1e-10  # at the first step the central difference is off by 3e-9
+
+
+def test_a_gradient_that_is_zero_but_for_rounding_is_off_by_little() -> None:
+    x = np.asarray([2.0, -2.0])
+    report = check_gradients(lambda x: 8.0 + (0.0 * x).sum(), lambda x: np.full(2, 1e-16), x)
+    (entry,) = report.entries
+    assert report.passed, f"\n{report}"
+    assert entry.error == pytest.approx(1e-16 * 2.0 / 8.0, rel=1e-6)
+
+
+def test_the_worst_entry_is_told(rng: np.random.Generator) -> None:
+    x = rng.uniform(1.0, 2.0, (3, 4))
+    wrong = np.ones((3, 4))
+    wrong[1, 2], wrong[2, 0] = 1.5, 1.1
+    report = check_gradients(lambda x: (x**2).sum(), lambda x: 2.0 * x * wrong, x)
+    (entry,) = report.entries
+    assert (entry.index, entry.wrong, entry.compared, entry.shape) == ((1, 2), 2, 12, (3, 4))
+    assert entry.analytic == pytest.approx(3.0 * x[1, 2])
+    assert entry.numerical == pytest.approx(2.0 * x[1, 2])
+    assert entry.error == pytest.approx(1 / 3)
+
+
+def test_a_gradient_whose_rounding_cannot_be_tried_is_compared(
+    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise ArithmeticError("no luck")
+
+    monkeypatch.setattr(check, "rounding_changes", fail)
+    assert check_gradients(*Tanh.case(rng)).passed
+    assert check_gradients(*WrongSign.case(rng)).entries[0].verdict == "FAILED"
+
+
+def test_the_gate_is_what_a_gradient_may_be_off() -> None:
+    x = np.asarray([1.0, 2.0])
+
+    def check_with(**options: float) -> Any:
+        return check_gradients(lambda x: (x**2).sum(), lambda x: 2.0 * x * (1.0 + 1e-6), x, **options)
+
+    assert check_with().failed
+    assert check_with(gate=9e-7).failed
+    assert check_with(gate=1.1e-6).passed
+    assert (check_with().gate, check_with(gate=1e-3).gate) == (GATE, 1e-3)
+
+
 def test_the_cost(rng: np.random.Generator) -> None:
     """Less than twice the two evaluations of a central difference."""
     report = check_gradients(*stack(rng, Tanh(), Affine(rng.standard_normal((3, 3)), np.zeros(3)), Tanh()))
@@ -664,6 +857,7 @@ def test_some_elements_of_a_large_network(rng: np.random.Generator) -> None:
     network = TwoLayerNet(300, 20, 5, weight_init_std=1.0, rng=rng)
     report = check_gradients(network, rng.standard_normal((3, 300)), rng.integers(0, 5, 3), elements=10)
     assert report.passed, f"\n{report}"
+    assert {entry.compared for entry in report.entries} == {10, 5}
 
 
 def test_subject_is_not_changed(rng: np.random.Generator) -> None:
@@ -680,6 +874,69 @@ def test_report_is_data(rng: np.random.Generator) -> None:
     assert data["passed"] is True
     assert data["entries"][0]["parameter"] == "W"
     assert "Affine.W (4, 3): relative error" in str(report)
+
+
+ENTRY = GradientEntry(
+    layer="Affine1", parameter="W", shape=(2, 3), analytic=0.5, numerical=1 / 3, error=1 / 3, uncertainty=1e-9,
+    index=(1, 2), compared=6, kinks=0, wrong=0, unresolved=0, verdict="passed",
+)  # fmt: skip
+
+
+def test_lines_of_a_report() -> None:
+    line = (
+        "Affine1.W (2, 3): relative error 3.3e-01 at (1, 2), analytic 0.5, numerical 0.3333333333 ± 1.0e-09"
+    )
+    assert str(ENTRY) == f"{line}: passed"
+    full = replace(ENTRY, kinks=3, wrong=2, unresolved=1, reason="not smooth", verdict="FAILED")
+    told = "2 of 6 entries wrong, 3 kinks, 1 of 6 entries unresolved: not smooth"
+    assert str(full) == f"{line}, {told}: FAILED"
+    report = GradientReport("Net", "numpy", "cpu", 1e-7, (ENTRY, full), ("it is odd",), 9, "Affine1")
+    assert str(report).splitlines() == [
+        str(ENTRY),
+        str(full),
+        "FAILED: it is odd",
+        "first wrong, going backward: Affine1",
+    ]
+    assert (report.passed, report.failed) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "problems", "passed", "failed"),
+    [
+        (["passed", "passed"], (), True, False),
+        (["passed", "passed"], ("odd",), False, True),
+        (["passed", "FAILED"], (), False, True),
+        (["passed", "unresolved"], (), False, False),
+        (["passed", "wrong above"], (), False, True),
+        ([], (), False, True),
+    ],
+)
+def test_verdict_of_a_report(verdicts: list[str], problems: Any, passed: bool, failed: bool) -> None:
+    entries = tuple(replace(ENTRY, verdict=verdict) for verdict in verdicts)
+    report = GradientReport("Net", "numpy", "cpu", 1e-7, entries, problems)
+    assert (report.passed, report.failed) == (passed, failed)
+    data = report.to_dict()
+    assert (data["passed"], data["failed"]) == (passed, failed)
+    assert [entry["passed"] for entry in data["entries"]] == [verdict == "passed" for verdict in verdicts]
+
+
+def test_a_report_as_data_has_no_infinities() -> None:
+    entry = replace(ENTRY, error=math.inf, numerical=math.nan)
+    data = GradientReport("Net", "numpy", "cpu", 1e-7, (entry,), ("odd",), 9, "Affine1").to_dict()
+    assert data == {
+        "subject": "Net", "backend": "numpy", "device": "cpu", "gate": 1e-7, "problems": ("odd",),
+        "evaluations": 9, "culprit": "Affine1", "passed": False, "failed": True,
+        "entries": [{**asdict(ENTRY), "error": None, "numerical": None, "passed": True}],
+    }  # fmt: skip
+
+
+def test_what_an_evaluation_is(rng: np.random.Generator) -> None:
+    """Six for the noise of an array, three for each of its entries."""
+    report = check_gradients(*Affine.case(rng), h=1e-4)
+    assert report.evaluations == sum(6 + 3 * entry.compared for entry in report.entries)
+    network, x, t = stack(rng, Tanh())
+    report = check_gradients(network, x, t, h=1e-4)
+    assert report.evaluations == sum(6 + 3 * entry.compared for entry in report.entries)
 
 
 def test_users_layer_with_a_parameter_of_its_own(backend: Backend) -> None:
@@ -815,6 +1072,147 @@ def test_shared_memory_in_a_network_is_found(backend: Backend, rng: np.random.Ge
 def test_results_belong_to_the_caller(name: str, backend: Backend) -> None:
     node, *inputs = CASES[name](np.random.default_rng(0))
     assert list(results_shared(made(node, inputs, backend, 0, "float64"), backend)) == []
+
+
+class ReturnsX(Network):
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        return super().forward(x, training=True) if training else namespace_of(x).reshape(x, x.shape)
+
+
+class ReturnsXAsDx(Network):
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        self.kept = x
+        return super().forward(x, training=training)
+
+    def backward(self, dout: Any = 1.0) -> Array:
+        super().backward(dout)
+        return self.kept
+
+
+class ReturnsParameterAsDx(Network):
+    def backward(self, dout: Any = 1.0) -> Array:
+        super().backward(dout)
+        return self.params["b1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        (ReturnsX, "writing over y of an inference, which is the caller's, changes x"),
+        (ReturnsXAsDx, "writing over dx, which is the caller's, changes x"),
+        (ReturnsParameterAsDx, "writing over dx, which is the caller's, changes b1"),
+        (Network, None),
+    ],
+)
+def test_results_of_a_network_are_the_callers(
+    kind: Any, problem: str | None, backend: Backend, rng: np.random.Generator
+) -> None:
+    inputs = [rng.standard_normal((5, 3)), rng.integers(0, 3, 5)]
+    network = kind([Affine(rng.standard_normal((3, 3)), np.ones(3))])
+    subject = made(network, inputs, backend, 0, "float64")
+    assert list(results_shared(subject, backend)) == ([problem] if problem else [])
+
+
+OF_NODES = {
+    "_arguments_kept": ["arguments"],
+    "_layout_ignored": ["layout"],
+    "_repeats": ["repetition"],
+    "_zero_in_zero_out": ["zero"],
+    "_kind_kept": ["float64", "float32"],
+    "_float32_agrees": ["precision"],
+    "_inference_agrees": ["inference"],
+    "results_shared": ["memory"],
+    "_needs_forward": ["order"],
+    "_computes_in_float64": ["digits"],
+    "_params_alone_agree": ["bottom"],
+}
+
+
+@pytest.mark.parametrize("promise", OF_NODES)
+def test_a_promise_that_cannot_be_tried_is_named(
+    promise: str, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise ArithmeticError("no luck")
+
+    monkeypatch.setattr(promises, promise, fail)
+    expected = tuple(f"{name}: raised ArithmeticError: no luck" for name in OF_NODES[promise])
+    of_layers, of_nodes = (
+        promise == "_params_alone_agree",
+        promise in ("_needs_forward", "_computes_in_float64"),
+    )
+    assert check_gradients(*Affine.case(rng)).problems == expected
+    assert check_gradients(*SoftmaxWithLoss.case(rng)).problems == (() if of_layers else expected)
+    assert check_gradients(*stack(rng, Tanh())).problems == (() if of_nodes else expected)
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_what_was_varied_is_as_it_was(in_place: bool, backend: Backend, rng: np.random.Generator) -> None:
+    subject = made(*stackable(rng), backend, 0, "float64")
+    subject.gradients()
+    slot = ("Affine1", "W")
+    variable: Any = Variable(subject, slot)
+    variable._in_place = variable._in_place and in_place
+    before, whole = variable.values.copy(), subject.terms()
+
+    def now() -> np.ndarray:
+        return np.array(backend.to_numpy(subject.get(slot)))
+
+    assert not np.array_equal(variable.entry(5, 9.0), whole)
+    np.testing.assert_array_equal(now(), before)
+    assert not np.array_equal(variable.whole(before + 1.0), whole)
+    np.testing.assert_array_equal(now(), before)
+    np.testing.assert_array_equal(variable.whole(before), whole)
+    seen: list[np.ndarray] = []
+
+    def fail(*_: Any) -> Any:
+        seen.append(now())
+        raise KeyError("f")
+
+    subject.terms = fail  # type: ignore[method-assign]
+    for use in (lambda: variable.entry(5, 9.0), lambda: variable.whole(before + 1.0)):
+        with pytest.raises(KeyError):
+            use()
+        np.testing.assert_array_equal(now(), before)
+    changed = before.copy()
+    changed.reshape(-1)[5] = 9.0
+    np.testing.assert_array_equal(seen, [changed, before + 1.0])
+
+
+def stackable(rng: np.random.Generator) -> tuple[Network, list[np.ndarray]]:
+    network, *inputs = stack(rng, Tanh())
+    return network, inputs
+
+
+def test_what_rounding_changes_of_a_gradient(backend: Backend, rng: np.random.Generator) -> None:
+    """Of dy/dx = a no more than a rounds, of dy/da = Σ x as much as the largest sum does."""
+    W, x = rng.uniform(1.0, 2.0, (3, 2)), rng.uniform(1.0, 2.0, (4, 3))
+    subject = made(Affine(W, np.zeros(2)), [x], backend, 0, "float64")
+    changes = rounding_changes(subject, 1e-6)
+    dout = subject.dout  # type: ignore[union-attr]
+    of_x = np.abs(dout) @ np.abs(W).T
+    assert 0.1e-6 * of_x.max() < changes["Affine", "x"] <= 1.001e-6 * of_x.max()
+    of_W = np.abs(x).T @ np.abs(dout)
+    assert 0.1e-6 * of_W.max() < changes["Affine", "W"] <= 1.001e-6 * of_W.max()
+    assert changes["Affine", "b"] == 0.0
+    assert rounding_changes(subject, 1e-6) == changes
+    np.testing.assert_array_equal(backend.to_numpy(subject.get(("Affine", "W"))), W)
+    np.testing.assert_array_equal(backend.to_numpy(subject.get(("Affine", "x"))), x)
+
+
+def test_between_the_layers_of_a_network_all_is_rounded(rng: np.random.Generator) -> None:
+    network, inputs = stackable(rng)
+    subject = made(network, inputs, get_backend("cpu"), 0, "float64")
+    seen: list[tuple[int, ...]] = []
+
+    def doubled(array: Array) -> Array:
+        seen.append(array.shape)
+        return array * 1.0
+
+    exact, same = subject.gradients(), subject.gradients_with(doubled)
+    assert seen == [(5, 3), (5, 3), (5, 2), (5, 2), (5, 3), (5, 3)]
+    for slot, values in exact.items():
+        np.testing.assert_array_equal(values, same[slot])
 
 
 def test_class_without_case() -> None:

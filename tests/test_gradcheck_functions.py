@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from backends import Backend, namespace_of
 from backprop import check_gradients
 from backprop.gradcheck import promises
 from backprop.gradcheck.libraries import Library
+from backprop.gradcheck.subjects import on_host
 
 
 def cubes(x: Any) -> Any:
@@ -210,6 +212,20 @@ def test_library_without_a_backend() -> None:
     assert library.to_numpy(np.ones(2)).tolist() == [1.0, 1.0]
 
 
+def test_what_comes_to_the_host_is_a_copy_in_float64(backend: Backend) -> None:
+    for values in (
+        np.ones(2, np.float32),
+        np.ones(2, np.int64),
+        np.ones(2),
+        backend.asarray([1.0, 1.0]),
+        [1, 1],
+    ):
+        host = on_host(values)
+        assert (type(host), host.dtype, host.tolist()) == (np.ndarray, np.float64, [1.0, 1.0])
+        assert not isinstance(values, np.ndarray) or not np.may_share_memory(host, values)
+    assert on_host(3).dtype == np.float64
+
+
 def test_library_without_float64() -> None:
     class Single:
         float64 = np.float32
@@ -275,6 +291,11 @@ def test_arrays_of_an_unknown_library_stay_what_they_are() -> None:
     assert (report.subject, report.backend, report.device) == ("f", "tests", "elsewhere")
     assert seen == {Foreign}
     assert check_gradients(f, lambda x, y, dout: (dout * x, dout * y), x, y).failed
+    x.dtype = SimpleNamespace(name="bfloat16")
+    assert check_gradients(f, gradient, x, y).passed
+    x.dtype = SimpleNamespace(name="string")
+    with pytest.raises(TypeError, match="expected real arguments, got string"):
+        check_gradients(f, gradient, x, y)
 
 
 def test_outside_its_domain_a_function_may_raise() -> None:

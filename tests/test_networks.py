@@ -154,6 +154,15 @@ def test_layer_that_replaces_its_dicts_stays_in_the_network(backend: Backend) ->
             delete()
 
 
+def test_setting_the_parameters_is_loading_them(backend: Backend) -> None:
+    network = net(backend)
+    network.params = {name: np.full(tuple(value.shape), 0.5) for name, value in network.params.items()}
+    assert set(backend.to_numpy(network.flat_params["flat"]).tolist()) == {0.5}
+    network.params = network.params
+    with pytest.raises(ValueError, match="W1: missing"):
+        network.params = {}
+
+
 def test_copies_are_whole_networks(backend: Backend) -> None:
     network, (x, t) = net(backend), data(backend)
     before = backend.to_numpy(network.predict(x)).copy()

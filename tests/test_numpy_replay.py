@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends import CaptureError, get_backend, namespace_of
+from backends import CaptureError, get_backend, namespace_of, numpy_fast
 from backends.numpy_fast import REPLACEMENTS
-from backends.numpy_replay import QUICK, Look, NumpyReplay, product, root_is_power
-from backends.trace import FUNCTIONS, IN_PLACE, OPERATORS, Traced, TracedNamespace
+from backends.numpy_replay import QUICK, UFUNCS, Look, NumpyReplay, NumpyTape, product, root_is_power
+from backends.trace import FUNCTIONS, IN_PLACE, OPERATORS, Call, Tape, Traced, TracedNamespace
 
 backend = get_backend("cpu")
 xp: Any = backend.xp
@@ -34,15 +34,19 @@ def arrays(seed: int, dtype: str) -> dict[str, np.ndarray]:
     return {"a": draw(5, 4), "b": draw(5, 4), "row": draw(4), "square": draw(4, 4), "long": draw(3, 40)}
 
 
-def same(body: Callable[..., Any], dtype: str = "float32", times: int = 4) -> NumpyReplay:
+def same(
+    body: Callable[..., Any], dtype: str = "float32", times: int = 4, fill: float | None = None
+) -> NumpyReplay:
     """`body(xp, state, x)` recorded with one state and inputs, and replayed with others: as it is called."""
 
     def function(state: Any, x: Any) -> tuple[Any, ...]:
         result = body(namespace_of(x), state, x)
         return result if isinstance(result, tuple) else (result,)
 
-    state, other = arrays(0, dtype), arrays(0, dtype)
-    replay = backend.record(function, [state], [arrays(1, dtype)["a"]])
+    state, other, first = arrays(0, dtype), arrays(0, dtype), arrays(1, dtype)["a"]
+    for values in () if fill is None else (first, *state.values()):
+        values[...] = fill
+    replay = backend.record(function, [state], [first])
     assert isinstance(replay, NumpyReplay)
     for key in state:
         state[key][...] = other[key]
@@ -148,6 +152,14 @@ def test_functions(name: str, dtype: str) -> None:
         assert name in views or name in {call.name for call in replay.tape}
 
 
+@pytest.mark.parametrize("fill", [0.0, 1.0])
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_functions_recorded_where_others_give_the_same(name: str, fill: float) -> None:
+    """Of zeros and ones a root is a square, and a product a minimum."""
+    with np.errstate(all="ignore"):
+        same(BODIES[name], fill=fill)
+
+
 @pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 1)])
 @pytest.mark.parametrize("keepdims", [False, True])
 @pytest.mark.parametrize("name", ["sum", "max", "min", "mean", "prod", "any", "count_nonzero", "argmax"])
@@ -231,6 +243,59 @@ def test_the_state_is_changed_in_place_and_by_key() -> None:
     same(body)
 
 
+def test_any_function_into_an_array() -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        backend.into(s["a"], xp.sort, x, axis=0)
+        backend.into(s["b"], xp.exp, x)
+        backend.into(s["row"], xp.mean, x, axis=0)
+        backend.into(s["row"], xp.sum, s["square"] + s["row"], axis=1)
+        backend.into(s["long"][0, :4], xp.sum, x > 0.5, axis=0)
+        backend.into(s["long"][1, :4], xp.sum, xp.stack([x[:4, :], s["square"]]), axis=(0, 1))
+        backend.into(s["square"], xp.sort, xp.matrix_transpose(s["square"]), axis=0)
+        backend.into(s["square"][:2, :], xp.cumulative_sum, s["square"][1:3, :], axis=0)
+        backend.into(s["square"], xp.where, s["square"] > 0.5, xp.sum(x), 0.5)
+        backend.into(s["long"], xp.full_like, s["long"] * 1.0, fill_value=xp.max(x))
+        return x * 1.0
+
+    same(body)
+
+
+def test_a_function_of_ones_own_into_an_array_is_refused() -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        backend.into(s["a"], np.sort, x, axis=0)
+        return x * 1.0
+
+    with pytest.raises(
+        CaptureError, match="^sort is not one of the standard's functions that can be recorded$"
+    ):
+        same(body)
+    with pytest.raises(
+        CaptureError, match=r"^functools\.partial\(.*\) is not one of the standard's functions"
+    ):
+        same(lambda xp, s, x: backend.into(s["a"], functools.partial(np.sort), x))
+
+
+def test_an_array_on_the_left_is_the_standard_s_function() -> None:
+    constant = np.full(4, 0.5, np.float32)
+    replay = same(lambda xp, s, x: (constant * x, constant - x, constant > x, np.multiply(constant, x)))
+    assert [call.name for call in replay.tape] == ["multiply", "subtract", "greater", "multiply"]
+    replay = same(lambda xp, s, x: (y := -x, y + x, xp.exp(y), y[0, 1], s["a"][2, 1]))
+    assert [call.name for call in replay.tape] == ["neg", "add", "exp", "getitem", "getitem"]
+
+
+def test_results_begin_with_a_cache_line() -> None:
+    replay = same(
+        lambda xp, s, x: (x * 2.0, xp.exp(x[0, :]) + 1.0, xp.sum(x), x[:, 1:] - 1.0, x[:0, :] * 1.0)
+    )
+    assert len(replay.tape) == 6
+    assert {call.out.__array_interface__["data"][0] % 64 for call in replay.tape} == {0}
+
+
+def test_powers_recorded_of_zeros_and_ones() -> None:
+    for fill in (0.0, 1.0):
+        same(lambda xp, s, x: (x**0.5, x**2.0, x**0.25, x**1.5, x**1.0, x**2, s["b"] ** x), fill=fill)
+
+
 def test_overlapping_parts() -> None:
     def body(xp: Any, s: Any, x: Any) -> Any:
         y = x * 1.0
@@ -253,6 +318,17 @@ def test_numbers() -> None:
         same(body, dtype, times=40)
 
 
+def test_a_number_stays_when_the_array_that_it_was_of_changes() -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        y = x * 1.0
+        of_a_result, of_the_state = y[0, 1], s["a"][0, 0]
+        y += 1.0
+        s["a"] += x
+        return of_a_result * x, of_the_state * x, y
+
+    same(body)
+
+
 def test_numbers_of_an_input() -> None:
     def body(xp: Any, s: Any, x: Any) -> Any:
         n = total = x[1, 2]
@@ -271,6 +347,32 @@ def test_numbers_of_an_input() -> None:
             np.testing.assert_array_equal(ours, expected)
 
 
+def test_a_list_may_change_after_it_was_used() -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        times = [2, 1]
+        tiled = xp.tile(x, times)
+        times.reverse()
+        return tiled, xp.tile(x, times)
+
+    same(body)
+
+
+def test_a_number_s_transpose_is_a_number() -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        number = xp.sum(x)
+        other = number.T
+        other += 1.0
+        return number, other, number.T**3
+
+    for dtype in ("float32", "float64"):
+        same(body, dtype, times=40)
+
+
+def test_what_is_computed_of_constants_alone_can_be_read() -> None:
+    constant = np.arange(6.0, dtype=np.float32)
+    same(lambda xp, s, x: x * float(xp.reshape(constant, (2, 3))[1, 2]))
+
+
 def test_operands_as_they_lie() -> None:
     fortran = np.asfortranarray(np.random.default_rng(3).random((4, 4)).astype("float32"))
 
@@ -287,6 +389,32 @@ def test_operands_as_they_lie() -> None:
         if dtype == "float64":
             fortran = fortran.astype(dtype, order="F")
         same(body, dtype, times=10)
+
+
+def test_takes_of_nothing() -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        rows = xp.astype(x[:0, 0], xp.int64)
+        return (
+            xp.take(x, rows, axis=0),
+            xp.take(s["row"], rows),
+            xp.take(x[:1, :], xp.zeros(2, dtype=xp.int64), axis=0),
+        )
+
+    same(body)
+
+
+def test_choices_of_two_dtypes() -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        wide, whole = xp.astype(x, xp.float64), xp.astype(x * 9.0, xp.int32)
+        chosen = x > 0.5
+        return (
+            xp.where(chosen, wide, s["b"]),
+            xp.where(chosen, s["b"], wide),
+            xp.where(chosen, whole, x),
+            xp.where(chosen, whole, 1),
+        )
+
+    same(body)
 
 
 def test_takes_that_count_from_the_end_or_are_too_far() -> None:
@@ -339,6 +467,15 @@ def caught_warning(xp: Any, s: Any, x: Any) -> Any:
             return x
 
 
+def shown_warning(xp: Any, s: Any, x: Any) -> Any:
+    before = warnings.showwarning
+    warnings.showwarning = lambda *_: None
+    try:
+        return xp.log(x)
+    finally:
+        warnings.showwarning = before
+
+
 def errors(xp: Any, s: Any, x: Any) -> Any:
     with np.errstate(divide="ignore"):
         return xp.log(x)
@@ -346,7 +483,10 @@ def errors(xp: Any, s: Any, x: Any) -> Any:
 
 REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "mean": (lambda xp, s, x: np.mean(x), "numpy.mean is NumPy's own"),
-    "ufunc.where": (lambda xp, s, x: np.multiply(x, 2.0, out=x, where=x > 0.5), "numpy.multiply with"),
+    "ufunc.where": (
+        lambda xp, s, x: np.multiply(x, 2.0, out=x, where=x > 0.5),
+        r"numpy.multiply with (out, where|where, out) is NumPy's own",
+    ),
     "out": (lambda xp, s, x: np.add(x, 1.0, x), "numpy.add with out"),
     "reduce": (lambda xp, s, x: np.add.reduce(x), "numpy.add.reduce is NumPy's own"),
     "at": (lambda xp, s, x: np.add.at(s["row"], [0, 0], x[0, 0]), "numpy.add.at is NumPy's own"),
@@ -359,6 +499,23 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "constant mask": (lambda xp, s, x: x[np.arange(5) > 2], r"the shape of x\[mask\] depends on values"),
     "truth": (lambda xp, s, x: x[True], r"the shape of x\[mask\] depends on values"),
     "list of numbers": (lambda xp, s, x: x[[0, 1]], r"the shape of x\[mask\] depends on values"),
+    "set rows": (
+        lambda xp, s, x: operator.setitem(s["a"], np.asarray([0, 1]), 0.0),
+        r"x\[index\] = value with an array as the index",
+    ),
+    "set a list of rows": (
+        lambda xp, s, x: operator.setitem(s["a"], [0, 1], 0.0),
+        "with an array as the index",
+    ),
+    "set rows that are computed": (
+        lambda xp, s, x: operator.setitem(s["a"], xp.argmax(x, axis=1), 0.0),
+        "with an array as the index",
+    ),
+    "set a truth": (lambda xp, s, x: operator.setitem(s["a"], True, 0.0), "with an array as the index"),
+    "set a number": (
+        lambda xp, s, x: operator.setitem(xp.sum(x), (), 0.0),
+        "with an array as the index",
+    ),
     "set mask": (lambda xp, s, x: operator.setitem(x, x > 0.5, 0.0), "with an array as the index"),
     "index": (lambda xp, s, x: x[xp.argmax(s["row"]), ...], "with a number that is computed"),
     "index of a tuple": (lambda xp, s, x: x[..., xp.argmax(s["row"])], "with a number that is computed"),
@@ -389,12 +546,24 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
         lambda xp, s, x: x * (xp.sum(x) if isinstance(xp.sum(x), float) and xp.sum(x) > 5 else 1),
         "a value is read",
     ),
+    "showing warnings": (shown_warning, "warnings are caught or filtered within the step"),
     "warnings": (caught_warning, "warnings are caught or filtered within the step"),
     "float": (lambda xp, s, x: x * float(xp.sum(x)), "a value is read"),
+    "several": (lambda xp, s, x: xp.broadcast_arrays(x, np.ones(4)), "broadcast_arrays gives several arrays"),
+    "none": (lambda xp, s, x: operator.eq(xp.sum(x), None), "eq gives a bool, which depends on values"),
+    "int": (lambda xp, s, x: x * int(xp.sum(x)), "a value is read"),
+    "complex": (lambda xp, s, x: x * complex(xp.sum(x)).real, "a value is read"),
+    "place": (lambda xp, s, x: x * range(99)[xp.argmax(x)], "a value is read"),
+    "in": (lambda xp, s, x: x if 0.5 in x else -x, "a value is read"),
+    "dlpack": (lambda xp, s, x: x.__dlpack__(), "a value is read"),
     "bool": (lambda xp, s, x: x if xp.sum(x) > 1.0 else -x, "a value is read"),
     "iterate": (lambda xp, s, x: sum(row * 1.0 for row in x), "a value is read"),
     "asarray": (lambda xp, s, x: x * np.asarray(x), "a value is read"),
     "into a constant": (lambda xp, s, x: operator.iadd(np.zeros((5, 4), "float32"), x), "numpy.add with out"),
+    "into": (
+        lambda xp, s, x: backend.into(s["row"], np.sum, x, axis=0),
+        "sum is not one of the standard's functions that can be recorded",
+    ),
     "copy": (lambda xp, s, x: copy.copy(x), "a value is read"),
     "pickle": (lambda xp, s, x: pickle.dumps(x), "a value is read"),
     "caught": (caught, "a value is read"),
@@ -433,6 +602,33 @@ def test_an_array_of_another_recording_is_refused() -> None:
             use(kept[0])
 
 
+def test_a_tape_takes_down_what_was_carried_out() -> None:
+    class Plain(Tape):
+        def kept(self, name: str, function: Any, args: Any, options: Any, result: Any, given: Any) -> Any:
+            self.write_down(Call(name, function, args, options, result))
+            return Traced(self, result)
+
+    tape = Plain(backend)
+    x = Traced(tape, np.ones(3))
+    y = tape.namespace.exp(x) * 2.0
+    y += x
+    y[0] = 7.0
+    tape.into(y[1:], tape.namespace.sqrt, x[1:])
+    assert [call.name for call in tape.calls] == [
+        "exp",
+        "mul",
+        "iadd",
+        "assign",
+        "getitem",
+        "getitem",
+        "sqrt",
+    ]
+    assert [call.writes for call in tape.calls] == [False, False, True, True, False, False, True]
+    assert y.array.tolist() == [7.0, 1.0, 1.0]
+    with pytest.raises(NotImplementedError, match="Tape keeps no results"):
+        Traced(Tape(backend), np.ones(3)) + 1.0
+
+
 def test_a_traced_array_looks_like_an_array() -> None:
     def body(xp: Any, s: Any, x: Any) -> Any:
         if not isinstance(x, Traced):
@@ -456,6 +652,55 @@ def test_memory_is_used_again() -> None:
 
     replay = same(body)
     assert len({call.out.__array_interface__["data"][0] for call in replay.tape}) <= 3
+
+
+def test_a_view_keeps_the_memory_that_it_lies_in() -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        views = [(x * 2.0)[1:, :], (x * 3.0).T, (x * 4.0).mT, xp.permute_dims(x * 5.0, (1, 0))]
+        others = [x * number for number in (6.0, 7.0, 8.0, 9.0)]  # these would lie there otherwise
+        return *(view * 1.0 for view in views), *others
+
+    same(body)
+
+
+def test_a_quick_form_that_gives_other_bytes_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def body(xp: Any, s: Any, x: Any) -> Any:
+        y = x * 1.0
+        y += s["b"]
+        return xp.mean(x), y
+
+    monkeypatch.setitem(QUICK, numpy_fast.mean, lambda tape, out, x: [functools.partial(out.fill, 0.25)])
+    monkeypatch.setitem(UFUNCS, operator.iadd, np.subtract)
+    same(body)
+
+
+def test_alike_is_to_the_last_bit() -> None:
+    for dtype in ("float32", "float64"):
+        x = np.asarray([1.0, 0.0, np.nan], dtype)
+        assert backend.alike(x, x.copy())
+        assert backend.alike(x, np.asarray([1.0, 0.0, -np.nan], dtype))
+        for other in ([np.nextafter(x[0], x[1]), 0.0, np.nan], [1.0, -0.0, np.nan], [1.0, 0.0, 1.0]):
+            assert not backend.alike(x, np.asarray(other, dtype))
+    assert not backend.alike(np.asarray([1, 2]), np.asarray([1, 3]))
+
+
+def test_what_does_not_give_the_same_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+
+    def counting(x: Any) -> Any:
+        calls.append(x)
+        return x + len(calls)
+
+    monkeypatch.setattr(backend.xp, "sin", counting)
+    with pytest.raises(CaptureError, match="sin does not give the same twice"):
+        same(lambda xp, s, x: xp.sin(x))
+
+
+def test_arrays_in_pieces_are_refused() -> None:
+    tape = NumpyTape(backend, [])
+    for pieces in (np.ones((4, 4))[:, ::2], np.ones(4)[::-1], np.broadcast_to(np.ones(4), (3, 4))):
+        with pytest.raises(CaptureError, match="f gives an array that is not laid out as one piece"):
+            tape.place_for("f", pieces)
 
 
 QUICKLY: dict[str, Callable[..., Any]] = {
@@ -484,7 +729,7 @@ QUICKLY: dict[str, Callable[..., Any]] = {
     ),
     "takes": lambda xp, s, x: xp.take(x, xp.astype(x[0, ...] * 4, xp.int64), axis=0),
     "numbers": lambda xp, s, x: (
-        (y := x * 2.0), y[0, 1], y[0, 1] * x, y[1, 1] / 3.0, xp.sum(x) - 1.0, -xp.sum(x), xp.sum(x) > 9.0,
+        (y := x * 2.0), y[0, 1], y[0, 1] * x, s["row"][1] * x, y[2, ...][-1] * 2.0, y[1, 1] / 3.0, xp.sum(x) - 1.0, -xp.sum(x), xp.sum(x) > 9.0,
     ),
     "roots": lambda xp, s, x: x**0.5,
     "assignments": lambda xp, s, x: filled(xp, s, x)[0],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import pytest
 
 from backends import Backend, get_backend
 from backprop import SGD, Adam, MultiLayerNet, Network, Training, TwoLayerNet
+from backprop.architecture import describe
 from backprop.checkpoints import (
     Checkpoint,
     CheckpointError,
@@ -246,6 +249,42 @@ def test_a_finished_part_of_an_epoch_is_left_as_it_is(backend: Backend) -> None:
     assert outcome(again) == outcome(part)
 
 
+def test_what_a_checkpoint_says() -> None:
+    run = training(
+        get_backend("cpu"), iterations=8, hook=lambda now: seen.append(now.checkpoint()), hook_steps=7
+    )
+    seen: list[Checkpoint] = []
+    list(run)
+    for checkpoint, position, step in ((seen[0], 1, 7), (run.checkpoint(), 2, 8)):
+        said = checkpoint.description
+        generator, seconds = said["training"].pop("generator"), said["training"].pop("seconds")
+        assert generator["bit_generator"] == "PCG64"
+        assert 0.0 < seconds <= run.history[-1].seconds
+        assert said == {
+            "network": describe(run.network),
+            "optimizer": {"class": "Adam", "settings": repr(run.optimizer), "steps": step},
+            "training": {
+                "step": step, "position": position, "samples": N, "batch_size": BATCH,
+                "sampling": "without-replacement",
+            },
+            "last": asdict(run.history[0 if step == 7 else 1]),
+            "machine": run.network.backend.machine,
+        }  # fmt: skip
+    fresh = training(get_backend("cpu"))
+    assert fresh.checkpoint().description["last"] is None
+    assert fresh.checkpoint().description["training"]["position"] == 0
+
+
+def test_the_time_of_a_resumed_run_is_that_of_both_parts() -> None:
+    run = training(get_backend("cpu"), iterations=6)
+    list(run)
+    checkpoint = run.checkpoint()
+    checkpoint.description["training"]["seconds"] = 1000.0
+    again = training(get_backend("cpu"), checkpoint)
+    assert again.checkpoint().description["training"]["seconds"] == 1000.0
+    assert 1000.0 < next(again).seconds < next(again).seconds < 1100.0
+
+
 def changed(**description: Any) -> Checkpoint:
     """A checkpoint within an epoch, with other entries in its description; None takes one away."""
     run = training(get_backend("cpu"), iterations=8)
@@ -271,6 +310,22 @@ def test_another_machine_is_said() -> None:
         training(cpu, changed(machine={k: v for k, v in machine.items() if k != "NumPy"}))
     with pytest.warns(ResumeWarning, match="it does not say on what machine it was computed$"):
         training(cpu, changed(machine=None))
+    with pytest.warns(
+        ResumeWarning, match=r"break: .*; CPU .* here, Z80 there; kernel unknown here, a there$"
+    ) as said:
+        training(cpu, changed(machine={**machine, "CPU": "Z80", "NumPy": "1", "kernel": "a"}))
+
+
+@pytest.mark.filterwarnings("ignore:a Training was made")
+def test_the_warning_points_at_who_goes_on() -> None:
+    network = MultiLayerNet(
+        4, [8, 8], 3, use_batchnorm=True, dropout_ratio=0.3, weight_decay_lambda=1e-3, rng=3
+    )
+    options: Any = {"batch_size": BATCH, "optimizer": Adam(Cosine(0.05, STEPS)), "rng": 5, "epochs": EPOCHS}
+    with pytest.warns(ResumeWarning) as said:
+        Training(network, *data(), resume=changed(machine=None), **options)
+    line = Path(__file__).read_text("utf-8").splitlines()[said[0].lineno - 1]
+    assert (said[0].filename, line.strip()[:12]) == (__file__, "Training(network,")
 
 
 def test_another_machine_is_no_matter_where_nothing_is_left_to_do() -> None:
@@ -296,11 +351,15 @@ def test_the_threads_are_those_of_the_products(backend: Backend) -> None:
 def test_another_optimizer_is_said() -> None:
     cpu, there = get_backend("cpu"), changed()
     with pytest.warns(
-        ResumeWarning, match=r"optimizer is Adam\(lr=0.2.* here, Adam\(.* there; the rate of step 9 is 0.2$"
+        ResumeWarning,
+        match=r"break: the optimizer is Adam\(lr=0.2.* here, Adam\(.* there; the rate of step 9 is 0.2$",
     ):
         training(cpu, there, optimizer=Adam(0.2))
     longer = Cosine(0.05, 2 * STEPS)
-    with pytest.warns(ResumeWarning, match=f"as when a schedule is stretched.* step 9 is {longer(9):.6g}$"):
+    with pytest.warns(
+        ResumeWarning,
+        match=f" there, as when a schedule is stretched to more steps; the rate of step 9 is {longer(9):.6g}$",
+    ):
         training(cpu, there, optimizer=Adam(longer))
 
 
@@ -412,6 +471,43 @@ def test_what_does_not_fit_changes_nothing(change: Callable[[Checkpoint], None],
     with pytest.raises(CheckpointError, match=message):
         fresh.go_on_from(checkpoint)
     assert outcome(fresh) == before
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+def test_ctrl_c_ends_the_step_first(interactive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if interactive:
+        monkeypatch.setattr(sys, "ps1", "> ", raising=False)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    handlers: list[Any] = []
+
+    def press(now: Training) -> None:
+        handlers.append(signal.getsignal(signal.SIGINT))
+        signal.raise_signal(signal.SIGINT)
+        handlers.append(signal.getsignal(signal.SIGINT))
+
+    try:
+        run = training(get_backend("cpu"), hook=press, hook_steps=8)
+        with nullcontext() if interactive else pytest.raises(KeyboardInterrupt, match="^after step 8$"):
+            assert len(list(run)) == 1
+        assert (run.step, run.stopped, run.optimizer.steps, len(run.history)) == (8, True, 8, 1)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert handlers[0] is not signal.default_int_handler
+        assert handlers[1] is signal.default_int_handler  # a second one does not wait
+        again = training(get_backend("cpu"), run.checkpoint())
+        assert finished(again) == finished(training(get_backend("cpu")))
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_handler_of_ones_own_is_left_alone() -> None:
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda *_: pressed.append(1))
+    try:
+        run = training(get_backend("cpu"), hook=lambda _: signal.raise_signal(signal.SIGINT), hook_steps=8)
+        list(run)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (run.step, pressed) == (STEPS, [1, 1])
 
 
 SCRIPT = """

@@ -10,6 +10,7 @@ import pytest
 
 import backprop.training
 from backends import Backend, get_backend
+from backends.numpy_replay import NumpyReplay
 from backprop import (
     SGD,
     Affine,
@@ -135,6 +136,17 @@ def test_one_hot_labels_train_alike(backend: Backend) -> None:
     np.testing.assert_allclose(*flat, rtol=1e-6)  # NumPy lays the products out otherwise, and rounds so
 
 
+def test_without_an_optimizer_it_is_sgd_at_a_tenth(backend: Backend) -> None:
+    flat = []
+    for options in ({}, {"optimizer": SGD(0.1)}):
+        network = net(backend)
+        list(Training(network, *blobs(), epochs=1, batch_size=50, rng=0, **options))  # type: ignore[arg-type]
+        flat.append(host_params(network))
+    np.testing.assert_array_equal(*flat)
+    network = net(backend)
+    assert [m.step for m in Training(network, *blobs(), epochs=1, rng=0)] == [3]  # of a hundred samples each
+
+
 def test_device_arrays_are_taken_as_they_are(backend: Backend) -> None:
     x, t = (backend.asarray(values) for values in blobs())
     assert next(iter(Training(net(backend), x, t, epochs=1, batch_size=50, rng=0))).step == 5
@@ -166,6 +178,69 @@ def test_progress(backend: Backend) -> None:
     )
     assert [p.step for p in seen] == [3, 6, 10, 13]
     assert all(math.isfinite(p.loss) and p.accuracy is not None and 0.0 <= p.accuracy <= 1.0 for p in seen)
+
+
+@pytest.mark.parametrize("sampling", ["without-replacement", "with-replacement"])
+def test_progress_is_the_mean_of_the_steps_since_the_last_one(sampling: Any) -> None:
+    def told(every: int) -> list[Progress]:
+        seen: list[Progress] = []
+        options: Any = {"progress": seen.append, "progress_steps": every, "sampling": sampling}
+        metrics = list(Training(net("cpu", "float64"), *blobs(), epochs=2, batch_size=40, rng=0, **options))
+        if every == 7:
+            assert [(p.loss, p.accuracy) for p in seen] == [(m.loss, m.accuracy) for m in metrics]
+        return seen
+
+    single = told(1)
+    assert [p.step for p in single] == list(range(1, 15))
+    last = 10 if sampling == "without-replacement" else 40
+    for every, ends in ((2, [2, 4, 6, 9, 11, 13]), (3, [3, 6, 10, 13]), (7, [7, 14])):
+        several = told(every)
+        assert [p.step for p in several] == ends
+        for p in several:
+            steps = single[p.step - every : p.step]
+            sizes = [last if step.step % 7 == 0 else 40 for step in steps]
+            correct = [round(step.accuracy * size) for step, size in zip(steps, sizes, strict=True)]  # type: ignore[operator]
+            assert p.loss == pytest.approx(np.mean([step.loss for step in steps]), rel=1e-12)
+            assert p.accuracy == sum(correct) / sum(sizes)
+
+
+def test_progress_and_hook_come_after_their_steps_however_many_are_replayed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def told() -> list[Any]:
+        seen: list[Any] = []
+        run = Training(
+            net("cpu"), *blobs(), epochs=3, batch_size=8, rng=0, progress=seen.append, progress_steps=5,
+            hook=lambda training: seen.append((training.step, host_params(training.network).tobytes())), hook_steps=12,
+        )  # fmt: skip
+        list(run)
+        return seen
+
+    expected, calls = told(), []
+    replay = NumpyReplay.__call__
+    monkeypatch.setattr(NumpyReplay, "__call__", lambda *args: (calls.append(len(args[1])), replay(*args))[1])
+    assert [seen[0] for seen in expected if isinstance(seen, tuple)] == [12, 24, 36, 48, 60, 72, 84, 96]
+    for steps in (3, 50):
+        calls.clear()
+        monkeypatch.setattr(type(get_backend("cpu")), "graph_steps", steps)
+        assert told() == expected
+        assert max(calls) == min(steps, 5)
+
+
+def test_a_hook_is_called_every_so_many_steps_or_not_at_all() -> None:
+    seen: list[int] = []
+
+    def run(**options: Any) -> list[int]:
+        seen.clear()
+        list(Training(net("cpu"), *blobs(), epochs=2, batch_size=40, rng=0, **options))
+        return list(seen)
+
+    def hook(training: Any) -> None:
+        seen.append(training.step)
+
+    assert run(hook=hook) == run(hook_steps=3) == []
+    assert run(hook=hook, hook_steps=3) == [3, 6, 9, 12]
+    assert run(hook=hook, hook_steps=7) == [7, 14]
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -213,6 +288,8 @@ def test_nan_in_the_weights_is_named(backend: Backend) -> None:
             {"epochs": 1, "batch_size": 251},
             "expected a batch size from 1 to the 250 samples there are, got 251",
         ),
+        ({"epochs": 1, "hook_steps": 0}, "expected hook_steps to be a whole number of at least 1, got 0"),
+        ({"iterations": 0}, "expected iterations to be a whole number of at least 1, got 0"),
         ({"epochs": 1, "batch_size": 0}, "expected batch_size to be a whole number of at least 1, got 0"),
         ({}, "give either epochs or iterations"),
         ({"epochs": 1, "iterations": 1}, "give either epochs or iterations"),
@@ -250,6 +327,8 @@ def test_data_that_is_no_array_or_elsewhere(backend: Backend) -> None:
         elsewhere = get_backend("strict").asarray(x)
         with pytest.raises(TypeError, match=r"the training data is on strict \(device1\); convert it"):
             Training(net(backend), elsewhere, t, epochs=1)
+        with pytest.raises(TypeError, match=r"the target is on strict \(device1\); convert it"):
+            Training(net(backend), x, get_backend("strict").asarray(t), epochs=1)
 
 
 @pytest.mark.parametrize("lr", [-0.1, math.nan, math.inf])
@@ -296,6 +375,7 @@ def test_options_that_are_not_what_they_should_be() -> None:
             "expected progress_steps to be a whole number of at least 1, got 0",
         ),
         ({"epochs": 1, "optimizer": 0.1}, r"expected an Optimizer, such as SGD\(0.1\), got 0.1"),
+        ({"epochs": 1, "test": (*blobs(), 1)}, r"expected test=\(x_test, t_test\), got a tuple"),
         ({"epochs": 1, "test": blobs()[0]}, r"expected test=\(x_test, t_test\), got a ndarray"),
     ]:
         with pytest.raises((TypeError, ValueError), match=message):

@@ -324,7 +324,7 @@ def test_attributes_that_raise_when_they_are_looked_at_end_the_recording() -> No
     layer: Any = Identity()
     layer.odd = Odd()
     x, t = np.random.default_rng(0).random((40, 2)), np.arange(40) % 2
-    with pytest.warns(CaptureWarning, match="the attributes cannot be watched: "):
+    with pytest.warns(CaptureWarning, match="the attributes cannot be watched: KeyError: "):
         list(Training(network(layer), x, t, epochs=2, batch_size=4, rng=0))
 
 
@@ -336,6 +336,15 @@ def test_global_draws() -> None:
     assert after != before
     np.random.rand()
     assert global_draws() != after
+
+
+def test_an_attribute_that_is_gone_is_a_change() -> None:
+    layer: Any = Identity()
+    layer.held = 1
+    watch = Watch(network(layer), SGD())
+    before = watch.look()
+    del layer.held
+    assert set(before.changed(watch.look())) == {"Identity1.held"}
 
 
 def test_what_has_changed_has_to_be_set() -> None:
