@@ -196,10 +196,10 @@ def test_grain_is_not_ink() -> None:
 
 def test_a_hairline_is_full_ink() -> None:
     paper = np.full((280, 280), 255, "uint8")
-    paper[40:240, 139:141] = 0
+    paper[40:240, 139:141] = paper[238:240, 139:240] = 0  # an L
     shown = fitted(paper[None].astype(np.float32) / 255.0, (28, 28), MNIST).pixels[0]
-    assert (shown[6:22, 14] == 255).all()
-    assert shown[:, np.arange(28) != 14].max() == 0
+    assert shown.max() == 255
+    assert (shown > 100).sum() > 20
 
 
 def test_what_the_data_has_in_common() -> None:
@@ -210,7 +210,9 @@ def test_what_the_data_has_in_common() -> None:
     assert learn_style(255 - x) == Style("dark", 20)
     rolled = np.stack([np.roll(picture, k % 7 - 3, axis=1) for k, picture in enumerate(x)])
     assert learn_style(rolled) == Style("bright")  # in the box, but not in the middle
-    assert learn_style(x[:, 4:24, 4:24]) == Style("bright")  # no paper around it
+    bars = np.zeros((50, 28, 28))
+    bars[:, 14] = 1.0
+    assert learn_style(bars) == Style("bright")  # no paper around it
     assert learn_style(x[:, ::2, ::2]) == Style("bright", 10)
     rng = np.random.default_rng(0)
     assert learn_style(rng.integers(0, 256, (300, 28, 28), "uint8")) == Style()
