@@ -184,6 +184,24 @@ def test_light_and_paper_do_not_matter(scene: Callable[[np.ndarray], np.ndarray]
         assert alike(shown, clean) > 0.9
 
 
+def test_grain_is_not_ink() -> None:
+    ink = np.zeros((280, 280))
+    ink[60:220, 130:150] = 1.0
+    light = 200.0 - 100.0 * ink + np.random.default_rng(0).normal(0.0, 15.0, ink.shape)
+    found = ink_of(light.astype(np.float32) / 255.0)
+    assert found is not None
+    assert found[0][ink == 0.0].mean() < 0.01
+    assert found[0][65:215, 135:145].mean() > 0.8
+
+
+def test_a_hairline_is_full_ink() -> None:
+    paper = np.full((280, 280), 255, "uint8")
+    paper[40:240, 139:141] = paper[238:240, 139:240] = 0  # an L
+    shown = fitted(paper[None].astype(np.float32) / 255.0, (28, 28), MNIST).pixels[0]
+    assert shown.max() == 255
+    assert (shown > 100).sum() > 20
+
+
 def test_what_the_data_has_in_common() -> None:
     x = mnist().x_train[:300]
     for data in (x, x.reshape(-1, 784), x[:, None], x / 255.0, x.astype("int64"), x > 127):
@@ -192,7 +210,9 @@ def test_what_the_data_has_in_common() -> None:
     assert learn_style(255 - x) == Style("dark", 20)
     rolled = np.stack([np.roll(picture, k % 7 - 3, axis=1) for k, picture in enumerate(x)])
     assert learn_style(rolled) == Style("bright")  # in the box, but not in the middle
-    assert learn_style(x[:, 4:24, 4:24]) == Style("bright")  # no paper around it
+    bars = np.zeros((50, 28, 28))
+    bars[:, 14] = 1.0
+    assert learn_style(bars) == Style("bright")  # no paper around it
     assert learn_style(x[:, ::2, ::2]) == Style("bright", 10)
     rng = np.random.default_rng(0)
     assert learn_style(rng.integers(0, 256, (300, 28, 28), "uint8")) == Style()
@@ -430,7 +450,7 @@ def test_an_empty_picture(style: Style | None, paper: int, capsys: pytest.Captur
     )
 
 
-@pytest.mark.parametrize("grain", [1.0, 8.0])
+@pytest.mark.parametrize("grain", [1.0, 8.0, 25.0])
 @pytest.mark.parametrize("shadow", [0.0, 60.0])
 def test_blank_paper_has_no_ink(grain: float, shadow: float) -> None:
     paper = photograph(np.zeros((28, 28), "uint8"), paper=190.0, shadow=shadow, grain=grain)
