@@ -9,6 +9,7 @@ NumPy would make of them, once.
 
 from __future__ import annotations
 
+import hashlib
 import operator
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -70,6 +71,14 @@ def _warnings() -> tuple[int, int, int]:
     return id(warnings.filters), len(warnings.filters), id(warnings.showwarning)
 
 
+CHANGED = "an array that is not in the state is written into within the step"
+
+
+def _digest(array: Array) -> bytes:
+    contents: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return hashlib.blake2b(contents, digest_size=16).digest()
+
+
 class _Block:
     """Memory of a tape, free for its next arrays when the last one here is gone."""
 
@@ -90,6 +99,7 @@ class NumpyTape(Tape):
         self.replays: Calls = []
         self.looks: dict[Any, Look] = {}
         self._free: dict[int, list[Array]] = {}
+        self._constants: dict[int, tuple[Array, bytes]] = {}
         self._errors, self._warnings = np.geterr(), _warnings()
         if "raise" in self._errors.values():
             self.refuse("np.seterr makes floating-point errors exceptions, which a replay cannot catch")
@@ -99,7 +109,24 @@ class NumpyTape(Tape):
             self.refuse("np.errstate is set within the step")
         if _warnings() != self._warnings:
             self.refuse("warnings are caught or filtered within the step")
+        for constant in _arrays([*args, *options.values()]):
+            if not isinstance(constant, Traced) and self._has_changed(constant):
+                self.refuse(CHANGED)
         return super().check(args, options)
+
+    def _has_changed(self, constant: Array) -> bool:
+        """Whether an array that is no part of the step is another than when it was used first."""
+        kept = self._constants.get(id(constant))
+        if kept is None:
+            self._constants[id(constant)] = constant, _digest(constant)
+            return False
+        return kept[1] != _digest(constant)
+
+    def close(self) -> None:
+        super().close()
+        if any(self._has_changed(constant) for constant, _ in list(self._constants.values())):
+            self.why = self.why or CHANGED
+        self._constants.clear()
 
     def kept(
         self, name: str, function: Any, args: Any, options: Any, result: Any, given: list[Traced]
@@ -129,7 +156,7 @@ class NumpyTape(Tape):
         return place
 
     def carry_out(self, call: Call, as_called: Callable[[], Any]) -> None:
-        others = call.args[1:] if call.out is call.args[0] else call.args
+        others = call.args[1:] if call.in_place else call.args
         if any(np.may_share_memory(call.out, x) for x in _arrays(others)):
             as_called()
             self.replays.append(plain_form(self.backend, call))
@@ -201,7 +228,7 @@ def plain_form(backend: Backend, call: Call) -> Callable[[], Any]:
     function, args = call.function, call.args
     if call.name == "assign":
         function, args = operator.setitem, (call.out, ..., *args)
-    elif call.writes and call.out is not args[0]:
+    elif call.writes and not call.in_place:
         function, args = partial(backend.into, call.out, call.function), args
     elif not call.writes:
         function, args = partial(_compute_into, call.out, call.function), args

@@ -87,6 +87,11 @@ class Call:
     writes: bool = False
     """Whether `out` was there before the call, which writes into it."""
 
+    @property
+    def in_place(self) -> bool:
+        """Whether it is an operator that changes the first of `args`."""
+        return self.writes and self.function in IN_PLACE.values()
+
 
 @dataclass(frozen=True)
 class Number:

@@ -116,9 +116,8 @@ class FlatVector(MutableMapping[str, Array]):
 
     def _concatenate(self, kind: str) -> Array:
         xp = self._xp
-        return xp.concat(
-            [xp.reshape(getattr(layer, kind)[key], (-1,)) for layer, key in self._places.values()]
-        )
+        parts = [xp.reshape(getattr(layer, kind)[key], (-1,)) for layer, key in self._places.values()]
+        return xp.concat(parts) if parts else self._backend.asarray([], dtype="float32")
 
     def _share(self, vector: Array) -> None:
         """Make every layer's arrays views into `vector`."""

@@ -33,9 +33,8 @@ class Recorder:
     Parameters
     ----------
     steps : the function
-    state : gives its mappings of arrays: those that it reads and changes, those that it sets, and those that
-        it only reads
-    changed, set_ : how many of the first and of the second
+    state : gives its mappings of arrays: those that it reads and changes, and those that it only reads
+    changed : how many of the first
     watch : looks at what it may depend on besides
     """
 
@@ -45,11 +44,10 @@ class Recorder:
         steps: Callable[..., Results],
         state: Callable[[], State],
         changed: int,
-        set_: int,
         watch: Watch,
     ) -> None:
         self.backend, self.steps, self.state, self.watch = backend, steps, state, watch
-        self._changed, self._set = changed, changed + set_
+        self._changed = changed
         self.why = ""
         """Why steps are called for good; empty while they may be replayed."""
         self.unproven = 0
@@ -113,11 +111,11 @@ class Recorder:
         replay = self._replays.get(key)
         if self.why or not self._replays or not self._long_enough:
             return self.call(rows, numbers)
-        before = self._copied(self._changed)
+        before = self._copied()
         if replay is None:
             return self._recorded_as_proof(key, rows, numbers, before)
         given = replay(rows, numbers)
-        after = self._copied(self._set)
+        after = self._copied()
         self._put(before)
         results = self.call(rows, numbers)
         look = self._looked()
@@ -143,7 +141,7 @@ class Recorder:
     def settle(self, rows: Array, numbers: Array) -> None:
         """Prove the replays so far by steps from here, which leave the state as it is."""
         if self.unproven and not self.why:
-            before = self._copied(self._changed)
+            before = self._copied()
             self.prove(rows, numbers)
             self._put(before)
 
@@ -159,7 +157,7 @@ class Recorder:
 
     def _recorded(self, key: tuple[int, ...], rows: Array, numbers: Array) -> Results:
         """The steps called, and recorded besides."""
-        before, seen, drawn = self._copied(self._changed), self._looked(), global_draws()
+        before, seen, drawn = self._copied(), self._looked(), global_draws()
         results = self.call(rows, numbers)
         look = self._looked()
         if seen is None or look is None:
@@ -167,7 +165,7 @@ class Recorder:
         if global_draws() != drawn:
             self.give_up("the step draws from a global random generator")
             return results
-        after, changed = self._copied(self._set), seen.changed(look)
+        after, changed = self._copied(), seen.changed(look)
         outside = next((path for path, place in changed.items() if place is None), None)
         if outside is not None:
             self.give_up(f"{outside} changes in the step and is not in the state")
@@ -231,10 +229,11 @@ class Recorder:
     def _own(self) -> list[Array]:
         return [array for kind in self.state() for array in kind.values()]
 
-    def _copied(self, kinds: int) -> list[dict[str, Array]]:
+    def _copied(self) -> list[dict[str, Array]]:
         asarray = self.backend.xp.asarray
         return [
-            {key: asarray(value, copy=True) for key, value in kind.items()} for kind in self.state()[:kinds]
+            {key: asarray(value, copy=True) for key, value in kind.items()}
+            for kind in self.state()[: self._changed]
         ]
 
     def _put(self, copies: list[dict[str, Array]]) -> None:

@@ -38,12 +38,12 @@ class Run:
         optimizer.prepare(network.flat_params if network.params else {})
         self.data = {"x": x, "t": t}
         watch = Watch(network, optimizer)
-        self.recorder = Recorder(network.backend, self.steps, self.state, 3, 1, watch)
+        self.recorder = Recorder(network.backend, self.steps, self.state, 4, watch)
         if not (capture and network.backend.has_views and network.backend.can_record and network.params):
             self.recorder.why = "not asked for"
 
     def state(self) -> tuple[Mapping[str, Array], ...]:
-        """What a step reads and changes, the gradients, which it sets, and the data, which it only reads."""
+        """What a step reads and changes, the gradients among it, and the data, which it only reads."""
         network = self.network
         return network.flat_params, network.state, self.optimizer.slots, network.flat_grads, self.data
 
@@ -91,7 +91,7 @@ class Snapshot:
 
     def __init__(self, run: Run) -> None:
         network = run.network
-        self.kinds = (network.flat_params, network.state, run.optimizer.slots)
+        self.kinds: tuple[Any, ...] = run.state()[:4] if network.backend.has_views else run.state()[:3]
         xp = network.backend.xp
         self.values = [
             {key: xp.asarray(value, copy=True) for key, value in kind.items()} for kind in self.kinds

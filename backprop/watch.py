@@ -142,6 +142,7 @@ def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[dict[
         for place in changed.values():
             if place is not None and vars(place.part).get(place.name) is stale[place.path]:
                 stale[place.path]._refuse()
+        _check_set_alike(before, {(id(p.part), p.name): p.path for p in changed.values() if p is not None})
     finally:
         for part, attributes in before:
             vars(part).clear()
@@ -149,6 +150,27 @@ def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[dict[
         read = next((value for value in stale.values() if vars(value)["_read"]), None)
         if read is not None:
             read._refuse()
+
+
+def _check_set_alike(before: list[tuple[Any, dict[str, Any]]], changed: dict[tuple[int, str], str]) -> None:
+    """Raise unless what a recorded step has set are the numbers and texts that the called step has set."""
+    for part, attributes in before:
+        for name, called in attributes.items():
+            path = changed.get((id(part), name)) or (f"{part.name}.saved" if name == "_saved" else None)
+            if path and not _is_same_text(called, vars(part).get(name)):
+                raise CaptureError(f"{path} changes from step to step and is not in the state")
+
+
+def _is_same_text(called: Any, recorded: Any) -> bool:
+    """Whether two values have the same numbers and texts, as far as both have any in one place."""
+    if type(called) in ATOMS and type(recorded) in ATOMS:
+        return type(called) is type(recorded) and repr(called) == repr(recorded)
+    if isinstance(called, list | tuple) and isinstance(recorded, list | tuple):
+        return len(called) == len(recorded) and all(map(_is_same_text, called, recorded))
+    if isinstance(called, dict) and isinstance(recorded, dict):
+        both = called.keys() & recorded.keys()
+        return len(called) == len(recorded) and all(_is_same_text(called[k], recorded[k]) for k in both)
+    return True
 
 
 def _lend_copies(look: Look) -> dict[int, Any]:
@@ -185,15 +207,37 @@ class Stale:
         self._refuse()
 
     __setattr__ = __bool__ = __len__ = __iter__ = __next__ = __call__ = __array__ = _refuse
-    __getitem__ = __setitem__ = __contains__ = __int__ = __float__ = __index__ = __eq__ = _refuse
+    __getitem__ = __setitem__ = __contains__ = __int__ = __float__ = __index__ = __eq__ = __ne__ = _refuse
     __add__ = __radd__ = __iadd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = _refuse
-    __rtruediv__ = __floordiv__ = __mod__ = __pow__ = __rpow__ = __and__ = __or__ = __xor__ = _refuse
-    __neg__ = __abs__ = __lt__ = __le__ = __gt__ = __ge__ = __enter__ = __str__ = __format__ = _refuse
-    __hash__ = None  # type: ignore[assignment]
+    __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __rdivmod__ = _refuse
+    __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __lshift__ = __rlshift__ = __rshift__ = _refuse
+    __rrshift__ = __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __invert__ = _refuse
+    __neg__ = __pos__ = __abs__ = __round__ = __trunc__ = __floor__ = __ceil__ = __complex__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = __enter__ = __str__ = __repr__ = __format__ = __bytes__ = _refuse
+    __hash__ = __delitem__ = __reversed__ = __dir__ = __reduce_ex__ = _refuse
+    __class__ = property(_refuse)
     __array_ufunc__ = __array_function__ = _refuse
 
 
+OF_ALL_CLASSES = frozenset(
+    {"__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__annotations__", "__slots__",
+     "__hash__", "__slotnames__", "__abstractmethods__", "__orig_bases__", "__parameters__",
+     "__type_params__", "__firstlineno__", "__static_attributes__", "__annotations_cache__", "__annotate__",
+     "__annotate_func__", "__match_args__", "__dataclass_fields__", "__dataclass_params__",
+     "__protocol_attrs__", "__non_callable_proto_members__", "_abc_impl", "_is_protocol",
+     "_is_runtime_protocol"}
+)  # fmt: skip
+"""Attributes that Python gives a class."""
+
 UNCOPIED = (Stale, Node, Network, Optimizer, *FUNCTIONS)
+
+
+def _is_bound(value: Any) -> bool:
+    """Whether it is a method of a built-in object, as deque.popleft, which can change the object."""
+    function = value.__func__ if isinstance(value, staticmethod | classmethod) else value
+    if not isinstance(function, types.BuiltinMethodType | types.MethodWrapperType):
+        return False
+    return not isinstance(function.__self__, types.ModuleType | type | None)
 
 
 class _Same:
@@ -216,7 +260,7 @@ class _Class:
         self.others = [
             name
             for name, value in vars(kind).items()
-            if not isinstance(value, FUNCTIONS) and not name.startswith("__")
+            if name not in OF_ALL_CLASSES and (_is_bound(value) or not isinstance(value, FUNCTIONS))
         ]
 
     def is_of(self, kind: type) -> bool:
@@ -261,6 +305,8 @@ class _Walk:
         if len(self.look.values) > MOST:
             where = path if place is None else place.path
             raise CaptureError(f"{where} holds too much to see whether a step changes it")
+        while path in self.look.values:  # of two keys with one text, or two classes of one name
+            path += "'"
         self.look.values[path] = value
         self.look.places[path] = place
 
@@ -274,6 +320,8 @@ class _Walk:
             ):
                 continue
             self._seen_classes.add(base)
+            if type(base) is not type:
+                self._class(type(base))
             known = self._classes.get(base)
             if known is None or not known.is_of(base):
                 known = self._classes[base] = _Class(base)
@@ -282,12 +330,16 @@ class _Walk:
                 self._value(f"class {base.__name__}: {name}", vars(base)[name], None)
 
     def _value(self, path: str, value: Any, place: Place | None) -> None:
-        if type(value) in ATOMS or isinstance(value, np.generic):
+        if isinstance(value, np.generic) and not isinstance(value, np.object_):
+            self._note(path, (type(value), value.dtype.str, value.tobytes()), place)
+        elif type(value) in ATOMS:
             self._note(path, (type(value), repr(value)), place)
         elif id(value) in self._given:
             self._note(path, _Same(value), place)
         elif isinstance(value, np.ndarray) and value.dtype != object:
             self._note(path, (value.shape, value.dtype.str, _digest(value)), place)
+            if type(value) is not np.ndarray:
+                self._attributes(path, value, place)
         elif id(value) in self._seen:
             self._note(path, _Same(value), place)
         elif isinstance(value, (Node, Network, Optimizer)):
@@ -302,6 +354,8 @@ class _Walk:
             self._note(path, (type(value), [repr(key) for key in value]), place)
             for key, item in list(value.items()):
                 self._value(f"{path}[{key!r}]", item, place)
+            if isinstance(value, collections.defaultdict):
+                self._value(f"{path}.default_factory", value.default_factory, place)
             self._attributes(path, value, place)
         elif isinstance(value, list | tuple | set | frozenset | collections.deque):
             self._note(path, (type(value), len(value)), place)
@@ -312,11 +366,21 @@ class _Walk:
             self._value(f"{path}[...]", value.ravel().tolist(), place)
         elif (state := _generator_state(value)) is not None:
             self._note(path, repr(state), place)
+            self._attributes(path, value, place)
+        elif isinstance(value, io.BytesIO | io.StringIO):
+            self._note(path, (type(value), value.getvalue(), value.tell()), place)
+            self._attributes(path, value, place)
+        elif isinstance(value, BaseException):
+            self._note(path, type(value), place)
+            self._value(f"{path}.args", value.args, place)
+            self._attributes(path, value, place)
         elif isinstance(value, type):
             self._note(path, _Same(value), place)
             self._class(value)
         elif isinstance(value, functools._lru_cache_wrapper):
             self._note(path, (_Same(value), value.cache_info()), place)
+        elif _is_bound(value):
+            raise CaptureError(f"{path} is a method of an object, which it may change")
         elif isinstance(value, FUNCTIONS):
             self._note(path, _Same(value), place)
         elif is_registered(value):
@@ -327,8 +391,9 @@ class _Walk:
             self._value(f"{path}.__self__", value.__self__, place)
         elif isinstance(value, functools.partial):
             self._note(path, type(value), place)
-            for part in (value.func, value.args, value.keywords):
-                self._value(f"{path}(…)", part, place)
+            for name in ("func", "args", "keywords"):
+                self._value(f"{path}.{name}", getattr(value, name), place)
+            self._attributes(path, value, place)
         elif (contents := _buffer(value)) is not None:
             self._note(path, (type(value), contents), place)
         elif hasattr(value, "__next__") and not isinstance(value, OPAQUE):

@@ -9,8 +9,19 @@ import numpy as np
 import pytest
 
 import backends
-from backends import Array, Backend
-from backprop import Affine, BatchNormalization, Identity, Loss, Network, Tanh
+from backends import Array, Backend, get_backend
+from backprop import (
+    Affine,
+    BatchNormalization,
+    Identity,
+    Loss,
+    MeanSquaredError,
+    Network,
+    Tanh,
+    check_gradients,
+)
+from backprop.gradcheck.aliasing import results_shared
+from backprop.gradcheck.subjects import NetworkSubject
 from backprop.layers import Node
 
 from .cases import CASES
@@ -128,3 +139,18 @@ def test_gradients_of_a_network_are_the_callers(backend: Backend, rng: np.random
     expected = host(backend, first)
     scribble(*first, network.predict(x), network.forward(x, training=True))
     same(host(backend, gradients()), expected)
+
+
+def test_a_network_that_hands_out_a_gradient_is_named() -> None:
+    class Shared(Network):
+        def backward(self, dout: Any = 1.0) -> Any:
+            super().backward(dout)
+            return self.layers["Affine1"].grads["W"]
+
+    rng = np.random.default_rng(0)
+    network = Shared([Affine(rng.standard_normal((4, 4)), np.zeros(4))], MeanSquaredError())
+    report = check_gradients(network, rng.standard_normal((4, 4)), rng.standard_normal((4, 4)))
+    assert report.failed
+    subject = NetworkSubject(network, [rng.standard_normal((4, 4)), rng.standard_normal((4, 4))])
+    complaints = list(results_shared(subject, get_backend("cpu")))
+    assert "writing over dx, which is the caller's, changes the gradient of Affine1.W" in complaints

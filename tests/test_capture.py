@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import collections
+import functools
+import io
 import itertools
 import math
 import pickle
+import random
 import sys
 import threading
 import warnings
@@ -1130,3 +1134,272 @@ def test_alike_is_to_rounding(backend: Backend) -> None:
         assert not backend.alike(x, backend.asarray([1.0, -3.0, 0.0, math.inf], dtype=dtype))
     assert backend.alike(backend.asarray(np.zeros(0)), backend.asarray(np.zeros(0)))
     assert not backend.alike(backend.asarray([1, 2]), backend.asarray([1, 3]))
+
+
+class Kept(Layer):
+    """x, halved once what the layer keeps says that it has been called more often than 20 times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keep()
+
+    def keep(self) -> None: ...
+
+    def count(self) -> float:
+        raise NotImplementedError
+
+    def forward(self, x: Any, *, training: bool = False) -> Any:
+        return x * (0.5 if self.count() > 20 else 1.0) if training else x * 1.0
+
+    def backward(self, dout: Any) -> Any:
+        return dout * 1.0
+
+
+class OfRandom(Kept):
+    def keep(self) -> None:
+        self.draw = random.Random(1).random
+
+    def count(self) -> float:
+        return 21 * (self.draw() < 0.05)
+
+
+class OfAppend(Kept):
+    def keep(self) -> None:
+        self.seen: list[int] = []
+        self.note = self.seen.append
+
+    def count(self) -> float:
+        self.note(1)
+        return len(self.seen)
+
+
+class OnItsClass(Kept):
+    draw: Any
+
+    def keep(self) -> None:
+        type(self).draw = staticmethod(random.Random(1).random)
+
+    def count(self) -> float:
+        return 21 * (self.draw() < 0.05)
+
+
+class Unsightly:
+    def __repr__(self) -> str:
+        return "key"
+
+
+class OfTwoKeys(Kept):
+    def keep(self) -> None:
+        self.counts = {Unsightly(): 0, Unsightly(): 0}
+
+    def count(self) -> float:
+        key = next(iter(self.counts))
+        self.counts[key] += 1
+        return self.counts[key]
+
+
+class OfTwoClasses(Kept):
+    def keep(self) -> None:
+        def make() -> Any:
+            class Own(Kept):
+                calls = 0
+
+            return Own()
+
+        self.one, self.two = make(), make()
+
+    def count(self) -> float:
+        type(self.one).calls += 1
+        return float(self.one.calls)
+
+
+class OfItsClass(Kept):
+    n = 0
+
+    def count(self) -> float:
+        n = self.n if isinstance(self.n, int) else 0
+        self.n = n + 1
+        return n
+
+
+class OfItsType(Kept):
+    n = 0
+
+    def count(self) -> float:
+        n = self.n if type(self.n) is int else 0
+        self.n = n + 1
+        return n
+
+
+class OfItsText(Kept):
+    n = 0
+
+    def count(self) -> float:
+        n = int(repr(self.n)) if repr(self.n).isdigit() else 0
+        self.n = n + 1
+        return n
+
+
+class OfAShift(Kept):
+    n = 1
+
+    def count(self) -> float:
+        try:
+            n = self.n << 0
+        except TypeError:
+            n = 0
+        self.n = n + 1
+        return n
+
+
+class OfWhatIsSaved(Kept):
+    def count(self) -> float:
+        n = self._saved or 0
+        self.saved = n + 1
+        return float(n)
+
+
+class OfAFile(Kept):
+    def keep(self) -> None:
+        self.file = io.BytesIO(b"1\n" * 20 + b"21\n" * 500)
+
+    def count(self) -> float:
+        return float(self.file.readline())
+
+
+class OfAnError(Kept):
+    def keep(self) -> None:
+        self.error = ValueError(0)
+
+    def count(self) -> float:
+        self.error.args = (self.error.args[0] + 1,)
+        return float(self.error.args[0])
+
+
+class OfAFactory(Kept):
+    def keep(self) -> None:
+        self.values: Any = collections.defaultdict(functools.partial(next, iter([1] * 20 + [21] * 500)))
+
+    def count(self) -> float:
+        value = self.values[0]
+        self.values.clear()
+        return float(value)
+
+
+class OfALongRecord(Kept):
+    def keep(self) -> None:
+        self.record: Any = np.zeros(1, dtype=[("a", "f8", 2000)])[0]
+
+    def count(self) -> float:
+        self.record["a"][1000] += 1
+        return float(self.record["a"][1000])
+
+
+class OfADunder(Kept):
+    __counts__: list[int]
+
+    def keep(self) -> None:
+        type(self).__counts__ = [0]
+
+    def count(self) -> float:
+        self.__counts__[0] += 1
+        return self.__counts__[0]
+
+
+class OfASubclass(Kept):
+    def keep(self) -> None:
+        self.random: Any = type("Own", (random.Random,), {"calls": 0})(0)
+
+    def count(self) -> float:
+        self.random.calls += 1
+        return float(self.random.calls)
+
+
+@pytest.mark.parametrize("kind", Kept.__subclasses__(), ids=lambda kind: kind.__name__)
+def test_whatever_a_layer_counts_with_the_step_is_called(kind: type[Kept]) -> None:
+    with pytest.warns(CaptureWarning, match="the step is not captured but called"):
+        captured = trained(lambda: network("cpu", kind()), True, batch_size=10)
+    np.testing.assert_equal(captured, trained(lambda: network("cpu", kind()), False, batch_size=10))
+
+
+def test_an_array_that_a_step_writes_into_after_it_was_used_is_no_constant() -> None:
+    class Buffer(Identity):
+        def __init__(self) -> None:
+            super().__init__()
+            self.most = np.zeros(8, "float32")
+
+        def forward(self, x: Any, *, training: bool = False) -> Any:
+            xp = namespace_of(x)
+            self.most[...] = 0.1
+            y = xp.minimum(x, self.most)
+            self.most[...] = 4.0
+            return xp.minimum(y, self.most)
+
+        def backward(self, dout: Any) -> Any:
+            return dout * 1.0
+
+    with pytest.warns(CaptureWarning, match="an array that is not in the state is written into"):
+        captured = trained(lambda: network("cpu", Buffer()), True)
+    np.testing.assert_equal(captured, trained(lambda: network("cpu", Buffer()), False))
+
+
+def test_the_gradients_of_the_step_before_can_be_read() -> None:
+    class Wary(Affine):
+        def forward(self, x: Any, *, training: bool = False) -> Any:
+            y = super().forward(x, training=training)
+            if not training or "W" not in self.grads:
+                return y
+            xp = namespace_of(x)
+            steep = xp.max(xp.abs(self.grads["W"])) > 0.016
+            return y * xp.astype(xp.where(steep, 0.5, 1.0), y.dtype)
+
+    def make() -> Network:
+        return network("cpu", Wary(np.eye(8, dtype="float32"), np.zeros(8, "float32")))
+
+    np.testing.assert_equal(trained(make, True, batch_size=10), trained(make, False, batch_size=10))
+
+
+def test_a_partial_of_another_function_is_another() -> None:
+    def low(most: float, x: Any) -> Any:
+        return namespace_of(x).minimum(x, most)
+
+    def high(most: float, x: Any) -> Any:
+        return namespace_of(x).minimum(x, 1.0 + most)
+
+    class Limited(Identity):
+        def forward(self, x: Any, *, training: bool = False) -> Any:
+            return self.limit(x)
+
+        def backward(self, dout: Any) -> Any:
+            return dout * 1.0
+
+    def make() -> Network:
+        layer: Any = Limited()
+        layer.limit = functools.partial(high, 0.2)
+        return network("cpu", layer)
+
+    def exchange(training: Any) -> None:
+        training.network.layers["Limited1"].limit = functools.partial(low, 0.2)
+
+    options = {"hook": exchange, "hook_steps": 7, "batch_size": 10}
+    np.testing.assert_equal(trained(make, True, **options), trained(make, False, **options))
+
+
+def test_a_network_without_parameters_is_trained_as_it_is() -> None:
+    training = Training(Network([Tanh()]), X, LABELS % 4, epochs=2, batch_size=50, rng=0)
+    assert [m.epoch for m in training] == [1, 2]
+
+
+def test_a_function_into_its_own_argument_is_repeated() -> None:
+    def sort(state: Any, x: Any) -> Any:
+        xp = namespace_of(x)
+        state["a"] += x
+        backend.into(state["a"], xp.sort, state["a"])
+        return (x * 1.0,)
+
+    backend = get_backend("cpu")
+    kept = {"a": np.zeros(3)}
+    replay = backend.record(sort, [kept], [np.arange(3.0)])
+    kept["a"][...] = 0.0
+    replay(np.asarray([3.0, 1.0, 2.0]))
+    assert kept["a"].tolist() == [1.0, 2.0, 3.0]

@@ -325,7 +325,7 @@ def test_the_warning_points_at_who_goes_on() -> None:
     with pytest.warns(ResumeWarning) as said:
         Training(network, *data(), resume=changed(machine=None), **options)
     line = Path(__file__).read_text("utf-8").splitlines()[said[0].lineno - 1]
-    assert (said[0].filename, line.strip()[:12]) == (__file__, "Training(network,")
+    assert (said[0].filename, line.strip()[:17]) == (__file__, "Training(network,")
 
 
 def test_another_machine_is_no_matter_where_nothing_is_left_to_do() -> None:

@@ -7,7 +7,6 @@ import collections
 import ctypes
 import enum
 import functools
-import io
 import itertools
 import os
 import queue
@@ -306,7 +305,7 @@ def test_iterators_and_too_much_cannot_be_watched() -> None:
     with open(os.devnull, encoding="utf-8") as layer.held:  # a file is let be
         watch = Watch(network(layer), SGD())
         watch.look()
-    for value in (io.StringIO(), queue.SimpleQueue(), weakref.ref(layer)):
+    for value in (queue.SimpleQueue(), weakref.ref(layer)):
         layer.held = value
         with pytest.raises(CaptureError, match=r"Identity1\.held is an? "):
             watch.look()
@@ -367,7 +366,7 @@ def test_what_has_changed_cannot_be_read_before_it_is_set() -> None:
     layer.n += 1
     look = watch.look()
     with untouched(look, before.changed(look)):
-        layer.n = 7
+        layer.n = 1
         layer.other = 8
         layer.cache["made"] = 1
         assert layer.grads == {}

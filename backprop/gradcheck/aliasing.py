@@ -61,7 +61,11 @@ def _network_results(subject: NetworkSubject, backend: Backend) -> Iterator[str]
     yield from _complaints("y of an inference", _changed_by(backend, network.forward(x), {"x": x, **params}))
     subject.forward()
     dx = network.backward(1.0)
-    grads = {f"the gradient of {'.'.join(slot)}": value for slot, value in subject.grads().items()}
+    grads = {
+        f"the gradient of {name}.{key}": value
+        for name, layer in network.layers.items()
+        for key, value in layer.grads.items()
+    }
     yield from _complaints("dx", _changed_by(backend, dx, {"x": x, **params, **grads}))
     for name, layer in subject.alone().items():
         for complaint in _node_results(layer, backend):
