@@ -156,8 +156,17 @@ class _Job:
         self.training: Any = None
         self.here: Here | None = None
 
+    def starts(self, **options: Any) -> bool:
+        """Make the training; whether it is one."""
+        try:
+            self.start(**options)
+        except Exception as error:
+            self.events.append((f"{type(error).__name__} before the first step", {}))
+            return False
+        return True
+
     def start(self, **options: Any) -> None:
-        """Call `fit`."""
+        """Make the training."""
         trial = self.trial
         options = {**trial.options, "optimizer": trial.optimizer, "hook": self.hook, **options}
         if trial.hook_steps:
@@ -188,10 +197,7 @@ class _Job:
 
     def run(self, **options: Any) -> None:
         """All of it."""
-        try:
-            self.start(**options)
-        except Exception as error:
-            self.events.append((f"{type(error).__name__} of fit", {}))
+        if not self.starts(**options):
             return
         for _ in self.steps():
             pass
@@ -233,9 +239,7 @@ def _one(jobs: list[_Job]) -> None:
 
 def _by_turns(jobs: list[_Job]) -> None:
     """Every training in turn for an epoch."""
-    for job in jobs:
-        job.start()
-    running = [job.steps() for job in jobs]
+    running = [job.steps() for job in jobs if job.starts()]
     for _ in range(1000):
         running = [steps for steps in running if next(steps, "over") != "over"]
 
