@@ -48,6 +48,7 @@ class Inputs:
     dtype : their dtype
     shape : the shape of a sample
     least, largest : the range of their values, as they came
+    whole : whether all of them are whole numbers
     """
 
     pixels: bool
@@ -55,13 +56,15 @@ class Inputs:
     shape: tuple[int, ...]
     least: float
     largest: float
+    whole: bool
 
     @classmethod
     def of(cls, x: Array) -> Inputs:
         """What these training data are, without NaN and infinities."""
         least, largest = extent(x)
         dtype, shape = dtype_name(x.dtype), tuple(map(int, x.shape[1:]))
-        return cls(_are_pixels(x, least, largest), dtype, shape, least, largest)
+        whole = _is_whole(x)
+        return cls(whole and _are_pixels(x, least, largest), dtype, shape, least, largest, whole)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Inputs:
@@ -69,8 +72,12 @@ class Inputs:
         least, largest = float(values["least"]), float(values["largest"])
         if not (math.isfinite(least) and math.isfinite(largest)):
             raise ValueError(f"the inputs are from {least} to {largest}")
-        shape = tuple(int(n) for n in values["shape"])
-        return cls(bool(values["pixels"]), str(values["dtype"]), shape, least, largest)
+        shape, pixels, whole = values["shape"], values["pixels"], values["whole"]
+        if not isinstance(shape, list) or not all(type(n) is int and 0 <= n < 2**31 for n in shape):
+            raise ValueError(f"the inputs are samples of shape {shape!r}")
+        if type(pixels) is not bool or type(whole) is not bool:
+            raise ValueError(f"the inputs are pixels: {pixels!r}, whole: {whole!r}; expected true or false")
+        return cls(pixels, str(values["dtype"]), tuple(shape), least, largest, whole)
 
     def to_dict(self) -> dict[str, Any]:
         """Of JSON's kinds of values."""
@@ -86,12 +93,18 @@ class Inputs:
                 )
             xp = namespace_of(x)
             return xp.astype(x, xp.uint8)
+        if dtype_name(x.dtype) == "uint8" and self.largest > 1.0:
+            _say(
+                f"the inputs are bytes from {self.least:g} to {self.largest:g}: they are taken as they are, "
+                "not for pixels from 0 to 255"
+            )
         x = _as_floats(x, dtype)
         if (size := _size(x)) > LARGE:
             _say(
                 f"the inputs are large, from {self.least:.4g} to {self.largest:.4g} with a root mean square "
                 f"of {size:.4g}, and training on them is likely to fail: scale them, as pixels by 1 / "
-                "255, or standardize every column, (x - x.mean(axis=0)) / x.std(axis=0)"
+                "255 (of 16 bits by 1 / 65535), or standardize every column, "
+                "(x - x.mean(axis=0)) / x.std(axis=0)"
             )
         return x
 
@@ -105,9 +118,11 @@ class Inputs:
         if self.pixels:
             return x if its == "uint8" else self._pixels(x, dtype)
         least, largest = extent(x)
-        if its == "uint8":
-            of_unit = self.dtype.startswith("float") and self.least >= 0.0 and self.largest <= 1.0
-            return x if of_unit and largest > 1.0 else _as_floats(x, dtype)
+        of_unit = (
+            self.dtype.startswith("float") and self.least >= 0.0 and self.largest <= 1.0 and not self.whole
+        )
+        if its == "uint8" and of_unit:
+            return x
         reach = FAR * (self.largest - self.least)
         if reach and not self.least - reach <= least <= largest <= self.largest + reach:
             _say(
@@ -116,25 +131,33 @@ class Inputs:
             )
         return _as_floats(x, dtype)
 
+    @property
+    def may_be_pictures(self) -> bool:
+        """Whether they were pixels, or can be bytes divided by 255."""
+        return self.pixels or self._are_scaled_pixels
+
+    @property
+    def _are_scaled_pixels(self) -> bool:
+        """Whether they can be bytes divided by 255."""
+        return self.dtype.startswith("float") and self.least >= 0.0 and self.largest <= 1.0 and not self.whole
+
     def _pixels(self, x: Array, dtype: str) -> Array:
         """Pixels of another dtype than bytes, as floats from 0 to 1."""
+        if dtype_name(x.dtype) == "bool":
+            return _as_floats(x, dtype)
         least, largest = extent(x)
         is_float = dtype_name(x.dtype).startswith("float")
-        if is_float and self.dtype == "uint8" and least >= -ROOM and largest <= 1.0 + ROOM:
+        is_unit = is_float and least >= -ROOM and largest <= 1.0 + ROOM
+        if is_unit and (self.dtype == "uint8" or not _is_whole(x)):
             return x
         room = ROOM if is_float else 0.0
         if not (-room * largest <= least and largest <= (1.0 + room) * LARGEST_PIXEL):
             raise ValueError(
                 f"the network has learnt from pixels from 0 to 255, but this input reaches from {least:.4g} "
-                f"to {largest:.4g}: give pixels"
-                + (", or floats from 0 to 1" if self.dtype == "uint8" else "")
+                f"to {largest:.4g}: give pixels, or floats from 0 to 1; for a new start with other data, "
+                "build a new network, or set network.inputs = None"
             )
         return _as_floats(x, dtype) * (1.0 / LARGEST_PIXEL)
-
-
-def of_unknown(x: Array, dtype: str) -> Array:
-    """Inputs of a network that has not been trained by `fit`: bytes are pixels unless all are 0 or 1."""
-    return _as_floats(x, dtype) if dtype_name(x.dtype) == "uint8" and extent(x)[1] <= 1.0 else x
 
 
 def laid_out(x: Array, sample: tuple[int, ...] | None) -> Array:

@@ -119,6 +119,7 @@ class SoftmaxWithLoss(Loss):
     """
 
     counts_correct = True
+    label_smoothing: float = 0.0
 
     def __init__(self, label_smoothing: float = 0.0) -> None:
         super().__init__()
@@ -191,7 +192,7 @@ class SoftmaxWithLoss(Loss):
             t = t[:, 0]
         if t.ndim == 2:
             return t.astype(np.uint8) if _is_one_hot(t) else t
-        is_whole = t.dtype.kind == "f" and bool((np.floor(t) == t).all())
+        is_whole = t.dtype.kind == "f" and bool((np.isfinite(t) & (np.floor(t) == t)).all())
         return t.astype(np.int64) if is_whole or t.dtype.kind == "b" else t
 
     def _check_shape(self, t: Array, samples: int, classes: int) -> None:

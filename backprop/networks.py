@@ -20,7 +20,7 @@ from backends import (
     namespace_of,
 )
 
-from .inputs import Inputs, as_numbers, laid_out, of_unknown
+from .inputs import Inputs, as_numbers, laid_out
 from .layers import Layer
 from .layers.base import HALF, by_name, overflows, widened
 from .losses import Loss, SoftmaxWithLoss
@@ -41,7 +41,7 @@ class Network:
 
     The network's border is here: `x` must be an array of the network's own backend; it is
     converted to the network's dtype (losing digits is said once, by a warning), and **uint8 counts
-    as pixel bytes, divided by 255**, unless all values are 0 or 1. From `fit` on, `inputs` has what the
+    as pixel bytes, divided by 255**. From `fit` on, `inputs` has what the
     training data were, and others are scaled as they. Targets are checked on the host. What is inside
     the border (`forward`, `last_layer`) expects data that has passed it.
 
@@ -319,7 +319,7 @@ class Network:
             )
         if self.inputs is not None:
             return self.inputs.of_prediction(x, self.dtype)
-        return of_unknown(laid_out(x, self.input_shape), self.dtype)
+        return laid_out(x, self.input_shape)
 
     def scaled(self, x: Array) -> Array:
         """x in the network's dtype, uint8 divided by 255: `as_input` for data that has been checked."""

@@ -70,7 +70,7 @@ def restore_network(
     check_fit(path, arrays, checkpoint, "params", "state")
     for kind, own in (("params", network.params), ("state", network.state)):
         put(own, checkpoint, kind, network.backend)
-    network.inputs = inputs or network.inputs
+    network.inputs = inputs
 
 
 def _inputs(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> Inputs | None:

@@ -7,6 +7,7 @@ layer where it began, and the network is left as it was before that step's updat
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 import signal
@@ -160,18 +161,16 @@ class Training(Iterator[Metrics]):
         if test is not None and not (isinstance(test, (tuple, list)) and len(test) == 2):
             raise TypeError(f"expected test=(x_test, t_test), got a {type(test).__name__}")
         x, t = _on_device(network, x, t, "x", "t")
-        inputs = network.inputs or Inputs.of(x)
-        held_out = None if test is None else _on_device(network, *test, "the test data's x", "their t")
-        x = inputs.of_prediction(x, network.dtype) if network.inputs else inputs.of_training(x, network.dtype)
-        if held_out is not None:
-            held_out = inputs.of_prediction(held_out[0], network.dtype), held_out[1]
-        if total >= per_epoch and sampling == "without-replacement":
-            _check_last_batch(network, x, batch_size)
+        self._test = None if test is None else _on_device(network, *test, "the test data's x", "their t")
+        self._given: tuple[Array, Array | None] | None = x, self._test and self._test[0]
         self._run = Run(network, x, t, optimizer or SGD(0.1), batch_size, capture)
-        self._test, network.inputs = held_out, inputs
+        self.network = network
+        self._scale(network.inputs or Inputs.of(x), first=network.inputs is None)
+        if total >= per_epoch and sampling == "without-replacement":
+            _check_last_batch(network, self._run.data["x"], batch_size)
         self._plan = _Plan(total, per_epoch, n, batch_size, sampling)
         self._rng = np.random.default_rng(rng)
-        self.network, self.optimizer = network, self._run.optimizer
+        self.optimizer = self._run.optimizer
         self.progress, self.progress_steps = progress, progress_steps
         self.hook, self.hook_steps = hook, hook_steps
         self.history: list[Metrics] = []
@@ -183,6 +182,24 @@ class Training(Iterator[Metrics]):
         if resume is not None:
             self.go_on_from(resume)
         self.started = False
+
+    def _scale(self, inputs: Inputs | None, *, first: bool) -> None:
+        """Take the data as `inputs` says; as they are for None, which is of a checkpoint from before."""
+        assert self._given is not None
+        self._inputs = inputs
+        x, x_test = self._given
+        if inputs is not None:
+            dtype = self.network.dtype
+            x = inputs.of_training(x, dtype) if first else inputs.of_prediction(x, dtype)
+            x_test = None if x_test is None else inputs.of_prediction(x_test, dtype)
+        self._run.data["x"] = x
+        if self._test is not None:
+            self._test = x_test, self._test[1]
+
+    def _settle_inputs(self) -> None:
+        """From here on the network's inputs are those of this training."""
+        if self._given is not None:
+            self.network.inputs, self._given = self._inputs, None
 
     def __del__(self) -> None:
         if not self.started:
@@ -209,6 +226,7 @@ class Training(Iterator[Metrics]):
 
     def __next__(self) -> Metrics:
         self.started = True
+        self._settle_inputs()
         if self._done >= self._plan.total and not self._interrupted:
             raise StopIteration
         try:
@@ -312,6 +330,7 @@ class Training(Iterator[Metrics]):
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on: network, optimizer, generator, place in the epoch, history."""
         self.started = True
+        self._settle_inputs()
         network, optimizer, epoch = self.network, self.optimizer, self._epoch or self._part
         arrays = {**network_arrays(network), **on_host("optimizer", optimizer.slots, network.backend)}
         arrays |= self._history_arrays.of(self.history)
@@ -370,6 +389,8 @@ class Training(Iterator[Metrics]):
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise CheckpointError(f"{path} is of another random generator: {error}") from None
         restore_network(self.network, checkpoint, path)
+        if self._given is not None and self.network.inputs != self._inputs:
+            self._scale(self.network.inputs, first=False)
         put(optimizer.slots, checkpoint, "optimizer", backend)
         self.history, self._seconds = history, seconds
         self._done, optimizer.steps = step - position, steps - position
@@ -509,7 +530,7 @@ def _check_last_batch(network: Network, x: Array, batch_size: int) -> None:
     n = x.shape[0]
     if (n % batch_size or batch_size) > 1:
         return
-    copied = network.to()
+    copied = copy.deepcopy(network)
     try:
         copied.forward(copied.scaled(x[:1, ...]), training=True)
     except ValueError as error:

@@ -404,3 +404,10 @@ def test_what_a_folder_has_is_listed(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("")
     with pytest.raises(DatasetError, match="there are 'mine.csv'"):
         load_dataset(tmp_path)
+
+
+def test_rare_classes_leave_the_rest_to_the_others() -> None:
+    t = np.r_[np.zeros(95, int), 1:6]
+    out = held_back(t, 50, np.arange(100))
+    assert len(set(out.tolist())) == 50
+    assert (np.bincount(t[out], minlength=6)[1:] == 0).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -81,14 +82,17 @@ def test_floats_that_were_learnt_as_pixels_stay_pixels() -> None:
 
 
 def test_bytes_that_are_no_pixels_are_numbers() -> None:
-    for largest in (1, 16):
+    for largest, said in ((1, False), (16, True)):
         x = (PIXELS > 200).astype(np.uint8) * np.uint8(largest)
-        network, other = trained(x), trained(x.astype("float32"))
+        with (
+            pytest.warns(InputWarning, match="bytes from 0 to 16: they are taken as")
+            if said
+            else nullcontext()
+        ):
+            network = trained(x)
+        other = trained(x.astype("float32"))
         np.testing.assert_array_equal(network.flat_params["flat"], other.flat_params["flat"])
         np.testing.assert_array_equal(outputs(network, x), outputs(other, x.astype("float32")))
-    fresh = TwoLayerNet(3, 4, 2, weight_init_std=1.0, rng=0)
-    one_hot = np.eye(3, dtype="uint8")
-    np.testing.assert_array_equal(fresh.predict(one_hot), fresh.predict(one_hot.astype("float32")))
 
 
 def test_a_table_of_whole_numbers_is_a_table() -> None:
@@ -125,7 +129,7 @@ def test_inputs_far_from_the_training_data_are_said() -> None:
 
 def test_it_is_kept(tmp_path: Path) -> None:
     network, path = trained(PIXELS), tmp_path / "network.safetensors"
-    expected = Inputs(True, "uint8", (8, 8), 0.0, 250.0)
+    expected = Inputs(True, "uint8", (8, 8), 0.0, 250.0, True)
     save_network(path, network)
     other = TwoLayerNet(64, 8, 3, rng=1)
     restore_network(other, read_checkpoint(path))
@@ -237,3 +241,69 @@ def test_tensors_that_require_grad_are_inputs(backend: Backend) -> None:
     fit(expected, x, T, epochs=1, batch_size=10, rng=0)
     assert bool((network.predict(x.clone().requires_grad_()) == expected.predict(x)).all())
     assert not network.predict(x.clone().requires_grad_()).requires_grad
+
+
+def test_floats_from_0_to_1_are_scaled_already() -> None:
+    unit = (PIXELS / 255.0).astype("float32")
+    with pytest.warns(InputWarning, match="floats from 0 to 1 are taken as they are"):
+        network = trained(PIXELS.astype("float32"))
+    expected = trained(PIXELS)
+    np.testing.assert_allclose(outputs(network, unit), outputs(expected, unit), rtol=1e-4, atol=1e-5)
+    bright = PIXELS > 128
+    np.testing.assert_array_equal(outputs(network, bright), outputs(expected, bright.astype("uint8") * 255))
+
+
+def test_bytes_far_from_what_was_learnt_are_said() -> None:
+    x = ((PIXELS / 255.0 - 0.5) / 0.5).astype("float32")
+    network = trained(x)
+    with pytest.warns(InputWarning, match=r"reach from 0 to 250, but the network has learnt from -1 to 0\.9"):
+        outputs(network, PIXELS)
+
+
+def test_a_sample_does_not_depend_on_its_batch() -> None:
+    dim = np.zeros((2, 64), "uint8")
+    dim[0], dim[1] = 1, 200
+    fresh, learnt = TwoLayerNet(64, 8, 3, weight_init_std=1.0, rng=0), trained((PIXELS / 255.0).astype("f"))
+    for network in (fresh, learnt):
+        np.testing.assert_allclose(network.predict(dim)[:1], network.predict(dim[:1]), rtol=1e-5, atol=1e-7)
+
+
+def test_a_training_that_is_never_begun_leaves_the_network() -> None:
+    network = TwoLayerNet(64, 8, 3, rng=0)
+    training = Training(network, PIXELS, T, epochs=1, batch_size=10)
+    assert network.inputs is None
+    training.started = True
+
+
+@pytest.mark.filterwarnings("ignore::backprop.inputs.InputWarning")
+def test_a_resumed_training_is_scaled_as_the_one_before() -> None:
+    table = RNG.integers(0, 30, (90, 64)).astype("float32")
+
+    def made(network: Network, **options: Any) -> Training:
+        return Training(network, PIXELS, T, epochs=3, batch_size=10, rng=0, **options)
+
+    network, again = (TwoLayerNet(64, 8, 3, rng=0) for _ in range(2))
+    fit(network, table, T, epochs=1, batch_size=10, rng=0)
+    whole = made(network)
+    next(whole)
+    checkpoint = whole.checkpoint()
+    list(whole)
+    list(made(again, resume=checkpoint))
+    np.testing.assert_array_equal(again.flat_params["flat"], network.flat_params["flat"])
+    assert again.inputs == network.inputs
+
+
+def test_a_checkpoint_that_does_not_say_goes_on_as_before() -> None:
+    """Bytes are divided by 255, whatever their largest is, and nothing else is."""
+    small = (PIXELS // 16).astype("uint8")
+    network, other = (TwoLayerNet(64, 8, 3, weight_init_std="he", rng=0) for _ in range(2))
+    training = Training(other, (small / 255.0).astype("float32"), T, epochs=2, batch_size=10, rng=0)
+    next(training)
+    checkpoint = training.checkpoint()
+    del checkpoint.description["network"]["inputs"]
+    with pytest.warns(InputWarning, match="bytes from 0 to 15"):
+        resumed = Training(network, small, T, epochs=2, batch_size=10, rng=0, resume=checkpoint)
+    list(resumed)
+    list(training)
+    assert network.inputs is None
+    np.testing.assert_allclose(network.flat_params["flat"], other.flat_params["flat"], rtol=1e-5, atol=1e-7)

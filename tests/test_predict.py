@@ -262,3 +262,11 @@ def test_evaluate_never_prints_what_is_no_json(capsys: pytest.CaptureFixture[str
     np.savez("d.npz", x_train=x[:30], t_train=t[:30], x_test=x[30:], t_test=t[30:])
     message = fails(capsys, "evaluate", "run", "--json", "--data", "d.npz")
     assert "d: the test data's x: nan in row 3, at [1, 2]" in message
+
+
+def test_a_network_of_a_table_takes_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    trained_on(rng.standard_normal((40, 4)).astype("f"), np.arange(40) % 2)
+    assert "the network has learnt from numbers from -2" in fails(
+        capsys, "predict", "run", "--input", "a.png"
+    )

@@ -54,7 +54,7 @@ def _cases(options: argparse.Namespace) -> Iterator[Case]:
     for subject in options.subjects:
         case = _users(subject).case(rng)
         if not isinstance(case, tuple) or not case:
-            found = "an empty one" if case == () else f"a {type(case).__name__}"
+            found = "an empty one" if isinstance(case, tuple) else f"a {type(case).__name__}"
             raise ValueError(f"{subject}: case must return a tuple such as (layer, x), got {found}")
         yield case
     if options.layer or everything:

@@ -39,7 +39,13 @@ def run(options: argparse.Namespace) -> int:
     if Path(options.input).suffix in (".npy", ".npz"):
         found = _array(Path(options.input), options)
     else:
-        found = _picture(options, shape, _style(path, checkpoint))
+        style = _style(path, checkpoint)
+        if style is None and network.inputs is not None and not network.inputs.may_be_pictures:
+            raise ValueError(
+                f"{options.input}: expected a .npy or .npz file: the network has learnt from numbers from "
+                f"{network.inputs.least:g} to {network.inputs.largest:g}, which are no pixels"
+            )
+        found = _picture(options, shape, style)
     x = _samples(found, shape, options.input)
     y = network.backend.to_numpy(_outputs(network, x))
     if not np.isfinite(y).all():

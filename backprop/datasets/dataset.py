@@ -59,8 +59,10 @@ def held_back(t: HostArray, count: int, samples: HostArray) -> HostArray:
     classes, sizes = np.unique(t, return_counts=True)
     exact = sizes * (count / len(t))
     counts = np.minimum(np.floor(exact).astype(int), sizes - 1)
-    for i in np.argsort(counts - exact, kind="stable").tolist() * 2:
-        counts[i] += counts.sum() < count and counts[i] < sizes[i] - 1
+    order = np.argsort(counts - exact, kind="stable").tolist()
+    while counts.sum() < min(count, int((sizes - 1).sum())):
+        for i in order:
+            counts[i] += counts.sum() < count and counts[i] < sizes[i] - 1
     if counts.sum() < count:
         raise ValueError(
             f"{count} of {len(t)} samples cannot be held back: each of {len(classes)} classes has to keep "

@@ -211,7 +211,9 @@ def _class_numbers(t: HostArray, name: str, path: Path) -> HostArray:
             )
         t = t.argmax(axis=1)
         return t.astype(np.int64)
-    whole = t.dtype.kind in "iub" or (t.dtype.kind == "f" and bool((np.floor(t) == t).all()))
+    whole = t.dtype.kind in "iub" or (
+        t.dtype.kind == "f" and bool((np.isfinite(t) & (np.floor(t) == t)).all())
+    )
     if t.ndim != 1 or not whole:
         found = f"{name} of shape {t.shape} and dtype {t.dtype}"
         raise DatasetError(path, found, "integer class numbers (N,), or one-hot rows (N, C)")
