@@ -9,7 +9,6 @@ NumPy would make of them, once.
 
 from __future__ import annotations
 
-import hashlib
 import operator
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,6 +21,7 @@ import numpy as np
 from . import numpy_fast
 from .base import Array, Backend
 from .capture import CaptureError, InPlace
+from .digest import digest
 from .trace import Call, Number, Tape, Traced
 
 _compat: Any = array_api_compat.numpy
@@ -74,11 +74,6 @@ def _warnings() -> tuple[int, int, int]:
 CHANGED = "an array that is not in the state is written into within the step"
 
 
-def _digest(array: Array) -> bytes:
-    contents: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    return hashlib.blake2b(contents, digest_size=16).digest()
-
-
 class _Block:
     """Memory of a tape, free for its next arrays when the last one here is gone."""
 
@@ -118,9 +113,9 @@ class NumpyTape(Tape):
         """Whether an array that is no part of the step is another than when it was used first."""
         kept = self._constants.get(id(constant))
         if kept is None:
-            self._constants[id(constant)] = constant, _digest(constant)
+            self._constants[id(constant)] = constant, digest(constant)
             return False
-        return kept[1] != _digest(constant)
+        return kept[1] != digest(constant)
 
     def close(self) -> None:
         super().close()

@@ -245,7 +245,7 @@ class Traced:
     """An array of a tape: it stands for its values in every replay, so nobody can read them."""
 
     __slots__ = ("array", "memory", "number", "tape")
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # == is entry by entry
 
     def __init__(self, tape: Tape, array: Array, memory: Any = None, number: bool = False) -> None:
         self.tape, self.array = tape, array

@@ -118,10 +118,7 @@ class Inputs:
         if self.pixels:
             return x if its == "uint8" else self._pixels(x, dtype)
         least, largest = extent(x)
-        of_unit = (
-            self.dtype.startswith("float") and self.least >= 0.0 and self.largest <= 1.0 and not self.whole
-        )
-        if its == "uint8" and of_unit:
+        if its == "uint8" and self._are_scaled_pixels:
             return x
         reach = FAR * (self.largest - self.least)
         if reach and not self.least - reach <= least <= largest <= self.largest + reach:
@@ -234,11 +231,10 @@ def extent(x: Array) -> tuple[float, float]:
 
 
 def _are_pixels(x: Array, least: float, largest: float) -> bool:
+    """Whether whole numbers can be the pixels of images."""
     if not (least >= 0.0 and LARGEST_PIXEL / 2.0 < largest <= LARGEST_PIXEL):
         return False
-    if dtype_name(x.dtype) == "uint8":
-        return True
-    return (x.ndim >= 3 or math.prod(x.shape[1:]) >= IMAGE) and _is_whole(x)
+    return dtype_name(x.dtype) == "uint8" or x.ndim >= 3 or math.prod(x.shape[1:]) >= IMAGE
 
 
 def _is_whole(x: Array) -> bool:

@@ -120,6 +120,7 @@ class SoftmaxWithLoss(Loss):
 
     counts_correct = True
     label_smoothing: float = 0.0
+    """ε, also of a pickle from before there was one."""
 
     def __init__(self, label_smoothing: float = 0.0) -> None:
         super().__init__()

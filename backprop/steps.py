@@ -28,6 +28,10 @@ class BatchTooLargeError(MemoryError):
         )
 
 
+CHANGED = 4
+"""How many of the mappings of `Run.state` a step changes."""
+
+
 class Run:
     """A network with its data on the device, and steps of training."""
 
@@ -38,7 +42,7 @@ class Run:
         optimizer.prepare(network.flat_params if network.params else {})
         self.data = {"x": x, "t": t}
         watch = Watch(network, optimizer)
-        self.recorder = Recorder(network.backend, self.steps, self.state, 4, watch)
+        self.recorder = Recorder(network.backend, self.steps, self.state, CHANGED, watch)
         if not (capture and network.backend.has_views and network.backend.can_record and network.params):
             self.recorder.why = "not asked for"
 
@@ -91,7 +95,8 @@ class Snapshot:
 
     def __init__(self, run: Run) -> None:
         network = run.network
-        self.kinds: tuple[Any, ...] = run.state()[:4] if network.backend.has_views else run.state()[:3]
+        # Without views there are no gradients before the first step.
+        self.kinds: tuple[Any, ...] = run.state()[: CHANGED if network.backend.has_views else CHANGED - 1]
         xp = network.backend.xp
         self.values = [
             {key: xp.asarray(value, copy=True) for key, value in kind.items()} for kind in self.kinds

@@ -83,8 +83,8 @@ class Training(Iterator[Metrics]):
 
     Parameters
     ----------
-    x, t : host arrays, or arrays on the network's device. They go to the device once, as they are;
-        uint8 inputs stay uint8 there and are divided by 255 batch by batch.
+    x, t : host arrays, or arrays on the network's device. They go to the device once. Pixels
+        from 0 to 255 are bytes there and are divided by 255 batch by batch (`Network.inputs`).
     optimizer : `SGD(0.1)` by default
     epochs, iterations : how long; give one. An epoch is ⌈N / batch_size⌉ steps.
     batch_size : samples a step; the last batch of an epoch without replacement may be smaller
@@ -234,7 +234,7 @@ class Training(Iterator[Metrics]):
                 raise _Stop
             with self._deferred_interrupt():
                 return self._next()
-        except DivergenceError:
+        except DivergenceError:  # which has put everything back to a step before
             raise
         except BaseException as error:
             if self._epoch:

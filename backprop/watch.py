@@ -13,7 +13,6 @@ import copy
 import datetime
 import decimal
 import functools
-import hashlib
 import io
 import random
 import re
@@ -27,6 +26,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from backends import Backend, CaptureError, backend_of, is_registered
+from backends.digest import digest
 
 from .layers.base import Node
 from .networks import Network
@@ -249,7 +249,7 @@ class _Same:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Same) and self.value is other.value
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # what has no hash is compared, too
 
 
 class _Class:
@@ -337,7 +337,7 @@ class _Walk:
         elif id(value) in self._given:
             self._note(path, _Same(value), place)
         elif isinstance(value, np.ndarray) and value.dtype != object:
-            self._note(path, (value.shape, value.dtype.str, _digest(value)), place)
+            self._note(path, (value.shape, value.dtype.str, digest(value)), place)
             if type(value) is not np.ndarray:
                 self._attributes(path, value, place)
         elif id(value) in self._seen:
@@ -385,7 +385,7 @@ class _Walk:
             self._note(path, _Same(value), place)
         elif is_registered(value):
             home = backend_of(value)  # what a recording reads on its own device, it reads anew in every step
-            self._note(path, _Same(value) if home is self._backend else _digest(home.to_numpy(value)), place)
+            self._note(path, _Same(value) if home is self._backend else digest(home.to_numpy(value)), place)
         elif isinstance(value, types.MethodType):
             self._note(path, _Same(value.__func__), place)
             self._value(f"{path}.__self__", value.__self__, place)
@@ -451,8 +451,3 @@ def _buffer(value: Any) -> bytes | None:
         return memoryview(value).tobytes()
     except TypeError:
         return None
-
-
-def _digest(values: np.ndarray[Any, Any]) -> bytes:
-    contents: Any = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
-    return hashlib.blake2b(contents, digest_size=16).digest()

@@ -26,6 +26,8 @@ from backprop.pictures.preparation import ink_of
 from backprop.pictures.style import lies_in
 from backprop.saving import load_network, save_network
 
+from .commands import fails
+
 Image = pytest.importorskip("PIL.Image")
 features = pytest.importorskip("PIL.features")
 
@@ -63,14 +65,6 @@ def seen(capsys: pytest.CaptureFixture[str], name: str, run: str = FILE) -> tupl
     assert main(["predict", run, "--input", name, "--show-input", "seen.png"]) == 0
     with Image.open("seen.png") as shown:
         return np.asarray(shown), capsys.readouterr().err
-
-
-def fails(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    assert main(words) == 1
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1
-    assert err.startswith("backprop: error: ")
-    return err
 
 
 def photograph(

@@ -16,6 +16,8 @@ from backprop.checkpoints import write_checkpoint
 from backprop.cli import main
 from backprop.saving import save_network
 
+from .commands import fails
+
 FILE = "a.safetensors"
 
 
@@ -39,14 +41,6 @@ def shown(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
     out, err = capsys.readouterr()
     assert err == ""
     return [json.loads(line) for line in out.splitlines()] if "--json" in words else out
-
-
-def fails(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    assert main(words) == 1
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1
-    assert err.startswith("backprop: error: ")
-    return err
 
 
 def upper() -> np.ndarray:
