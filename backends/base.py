@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
@@ -79,6 +80,14 @@ class Backend:
     def threads(self) -> int | None:
         """How many CPU threads a matrix product may use; None where the CPU does not compute."""
         return None
+
+    def limit_threads(self, multiplications: int) -> AbstractContextManager[None]:
+        """While active, matrix products of that many multiplications each use the CPU threads that pay.
+
+        That is one thread for small products; on exit the setting is what it was. A number that the user has
+        set in a variable of the environment stays.
+        """
+        return nullcontext()
 
     @property
     def machine(self) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
 
-from . import host
+from . import blas, host
 from .base import Array, Backend, BackendUnavailableError, Replay
 from .numpy_fast import WRITES_INTO, allocate_from_heap, by_blocks, namespace
 from .numpy_replay import NumpyReplay
@@ -38,15 +38,14 @@ class NumpyBackend(Backend):
 
     @property
     def threads(self) -> int | None:
-        for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-            if os.environ.get(variable, "").isdecimal():
-                return int(os.environ[variable])
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return blas.threads()
 
     @property
     def machine(self) -> dict[str, Any]:
-        threads = host.blas_threads() or self.threads
-        return {**super().machine, "threads": threads, "CPU": host.processor(), **host.kernels()}
+        return {**super().machine, "CPU": host.processor(), **host.kernels()}
+
+    def limit_threads(self, multiplications: int) -> AbstractContextManager[None]:
+        return nullcontext() if multiplications >= blas.SMALL or blas.are_chosen() else blas.OneThread()
 
     def asarray(self, values: Any, *, dtype: Any = None) -> Array:
         return np.asarray(self._from_host(values), dtype=self.dtype(dtype))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -96,6 +97,7 @@ class Network:
             layer.state = InPlace(state) if self.backend.has_views else state
         self._params = NamedParameters(places)
         self._state = LayerState(parameter_places(layers, "state"))
+        self._largest = max((math.prod(array.shape) for array in self._params.values()), default=0)
         self.flat_params = FlatVector("params", places, self.backend)
         self.flat_grads = FlatVector("grads", places, self.backend)
         self._said = False
@@ -152,12 +154,18 @@ class Network:
 
     def predict(self, x: Array) -> Array:
         """The output of the last layer before the loss, for a batch x: (N, …) to (N, C)."""
-        return self.forward(self.as_input(x))
+        x = self.as_input(x)
+        with self.limit_threads(x.shape[0]):
+            return self.forward(x)
 
     def loss(self, x: Array, t: Array) -> Array:
         """The loss of the batch with the penalty of `weight_decay`, a 0-d array on the network's device."""
         y = self.predict(x)
         return self.penalized(self.last_layer.forward(y, self.as_target(t, *_samples(y))))
+
+    def limit_threads(self, samples: int) -> AbstractContextManager[None]:
+        """`Backend.limit_threads` for batches of that many samples: the largest weight decides."""
+        return self.backend.limit_threads(samples * self._largest)
 
     def penalized(self, loss: Array) -> Array:
         """The loss + λ/2 Σ W²."""
@@ -199,7 +207,8 @@ class Network:
         for start in range(0, n, batch_size):
             between()
             part = slice(start, min(start + batch_size, n))
-            y, target = widened(self.forward(self.scaled(x[part, ...]))), t[part, ...]
+            with self.limit_threads(part.stop - start):
+                y, target = widened(self.forward(self.scaled(x[part, ...]))), t[part, ...]
             loss = loss + self.last_layer.forward(y, target) * float(y.shape[0])
             if self.last_layer.counts_correct:
                 correct = correct + self.last_layer.correct(y, target)
@@ -212,12 +221,13 @@ class Network:
         if self.params and self.dtype == "float16":
             raise TypeError(f"{type(self).__name__}: {HALF}")
         x, start = self.as_input(x), self._state_now()
-        y = self.forward(x, training=True)
-        self._differentiated = (start, self._state_now()) if start else None
-        self.last_layer.forward(y, self.as_target(t, *_samples(y)), training=True)
-        if not self.params:
-            return {}
-        self.backward_params()
+        with self.limit_threads(x.shape[0]):
+            y = self.forward(x, training=True)
+            self._differentiated = (start, self._state_now()) if start else None
+            self.last_layer.forward(y, self.as_target(t, *_samples(y)), training=True)
+            if not self.params:
+                return {}
+            self.backward_params()
         xp = self.backend.xp
         return self.flat_grads.split(xp.asarray(self.flat_grads["flat"], copy=True))
 
@@ -235,7 +245,8 @@ class Network:
                 self.state[key] = value
         network = self.to(dtype="float64")
         x = network.as_input(x)
-        t = network.as_target(t, *_samples(network.forward(x)))
+        with self.limit_threads(x.shape[0]):
+            t = network.as_target(t, *_samples(network.forward(x)))
         start = network._state_now()
 
         def loss() -> float:
@@ -257,7 +268,8 @@ class Network:
             network.params[name] = self.backend.asarray(values)
             return self.backend.asarray(differences)
 
-        return {name: gradient(name) for name in self.params}
+        with self.limit_threads(x.shape[0]):
+            return {name: gradient(name) for name in self.params}
 
     def _state_now(self) -> dict[str, Array]:
         """A copy of the state."""

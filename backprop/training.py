@@ -16,7 +16,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Literal, get_args
@@ -220,6 +220,15 @@ class Training(Iterator[Metrics]):
         """Steps in all."""
         return self._plan.total
 
+    @property
+    def threads(self) -> int | None:
+        """The CPU threads of its matrix products; None where the CPU does not compute."""
+        with self._limited():
+            return self.network.backend.threads
+
+    def _limited(self) -> AbstractContextManager[None]:
+        return self.network.limit_threads(self._plan.batch_size)
+
     def stop(self) -> None:
         """Ask it to end after the present step, or batch of an evaluation; a signal handler may do so."""
         self._stopping = True
@@ -232,7 +241,7 @@ class Training(Iterator[Metrics]):
         try:
             if self._stopping:
                 raise _Stop
-            with self._deferred_interrupt():
+            with self._deferred_interrupt(), self._limited():
                 return self._next()
         except DivergenceError:  # which has put everything back to a step before
             raise
@@ -349,7 +358,7 @@ class Training(Iterator[Metrics]):
                 **self._drawing(),
             },
             "last": asdict(self.history[-1]) if self.history else None,
-            "machine": network.backend.machine,
+            "machine": self._machine(),
         }
         return Checkpoint(description, arrays)
 
@@ -418,7 +427,7 @@ class Training(Iterator[Metrics]):
 
     def _inexact(self, machine: Mapping[str, Any], settings: str) -> Iterator[str]:
         """Why what comes may not be the run that was never interrupted."""
-        here = self.network.backend.machine if machine else {}
+        here = self._machine() if machine else {}
         for name in {**here, **machine}:
             mine, its = here.get(name, "unknown"), machine.get(name, "unknown")
             if mine != its:
@@ -432,6 +441,10 @@ class Training(Iterator[Metrics]):
         before = self.history[-2].step if len(self.history) > 1 else 0
         if self.history and not self._epoch and self.history[-1].step - before < self._plan.per_epoch:
             yield "its last epoch is a part of one, and a file of format 1 does not have how it goes on"
+
+    def _machine(self) -> dict[str, Any]:
+        with self._limited():
+            return self.network.backend.machine
 
     def _drawing(self) -> dict[str, Any]:
         """What the order of the samples depends on."""

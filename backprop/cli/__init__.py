@@ -16,14 +16,11 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from backends.blas import VARIABLES
+
 from ..text import visible
 from .configuration import resolved
 from .parser import build_parser
-
-THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-
-SMALL = 2**15
-"""Hidden units times batch size below which a second thread does not pay."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,24 +93,10 @@ def _set_threads(options: argparse.Namespace) -> None:
     """Give the BLAS libraries their thread count, which they read when they are loaded.
 
     A resumed run has that of its checkpoint, on which its last bits depend, unless `--threads` is given.
-
-    A small network trains faster with one thread, and much faster where the machine is shared: the
-    threads of a product that takes microseconds spend their time waiting for each other.
     """
     threads = getattr(options, "threads_there", None) or getattr(options, "threads", None)
-    small = options.command == "train" and _width(options) * options.batch_size < SMALL
-    if threads is None and small and not any(variable in os.environ for variable in THREAD_VARIABLES):
-        threads = 1
     if threads is not None:
-        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
-
-
-def _width(options: argparse.Namespace) -> int:
-    """The widest of the hidden layers, as far as the options tell; convolutions have small slabs."""
-    if options.net not in ("two-layer", "mlp"):
-        return 0
-    widths = [int(part) for part in (options.layers or "").split("-")[1:-1] if part.isdecimal()]
-    return max(widths, default=int(options.hidden or 100))
+        os.environ.update(dict.fromkeys(VARIABLES, str(threads)))
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -92,7 +92,7 @@ def _add_train(commands: argparse._SubParsersAction[Parser]) -> argparse.Argumen
         "--threads",
         type=_positive,
         metavar="N",
-        help="CPU threads of the matrix products (default: 1 for a small network, else the library's)",
+        help="CPU threads of the matrix products (default: 1 for small products, else the library's)",
     )
     train.add_argument(
         "--precision",

@@ -144,7 +144,7 @@ class _Job:
     def show(self, training: Training, keeper: _Keeper) -> None:
         """The first lines on the screen."""
         place = {"out": keeper.name, "resumed": self.options.resume, "step": training.step}
-        self.view.start({**_settings(self), **place})
+        self.view.start({**_settings(self), "threads": training.threads, **place})
         if keeper.later:
             self.view.note(f"the next checkpoint takes the place of the later one, {keeper.later[-1]}")
 
@@ -449,7 +449,6 @@ def _settings(job: _Job) -> dict[str, Any]:
         "device": backend.device,
         "backend": backend.name,
         "version": backend.version,
-        "threads": backend.threads,
         "why": backend.why if options.device == "auto" else "",
         "data": data.name,
         "train_samples": len(data.x_train),
