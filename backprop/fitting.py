@@ -12,6 +12,7 @@ from .networks import Network
 from .optimizers import Optimizer
 from .progress import progress_line
 from .training import Progress, Sampling, Training
+from .validation import BestWeights
 
 
 def fit(
@@ -32,12 +33,17 @@ def fit(
     hook: Callable[[Training], None] | None = None,
     hook_steps: int | None = None,
     resume: Checkpoint | None = None,
+    validation: float | tuple[Any, Any] | None = None,
+    patience: int | None = None,
     verbose: bool | None = None,
 ) -> Training:
     """Train `network` on x and t; the finished `Training`, with its `history`.
 
     Loop over a `Training` instead to do something after every epoch. Ctrl-C ends the step first: the
     network is whole, and an interactive session gets the `Training` as far as it went.
+
+    With `validation`, the network ends as it was after `training.best`, the epoch with the lowest loss on
+    that data. What the last step left is in `training.checkpoint()`, with the best weights so far.
 
     Parameters and errors are those of `Training`, and besides:
 
@@ -53,6 +59,9 @@ def fit(
     >>> training = fit(network, x, t, epochs=20, batch_size=10, rng=0)
     >>> training.step, training.history[-1].accuracy > 0.97
     (400, True)
+    >>> training = fit(network, x, t, epochs=100, batch_size=10, rng=0, validation=0.2, patience=3)
+    >>> training.stopped_early, training.history[-1].epoch - training.best.epoch
+    (True, 3)
     """
     training = Training(
         network,
@@ -70,9 +79,15 @@ def fit(
         capture=capture,
         hook=hook,
         hook_steps=hook_steps,
-        resume=resume,
+        validation=validation,
+        patience=patience,
     )
+    training.started = True
+    training.best_weights = None if validation is None else BestWeights(network)
+    if resume is not None:
+        training.go_on_from(resume)
     with progress_line(training.total, shown=verbose) as training.line:
         for _ in training:
             pass
+    training.end_at_best()
     return training

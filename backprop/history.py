@@ -29,7 +29,11 @@ class Metrics:
     test_accuracy: float | None
     """Accuracy on the test data after the epoch."""
     seconds: float
-    """Training time so far, without the evaluations on test data."""
+    """Training time so far, without the evaluations."""
+    validation_loss: float | None = None
+    """Loss on the validation data after the epoch; None without."""
+    validation_accuracy: float | None = None
+    """Accuracy on the validation data after the epoch."""
 
 
 ROW = np.dtype(
@@ -37,11 +41,14 @@ ROW = np.dtype(
         ("epoch", "int64"),
         ("step", "int64"),
         *((name, "float64") for name in ("loss", "accuracy", "test_loss", "test_accuracy", "seconds")),
+        *((name, "float64") for name in ("validation_loss", "validation_accuracy")),
     ]
 )
 """An epoch of the history as it is kept: `Metrics`, with NaN for None."""
 
 NEVER_NONE = ("epoch", "step", "loss", "seconds")
+LATER = ("validation_loss", "validation_accuracy")
+"""Columns that earlier checkpoints lack."""
 
 _figures = attrgetter(*(ROW.names or ()))
 
@@ -79,8 +86,11 @@ def history_of(checkpoint: Checkpoint) -> list[Metrics]:
     """
     if "history" in checkpoint.description:
         return [Metrics(**metrics) for metrics in checkpoint.description["history"]]
-    columns = []
+    columns: list[list[Any]] = []
     for name in ROW.names or ():
+        if name in LATER and f"history.{name}" not in checkpoint.arrays:
+            columns.append([None] * len(columns[0]))
+            continue
         column = checkpoint.arrays[f"history.{name}"]
         if column.dtype != ROW[name] or column.ndim != 1:
             raise ValueError(f"history.{name} is {column.dtype} of shape {column.shape}")

@@ -8,6 +8,7 @@ layer where it began, and the network is left as it was before that step's updat
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 import re
 import signal
@@ -35,6 +36,7 @@ from .networks import Network, check_same_length
 from .optimizers import SGD, Optimizer
 from .saving import check_fit, network_arrays, on_host, put, restore_network
 from .steps import BatchTooLargeError, Epoch, Run, within_memory
+from .validation import BestEpoch, BestWeights, as_validated, split
 
 __all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training"]
 
@@ -92,6 +94,9 @@ class Training(Iterator[Metrics]):
         `"with-replacement"` draws every batch from all samples, as the book does
     rng : a `numpy.random.Generator` or a seed for the order of the samples, drawn on the host
     test : `(x_test, t_test)` to evaluate on after every epoch
+    validation : `(x, t)` to judge the epochs by, or the share of the samples to hold back for that, which
+        every class gives alike and `rng` draws; `best` is the epoch with the lowest loss on it
+    patience : end after this many epochs that were no better than `best`
     capture : record the step and replay it where the backend can, which is faster; a step that cannot
         be recorded is called as it is, after a `backends.CaptureWarning` with the cause
     progress : called every `progress_steps` steps; reading the loss then waits for the device
@@ -125,6 +130,11 @@ class Training(Iterator[Metrics]):
     line: Callable[[Progress], None] | None = None
     """Shows the same as `progress` is told, and changes nothing."""
 
+    best_weights: BestWeights | None = None
+    """The network of the best epoch, where somebody wants it kept."""
+
+    _at_the_end: Checkpoint | None = None
+
     started = True
     """Whether it has been iterated or saved; one that is dropped before warns."""
 
@@ -147,30 +157,42 @@ class Training(Iterator[Metrics]):
         hook: Callable[[Training], None] | None = None,
         hook_steps: int | None = None,
         resume: Checkpoint | None = None,
+        validation: float | tuple[Any, Any] | None = None,
+        patience: int | None = None,
     ) -> None:
         check_same_length(x, t)
-        n = x.shape[0]
         _check_whole(
             epochs=epochs, iterations=iterations, batch_size=batch_size, progress_steps=progress_steps
         )
-        _check_whole(hook_steps=hook_steps)
-        per_epoch = _check_batches(n, batch_size, sampling)
-        total = _total_steps(epochs, iterations, per_epoch)
+        _check_whole(hook_steps=hook_steps, patience=patience)
+        _check_validation(validation, patience)
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise TypeError(f"expected an Optimizer, such as SGD(0.1), got {optimizer!r}")
-        if test is not None and not (isinstance(test, (tuple, list)) and len(test) == 2):
+        if test is not None and not _is_pair(test):
             raise TypeError(f"expected test=(x_test, t_test), got a {type(test).__name__}")
+        self._rng = np.random.default_rng(rng)
         x, t = _on_device(network, x, t, "x", "t")
-        self._test = None if test is None else _on_device(network, *test, "the test data's x", "their t")
-        self._given: tuple[Array, Array | None] | None = x, self._test and self._test[0]
+        self._held_out: dict[str, tuple[Array, Array]] = {}
+        self._held_back: str | None = None
+        if isinstance(validation, float):
+            x, t = self._hold_back(network, x, t, validation)
+        elif validation is not None:
+            names = "the validation data's x", "their t"
+            self._held_out["validation"] = _on_device(network, *validation, *names)
+        if test is not None:
+            self._held_out["test"] = _on_device(network, *test, "the test data's x", "their t")
+        self._given: dict[str, Array] | None = {"x": x, **{k: x for k, (x, _) in self._held_out.items()}}
+        n = x.shape[0]
+        per_epoch = _check_batches(n, batch_size, sampling)
+        total = _total_steps(epochs, iterations, per_epoch)
         self._run = Run(network, x, t, optimizer or SGD(0.1), batch_size, capture)
         self.network = network
         self._scale(network.inputs or Inputs.of(x), first=network.inputs is None)
         if total >= per_epoch and sampling == "without-replacement":
             _check_last_batch(network, self._run.data["x"], batch_size)
         self._plan = _Plan(total, per_epoch, n, batch_size, sampling)
-        self._rng = np.random.default_rng(rng)
         self.optimizer = self._run.optimizer
+        self.patience, self._best_epoch = patience, BestEpoch()
         self.progress, self.progress_steps = progress, progress_steps
         self.hook, self.hook_steps = hook, hook_steps
         self.history: list[Metrics] = []
@@ -187,14 +209,28 @@ class Training(Iterator[Metrics]):
         """Take the data as `inputs` says; as they are for None, which is of a checkpoint from before."""
         assert self._given is not None
         self._inputs = inputs
-        x, x_test = self._given
+        given = dict(self._given)
         if inputs is not None:
-            dtype = self.network.dtype
-            x = inputs.of_training(x, dtype) if first else inputs.of_prediction(x, dtype)
-            x_test = None if x_test is None else inputs.of_prediction(x_test, dtype)
-        self._run.data["x"] = x
-        if self._test is not None:
-            self._test = x_test, self._test[1]
+            x, dtype = given.pop("x"), self.network.dtype
+            given = {name: inputs.of_prediction(its, dtype) for name, its in given.items()}
+            given["x"] = inputs.of_training(x, dtype) if first else inputs.of_prediction(x, dtype)
+        self._run.data["x"] = given.pop("x")
+        self._held_out = {name: (its, self._held_out[name][1]) for name, its in given.items()}
+
+    def _hold_back(self, network: Network, x: Array, t: Array, share: float) -> tuple[Array, Array]:
+        """The samples to train on; the others become the validation data."""
+        backend, labels = network.backend, network.backend.to_numpy(t)
+        if network.last_layer.counts_correct and labels.ndim == 2:
+            labels = labels.argmax(axis=1)
+        of_classes = network.last_layer.counts_correct and labels.ndim == 1
+        left, held = split(labels if of_classes else None, len(labels), share, self._rng)
+        self._held_back = hashlib.sha256(held.astype("<i8").tobytes()).hexdigest()
+
+        def taken(array: Array, samples: np.ndarray) -> Array:
+            return backend.xp.take(array, backend.asarray(samples), axis=0)
+
+        self._held_out["validation"] = taken(x, held), taken(t, held)
+        return taken(x, left), taken(t, left)
 
     def _settle_inputs(self) -> None:
         """From here on the network's inputs are those of this training."""
@@ -229,6 +265,18 @@ class Training(Iterator[Metrics]):
     def _limited(self) -> AbstractContextManager[None]:
         return self.network.limit_threads(self._plan.batch_size)
 
+    @property
+    def best(self) -> Metrics | None:
+        """The first epoch with the lowest validation loss; None without validation."""
+        return self._best_epoch.of(self.history)
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether `patience` has ended it before its last step."""
+        if not (self.patience and self.best) or self._done >= self._plan.total or self._epoch:
+            return False
+        return self.history[-1].epoch - self.best.epoch >= self.patience
+
     def stop(self) -> None:
         """Ask it to end after the present step, or batch of an evaluation; a signal handler may do so."""
         self._stopping = True
@@ -236,7 +284,11 @@ class Training(Iterator[Metrics]):
     def __next__(self) -> Metrics:
         self.started = True
         self._settle_inputs()
-        if self._done >= self._plan.total and not self._interrupted:
+        if self._at_the_end:
+            restore_network(self.network, self._at_the_end)
+            self._at_the_end = None
+        ended = self._done >= self._plan.total or self.stopped_early
+        if ended and not self._interrupted:
             raise StopIteration
         try:
             if self._stopping:
@@ -262,15 +314,15 @@ class Training(Iterator[Metrics]):
             losses, accuracy = self._train(epoch)
         finally:
             self._seconds += time.perf_counter() - began
-        test_loss, test_accuracy = (None, None) if self._test is None else self._evaluate(*self._test)
         done = self._done + epoch.count
-        if test_loss is not None and not math.isfinite(test_loss):
-            raise DivergenceError(done, "the loss on the test data", "trained up to that step")
+        evaluated = self._evaluate(done)
         loss, number = float(losses.mean()), len(self.history) + 1
-        metrics = Metrics(number, done, loss, accuracy, test_loss, test_accuracy, self._seconds)
+        metrics = Metrics(number, done, loss, accuracy, seconds=self._seconds, **evaluated)
         self.history.append(metrics)
         self._done, self._epoch = done, None
         self._part = epoch if epoch.count < self._plan.per_epoch else None
+        if self.best_weights and self.best is metrics:
+            self.best_weights.keep(metrics, part=self._part is not None)
         self.optimizer.steps = self._steps_before + epoch.count
         if self.line:
             self.line(Progress(done, loss, accuracy))
@@ -329,20 +381,47 @@ class Training(Iterator[Metrics]):
             self.hook(self)
         return True
 
-    def _evaluate(self, x: Array, t: Array) -> tuple[float, float | None]:
+    def _evaluate(self, step: int) -> dict[str, float | None]:
+        """Loss and accuracy on what is held out, by the names in `Metrics`."""
+
         def go_on() -> None:
             if self._stopping:
                 raise _Stop
 
-        return self.network.evaluate_checked(x, t, between=go_on)
+        found: dict[str, float | None] = {"test_loss": None, "test_accuracy": None}
+        for name, (x, t) in self._held_out.items():
+            loss, accuracy = self.network.evaluate_checked(x, t, between=go_on)
+            if not math.isfinite(loss):
+                raise DivergenceError(step, f"the loss on the {name} data", "trained up to that step")
+            found |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
+        return found
+
+    def end_at_best(self) -> None:
+        """Set the network to its best epoch; `checkpoint` and what follows are still from the last step."""
+        if not (self.best_weights and self.best):
+            return
+        if not self.best_weights.kept:
+            warnings.warn(
+                f"the network is that of step {self.step:,}, not of the best epoch, {self.best.epoch}, whose "
+                "weights were not in the checkpoint that was resumed",
+                ResumeWarning,
+                stacklevel=3,
+            )
+            return
+        self._at_the_end = self.checkpoint()
+        own = Checkpoint(self._at_the_end.description, self.best_weights.kept[-1][1])
+        restore_network(self.network, own)
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on: network, optimizer, generator, place in the epoch, history."""
+        if self._at_the_end:
+            return self._at_the_end
         self.started = True
         self._settle_inputs()
         network, optimizer, epoch = self.network, self.optimizer, self._epoch or self._part
         arrays = {**network_arrays(network), **on_host("optimizer", optimizer.slots, network.backend)}
         arrays |= self._history_arrays.of(self.history)
+        arrays |= self.best_weights.arrays() if self.best_weights else {}
         steps, generator, position = optimizer.steps, self._rng.bit_generator.state, 0
         if epoch:
             steps, generator, position = self._steps_before + epoch.ran, self._drawn_from, epoch.ran
@@ -372,7 +451,7 @@ class Training(Iterator[Metrics]):
             state, kept = checkpoint.description["training"], checkpoint.description["optimizer"]
             history = history_of(checkpoint)
             position, step, steps = int(state["position"]), int(state["step"]), int(kept["steps"])
-            its = {"optimizer": kept["class"], **{name: state[name] for name in self._drawing()}}
+            its = {"optimizer": kept["class"], **{name: state.get(name) for name in self._drawing()}}
             generator, seconds = _arrays(state["generator"]), float(state["seconds"])
             machine, settings = dict(checkpoint.description.get("machine", {})), str(kept["settings"])
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -401,11 +480,15 @@ class Training(Iterator[Metrics]):
         if self._given is not None and self.network.inputs != self._inputs:
             self._scale(self.network.inputs, first=False)
         put(optimizer.slots, checkpoint, "optimizer", backend)
-        self.history, self._seconds = history, seconds
+        if set(self._held_out) == {"validation"}:
+            history = [as_validated(metrics) for metrics in history]
+        self.history, self._seconds, self._best_epoch = history, seconds, BestEpoch()
         self._done, optimizer.steps = step - position, steps - position
         if position:
             self._epoch = self._begin(position, earlier)
             self._complete_or_leave(steps)
+        if self.best_weights and self.best:
+            self.best_weights.take(checkpoint.arrays, self.best.step)
         if step < self._plan.total and (why := "; ".join(self._inexact(machine, settings))):
             text = f"{path}: what is resumed may not be, bit for bit, a run without a break: {why}"
             warnings.warn(text, ResumeWarning, stacklevel=3)
@@ -449,7 +532,8 @@ class Training(Iterator[Metrics]):
     def _drawing(self) -> dict[str, Any]:
         """What the order of the samples depends on."""
         plan = self._plan
-        return {"samples": plan.samples, "batch_size": plan.batch_size, "sampling": plan.sampling}
+        found = {"samples": plan.samples, "batch_size": plan.batch_size, "sampling": plan.sampling}
+        return found if self._held_back is None else {**found, "held_back": self._held_back}
 
     @contextmanager
     def _deferred_interrupt(self) -> Iterator[None]:
@@ -517,6 +601,21 @@ def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tu
     check_finite(x_name, x)
     check_finite(t_name, t)
     return x, t
+
+
+def _check_validation(validation: Any, patience: int | None) -> None:
+    if validation is None:
+        if patience is not None:
+            raise ValueError("patience needs data to judge by: give validation=0.1, or validation=(x, t)")
+    elif isinstance(validation, float):
+        if not 0.0 < validation < 1.0:
+            raise ValueError(f"expected validation as a share above 0.0 and below 1.0, got {validation}")
+    elif not _is_pair(validation):
+        raise TypeError(f"expected validation=(x, t) or a share such as 0.1, got {validation!r:.80}")
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and len(value) == 2
 
 
 def _on_host(array: Array) -> bool:

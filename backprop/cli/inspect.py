@@ -64,7 +64,8 @@ def _training(description: Mapping[str, Any]) -> Iterator[str]:
     yield f"training  {place['step']:,} steps{within}, {place['seconds']:.1f} s"
     yield f"optimizer {description['optimizer']['settings']}"
     if last:
-        accuracy = "" if last["test_accuracy"] is None else f", accuracy held out {last['test_accuracy']:.4f}"
+        held_out = last.get("validation_accuracy") or last["test_accuracy"]
+        accuracy = "" if held_out is None else f", accuracy held out {held_out:.4f}"
         yield f"epoch {last['epoch']:<4}loss {last['loss']:.4f}{accuracy}"
     if "machine" in description:
         yield f"machine   {', '.join(f'{name} {value}' for name, value in description['machine'].items())}"

@@ -30,6 +30,7 @@ from ..report import BATCH, write_report
 from ..saving import restore_network
 from ..text import visible
 from ..training import DivergenceError, Metrics, Progress, Training
+from ..validation import BestEpoch, warn_of_scarce_classes
 from .build import build_network, build_optimizer, steps_of
 from .configuration import as_toml, settings
 from .report import make_optimizer
@@ -116,7 +117,10 @@ class _Job:
                 same = self.fingerprint.is_of(checkpoint.description)
             if not same:
                 raise CheckpointError(f"{options.resume} is of a run on other data than {data.name} is now")
-        x_test, t_test = self.held_out or (data.x_test, data.t_test)
+        name, (x, t) = (
+            ("validation", self.held_out) if self.held_out else ("test", (data.x_test, data.t_test))
+        )
+        held_out: dict[str, Any] = {name: (self._shaped(x), t)}
         training = Training(
             self.network,
             self._shaped(data.x_train),
@@ -126,12 +130,13 @@ class _Job:
             batch_size=options.batch_size,
             sampling=options.sampling,
             rng=self.rng,
-            test=(self._shaped(x_test), t_test),
             progress=keeper.logged if options.log_every else None,
             progress_steps=options.log_every or 50,
             capture=not options.no_capture,
             hook=keeper.save if keeper.save_steps else None,
             hook_steps=keeper.save_steps,
+            patience=options.patience,
+            **held_out,
         )
         training.started = True  # what keeps it from that says so
         line = progress_line(self.steps, shown=False if options.json or options.quiet else None, stays=False)
@@ -150,22 +155,12 @@ class _Job:
 
     def train(self, training: Training, keeper: _Keeper) -> None:
         """Train to the end, to a signal, or until the validation loss no longer falls."""
-        while not self._stops_early(training, keeper):
-            metrics = next(training, None)
-            if metrics is None:
-                return
+        for metrics in training:
             keeper.epoch(training, metrics)
             self.view.epoch(metrics)
-
-    def _stops_early(self, training: Training, keeper: _Keeper) -> bool:
-        """Whether `--patience` is at its end, which is said."""
-        patience, best = self.options.patience, keeper.best_epoch.of(training.history)
-        if not (patience and best) or training.step >= self.steps:
-            return False
-        if training.history[-1].epoch - best.epoch < patience:
-            return False
-        self.view.note(f"stopped early: no epoch since {best.epoch} was better on the validation data")
-        return True
+        if training.stopped_early and training.best:
+            epoch = training.best.epoch
+            self.view.note(f"stopped early: no epoch since {epoch} was better on the validation data")
 
     def finish(self, training: Training, keeper: _Keeper) -> None:
         """The last checkpoint, the report, and the final figures."""
@@ -186,7 +181,7 @@ class _Job:
 
     def _tested(self, training: Training, keeper: _Keeper) -> Metrics:
         """The metrics of the best epoch, on the test data: the network is set to it."""
-        metrics, best = training.history[-1], keeper.best_epoch.of(training.history)
+        metrics, best = training.history[-1], training.best
         if keeper.best is not None and best is not None:
             metrics = best
             restore_network(self.network, keeper.best)
@@ -216,7 +211,6 @@ class _Keeper:
         self.saved: Path | None = None
         self.later: list[Path] = []
         self.best: Checkpoint | None = None
-        self.best_epoch = _Best()
         self.view: View
 
     def begin(self, training: Training, view: View) -> None:
@@ -224,7 +218,7 @@ class _Keeper:
         self.view = view
         if self.options.resume is not None:
             self.saved = Path(self.options.resume)
-            self.best = self._kept(self.best_epoch.of(training.history))
+            self.best = self._kept(training.best)
         if self.folder is None:
             return
         replace_file(self.folder / runs.CONFIG, as_toml(settings(self.options)))
@@ -235,7 +229,7 @@ class _Keeper:
         found = runs.checkpoints(self.folder)
         self.later = found[found.index(self.saved) + 1 :] if self.saved in found else []
         if self.best:
-            runs.save_best(self.folder, self.best, self._kept(_Best().of(training.history[:-1])))
+            runs.save_best(self.folder, self.best, self._kept(BestEpoch().of(training.history[:-1])))
 
     def _kept(self, best: Metrics | None) -> Checkpoint | None:
         """The checkpoint of this epoch, the best one, where there is one."""
@@ -294,7 +288,7 @@ class _Keeper:
     def epoch(self, training: Training, metrics: Metrics) -> None:
         """A line of the history, and the checkpoints that an epoch brings."""
         before = self.best
-        better = self.options.validation and self.best_epoch.of(training.history) is metrics
+        better = training.best is metrics
         if better:
             self.best = self.checkpoint(training)
         if self.folder is None:
@@ -384,7 +378,7 @@ def _split(
     out = np.sort(held_back(data.t_train[order], held, order) if by_class else order[:held])
     left = np.setdiff1d(np.arange(n), out)
     if by_class:
-        _say_what_is_scarce(data.t_train[left], data.t_train[out])
+        warn_of_scarce_classes(data.t_train[left], data.t_train[out])
     held_out = data.x_train[out], data.t_train[out]
     x_train, t_train = _moved_up(data.x_train, left), _moved_up(data.t_train, left)
     return replace(data, x_train=x_train, t_train=t_train), held_out
@@ -396,35 +390,6 @@ def _moved_up(array: HostArray, rows: HostArray) -> HostArray:
         part = rows[start : start + ROWS]
         array[start : start + len(part)] = array[part]  # no row lies before its new place
     return array[: len(rows)]
-
-
-def _say_what_is_scarce(train: np.ndarray, held: np.ndarray) -> None:
-    """Warn of classes that have one sample, or none, on either side of the split."""
-    counts = ((k, int((train == k).sum()), int((held == k).sum())) for k in np.unique(train).tolist())
-    scarce = [f"class {k} has {n} to train on and {m} to validate on" for k, n, m in counts if min(n, m) < 2]
-    if scarce:
-        more = f", and {len(scarce) - 3} more such classes" if len(scarce) > 3 else ""
-        warnings.warn(f"--validation: {'; '.join(scarce[:3])}{more}", stacklevel=2)
-
-
-class _Best:
-    """The first epoch with the lowest loss on what was held out; every epoch is looked at once."""
-
-    def __init__(self) -> None:
-        self._seen = 0
-        self._found: Metrics | None = None
-
-    def of(self, history: list[Metrics]) -> Metrics | None:
-        """The best of the history, which has grown since the last call; None before the first epoch."""
-        for metrics in history[self._seen :]:
-            if self._found is None or _held_out_loss(metrics) < _held_out_loss(self._found):
-                self._found = metrics
-        self._seen = len(history)
-        return self._found
-
-
-def _held_out_loss(metrics: Metrics) -> float:
-    return 0.0 if metrics.test_loss is None else metrics.test_loss
 
 
 def _data(options: argparse.Namespace) -> Dataset:

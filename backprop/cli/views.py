@@ -72,7 +72,7 @@ class Lines:
         if not self.quiet:
             print(
                 f"{m.epoch:5d} {m.step:7,d} {m.loss:8.4f} {m.accuracy:16.4f} "
-                f"{m.test_accuracy:{len(self.held_out) + 11}.4f}",
+                f"{getattr(m, f'{self.held_out}_accuracy'):{len(self.held_out) + 11}.4f}",
                 flush=True,
             )
 
@@ -108,8 +108,6 @@ def _extras(s: dict[str, Any]) -> str:
 
 
 def named(metrics: Metrics, held_out: str) -> dict[str, Any]:
-    """The metrics, with `validation_loss` in place of `test_loss` where that is what was held out."""
-    return {
-        f"{held_out}_{key.removeprefix('test_')}" if key.startswith("test_") else key: value
-        for key, value in asdict(metrics).items()
-    }
+    """The metrics by name, those of validation or those of a test, whichever was held out."""
+    other = "test" if held_out == "validation" else "validation"
+    return {key: value for key, value in asdict(metrics).items() if not key.startswith(other)}
