@@ -654,7 +654,8 @@ def test_command_on_what_is_no_run(
     lines = err.splitlines()
     assert lines[0] == "backprop: error: nowhere is no folder of a run: there is no such folder"
     assert lines[1] == "backprop: error: empty is no folder of a run: there is no checkpoint in it"
-    assert "nowhere/page.html cannot be written" in lines[2]
+    said = "backprop: error: nowhere/page.html cannot be written: there is no folder nowhere; "
+    assert lines[2] == f"{said}write the page elsewhere with --out FILE"
     assert "is not a checkpoint that can be read" in lines[3]
     assert len(lines) == 4
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from ..files import reason
 from ..text import visible
 from .configuration import resolved
 from .parser import build_parser
@@ -86,10 +87,11 @@ def _report(error: Exception) -> int:
 
 
 def _message(error: Exception) -> str:
-    """What an error says; of the operating system's, the file and the reason without its number."""
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
-    return str(error)
+    """What an error says, and what to do about it; of the operating system's, not the number."""
+    text = str(error)
+    if isinstance(error, OSError) and error.errno and error.strerror:
+        text = reason(error) if error.filename is None else f"{error.filename}: {reason(error)}"
+    return "; ".join([text, *getattr(error, "__notes__", ())])
 
 
 def _set_threads(options: argparse.Namespace) -> None:

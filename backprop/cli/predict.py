@@ -21,6 +21,7 @@ from ..networks import Network
 from ..pictures import PictureError, Style, fitted, read_picture, write_picture
 from ..runs import read_trained
 from ..saving import network_of
+from .advice import advised
 
 ACTIVATIONS: dict[type[Loss], type[Layer]] = {SoftmaxWithLoss: Softmax, SigmoidWithLoss: Sigmoid}
 """What a loss does with its input before it compares."""
@@ -145,7 +146,8 @@ def _picture(
     if notes:
         print(f"{options.input}: {'; '.join(notes if style else [*notes, UNKNOWN])}", file=sys.stderr)
     if options.show_input:
-        write_picture(options.show_input, made.pixels)
+        with advised("write it elsewhere with --show-input FILE"):
+            write_picture(options.show_input, made.pixels)
     return made.pixels
 
 

@@ -30,6 +30,7 @@ from ..report import BATCH, write_report
 from ..saving import restore_network
 from ..text import visible
 from ..training import DivergenceError, Metrics, Progress, Training
+from .advice import ELSEWHERE, advised
 from .build import build_network, build_optimizer, steps_of
 from .configuration import as_toml, settings
 from .report import make_optimizer
@@ -138,7 +139,8 @@ class _Job:
         training.line = stack.enter_context(line)
         if checkpoint:
             training.go_on_from(checkpoint, options.resume)
-        keeper.begin(training, self.view)
+        with advised(ELSEWHERE, runs.RunFolderError):
+            keeper.begin(training, self.view)
         return training
 
     def show(self, training: Training, keeper: _Keeper) -> None:
@@ -289,7 +291,11 @@ class _Keeper:
 
     def wait(self) -> None:
         """Wait for the checkpoint that is being written; raises what kept it from that."""
-        self.saved = self._writing.result() or self.saved
+        with advised(ELSEWHERE if self.saved is None else f"make room, then {self._how_to_go_on()}"):
+            self.saved = self._writing.result() or self.saved
+
+    def _how_to_go_on(self) -> str:
+        return f"go on with: backprop train --resume {shlex.quote(str(self.folder))}"
 
     def epoch(self, training: Training, metrics: Metrics) -> None:
         """A line of the history, and the checkpoints that an epoch brings."""
@@ -319,7 +325,7 @@ class _Keeper:
             return f"{where}; nothing was kept"
         self.save(training)
         self.wait()
-        return f"{where}; go on with: backprop train --resume {shlex.quote(str(self.folder))}"
+        return f"{where}; {self._how_to_go_on()}"
 
     def with_last_good(self, error: DivergenceError) -> DivergenceError:
         """The error, with the checkpoint from before it."""
@@ -353,14 +359,15 @@ class _Keeper:
 
 def _folder(options: argparse.Namespace, stack: ExitStack) -> Path:
     """The folder of the run, made and locked."""
-    if options.out is not None:
-        folder = Path(options.out)
-    elif options.resume is not None:
-        folder = Path(options.resume).parent
-    else:
-        folder = runs.new_folder(options.net)
-    runs.usable(folder)
-    stack.enter_context(runs.locked(folder))
+    with advised(ELSEWHERE, runs.RunFolderError):
+        if options.out is not None:
+            folder = Path(options.out)
+        elif options.resume is not None:
+            folder = Path(options.resume).parent
+        else:
+            folder = runs.new_folder(options.net)
+        runs.usable(folder)
+        stack.enter_context(runs.locked(folder))
     there = [*runs.checkpoints(folder), *folder.glob(runs.BEST)]
     if there and (options.resume is None or Path(options.resume).resolve().parent != folder.resolve()):
         raise runs.RunFolderError(
