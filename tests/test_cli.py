@@ -140,12 +140,41 @@ def test_threads(small: str) -> None:
     assert threads("--hidden", "1000") == cores
 
 
-def test_quiet_prints_the_last_line_only(small: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "--device", "cpu", "--data", small, "--epochs", "2", "--quiet"]) == 0
+def test_quiet_prints_the_folder_and_the_last_line_only(
+    small: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", "--device", "cpu", "--data", small, "--epochs", "2", "--quiet"]
+    assert main(words) == main([*words, "--no-save"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert out.count("\n") == 1
-    assert out.startswith("test accuracy 0.")
+    lines = out.splitlines()
+    assert lines[0] == "run runs/two-layer-1"
+    assert [line.startswith("test accuracy 0.") for line in lines] == [False, True, True]
+
+
+@pytest.mark.parametrize("place", ["fresh", "unwritable"])
+@pytest.mark.parametrize("option", ["--quiet", "--json"])
+def test_matplotlib_says_nothing(place: str, option: str, small: str, tmp_path: Path) -> None:
+    """Neither that it builds a cache, which it says here at once and not after 5 s, nor that it cannot."""
+    code = (
+        "import threading as t, sys; Timer = t.Timer; t.Timer = lambda s, f: Timer(0, f)\n"
+        "from backprop.cli import main; sys.exit(main())"
+    )
+    folder = {"fresh": str(tmp_path / "new"), "unwritable": os.devnull}[place]
+    environment = {**os.environ, "MPLCONFIGDIR": folder, "BACKPROP_NO_REPORT": "0", "HOME": os.devnull}
+
+    def trained(*words: str) -> subprocess.CompletedProcess[str]:
+        train = ["train", "--device", "cpu", "--data", small, "--epochs", "1", *words]
+        command = [sys.executable, "-c", code, *train]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+
+    done = trained(option)
+    assert done.stderr == ""
+    assert Path("runs/two-layer-1/report.html").read_text("utf-8").count("<svg") > 2
+    if option == "--json":
+        assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == ["start", "epoch", "end"]
+    if place == "unwritable" and option == "--quiet":
+        assert "Matplotlib" in trained("--debug").stderr
 
 
 def test_train_on_another_backend(small: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import os
 import shlex
 import sys
@@ -64,10 +65,19 @@ def _run(options: argparse.Namespace) -> int:
             # Overflow on the way to a divergence is reported as the divergence.
             warnings.simplefilter("ignore", RuntimeWarning)
             warnings.showwarning = _show_warning
+            _keep_matplotlib_quiet()
         # The command's module, and with it NumPy, is imported only now: --help stays quick.
         status: int = import_module(f".{options.command}", __name__).run(options)
         sys.stdout.flush()
         return status
+
+
+def _keep_matplotlib_quiet() -> None:
+    """What it says of its caches and folders is of no use to who waits for a report."""
+    logging.getLogger("matplotlib").addHandler(
+        logging.NullHandler()
+    )  # in place of Python's, for want of others
+    warnings.filterwarnings("ignore", module=r"matplotlib|mpl_toolkits")
 
 
 def _report(error: Exception) -> int:

@@ -15,6 +15,7 @@ def advised(advice: str, *others: type[OSError]) -> Iterator[None]:
     """Add what to do to the error that a file cannot be written, and to `others`."""
     try:
         yield
-    except (WriteError, *others) as error:
-        error.add_note(advice)
+    except OSError as error:
+        if isinstance(error, (WriteError, *others)):
+            error.add_note(advice)
         raise

@@ -109,7 +109,7 @@ def _add_train(commands: argparse._SubParsersAction[Parser]) -> argparse.Argumen
     train.add_argument(
         "--json", action="store_true", help="one JSON object a line on stdout, and nothing else there"
     )
-    train.add_argument("--quiet", action="store_true", help="only the last line")
+    train.add_argument("--quiet", action="store_true", help="only the folder of the run and the last line")
     _add_debug(train)
     return train
 

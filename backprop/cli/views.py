@@ -49,6 +49,8 @@ class Lines:
 
     def start(self, s: dict[str, Any]) -> None:
         if self.quiet:
+            if s["out"]:
+                print(f"run {visible(s['out'])}", flush=True)
             return
         s = {key: visible(value) if isinstance(value, str) else value for key, value in s.items()}
         threads = f", {s['threads']} thread{'s' * (s['threads'] > 1)}" if s["threads"] else ""
