@@ -18,14 +18,16 @@ from importlib import import_module
 from typing import Any
 
 from ..files import reason
-from ..text import visible
 from .configuration import resolved
 from .parser import build_parser
+from .screen import say
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 SMALL = 2**15
 """Hidden units times batch size below which a second thread does not pay."""
+
+NOBODY = logging.NullHandler()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.environ["CUPY_TF32"] = "1"  # CuPy reads it when it is loaded
         return _run(options)
     except KeyboardInterrupt as interrupt:
-        print(f"backprop: interrupted {visible(str(interrupt))}".rstrip(), file=sys.stderr)
+        say(f"backprop: interrupted {interrupt}".rstrip(), file=sys.stderr)
         return getattr(interrupt, "status", 130)
     except BrokenPipeError:  # the reader of our output has gone: | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -74,9 +76,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _keep_matplotlib_quiet() -> None:
     """What it says of its caches and folders is of no use to who waits for a report."""
-    logging.getLogger("matplotlib").addHandler(
-        logging.NullHandler()
-    )  # in place of Python's, for want of others
+    logging.getLogger("matplotlib").addHandler(NOBODY)  # what has no handler goes to stderr
     warnings.filterwarnings("ignore", module=r"matplotlib|mpl_toolkits")
 
 
@@ -90,7 +90,7 @@ def _report(error: Exception) -> int:
     message = _in_a_line(_message(error)) or "no message"
     told = (ValueError, OSError, RuntimeError, ArithmeticError, BatchTooLargeError, CheckpointError)
     kind = "" if isinstance(error, told) else type(error).__name__ + ": "
-    print(f"backprop: error: {kind}{message}", file=sys.stderr)
+    say(f"backprop: error: {kind}{message}", file=sys.stderr)
     if isinstance(error, DivergenceError):
         return 3
     return 2 if isinstance(error, UsageError | UnknownDeviceError) else 1
@@ -129,8 +129,8 @@ def _width(options: argparse.Namespace) -> int:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"backprop: warning: {_in_a_line(message)}", file=sys.stderr)
+    say(f"backprop: warning: {_in_a_line(message)}", file=sys.stderr)
 
 
 def _in_a_line(message: object) -> str:
-    return visible(" ".join(str(message).split()))
+    return " ".join(str(message).split())

@@ -8,11 +8,11 @@ from typing import Any
 
 from ..optimizers import Optimizer
 from ..report import write_comparison, write_report
-from ..text import visible
 from .advice import advised
 from .build import build_optimizer, steps_of
 from .configuration import checked
 from .parser import build_parser
+from .screen import say
 
 
 def run(options: argparse.Namespace) -> int:
@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
             page = write_report(folders[0], out, make_optimizer)
         else:
             page = write_comparison(folders, out or Path("comparison.html"))
-    print(visible(str(page)))
+    say(str(page))
     return 0
 
 

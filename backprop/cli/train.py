@@ -28,12 +28,12 @@ from ..pictures import learn_style
 from ..progress import progress_line
 from ..report import BATCH, write_report
 from ..saving import restore_network
-from ..text import visible
 from ..training import DivergenceError, Metrics, Progress, Training
 from .advice import ELSEWHERE, advised
 from .build import build_network, build_optimizer, steps_of
 from .configuration import as_toml, settings
 from .report import make_optimizer
+from .screen import say
 from .signals import Interrupted, Signals
 from .views import Json, Lines, View, named
 
@@ -61,8 +61,7 @@ def run(options: argparse.Namespace) -> int:
         except DivergenceError as error:
             raise keeper.with_last_good(error) from None
         except BrokenPipeError:
-            stopped = visible(keeper.stopped(training))
-            print(f"backprop: nobody reads the output; stopped {stopped}", file=sys.stderr)
+            say(f"backprop: nobody reads the output; stopped {keeper.stopped(training)}", file=sys.stderr)
             raise
         if training.stopped:
             assert signals.signum is not None
