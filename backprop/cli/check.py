@@ -198,7 +198,8 @@ def _show(reports: list[GradientReport], where: str) -> None:
     console.width = columns or 100  # a file or a pipe is as wide as the table
     for dropped in DROPPED if columns else DROPPED[:1]:
         table = _table(reports, [name for name in COLUMNS if name not in dropped])
-        if Measurement.get(console, console.options, table).maximum <= console.width:
+        unlimited = console.options.update(width=1000)
+        if Measurement.get(console, unlimited, table).maximum <= console.width:
             break
     table.title = f"Gradients against differences in float64: {where}"
     console.print(table)

@@ -20,7 +20,7 @@ from ..text import visible
 USUAL = 80
 """The width of a terminal that does not say its own."""
 
-BOUND = "\x1f"
+BOUND = "\ue000"
 """A space at which no line ends; visible text does not have it."""
 
 COMMAND = re.compile(r"\bbackprop \w+ -[^']*$")
@@ -48,6 +48,11 @@ def say(text: str, *, indent: int = 2, file: TextIO | None = None, columns: int 
     print("\n".join(lines), file=file, flush=True)
 
 
+def bound(text: str) -> str:
+    """The text in a form that `fold` does not break."""
+    return BOUND.join(text.split())
+
+
 def fold(text: str, columns: int, indent: int = 2) -> list[str]:
     r"""Visible text in lines of so many columns, all but the first one indented; longer words stay whole.
 
@@ -61,10 +66,11 @@ def fold(text: str, columns: int, indent: int = 2) -> list[str]:
     if len(text) <= columns:
         return [text]
     command = COMMAND.search(text)
+    longest = max(len(word) for word in text.split() if len(word) <= columns)
     lines = textwrap.wrap(
         text.replace(" (", f"{BOUND}("),
         columns - 2 if command else columns,
-        subsequent_indent=" " * min(indent, columns // 4),
+        subsequent_indent=" " * min(indent, columns // 4, columns - longest),
         break_long_words=False,
         break_on_hyphens=False,
     )

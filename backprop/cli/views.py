@@ -110,7 +110,8 @@ class Epochs:
             "test_accuracy": Cell(f"{held_out} accuracy", len(held_out) + 11, ".4f"),
         }
         self.head = [self._names()]
-        if columns is not None and columns < len(self.head[0]):
+        longest = len(self.head[0]) + max(len(f"{steps:,}") - 7, 0)
+        if columns is not None and columns < longest:
             self._narrow(held_out, steps, columns)
 
     def _narrow(self, held_out: str, steps: int, columns: int) -> None:
