@@ -432,11 +432,11 @@ def first_event(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str
         ),
         (
             ["--net", "simple-conv", "--init", "he"],
-            "SimpleConvNet(Conv1 · Affine1 · Relu2 · Affine2 · SoftmaxWithLoss)",
+            "SimpleConvNet(Conv1 with Relu1 and Pool1 · Affine1 · Relu2 · Affine2 · SoftmaxWithLoss)",
         ),
         (
             ["--net", "deep-conv", "--dropout", "0", "--hidden", "7"],
-            "DeepConvNet(Conv1 · Relu1 · Conv2 · Conv3 · Relu3 · Conv4 · Conv5 · Relu5 · Conv6 · Affine1 · Relu7 · "
+            "DeepConvNet(Conv1 · Relu1 · Conv2 with Relu2 and Pool1 · Conv3 · Relu3 · Conv4 with Relu4 and Pool2 · Conv5 · Relu5 · Conv6 with Relu6 and Pool3 · Affine1 · Relu7 · "
             "Affine2 · SoftmaxWithLoss)",
         ),
     ],

@@ -255,7 +255,10 @@ def test_dead_channels_of_a_convolution() -> None:
     x, t = TRAIN[0][:20, None], TRAIN[1][:20]
     diagnosis = diagnose(network, x, t, x, t)
     assert (diagnosis.outputs[0].units, diagnosis.outputs[0].dead) == (4, 2)
-    assert any(line.startswith("Conv1: 2 of 4 units (50%) are dead") for line in diagnosis.warnings)
+    assert any(
+        line.startswith("Conv1 with Relu1 and Pool1: 2 of 4 units (50%) are dead")
+        for line in diagnosis.warnings
+    )
     assert diagnosis.weights is not None
     np.testing.assert_array_equal(diagnosis.weights, network.params["W1"])
 

@@ -9,7 +9,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -35,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
     """Check what was asked for, show the report, and return 0 unless something of it is wrong."""
     backend = get_backend(options.device)
     check = partial(check_gradients, device=backend, elements=options.elements, rng=options.seed)
-    reports = [check(*case) for case in _cases(options)]
+    cases = list(_cases(options))
+    reports = [check(*case) for case in cases]
     wanted = all(report.passed if options.strict else not report.failed for report in reports)
     if options.json:
         found = {
@@ -45,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
         }
         print(json.dumps(found, allow_nan=False))
     else:
-        _show(reports, f"{backend.name} {backend.version} on {backend.device}")
+        networks = [case[0] for case in cases if isinstance(case[0], Network)]
+        _show(reports, f"{backend.name} {backend.version} on {backend.device}", networks)
     return 0 if wanted else 1
 
 
@@ -188,7 +190,7 @@ DROPPED: tuple[set[str], ...] = (set(), {"shape"}, VALUES, {"shape", *VALUES}, {
 """Columns that a narrow terminal does without: the first of these with which the table fits."""
 
 
-def _show(reports: list[GradientReport], where: str) -> None:
+def _show(reports: list[GradientReport], where: str, networks: Iterable[Network]) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.measure import Measurement
@@ -204,7 +206,7 @@ def _show(reports: list[GradientReport], where: str) -> None:
     table.title = f"Gradients against differences in float64: {where}"
     console.print(table)
     remarks = [line for report in reports for line in _remarks(report)]
-    for text in [*remarks, *_summary(reports)]:
+    for text in [*remarks, *_merged(networks), *_summary(reports)]:
         for line in fold(text, columns) if columns else [text]:
             console.print(escape(line), highlight=False, soft_wrap=True)
 
@@ -238,6 +240,14 @@ def _remarks(report: GradientReport) -> Iterator[str]:
         yield f"FAILED {report.subject}: {problem}"
     if report.culprit:
         yield f"{report.subject}: first wrong, going backward: {report.culprit}"
+
+
+def _merged(networks: Iterable[Network]) -> Iterator[str]:
+    """Which layers of the table are several in one."""
+    for network in networks:
+        for name, shown in network.layers.shown.items():
+            if shown != name:
+                yield f"{type(network).__name__}: {name} is {shown}, merged into one layer."
 
 
 def _summary(reports: list[GradientReport]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..checkpoints import Checkpoint, Contents, followed, read_contents, read_whole
 from ..history import history_of, last_of
+from ..layers.merged import shown_names
 from ..runs import read_trained
 from .screen import say, table, width
 
@@ -75,7 +76,8 @@ def _trained(contents: Contents) -> bool:
 
 
 def _network(network: Mapping[str, Any]) -> Iterator[str]:
-    stack = [*network.get("layers", {}), network.get("last_layer", {}).get("class", "?")]
+    layers = {name: layer.get("class") for name, layer in network.get("layers", {}).items()}
+    stack = [*shown_names(layers).values(), network.get("last_layer", {}).get("class", "?")]
     yield f"network   {network.get('class', '?')}({' · '.join(stack)}), {network.get('dtype', '?')}"
 
 
