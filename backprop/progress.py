@@ -49,14 +49,14 @@ class _Rate:
         return [f"loss {progress.loss:.4f}", *accuracy, f"{rate:,.0f} steps/s"]
 
 
-def fitting(columns: int, step: str, numbers: Sequence[str], left: str) -> tuple[int, list[str], bool]:
+def _fitting(columns: int, step: str, numbers: Sequence[str], left: str) -> tuple[int, list[str], bool]:
     """What of a line fits beside the step: the length of the bar, the numbers, and whether the time left.
 
     The bar is the first to give way, then the last numbers, the time left, and the first number.
 
     >>> numbers = ["loss 0.1234", "accuracy 0.912", "4,279 steps/s"]
     >>> for columns in (100, 80, 60, 40, 30):
-    ...     fitting(columns, "step 1,200/10,000", numbers, "0:00:02")
+    ...     _fitting(columns, "step 1,200/10,000", numbers, "0:00:02")
     (20, ['loss 0.1234', 'accuracy 0.912', '4,279 steps/s'], True)
     (11, ['loss 0.1234', 'accuracy 0.912', '4,279 steps/s'], True)
     (0, ['loss 0.1234', 'accuracy 0.912'], True)
@@ -87,7 +87,7 @@ def _moving(steps: int, *, stays: bool) -> Iterator[Show]:
         def get_renderables(self) -> Iterable[RenderableType]:
             for task in self.tasks:
                 known = (step.render(task).plain, task.fields["numbers"], left.render(task).plain)
-                bar, numbers, timed = fitting(self.console.width, *known)
+                bar, numbers, timed = _fitting(self.console.width, *known)
                 columns: list[ProgressColumn] = [step]
                 columns += [BarColumn(bar_width=bar)] * (bar > 0)
                 columns += [TextColumn("  ".join(numbers)), *[left] * timed]
