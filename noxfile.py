@@ -248,11 +248,6 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The reference, from the docstrings, in build/docs."""
+    """The reference, from the docstrings, in build/docs, with every public module and name."""
     session.install(".", *group("docs"))
-    build = (
-        "import pathlib, backprop, pdoc\n"
-        "for name in backprop.__all__: getattr(backprop, name)  # pdoc sees what has been imported\n"
-        "pdoc.pdoc('backprop', '!backprop.cli', 'backends', output_directory=pathlib.Path('build/docs'))"
-    )
-    session.run("python", "-c", build)
+    session.run("python", "docs/reference.py", "build/docs")

@@ -9,6 +9,7 @@ or a full disk leaves the old one as it was.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
@@ -33,6 +34,9 @@ KINDS = {
 AT_ONCE = getattr(os, "O_NONBLOCK", 0)
 """Opening does not wait, as that of a FIFO would."""
 
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""What the system says where there is no room."""
+
 NO_LINK = AT_ONCE | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -42,6 +46,30 @@ class FileError(OSError):
     def __init__(self, path: str | os.PathLike[str], why: str) -> None:
         super().__init__(visible(f"{os.fspath(path)} cannot be used: {why}"))
         self.strerror = why
+
+
+class WriteError(OSError):
+    """A file that cannot be written: which, why, and that an old one is as it was."""
+
+    def __init__(self, path: Path, error: OSError, size: int) -> None:
+        needs = f"; it needs {size:,} bytes" if error.errno in FULL else ""
+        old = "; what was there before is untouched" if os.path.isfile(path) else ""
+        super().__init__(visible(f"{path} cannot be written: {reason(error, path.parent)}{needs}{old}"))
+        self.errno = error.errno
+
+
+def reason(error: OSError, folder: Path | None = None) -> str:
+    """Why the system refuses, without its number; `folder` is the one in which something was to be made.
+
+    >>> reason(PermissionError(13, "Permission denied"))
+    'permission denied'
+    >>> reason(FileNotFoundError(2, "No such file or directory"), Path("no/where"))
+    'there is no folder no/where'
+    """
+    if folder is not None and not os.path.isdir(folder):
+        return f"{folder} is no folder" if os.path.lexists(folder) else f"there is no folder {folder}"
+    why = error.strerror or str(error)
+    return why[:1].lower() + why[1:]
 
 
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:
@@ -66,16 +94,12 @@ def read_file(path: str | os.PathLike[str], largest: int) -> bytes:
 def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     """Put `data` into the file `path`: after a crash it is there wholly or not at all.
 
-    A link gives way to the file; what it points to is left alone.
+    A link gives way to the file; what it points to is left alone. Raises `WriteError`.
     """
     try:
         _replace(Path(path), data)
     except OSError as error:
-        raise OSError(
-            error.errno,
-            f"{os.fspath(path)} cannot be written: {error.strerror}; it needs {len(data):,} bytes; "
-            "what was there before is untouched",
-        ) from None
+        raise WriteError(Path(path), error, len(data)) from None
 
 
 def sweep(folder: Path) -> None:

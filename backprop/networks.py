@@ -24,6 +24,7 @@ from backends import (
 from .inputs import Inputs, as_numbers, laid_out
 from .layers import Layer
 from .layers.base import HALF, by_name, overflows, widened
+from .layers.merged import shown_names
 from .losses import Loss, SoftmaxWithLoss
 from .numerical import central_differences
 from .parameters import FlatVector, LayerState, NamedParameters, common_dtype, parameter_places
@@ -434,7 +435,7 @@ class Network:
             input_shape = (weights[0].shape[0],)
         x = self.backend.asarray(np.zeros((1, *input_shape)), dtype=self.dtype)
         rows = [("input", _batch_shape(x), 0)]
-        for name, layer in self.layers.items():
+        for name, layer in zip(self.layers.shown.values(), self.layers.values(), strict=True):
             x = layer.forward(x)
             rows.append((name, _batch_shape(x), sum(math.prod(p.shape) for p in layer.params.values())))
         rows.append((self.last_layer.name, "()", 0))
@@ -451,7 +452,7 @@ class Network:
         return sum(math.prod(p.shape) for p in self.params.values())
 
     def __repr__(self) -> str:
-        stack = " · ".join([*self.layers, self.last_layer.name])
+        stack = " · ".join([*self.layers.shown.values(), self.last_layer.name])
         return (
             f"{type(self).__name__}({stack}; {self.size:,} parameters, {self.dtype} on {self.backend.device})"
         )
@@ -459,6 +460,11 @@ class Network:
 
 class Stack(dict[str, Layer]):
     """A network's layers by name. A layer without parameters and state can be replaced by another such."""
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """What each one is shown as: one that stands for several with the names of these."""
+        return shown_names({name: type(layer).__name__ for name, layer in self.items()})
 
     def __setitem__(self, name: str, layer: Layer) -> None:
         own = self.get(name)

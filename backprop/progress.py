@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from .training import Progress
@@ -41,36 +41,69 @@ class _Rate:
     def __init__(self) -> None:
         self.began, self.first = time.perf_counter(), 0
 
-    def text(self, progress: Progress) -> str:
+    def numbers(self, progress: Progress) -> list[str]:
+        """Loss, accuracy where there is one, and steps a second."""
         self.first = self.first or progress.step - 1
         rate = (progress.step - self.first) / (time.perf_counter() - self.began)
-        accuracy = "" if progress.accuracy is None else f"accuracy {progress.accuracy:.3f}  "
-        return f"loss {progress.loss:.4f}  {accuracy}{rate:,.0f} steps/s"
+        accuracy = [] if progress.accuracy is None else [f"accuracy {progress.accuracy:.3f}"]
+        return [f"loss {progress.loss:.4f}", *accuracy, f"{rate:,.0f} steps/s"]
+
+
+def _fitting(columns: int, step: str, numbers: Sequence[str], left: str) -> tuple[int, list[str], bool]:
+    """What of a line fits beside the step: the length of the bar, the numbers, and whether the time left.
+
+    The bar is the first to give way, then the last numbers, the time left, and the first number.
+
+    >>> numbers = ["loss 0.1234", "accuracy 0.912", "4,279 steps/s"]
+    >>> for columns in (100, 80, 60, 40, 30):
+    ...     _fitting(columns, "step 1,200/10,000", numbers, "0:00:02")
+    (20, ['loss 0.1234', 'accuracy 0.912', '4,279 steps/s'], True)
+    (11, ['loss 0.1234', 'accuracy 0.912', '4,279 steps/s'], True)
+    (0, ['loss 0.1234', 'accuracy 0.912'], True)
+    (0, ['loss 0.1234'], True)
+    (0, ['loss 0.1234'], False)
+    """
+    first, two = numbers[:1], numbers[:2]
+    for bar in (*range(20, 4, -1), 0):
+        if len(" ".join([step, "-" * bar, "  ".join(numbers), left])) - (bar == 0) <= columns:
+            return bar, list(numbers), True
+    for shown, timed in ((two, True), (first, True), (first, False)):
+        if len(" ".join([step, "  ".join(shown), *[left] * timed])) <= columns:
+            return 0, list(shown), timed
+    return 0, [], False
 
 
 @contextmanager
 def _moving(steps: int, *, stays: bool) -> Iterator[Show]:
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Line
+    from rich.console import Console, RenderableType
+    from rich.progress import BarColumn, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
-    columns = (
-        TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[numbers]}"),
-        TimeRemainingColumn(),
-    )
-    # Rows that go to the same terminal are printed above the line, not through it.
+    step, left = TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"), TimeRemainingColumn()
+
+    class Line(Bar):
+        """One line, of what fits into the terminal."""
+
+        def get_renderables(self) -> Iterable[RenderableType]:
+            for task in self.tasks:
+                known = (step.render(task).plain, task.fields["numbers"], left.render(task).plain)
+                bar, numbers, timed = _fitting(self.console.width, *known)
+                columns: list[ProgressColumn] = [step]
+                columns += [BarColumn(bar_width=bar)] * (bar > 0)
+                columns += [TextColumn("  ".join(numbers)), *[left] * timed]
+                self.columns = tuple(columns)
+            return super().get_renderables()
+
+    # Rows that go to the same terminal are printed above the line, not through it, and are left whole.
     line = Line(
-        *columns,
-        console=Console(stderr=True),
+        console=Console(stderr=True, soft_wrap=True),
         transient=not stays,
         redirect_stdout=sys.stdout.isatty(),
         refresh_per_second=10,
     )
     with line:
-        task, rate = line.add_task("train", total=steps, numbers=""), _Rate()
-        yield lambda progress: line.update(task, completed=progress.step, numbers=rate.text(progress))
+        task, rate = line.add_task("train", total=steps, numbers=[]), _Rate()
+        yield lambda progress: line.update(task, completed=progress.step, numbers=rate.numbers(progress))
 
 
 @contextmanager
@@ -79,7 +112,7 @@ def _written_over(steps: int, *, often: bool) -> Iterator[Show]:
 
     def show(progress: Progress) -> None:
         nonlocal last, written
-        last = f"step {progress.step:,}/{steps:,}  {rate.text(progress)}"
+        last = f"step {progress.step:,}/{steps:,}  {'  '.join(rate.numbers(progress))}"
         if often and time.perf_counter() - written >= SECONDS:
             written = time.perf_counter()
             print(f"\r{last}", end="", file=sys.stderr, flush=True)

@@ -194,6 +194,9 @@ class SimpleConvNet(Network):
 
     >>> SimpleConvNet(rng=0).params
     NamedParameters(W1=(30, 1, 5, 5), b1=(30,), W2=(4320, 100), b2=(100,), W3=(100, 10), b3=(10,))
+    >>> SimpleConvNet(rng=0)
+    SimpleConvNet(Conv1 with Relu1 and Pool1 · Affine1 · Relu2 · Affine2 · SoftmaxWithLoss; \
+433,890 parameters, float32 on cpu)
     >>> list(SimpleConvNet(merged=False).layers)
     ['Conv1', 'Relu1', 'Pool1', 'Affine1', 'Relu2', 'Affine2']
     """

@@ -33,6 +33,7 @@ from .files import (
     open_file,
     open_to_change,
     read_file,
+    reason,
     replace_file,
     sweep,
 )
@@ -73,29 +74,37 @@ class RunFolderError(OSError):
 
 
 def new_folder(name: str, parent: Path = Path("runs")) -> Path:
-    """Make the first free one of runs/name-1, runs/name-2, …"""
-    make_folders(parent)
-    taken = [path.name.rpartition("-")[2] for path in parent.glob(f"{name}-*")]
-    n = max((int(number) for number in taken if number.isdecimal()), default=0) + 1
-    while True:
-        with suppress(FileExistsError):
-            make_folder(parent / f"{name}-{n}")
-            return parent / f"{name}-{n}"
-        n += 1
+    """Make the first free one of runs/name-1, runs/name-2, …; `RunFolderError` if none can be made."""
+    with _taking(parent):
+        make_folders(parent)
+        taken = [path.name.rpartition("-")[2] for path in parent.glob(f"{name}-*")]
+        n = max((int(number) for number in taken if number.isdecimal()), default=0) + 1
+        while True:
+            with suppress(FileExistsError):
+                make_folder(parent / f"{name}-{n}")
+                return parent / f"{name}-{n}"
+            n += 1
 
 
 def usable(folder: Path) -> None:
     """Make the folder if need be; `RunFolderError` unless files can be written there."""
-    try:
+    with _taking(folder):
         if not folder.is_dir():
             make_folder(folder)
         with tempfile.TemporaryFile(dir=folder):
             pass
+
+
+@contextmanager
+def _taking(folder: Path) -> Iterator[None]:
+    """Say that the folder cannot take a run, and why."""
+    try:
+        yield
     except OSError as error:
-        why = "it is a file" if isinstance(error, FileExistsError) else error.strerror
-        if not folder.parent.exists():
-            why = f"there is no folder {folder.parent}"
-        raise RunFolderError(f"{folder} cannot take the run: {why}; give another folder with --out") from None
+        is_other = os.path.lexists(folder) and not os.path.isdir(folder)
+        kind = "it is a file" if os.path.isfile(folder) else "it is no folder"
+        why = kind if is_other else reason(error, folder.parent)
+        raise RunFolderError(f"{folder} cannot take the run: {why}") from None
 
 
 @contextmanager
@@ -138,9 +147,9 @@ def _lock(handle: int, folder: Path) -> bool:
         return False
     except OSError as error:
         if error.errno not in NO_LOCKS:
-            raise RunFolderError(f"{folder / LOCK} cannot be locked: {error.strerror}") from None
+            raise RunFolderError(f"{folder / LOCK} cannot be locked: {reason(error)}") from None
         warnings.warn(
-            f"{folder}: its file system has no locks ({error.strerror}); let no second process train there",
+            f"{folder}: its file system has no locks ({reason(error)}); let no second process train there",
             stacklevel=2,
         )
     return True
@@ -261,4 +270,4 @@ def _named(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunFolderError(f"{path} cannot be written: {error.strerror}") from None
+        raise RunFolderError(f"{path} cannot be written: {reason(error, path.parent)}") from None

@@ -359,7 +359,7 @@ def test_a_failed_write_leaves_the_old_file(file: Path, monkeypatch: pytest.Monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match=r"a\.safetensors cannot be written: No space left.*needs [\d,]+ bytes"):
+    with pytest.raises(OSError, match=r"a\.safetensors cannot be written: no space left.*needs [\d,]+ bytes"):
         write_checkpoint(file, SMALL)
     assert file.read_bytes() == old
     assert os.listdir(file.parent) == [file.name]
@@ -376,7 +376,7 @@ def test_what_cannot_be_cleaned_up_does_not_hide_the_error(
 
     monkeypatch.setattr(os, "fsync", full)
     monkeypatch.setattr(os, "unlink", forbidden)
-    with pytest.raises(OSError, match="cannot be written: No space left on device"):
+    with pytest.raises(OSError, match="cannot be written: no space left on device"):
         write_checkpoint(file, SMALL)
 
 

@@ -140,12 +140,41 @@ def test_threads(small: str) -> None:
     assert threads("--hidden", "100_000") == most
 
 
-def test_quiet_prints_the_last_line_only(small: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "--device", "cpu", "--data", small, "--epochs", "2", "--quiet"]) == 0
+def test_quiet_prints_the_folder_and_the_last_line_only(
+    small: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", "--device", "cpu", "--data", small, "--epochs", "2", "--quiet"]
+    assert main(words) == main([*words, "--no-save"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert out.count("\n") == 1
-    assert out.startswith("test accuracy 0.")
+    lines = out.splitlines()
+    assert lines[0] == "run runs/two-layer-1"
+    assert [line.startswith("test accuracy 0.") for line in lines] == [False, True, True]
+
+
+@pytest.mark.parametrize("place", ["fresh", "unwritable"])
+@pytest.mark.parametrize("option", ["--quiet", "--json"])
+def test_matplotlib_says_nothing(place: str, option: str, small: str, tmp_path: Path) -> None:
+    """Neither that it builds a cache, which it says here at once and not after 5 s, nor that it cannot."""
+    code = (
+        "import threading as t, sys; Timer = t.Timer; t.Timer = lambda s, f: Timer(0, f)\n"
+        "from backprop.cli import main; sys.exit(main())"
+    )
+    folder = {"fresh": str(tmp_path / "new"), "unwritable": os.devnull}[place]
+    environment = {**os.environ, "MPLCONFIGDIR": folder, "BACKPROP_NO_REPORT": "0", "HOME": os.devnull}
+
+    def trained(*words: str) -> subprocess.CompletedProcess[str]:
+        train = ["train", "--device", "cpu", "--data", small, "--epochs", "1", *words]
+        command = [sys.executable, "-c", code, *train]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+
+    done = trained(option)
+    assert done.stderr == ""
+    assert Path("runs/two-layer-1/report.html").read_text("utf-8").count("<svg") > 2
+    if option == "--json":
+        assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == ["start", "epoch", "end"]
+    if place == "unwritable" and option == "--quiet":
+        assert "Matplotlib" in trained("--debug").stderr
 
 
 def test_train_on_another_backend(small: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -403,11 +432,11 @@ def first_event(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str
         ),
         (
             ["--net", "simple-conv", "--init", "he"],
-            "SimpleConvNet(Conv1 · Affine1 · Relu2 · Affine2 · SoftmaxWithLoss)",
+            "SimpleConvNet(Conv1 with Relu1 and Pool1 · Affine1 · Relu2 · Affine2 · SoftmaxWithLoss)",
         ),
         (
             ["--net", "deep-conv", "--dropout", "0", "--hidden", "7"],
-            "DeepConvNet(Conv1 · Relu1 · Conv2 · Conv3 · Relu3 · Conv4 · Conv5 · Relu5 · Conv6 · Affine1 · Relu7 · "
+            "DeepConvNet(Conv1 · Relu1 · Conv2 with Relu2 and Pool1 · Conv3 · Relu3 · Conv4 with Relu4 and Pool2 · Conv5 · Relu5 · Conv6 with Relu6 and Pool3 · Affine1 · Relu7 · "
             "Affine2 · SoftmaxWithLoss)",
         ),
     ],
@@ -620,9 +649,8 @@ def test_check_that_cannot_tell(own_module: str, capsys: pytest.CaptureFixture[s
 
 
 def test_check_at_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long name is folded; numbers and verdicts stand whole."""
-    monkeypatch.setattr("rich.console.Console.is_terminal", True)
-    monkeypatch.setenv("COLUMNS", "80")
+    """The shapes give way; names, numbers and verdicts stand whole."""
+    monkeypatch.setattr("backprop.cli.check.width", lambda: 80)
     monkeypatch.setenv("NO_COLOR", "1")
     assert main(["check", "--layer", "all", "--net", "deep-conv", "--elements", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -631,7 +659,7 @@ def test_check_at_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatch
     number = r"-?\d\.\d{4}e[+-]\d\d"
     for row in rows:
         assert len(row) <= 80
-        assert re.search(rf"\S+ +[\d×]+ +{number} +{number} +\de[+-]\d\d +\de[+-]\d\d +passed *$", row), row
+        assert re.search(rf"\w+\.[\w.]+ +{number} +{number} +\de[+-]\d\d +\de[+-]\d\d +passed *$", row), row
 
 
 def test_check_of_what_cannot_be_checked(own_module: str, capsys: pytest.CaptureFixture[str]) -> None:

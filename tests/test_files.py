@@ -91,7 +91,7 @@ def test_a_file_in_place_of_a_link_has_the_usual_permissions(tmp_path: Path) -> 
 
 def test_no_file_takes_the_place_of_what_is_none(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a")
-    with pytest.raises(OSError, match=r"a cannot be written: it is a FIFO; expected a file; it needs 3"):
+    with pytest.raises(OSError, match=r"a cannot be written: it is a FIFO; expected a file$"):
         replace_file(tmp_path / "a", b"new")
     assert stat.S_ISFIFO((tmp_path / "a").stat().st_mode)
     assert os.listdir(tmp_path) == ["a"]

@@ -531,8 +531,9 @@ def test_show_input_is_for_pictures(capsys: pytest.CaptureFixture[str]) -> None:
         capsys, "predict", FILE, "--input", "a.png", "--show-input", "./a.png"
     )
     assert Path("a.png").read_bytes() == before
-    assert "no/b.png cannot be written" in fails(
-        capsys, "predict", FILE, "--input", "a.png", "--show-input", "no/b.png"
+    assert (
+        "no/b.png cannot be written: there is no folder no; write it elsewhere with --show-input FILE\n"
+        in fails(capsys, "predict", FILE, "--input", "a.png", "--show-input", "no/b.png")
     )
 
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from backends import Backend
-from backprop import DeepConvNet, MultiLayerNet, ReLU, SimpleConvNet, check_gradients
+from backprop import DeepConvNet, MultiLayerNet, Network, ReLU, SimpleConvNet, check_gradients
+from backprop.architecture import describe
+from backprop.cli import main
 from backprop.initializers import normal, standard_deviation
+from backprop.layers.merged import shown_names
 from backprop.ready_made import ACTIVATIONS
+from backprop.report import record
+from backprop.report.batch import look_at
+from backprop.saving import save_network
 
 
 def mlp(backend: Backend, **options: Any) -> MultiLayerNet:
@@ -203,3 +211,36 @@ def test_float16_inference(backend: Backend) -> None:
     y = backend.to_numpy(half.predict(backend.asarray(x, dtype="float16")))
     assert y.dtype == np.float16
     np.testing.assert_allclose(y, full, atol=0.05, rtol=0.02)
+
+
+@pytest.mark.parametrize("kind", [SimpleConvNet, DeepConvNet])
+def test_what_is_merged_is_shown_as_the_layers_that_it_stands_for(
+    kind: type[Network], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the terminal, the summary, `inspect` and the report; names of layers and parameters stay."""
+    network, book = kind(rng=0), kind(rng=0, merged=False)  # type: ignore[call-arg]
+    shown = list(network.layers.shown.values())
+    assert [part for name in shown for part in re.split(" with | and ", name)] == list(book.layers)
+    stack = " · ".join([*shown, "SoftmaxWithLoss"])
+    assert repr(network).startswith(f"{kind.__name__}({stack}; ")
+    assert [line for line in network.summary().splitlines() if " with " in line] != []
+    x = np.zeros((2, *network.input_shape), "f")  # type: ignore[misc]
+    outputs, gradients = look_at(network, x, np.asarray([0, 1]))
+    assert [output.name for output in outputs] == shown
+    assert {gradient.layer for gradient in gradients} <= set(shown)
+    assert [*record._layers(describe(network))] == shown
+    save_network(tmp_path / "a.safetensors", network)
+    assert main(["inspect", str(tmp_path / "a.safetensors")]) == 0
+    assert stack in capsys.readouterr().out
+    assert not any(" " in name for name in (*describe(network)["layers"], *network.params))
+
+
+def test_names_of_one_s_own_promise_no_layers() -> None:
+    kinds = dict.fromkeys(("stem", "Conv1", "Conv3", "ConvolutionReLUPooling1"), "ConvolutionReLUPooling")
+    assert list(shown_names({**kinds, "Relu3": "ReLU"}).values()) == [
+        "stem with ReLU and pooling",
+        "Conv1 with Relu1 and Pool2",
+        "Conv3 with ReLU and pooling",
+        "ConvolutionReLUPooling1",
+        "Relu3",
+    ]

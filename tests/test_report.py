@@ -255,7 +255,10 @@ def test_dead_channels_of_a_convolution() -> None:
     x, t = TRAIN[0][:20, None], TRAIN[1][:20]
     diagnosis = diagnose(network, x, t, x, t)
     assert (diagnosis.outputs[0].units, diagnosis.outputs[0].dead) == (4, 2)
-    assert any(line.startswith("Conv1: 2 of 4 units (50%) are dead") for line in diagnosis.warnings)
+    assert any(
+        line.startswith("Conv1 with Relu1 and Pool1: 2 of 4 units (50%) are dead")
+        for line in diagnosis.warnings
+    )
     assert diagnosis.weights is not None
     np.testing.assert_array_equal(diagnosis.weights, network.params["W1"])
 
@@ -654,7 +657,8 @@ def test_command_on_what_is_no_run(
     lines = err.splitlines()
     assert lines[0] == "backprop: error: nowhere is no folder of a run: there is no such folder"
     assert lines[1] == "backprop: error: empty is no folder of a run: there is no checkpoint in it"
-    assert "nowhere/page.html cannot be written" in lines[2]
+    said = "backprop: error: nowhere/page.html cannot be written: there is no folder nowhere; "
+    assert lines[2] == f"{said}write the page elsewhere with --out FILE"
     assert "is not a checkpoint that can be read" in lines[3]
     assert len(lines) == 4
 

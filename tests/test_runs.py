@@ -33,7 +33,7 @@ from backprop.checkpoints import (
 from backprop.cli import main
 from backprop.cli.train import _split
 from backprop.datasets import Dataset, data_digest, held_back
-from backprop.files import TEMPORARY
+from backprop.files import TEMPORARY, WriteError, reason
 from backprop.history import history_of
 from backprop.schedules import Cosine
 
@@ -514,16 +514,73 @@ def test_what_cannot_be_resumed(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"another one of the run: --resume {older}" in err
 
 
-@pytest.mark.parametrize("kind", ["a file", "no parent", "read-only"])
+CURES = "; give another folder with --out DIR, or keep nothing with --no-save\n"
+
+
+@pytest.mark.parametrize("kind", ["a file", "no parent", "below a file", "read-only"])
 def test_a_folder_that_cannot_take_the_run(
     kind: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("locked").mkdir(mode=0o500)
     locked = "/sys/run" if os.access("locked", os.W_OK) else "locked"  # there not even root may write
-    out = {"a file": "small.npz", "no parent": "no/where", "read-only": locked}[kind]
+    out, why = {
+        "a file": ("small.npz", "it is a file"),
+        "no parent": ("no/where", "there is no folder no"),
+        "below a file": ("small.npz/run", "small.npz is no folder"),
+        "read-only": (locked, ""),
+    }[kind]
     err = fails(capsys, *TRAIN, "--out", out)
-    assert f"{out} cannot take the run: " in err
-    assert "--out" in err
+    assert err.startswith(f"backprop: error: {out} cannot take the run: {why}")
+    assert err.endswith(CURES)
+    assert "Errno" not in err
+
+
+def test_runs_that_cannot_be_made(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("runs").touch()
+    said = "backprop: error: runs cannot take the run: "
+    assert fails(capsys, *TRAIN) == f"{said}it is a file{CURES}"
+    Path("runs").unlink()
+    Path("runs").symlink_to("nowhere")
+    assert fails(capsys, *TRAIN) == f"{said}it is no folder{CURES}"
+    Path("runs").unlink()
+    for number in (errno.EROFS, errno.EACCES, errno.ENOSPC):
+        error = OSError(number, os.strerror(number))
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "mkdir", refusing(error))
+            assert fails(capsys, *TRAIN) == f"{said}{reason(error)}{CURES}"
+    train("--epochs", "1", "--no-save")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks Linux which file is written")
+@pytest.mark.parametrize("name", [runs.LOCK, runs.CONFIG, runs.HISTORY])
+def test_a_disk_that_is_full_at_the_start(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new file may still be made, but nothing be written into it."""
+    full, write, fsync = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), os.write, os.fsync
+
+    def of_it(handle: int) -> bool:
+        return name in os.readlink(f"/proc/self/fd/{handle}")
+
+    monkeypatch.setattr(os, "write", lambda h, data: refusing(full)() if of_it(h) else write(h, data))
+    monkeypatch.setattr(os, "fsync", lambda h: refusing(full)() if of_it(h) else fsync(h))
+    err = fails(capsys, *TRAIN, "--epochs", "1", "--out", "here")
+    assert err.startswith(f"backprop: error: here/{name} cannot be written: no space left on device")
+    assert err.endswith(CURES)
+
+
+def test_a_disk_that_is_full_later(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train("--epochs", "1", "--out", "here")
+    monkeypatch.setattr(
+        "backprop.runs.write_checkpoint", refusing(WriteError(Path("x"), OSError(28, "Full"), 9))
+    )
+    err = fails(capsys, "train", "--resume", "here", "--epochs", "3")
+    said = "backprop: error: x cannot be written: full; it needs 9 bytes; make room, then go on with: "
+    assert err == f"{said}backprop train --resume here\n"
 
 
 def test_a_second_process_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -949,7 +1006,7 @@ def test_a_file_system_without_locks_is_said(
     train("--epochs", "1", "--out", "here")
     err = capsys.readouterr().err
     assert err == (
-        f"backprop: warning: here: its file system has no locks ({os.strerror(number)}); let no second process "
+        f"backprop: warning: here: its file system has no locks ({reason(OSError(number, os.strerror(number)))}); let no second process "
         "train there\n"
     )
     assert len(runs.checkpoints(Path("here"))) == 1
@@ -973,7 +1030,7 @@ def test_other_errors_of_a_lock_are_told_apart(
     assert "here is in use by process \\x1b]52;c;aGk=\\x07\\x1b[2J" in err
     monkeypatch.setattr("fcntl.flock", refusing(OSError(errno.EIO, "Input/output error")))
     err = fails(capsys, "train", "--resume", "here", "--epochs", "2")
-    assert "here/lock cannot be locked: Input/output error" in err
+    assert "here/lock cannot be locked: input/output error" in err
 
 
 def of_time(folder: str, seconds: float | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import os
 import shlex
 import sys
@@ -18,9 +19,12 @@ from typing import Any
 
 from backends.blas import VARIABLES
 
-from ..text import visible
+from ..files import reason
 from .configuration import resolved
 from .parser import build_parser
+from .screen import say
+
+NOBODY = logging.NullHandler()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.environ["CUPY_TF32"] = "1"  # CuPy reads it when it is loaded
         return _run(options)
     except KeyboardInterrupt as interrupt:
-        print(f"backprop: interrupted {visible(str(interrupt))}".rstrip(), file=sys.stderr)
+        say(f"backprop: interrupted {interrupt}".rstrip(), file=sys.stderr)
         return getattr(interrupt, "status", 130)
     except BrokenPipeError:  # the reader of our output has gone: | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,10 +64,17 @@ def _run(options: argparse.Namespace) -> int:
             # Overflow on the way to a divergence is reported as the divergence.
             warnings.simplefilter("ignore", RuntimeWarning)
             warnings.showwarning = _show_warning
+            _keep_matplotlib_quiet()
         # The command's module, and with it NumPy, is imported only now: --help stays quick.
         status: int = import_module(f".{options.command}", __name__).run(options)
         sys.stdout.flush()
         return status
+
+
+def _keep_matplotlib_quiet() -> None:
+    """What it says of its caches and folders is of no use to who waits for a report."""
+    logging.getLogger("matplotlib").addHandler(NOBODY)  # what has no handler goes to stderr
+    warnings.filterwarnings("ignore", module=r"matplotlib|mpl_toolkits")
 
 
 def _report(error: Exception) -> int:
@@ -76,17 +87,18 @@ def _report(error: Exception) -> int:
     message = _in_a_line(_message(error)) or "no message"
     told = (ValueError, OSError, RuntimeError, ArithmeticError, BatchTooLargeError, CheckpointError)
     kind = "" if isinstance(error, told) else type(error).__name__ + ": "
-    print(f"backprop: error: {kind}{message}", file=sys.stderr)
+    say(f"backprop: error: {kind}{message}", file=sys.stderr)
     if isinstance(error, DivergenceError):
         return 3
     return 2 if isinstance(error, UsageError | UnknownDeviceError) else 1
 
 
 def _message(error: Exception) -> str:
-    """What an error says; of the operating system's, the file and the reason without its number."""
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
-    return str(error)
+    """What an error says, and what to do about it; of the operating system's, not the number."""
+    text = str(error)
+    if isinstance(error, OSError) and error.errno and error.strerror:
+        text = reason(error) if error.filename is None else f"{error.filename}: {reason(error)}"
+    return "; ".join([text, *getattr(error, "__notes__", ())])
 
 
 def _set_threads(options: argparse.Namespace) -> None:
@@ -100,8 +112,8 @@ def _set_threads(options: argparse.Namespace) -> None:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"backprop: warning: {_in_a_line(message)}", file=sys.stderr)
+    say(f"backprop: warning: {_in_a_line(message)}", file=sys.stderr)
 
 
 def _in_a_line(message: object) -> str:
-    return visible(" ".join(str(message).split()))
+    return " ".join(str(message).split())

@@ -9,7 +9,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -21,10 +21,11 @@ from .. import layers, losses
 from ..choices import UsageError, chosen
 from ..datasets import load_mnist
 from ..gradcheck import GradientReport, check_gradients
-from ..gradcheck.report import FAILED, PASSED, UNRESOLVED, WRONG_ABOVE
+from ..gradcheck.report import FAILED, PASSED, UNRESOLVED, WRONG_ABOVE, GradientEntry
 from ..layers.base import Node
 from ..networks import Network
 from ..ready_made import DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet
+from .screen import fold, width
 
 Case = tuple[Any, ...]
 """A layer, loss or network and its inputs, or a function, its gradient and its arguments."""
@@ -34,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
     """Check what was asked for, show the report, and return 0 unless something of it is wrong."""
     backend = get_backend(options.device)
     check = partial(check_gradients, device=backend, elements=options.elements, rng=options.seed)
-    reports = [check(*case) for case in _cases(options)]
+    cases = list(_cases(options))
+    reports = [check(*case) for case in cases]
     wanted = all(report.passed if options.strict else not report.failed for report in reports)
     if options.json:
         found = {
@@ -44,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
         }
         print(json.dumps(found, allow_nan=False))
     else:
-        _show(reports, f"{backend.name} {backend.version} on {backend.device}")
+        networks = [case[0] for case in cases if isinstance(case[0], Network)]
+        _show(reports, f"{backend.name} {backend.version} on {backend.device}", networks)
     return 0 if wanted else 1
 
 
@@ -169,40 +172,61 @@ def _with_biases(net: Network, rng: np.random.Generator) -> Network:
 NETS = {"two-layer": _two_layer, "mlp": _mlp, "simple-conv": _simple_conv, "deep-conv": _deep_conv}
 
 
-def _show(reports: list[GradientReport], where: str) -> None:
-    from rich import box
+COLOURS = {PASSED: "green", FAILED: "red", UNRESOLVED: "yellow", WRONG_ABOVE: "yellow"}
+
+COLUMNS: dict[str, Callable[[GradientEntry], str]] = {
+    "gradient": lambda entry: f"{entry.layer}.{entry.parameter}",
+    "shape": lambda entry: "×".join(map(str, entry.shape)) or "()",
+    "analytic": lambda entry: f"{entry.analytic:.4e}",
+    "numerical": lambda entry: f"{entry.numerical:.4e}",
+    "error": lambda entry: f"{entry.error:.0e}",
+    "±": lambda entry: f"{entry.uncertainty:.0e}",
+    "verdict": lambda entry: f"[{COLOURS[entry.verdict]}]{entry.verdict}",
+}
+
+VALUES = {"analytic", "numerical"}
+
+DROPPED: tuple[set[str], ...] = (set(), {"shape"}, VALUES, {"shape", *VALUES}, {"shape", "±", *VALUES})
+"""Columns that a narrow terminal does without: the first of these with which the table fits."""
+
+
+def _show(reports: list[GradientReport], where: str, networks: Iterable[Network]) -> None:
     from rich.console import Console
     from rich.markup import escape
+    from rich.measure import Measurement
+
+    console = Console()
+    columns = width()
+    console.width = columns or 100  # a file or a pipe is as wide as the table
+    for dropped in DROPPED if columns else DROPPED[:1]:
+        table = _table(reports, [name for name in COLUMNS if name not in dropped])
+        unlimited = console.options.update(width=1000)
+        if Measurement.get(console, unlimited, table).maximum <= console.width:
+            break
+    table.title = f"Gradients against differences in float64: {where}"
+    console.print(table)
+    remarks = [line for report in reports for line in _remarks(report)]
+    for text in [*remarks, *_merged(networks), *_summary(reports)]:
+        for line in fold(text, columns) if columns else [text]:
+            console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _table(reports: list[GradientReport], columns: list[str]) -> Any:
+    from rich import box
     from rich.table import Table
 
-    table = Table(title=f"Gradients against differences in float64: {where}", title_justify="left",
-                  box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)  # fmt: skip
-    table.add_column("gradient", overflow="fold")
-    for column in ("shape", "analytic", "numerical", "error", "±", "verdict"):
-        table.add_column(column, justify="right", no_wrap=True)
+    table = Table(title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
+                  show_edge=False)  # fmt: skip
+    for name in columns:
+        if name == "gradient":
+            table.add_column(name, overflow="fold")
+        else:
+            table.add_column(name, justify="right", no_wrap=True)
     for report in reports:
         for entry in report.entries:
-            table.add_row(
-                f"{entry.layer}.{entry.parameter}",
-                "×".join(map(str, entry.shape)) or "()",
-                f"{entry.analytic:.4e}",
-                f"{entry.numerical:.4e}",
-                f"{entry.error:.0e}",
-                f"{entry.uncertainty:.0e}",
-                f"[{COLOURS[entry.verdict]}]{entry.verdict}",
-            )
+            table.add_row(*(COLUMNS[name](entry) for name in columns))
         table.add_section()
-    console = Console()
-    if not console.is_terminal:
-        console.width = 100  # a file or a pipe is as wide as the table
-    console.print(table)
-    for report in reports:
-        for line in _remarks(report):
-            console.print(escape(line), highlight=False, soft_wrap=True)
-    console.print(_summary(reports), highlight=False, soft_wrap=True)
-
-
-COLOURS = {PASSED: "green", FAILED: "red", UNRESOLVED: "yellow", WRONG_ABOVE: "yellow"}
+    return table
 
 
 def _remarks(report: GradientReport) -> Iterator[str]:
@@ -218,7 +242,15 @@ def _remarks(report: GradientReport) -> Iterator[str]:
         yield f"{report.subject}: first wrong, going backward: {report.culprit}"
 
 
-def _summary(reports: list[GradientReport]) -> str:
+def _merged(networks: Iterable[Network]) -> Iterator[str]:
+    """Which layers of the table are several in one."""
+    for network in networks:
+        for name, shown in network.layers.shown.items():
+            if shown != name:
+                yield f"{type(network).__name__}: {name} is {shown}, merged into one layer."
+
+
+def _summary(reports: list[GradientReport]) -> list[str]:
     entries = [entry for report in reports for entry in report.entries]
     counts = {v: sum(entry.verdict == v for entry in entries) for v in COLOURS}
     listed = ", ".join(f"{n} {v}" for v, n in counts.items() if n or v in (PASSED, FAILED))
@@ -240,4 +272,4 @@ def _summary(reports: list[GradientReport]) -> str:
         f"{problems or 'No'} other faults: arguments left alone, results not shared, shapes, dtypes and "
         "devices kept, the same again for the same input."
     )
-    return "\n".join(lines)
+    return lines

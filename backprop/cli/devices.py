@@ -8,6 +8,8 @@ from dataclasses import asdict
 
 from backends import available_backends
 
+from .screen import say
+
 
 def run(options: argparse.Namespace) -> int:
     """List every backend: its version and device, or the cause and the cure."""
@@ -17,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     for status in statuses:
         if status.usable:
-            print(f"{status.name:8}usable    {status.version} on {status.device}")
+            say(f"{status.name:8}usable    {status.version} on {status.device}", indent=8)
         else:
-            print(f"{status.name:8}missing   {status.cause}; {status.cure}")
+            say(f"{status.name:8}missing   {status.cause}; {status.cure}", indent=8)
     return 0

@@ -13,7 +13,7 @@ from ..datasets import Dataset, DatasetError, Fingerprint, dataset_at, mnist, wi
 from ..inputs import check_finite
 from ..runs import read_trained
 from ..saving import network_of
-from ..text import visible
+from .screen import say
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(found, allow_nan=False))
     else:
         shown = "" if accuracy is None else f"accuracy {accuracy:.4f}, "
-        print(f"{shown}loss {loss:.4f} on {len(t):,} samples of {visible(data.name)}")
+        say(f"{shown}loss {loss:.4f} on {len(t):,} samples of {data.name}")
     return 0
 
 
@@ -48,7 +48,7 @@ def _data_of(path: Path, checkpoint: Checkpoint) -> Dataset:
     with followed(path):
         run = checkpoint.description.get("run")
         if not run or "data" not in checkpoint.description:
-            print(
+            say(
                 f"{path} does not say what it has learnt from: this is MNIST (or --data PATH)",
                 file=sys.stderr,
             )

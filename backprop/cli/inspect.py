@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from ..checkpoints import Checkpoint, Contents, followed, read_contents, read_whole
 from ..history import history_of, last_of
+from ..layers.merged import shown_names
 from ..runs import read_trained
-from ..text import visible
+from .screen import say, table, width
 
 
 def run(options: argparse.Namespace) -> int:
@@ -24,8 +25,11 @@ def run(options: argparse.Namespace) -> int:
     else:
         path, contents = read_trained(options.file, read_contents)
         with followed(path):
-            lines = [f"{path}: {contents.size:,} bytes, SHA-256 right", *_lines(contents)]
-        print("\n".join(map(visible, lines)))
+            lines, arrays = [*_lines(contents)], _arrays(contents)
+        say(f"{path}: {contents.size:,} bytes, SHA-256 right")
+        for line in lines:
+            say(line, indent=10)
+        _show(arrays)
     return 0
 
 
@@ -42,11 +46,29 @@ def _lines(contents: Contents) -> Iterator[str]:
     if _trained(contents):
         yield from _training(description)
     yield ""
-    arrays = {name: kind for name, kind in contents.arrays.items() if not name.startswith("history.")}
-    width = max((len(name) for name in arrays), default=0)
-    for name, (dtype, shape, size) in sorted(arrays.items()):
-        sizes = "×".join(map(str, shape)) or "()"
-        yield f"{name:{width}}  {dtype:4} {sizes:12} {math.prod(shape):>10,} {size:>12,} bytes"
+
+
+def _arrays(contents: Contents) -> list[tuple[str, str, str, str, str]]:
+    """Name, dtype, shape, entries and bytes of every array but the history's."""
+    return [
+        (name, dtype, "×".join(map(str, shape)) or "()", f"{math.prod(shape):,}", f"{size:,} bytes")
+        for name, (dtype, shape, size) in sorted(contents.arrays.items())
+        if not name.startswith("history.")
+    ]
+
+
+def _show(arrays: Sequence[tuple[str, str, str, str, str]]) -> None:
+    """A line for every array; in a narrow terminal without bytes, entries or dtype."""
+    longest = max((len(name) for name, *_ in arrays), default=0)
+    lines = [
+        f"{name:{longest}}  {dtype:4} {shape:12} {entries:>10} {size:>18}"
+        for name, dtype, shape, entries, size in arrays
+    ]
+    columns = width()
+    if columns is not None and max(map(len, lines), default=0) > columns:
+        lines = table(arrays, "<<<>>", (4, 3, 1), columns)
+    for line in lines:
+        say(line)
 
 
 def _trained(contents: Contents) -> bool:
@@ -54,7 +76,8 @@ def _trained(contents: Contents) -> bool:
 
 
 def _network(network: Mapping[str, Any]) -> Iterator[str]:
-    stack = [*network.get("layers", {}), network.get("last_layer", {}).get("class", "?")]
+    layers = {name: layer.get("class") for name, layer in network.get("layers", {}).items()}
+    stack = [*shown_names(layers).values(), network.get("last_layer", {}).get("class", "?")]
     yield f"network   {network.get('class', '?')}({' · '.join(stack)}), {network.get('dtype', '?')}"
 
 

@@ -6,20 +6,37 @@ import argparse
 import difflib
 import math
 import re
+import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .. import __version__
+from .screen import bound, fold, say
 
 DEVICE_HELP = "auto, cpu, gpu, gpu:1, torch, torch:cuda, … (see 'backprop devices'; default: %(default)s)"
+
+
+class Formatter(argparse.HelpFormatter):
+    """A usage that fits into a narrow terminal, too."""
+
+    def _format_usage(self, *arguments: Any) -> str:
+        usage = super()._format_usage(*arguments)
+        if max(map(len, usage.splitlines())) <= self._width:
+            return usage
+        options = re.sub(r"\[[^][]*(\[[^][]*\][^][]*)?\]", lambda found: bound(found[0]), usage)
+        return "\n".join(fold(" ".join(options.split()), self._width)) + "\n\n"
 
 
 class Parser(argparse.ArgumentParser):
     """One line for what is wrong, with the nearest word, in place of the whole usage."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{"formatter_class": Formatter, **options})
+
     def error(self, message: str) -> NoReturn:
         """Say it, and exit with status 2."""
-        self.exit(2, f"{self.prog}: error: {message}{self._nearest(message)}; see {self.prog} --help\n")
+        say(f"{self.prog}: error: {message}{self._nearest(message)}; see {self.prog} --help", file=sys.stderr)
+        self.exit(2)
 
     def _nearest(self, message: str) -> str:
         if choice := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
@@ -80,7 +97,9 @@ def _add_train(commands: argparse._SubParsersAction[Parser]) -> argparse.Argumen
         "--sampling",
         choices=["without-replacement", "with-replacement"],
         default="without-replacement",
-        help="how batches are drawn; the book's is with-replacement (default: %(default)s)",
+        metavar="HOW",
+        help="batches are drawn without-replacement or, as in the book, with-replacement "
+        "(default: %(default)s)",
     )
     train.add_argument(
         "--seed", type=_natural, default=0, help="of weights and batch order (default: %(default)s)"
@@ -109,7 +128,7 @@ def _add_train(commands: argparse._SubParsersAction[Parser]) -> argparse.Argumen
     train.add_argument(
         "--json", action="store_true", help="one JSON object a line on stdout, and nothing else there"
     )
-    train.add_argument("--quiet", action="store_true", help="only the last line")
+    train.add_argument("--quiet", action="store_true", help="only the folder of the run and the last line")
     _add_debug(train)
     return train
 

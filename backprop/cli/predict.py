@@ -21,6 +21,8 @@ from ..networks import Network
 from ..pictures import PictureError, Style, fitted, read_picture, write_picture
 from ..runs import read_trained
 from ..saving import network_of
+from .advice import advised
+from .screen import say
 
 ACTIVATIONS: dict[type[Loss], type[Layer]] = {SoftmaxWithLoss: Softmax, SigmoidWithLoss: Sigmoid}
 """What a loss does with its input before it compares."""
@@ -74,7 +76,7 @@ def _show(number: int, row: np.ndarray[Any, Any], top: int, *, as_json: bool, al
         print(json.dumps({"sample": number, "top": classes}))
         return
     shown = "  ".join(f"{c['class']} ({c['probability']:.1%})" for c in classes)
-    print(shown if alone else f"{number:6d}: {shown}")
+    say(shown if alone else f"{number:6d}: {shown}", indent=0 if alone else 8)
 
 
 def _input_shape(network: Network) -> tuple[int, ...]:
@@ -143,9 +145,10 @@ def _picture(
         raise PictureError(f"{options.input}: {error}") from None
     notes = [*picture.notes, *made.done]
     if notes:
-        print(f"{options.input}: {'; '.join(notes if style else [*notes, UNKNOWN])}", file=sys.stderr)
+        say(f"{options.input}: {'; '.join(notes if style else [*notes, UNKNOWN])}", file=sys.stderr)
     if options.show_input:
-        write_picture(options.show_input, made.pixels)
+        with advised("write it elsewhere with --show-input FILE"):
+            write_picture(options.show_input, made.pixels)
     return made.pixels
 
 

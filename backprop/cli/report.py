@@ -8,21 +8,23 @@ from typing import Any
 
 from ..optimizers import Optimizer
 from ..report import write_comparison, write_report
-from ..text import visible
+from .advice import advised
 from .build import build_optimizer, steps_of
 from .configuration import checked
 from .parser import build_parser
+from .screen import say
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the page of a run, or one that compares several, and say where it is."""
     out = None if options.out is None else Path(options.out)
     folders = [Path(folder) for folder in options.folders]
-    if len(folders) == 1:
-        page = write_report(folders[0], out, make_optimizer)
-    else:
-        page = write_comparison(folders, out or Path("comparison.html"))
-    print(visible(str(page)))
+    with advised("write the page elsewhere with --out FILE"):
+        if len(folders) == 1:
+            page = write_report(folders[0], out, make_optimizer)
+        else:
+            page = write_comparison(folders, out or Path("comparison.html"))
+    say(str(page))
     return 0
 
 

@@ -28,12 +28,13 @@ from ..pictures import learn_style
 from ..progress import progress_line
 from ..report import BATCH, write_report
 from ..saving import restore_network
-from ..text import visible
 from ..training import DivergenceError, Metrics, Progress, Training
 from ..validation import BestEpoch, warn_of_scarce_classes
+from .advice import ELSEWHERE, advised
 from .build import build_network, build_optimizer, steps_of
 from .configuration import as_toml, settings
 from .report import make_optimizer
+from .screen import say
 from .signals import Interrupted, Signals
 from .views import Json, Lines, View, named
 
@@ -61,8 +62,7 @@ def run(options: argparse.Namespace) -> int:
         except DivergenceError as error:
             raise keeper.with_last_good(error) from None
         except BrokenPipeError:
-            stopped = visible(keeper.stopped(training))
-            print(f"backprop: nobody reads the output; stopped {stopped}", file=sys.stderr)
+            say(f"backprop: nobody reads the output; stopped {keeper.stopped(training)}", file=sys.stderr)
             raise
         if training.stopped:
             assert signals.signum is not None
@@ -143,7 +143,8 @@ class _Job:
         training.line = stack.enter_context(line)
         if checkpoint:
             training.go_on_from(checkpoint, options.resume)
-        keeper.begin(training, self.view)
+        with advised(ELSEWHERE, runs.RunFolderError):
+            keeper.begin(training, self.view)
         return training
 
     def show(self, training: Training, keeper: _Keeper) -> None:
@@ -283,7 +284,11 @@ class _Keeper:
 
     def wait(self) -> None:
         """Wait for the checkpoint that is being written; raises what kept it from that."""
-        self.saved = self._writing.result() or self.saved
+        with advised(ELSEWHERE if self.saved is None else f"make room, then {self._how_to_go_on()}"):
+            self.saved = self._writing.result() or self.saved
+
+    def _how_to_go_on(self) -> str:
+        return f"go on with: backprop train --resume {shlex.quote(str(self.folder))}"
 
     def epoch(self, training: Training, metrics: Metrics) -> None:
         """A line of the history, and the checkpoints that an epoch brings."""
@@ -313,7 +318,7 @@ class _Keeper:
             return f"{where}; nothing was kept"
         self.save(training)
         self.wait()
-        return f"{where}; go on with: backprop train --resume {shlex.quote(str(self.folder))}"
+        return f"{where}; {self._how_to_go_on()}"
 
     def with_last_good(self, error: DivergenceError) -> DivergenceError:
         """The error, with the checkpoint from before it."""
@@ -347,14 +352,15 @@ class _Keeper:
 
 def _folder(options: argparse.Namespace, stack: ExitStack) -> Path:
     """The folder of the run, made and locked."""
-    if options.out is not None:
-        folder = Path(options.out)
-    elif options.resume is not None:
-        folder = Path(options.resume).parent
-    else:
-        folder = runs.new_folder(options.net)
-    runs.usable(folder)
-    stack.enter_context(runs.locked(folder))
+    with advised(ELSEWHERE, runs.RunFolderError):
+        if options.out is not None:
+            folder = Path(options.out)
+        elif options.resume is not None:
+            folder = Path(options.resume).parent
+        else:
+            folder = runs.new_folder(options.net)
+        runs.usable(folder)
+        stack.enter_context(runs.locked(folder))
     there = [*runs.checkpoints(folder), *folder.glob(runs.BEST)]
     if there and (options.resume is None or Path(options.resume).resolve().parent != folder.resolve()):
         raise runs.RunFolderError(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from ..text import visible
 from ..training import Metrics
+from .screen import say, width
 
 
 class View(Protocol):
@@ -42,54 +43,112 @@ class Json:
 
 
 class Lines:
-    """Text for people."""
+    """Text for people, which fits into their terminal."""
 
     def __init__(self, held_out: str, *, quiet: bool) -> None:
         self.held_out, self.quiet = held_out, quiet
 
     def start(self, s: dict[str, Any]) -> None:
         if self.quiet:
+            if s["out"]:
+                say(f"run {s['out']}")
             return
-        s = {key: visible(value) if isinstance(value, str) else value for key, value in s.items()}
         threads = f", {s['threads']} thread{'s' * (s['threads'] > 1)}" if s["threads"] else ""
         why = f" ({s['why']})" if s["why"] else ""
-        print(f"{s['network']}: {s['parameters']:,} parameters, {s['dtype']}")
-        print(f"device {s['device']}{why}: {s['backend']} {s['version']}{threads}")
+        say(f"{s['network']}: {s['parameters']:,} parameters, {s['dtype']}")
+        say(f"device {s['device']}{why}: {s['backend']} {s['version']}{threads}")
         held_back = f", {s['validation_samples']:,} to validate on" if s["validation_samples"] else ""
-        print(
+        say(
             f"data {s['data']}: {s['train_samples']:,} to train on{held_back}, "
             f"{s['test_samples']:,} to test on"
         )
-        print(
+        say(
             f"{s['steps']:,} steps, batches of {s['batch_size']} {s['sampling'].replace('-', ' ')}, "
             f"{s['optimizer']} lr {s['lr']}{_extras(s)}, seed {s['seed']}"
         )
         kept = f"run {s['out']}" if s["out"] else "nothing is kept"
-        print(f"{kept}, resumed at step {s['step']:,}\n" if s["resumed"] else f"{kept}\n")
-        print(f"epoch    step     loss   train accuracy   {self.held_out} accuracy", flush=True)
+        say(f"{kept}, resumed at step {s['step']:,}" if s["resumed"] else kept)
+        say("")
+        self.epochs = Epochs(self.held_out, s["steps"])
+        for line in self.epochs.head:
+            say(line)
 
     def epoch(self, m: Metrics) -> None:
         if not self.quiet:
-            print(
-                f"{m.epoch:5d} {m.step:7,d} {m.loss:8.4f} {m.accuracy:16.4f} "
-                f"{getattr(m, f'{self.held_out}_accuracy'):{len(self.held_out) + 11}.4f}",
-                flush=True,
-            )
+            say(self.epochs.row(m))
 
     def note(self, text: str, **facts: Any) -> None:
         if not self.quiet:
-            print(visible(text), flush=True)
+            say(text)
 
     def end(self, result: dict[str, Any]) -> None:
         speed = f", {result['steps_per_second']:,.0f} steps/s" if result["steps_per_second"] else ""
-        print(
-            f"{'' if self.quiet else chr(10)}test accuracy {result['test_accuracy']:.4f}, "
-            f"{result['seconds']:.1f} s in all{speed}"
-        )
+        if not self.quiet:
+            say("")
+        say(f"test accuracy {result['test_accuracy']:.4f}, {result['seconds']:.1f} s in all{speed}")
         if not self.quiet:
             for what in ("checkpoint", "report"):
                 if result.get(what):
-                    print(f"{what} {visible(result[what])}")
+                    say(f"{what} {result[what]}")
+
+
+class Epochs:
+    r"""The table of the epochs: a head, and a row when one is over; narrower where the terminal is.
+
+    >>> print("\n".join(Epochs("test", 10_000, columns=40).head))
+                          accuracy
+    epoch    step    loss  train   test
+    """
+
+    def __init__(self, held_out: str, steps: int, columns: int | None = None) -> None:
+        columns = width() if columns is None else columns
+        self._cells = {
+            "epoch": Cell("epoch", 5, "d"),
+            "step": Cell("step", 7, ",d"),
+            "loss": Cell("loss", 8, ".4f"),
+            "accuracy": Cell("train accuracy", 16, ".4f"),
+            f"{held_out}_accuracy": Cell(f"{held_out} accuracy", len(held_out) + 11, ".4f"),
+        }
+        self.head = [self._names()]
+        longest = len(self.head[0]) + max(len(f"{steps:,}") - 7, 0)
+        if columns is not None and columns < longest:
+            self._narrow(held_out, steps, columns)
+
+    def _narrow(self, held_out: str, steps: int, columns: int) -> None:
+        """Accuracies under one name, no room to spare, and no more columns than fit."""
+        self._cells |= {
+            "step": Cell("step", max(7, len(f"{steps:,}")), ",d"),
+            "loss": Cell("loss", 7, ".4f"),
+            "accuracy": Cell("train", 6, ".4f"),
+            f"{held_out}_accuracy": Cell(held_out, max(6, len(held_out)), ".4f"),
+        }
+        for name in ("step", "accuracy"):
+            if len(self._names()) > columns:
+                del self._cells[name]
+        names = self._names()
+        first = sum(self._cells[key].width + 1 for key in ("epoch", "step", "loss") if key in self._cells)
+        above = f"{'':{first}}{'accuracy':^{len(names) - first}}".rstrip()
+        self.head = [above, names] if len(above) <= columns else [names]
+
+    def _names(self) -> str:
+        return self._row(cell.name for cell in self._cells.values())
+
+    def _row(self, texts: Iterable[str]) -> str:
+        return " ".join(
+            f"{text:>{cell.width}}" for text, cell in zip(texts, self._cells.values(), strict=True)
+        )
+
+    def row(self, m: Metrics) -> str:
+        """The metrics of an epoch."""
+        return self._row(format(getattr(m, key), cell.kind) for key, cell in self._cells.items())
+
+
+class Cell(NamedTuple):
+    """A column of the table: its head, its width, and how its numbers are written."""
+
+    name: str
+    width: int
+    kind: str
 
 
 def _extras(s: dict[str, Any]) -> str:

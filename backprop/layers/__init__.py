@@ -1,4 +1,7 @@
-"""The layers. A new one is a class in a file of this folder and a line in the table below."""
+"""The layers: functions with a `forward` and, under it, a `backward`.
+
+A new one is a class in a file of this folder and a line in the table below.
+"""
 
 from .activations import GELU, Identity, LeakyReLU, ReLU, Relu, Sigmoid, Softmax, Tanh
 from .affine import Affine

@@ -80,7 +80,7 @@ def look_at(
     outputs, y = [], network.as_input(x)
     for name, layer in network.layers.items():
         y = layer.forward(y, training=True)
-        outputs.append(_output(name, layer, network.backend.to_numpy(y)))
+        outputs.append(_output(network.layers.shown[name], layer, network.backend.to_numpy(y)))
     target = network.as_target(t, y.shape[0], tuple(y.shape[1:]))
     network.last_layer.forward(y, target, training=True)
     if not network.params:
@@ -124,7 +124,7 @@ def _gradients(network: Network, optimizer: Optimizer | None) -> list[Gradient]:
         found.append(
             Gradient(
                 name,
-                layer.name,
+                network.layers.shown.get(layer.name, layer.name),
                 key.rpartition(".")[2] == "W",
                 before[name].shape,
                 float(norm),

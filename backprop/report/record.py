@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import runs
 from ..checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint
+from ..layers.merged import shown_names
 from ..runs import RunFolderError
 from .html import NONE, number, share
 
@@ -75,6 +77,10 @@ def read_record(folder: Path) -> tuple[Record, Checkpoint]:
         return _record(folder, path, checkpoint), checkpoint
 
 
+def _layers(network: dict[str, Any]) -> Iterable[str]:
+    return shown_names({name: layer["class"] for name, layer in network["layers"].items()}).values()
+
+
 def _record(folder: Path, path: Path, checkpoint: Checkpoint) -> Record:
     description, lines = checkpoint.description, runs.read_history(folder)
     network, run = description["network"], description.get("run", {})
@@ -84,7 +90,7 @@ def _record(folder: Path, path: Path, checkpoint: Checkpoint) -> Record:
         path,
         int(description["training"]["step"]),
         str(network["class"]),
-        " · ".join([*network["layers"], network["last_layer"]["class"]]),
+        " · ".join([*_layers(network), network["last_layer"]["class"]]),
         sum(array.size for name, array in checkpoint.arrays.items() if name.startswith("params.")),
         str(description.get("data", {}).get("name") or Path(settings.get("data", "mnist")).stem),
         settings,
