@@ -265,9 +265,9 @@ class Epoch:
 
     def kept(self, first: int = 0) -> list[np.ndarray]:
         """The losses of the steps since `first`, and the counts of the correct if there are any."""
-        parts = []
+        parts: list[Sequence[Array]] = []
         for start, results in reversed(self.results):
-            parts.append([values[max(first - start, 0) :] for values in results])
+            parts.append(results if start >= first else [values[first - start :] for values in results])
             if start <= first:
                 break
         return [

@@ -243,7 +243,7 @@ class Training(Iterator[Metrics]):
         every, passed = self.point_steps, max(since - epoch.done, 0)
         if every is None:
             return []
-        first = islice(epoch.points(1), epoch.done == passed == 0)
+        first = islice(epoch.points(1), every > 1 and epoch.done == passed == 0)
         return [*first, *epoch.points(every, passed - passed % every)]
 
     def stop(self) -> None:

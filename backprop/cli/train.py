@@ -180,6 +180,7 @@ class _Job:
         if self.held_out:
             metrics = self._tested(training, keeper)
             keeper.tested(metrics)
+        report = keeper.report(self.shown)
         self.view.end(
             {
                 "test_accuracy": metrics.test_accuracy,
@@ -188,7 +189,7 @@ class _Job:
                 "seconds": time.perf_counter() - self.began,
                 "steps_per_second": trained.step / trained.seconds if trained.seconds else None,
                 **kept,
-                **keeper.report(self.shown),
+                **report,
             }
         )
 
@@ -328,10 +329,10 @@ class _Keeper:
     def tested(self, metrics: Metrics) -> None:
         """A line of the history with what the best epoch reaches on the test data."""
         if self.folder is not None:
-            loss, accuracy = metrics.test_loss, metrics.test_accuracy
-            loss = loss if loss is not None and math.isfinite(loss) else None
-            result = {"epoch": metrics.epoch, "step": metrics.step, "test_loss": loss, "test_accuracy": accuracy}
-            runs.add_history(self.folder, {"event": "test", **result})
+            line = {key: getattr(metrics, key) for key in ("epoch", "step", "test_loss", "test_accuracy")}
+            if not math.isfinite(line["test_loss"]):
+                line["test_loss"] = None
+            runs.add_history(self.folder, {"event": "test", **line})
 
     def stopped(self, training: Training) -> str:
         """Save what there is; where it stopped, and how to go on."""

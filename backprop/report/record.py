@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,29 @@ from ..checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint
 from ..runs import RunFolderError
 from .html import NONE, number, share
 
+Show = Callable[[float | None], str]
+
+RESULTS: dict[str, Show] = {
+    "test accuracy": share,
+    "test loss": number,
+    "validation accuracy": share,
+    "validation loss": number,
+    "train accuracy": share,
+    "train loss": number,
+    "steps": number,
+    "epochs": number,
+    "seconds": lambda seconds: NONE if seconds is None else f"{seconds:,.1f}",
+    "steps/s": number,
+    "parameters": number,
+}
+"""The results of a run by name, and how they are written."""
+
 
 @dataclass(frozen=True)
 class Record:
     """A run: where its checkpoint is, what that says, and the history."""
 
+    folder: Path
     name: str
     """The folder's."""
     checkpoint: Path
@@ -29,6 +48,8 @@ class Record:
     parameters: int
     data: str
     """The name of the data."""
+    digest: str
+    """Tells the data from others: their SHA-256, or the name in a checkpoint without one."""
     settings: dict[str, Any]
     """All options of the run by name; none if the checkpoint was not written by the command."""
     command: str
@@ -36,27 +57,26 @@ class Record:
     epochs: list[dict[str, Any]]
     """Metrics, an epoch each."""
     steps: list[dict[str, Any]]
-    """Step, loss and accuracy, where the run has written these."""
+    """Means over some steps, where the run has written these."""
+    tests: list[dict[str, Any]]
+    """What a run with validation data has reached on the test data."""
 
     @property
-    def results(self) -> dict[str, str]:
+    def results(self) -> dict[str, float | None]:
         """What the checkpoint's last whole epoch has reached, the run's length and the network's size."""
         last = self.epochs[-1] if self.epochs else {}
         reached: dict[str, Any] = next((m for m in reversed(self.epochs) if m["step"] <= self.step), {})
+        tested: dict[str, Any] = next((m for m in self.tests if m["step"] == self.step), reached)
         step, seconds = last.get("step", self.step), last.get("seconds")
-        return {
-            "test accuracy": share(reached.get("test_accuracy")),
-            "test loss": number(reached.get("test_loss")),
-            "validation accuracy": share(reached.get("validation_accuracy")),
-            "validation loss": number(reached.get("validation_loss")),
-            "train accuracy": share(reached.get("accuracy")),
-            "train loss": number(reached.get("loss")),
-            "steps": number(step),
-            "epochs": number(last.get("epoch")),
-            "seconds": NONE if seconds is None else f"{seconds:,.1f}",
-            "steps/s": number(round(step / seconds) if seconds else None),
-            "parameters": number(self.parameters),
-        }
+        values = (
+            *(tested.get("test_accuracy"), tested.get("test_loss")),
+            *(reached.get("validation_accuracy"), reached.get("validation_loss")),
+            *(reached.get("accuracy"), reached.get("loss")),
+            *(step, last.get("epoch"), seconds),
+            round(step / seconds) if seconds else None,
+            self.parameters,
+        )
+        return dict(zip(RESULTS, values, strict=True))
 
 
 def read_record(folder: Path) -> tuple[Record, Checkpoint]:
@@ -78,17 +98,21 @@ def read_record(folder: Path) -> tuple[Record, Checkpoint]:
 def _record(folder: Path, path: Path, checkpoint: Checkpoint) -> Record:
     description, lines = checkpoint.description, runs.read_history(folder)
     network, run = description["network"], description.get("run", {})
-    settings = dict(run.get("settings", {}))
+    settings, data = dict(run.get("settings", {})), description.get("data", {})
+    name = str(data.get("name") or Path(settings.get("data", "mnist")).stem)
     return Record(
+        folder,
         folder.resolve().name,
         path,
         int(description["training"]["step"]),
         str(network["class"]),
         " · ".join([*network["layers"], network["last_layer"]["class"]]),
         sum(array.size for name, array in checkpoint.arrays.items() if name.startswith("params.")),
-        str(description.get("data", {}).get("name") or Path(settings.get("data", "mnist")).stem),
+        name,
+        str(data.get("sha256") or name),
         settings,
         str(run.get("command", "")),
         [line for line in lines if line["event"] == "epoch"],
         [line for line in lines if line["event"] == "steps"],
+        [line for line in lines if line["event"] == "test"],
     )
