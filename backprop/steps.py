@@ -30,8 +30,8 @@ class BatchTooLargeError(MemoryError):
 
 
 @dataclass(frozen=True)
-class Point:
-    """A point of the training curves: means over the last steps, each before its update."""
+class Means:
+    """Loss and accuracy as means over the last steps, each before its update."""
 
     step: int
     """The last of the steps."""
@@ -252,8 +252,8 @@ class Epoch:
         samples = min(self.ran * size, self.samples) - first * size
         return losses.astype(np.float64), int(corrects[0].sum()) / samples
 
-    def points(self, every: int, first: int = 0) -> Iterator[Point]:
-        """A point for every `every` steps since `first`; steps that are left over have none."""
+    def means(self, every: int, first: int = 0) -> Iterator[Means]:
+        """Means over every `every` steps since `first`; steps that are left over have none."""
         losses, *corrects = self.kept(first)
         for stop in range(every, len(losses) + 1, every):
             part, end = slice(stop - every, stop), first + stop
@@ -261,7 +261,7 @@ class Epoch:
             if corrects:
                 samples = min(end * self.run.batch_size, self.samples) - (end - every) * self.run.batch_size
                 accuracy = int(corrects[0][part].sum()) / samples
-            yield Point(self.done + end, every, float(losses[part].mean(dtype=np.float64)), accuracy)
+            yield Means(self.done + end, every, float(losses[part].mean(dtype=np.float64)), accuracy)
 
     def kept(self, first: int = 0) -> list[np.ndarray]:
         """The losses of the steps since `first`, and the counts of the correct if there are any."""

@@ -35,7 +35,7 @@ from .layers.base import is_whole
 from .networks import Network, check_same_length
 from .optimizers import SGD, Optimizer
 from .saving import check_fit, network_arrays, on_host, put, restore_network
-from .steps import BatchTooLargeError, Epoch, Point, Run, within_memory
+from .steps import BatchTooLargeError, Epoch, Means, Run, within_memory
 
 __all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training"]
 
@@ -126,8 +126,8 @@ class Training(Iterator[Metrics]):
     line: Callable[[Progress], None] | None = None
     """Shows the same as `progress` is told, and changes nothing."""
 
-    point_steps: int | None = None
-    """How many steps a point of `points` is the mean of; None for no points."""
+    mean_steps: int | None = None
+    """Over how many steps `means` are; None for none."""
 
     started = True
     """Whether it has been iterated or saved; one that is dropped before warns."""
@@ -180,7 +180,7 @@ class Training(Iterator[Metrics]):
         self.history: list[Metrics] = []
         self._done, self._seconds = 0, 0.0
         self._stopping = self._interrupted = False
-        self._points: list[Point] = []  # of the last epoch
+        self._means: list[Means] = []  # of the last epoch
         self._epoch: Epoch | None = None  # the one that has begun and is not over
         self._part: Epoch | None = None  # the last one, if it was a part: more steps would complete it
         self._history_arrays = HistoryArrays()
@@ -230,21 +230,21 @@ class Training(Iterator[Metrics]):
         """Steps in a whole epoch."""
         return self._plan.per_epoch
 
-    def points(self, since: int) -> list[Point]:
-        """The points after the step `since` of the epoch that has begun, or else of the last one.
+    def means(self, since: int) -> list[Means]:
+        """The means after the step `since` of the epoch that has begun, or else of the last one.
 
         The very first is the first batch by itself, before any update.
         """
-        points = self._points if self._epoch is None else self._points_of(self._epoch, since)
-        return [point for point in points if point.step > since]
+        means = self._means if self._epoch is None else self._means_of(self._epoch, since)
+        return [one for one in means if one.step > since]
 
-    def _points_of(self, epoch: Epoch, since: int = 0) -> list[Point]:
-        """The points of the epoch after the step `since`, and perhaps some before it."""
-        every, passed = self.point_steps, max(since - epoch.done, 0)
+    def _means_of(self, epoch: Epoch, since: int = 0) -> list[Means]:
+        """The means of the epoch after the step `since`, and perhaps some before it."""
+        every, passed = self.mean_steps, max(since - epoch.done, 0)
         if every is None:
             return []
-        first = islice(epoch.points(1), every > 1 and epoch.done == passed == 0)
-        return [*first, *epoch.points(every, passed - passed % every)]
+        first = islice(epoch.means(1), every > 1 and epoch.done == passed == 0)
+        return [*first, *epoch.means(every, passed - passed % every)]
 
     def stop(self) -> None:
         """Ask it to end after the present step, or batch of an evaluation; a signal handler may do so."""
@@ -286,7 +286,7 @@ class Training(Iterator[Metrics]):
         loss, number = float(losses.mean()), len(self.history) + 1
         metrics = Metrics(number, done, loss, accuracy, test_loss, test_accuracy, self._seconds)
         self.history.append(metrics)
-        self._points = self._points_of(epoch)
+        self._means = self._means_of(epoch)
         self._done, self._epoch = done, None
         self._part = epoch if epoch.count < self._plan.per_epoch else None
         self.optimizer.steps = self._steps_before + epoch.count

@@ -703,6 +703,13 @@ def test_a_mean_needs_the_result_of_every_run(seeds: list[Path]) -> None:
     assert column(target, "test loss")[3] == "0.4 ±\xa00.1"
 
 
+def on_data(folder: Path, name: str, digest: str) -> None:
+    (path,) = runs.checkpoints(folder)
+    checkpoint = read_checkpoint(path)
+    checkpoint.description["data"] = {"name": name, "sha256": digest}
+    write_checkpoint(path, checkpoint)
+
+
 def test_which_run_is_the_best(seeds: list[Path]) -> None:
     target = seeds[0].parent / "comparison.html"
 
@@ -721,12 +728,16 @@ def test_which_run_is_the_best(seeds: list[Path]) -> None:
         with_result(folder, None, loss)
     assert best(a, other) == ["other"]
     assert "the lowest test loss." in read(target).text
-    for path in runs.checkpoints(a):
-        checkpoint = read_checkpoint(path)
-        checkpoint.description["data"] = {"name": "data", "sha256": "0" * 64}
-        write_checkpoint(path, checkpoint)
+    on_data(a, "data", "0" * 64)
+    assert best(a, other) == ["other"]  # which does not say what its data are, but for their name
+    on_data(other, "data", "1" * 64)
     assert best(a, other) == []
     assert "No run is marked as the best: they are not all on the same data." in read(target).text
+
+
+def test_no_speed_comes_from_next_to_no_time(run: Path) -> None:
+    record = record_of(run, {**epoch_line(2**62), "seconds": 5e-324})
+    assert record.results["steps/s"] is None
 
 
 def test_columns_without_a_value_are_dropped(run: Path) -> None:
@@ -801,11 +812,11 @@ def test_the_points_of_a_training_are_where_the_network_was(run: Path) -> None:
     training = Training(
         network, x, t, iterations=6, batch_size=len(x), test=(x, t), rng=0, optimizer=SGD(0.5)
     )
-    training.point_steps = 1
+    training.mean_steps = 1
     before = network.evaluate(x / np.float32(255.0), t)[0]
     lines: list[dict[str, Any]] = []
     for metrics in training:
-        lines += [{"event": "steps", **asdict(point)} for point in training.points(metrics.step - 1)]
+        lines += [{"event": "steps", **asdict(means)} for means in training.means(metrics.step - 1)]
         lines.append({"event": "epoch", **asdict(metrics)})
         losses.append(metrics.test_loss)
     record = record_of(run, *lines)

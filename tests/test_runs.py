@@ -32,7 +32,7 @@ from backprop.checkpoints import (
     write_checkpoint,
 )
 from backprop.cli import main
-from backprop.cli.train import _Keeper, _point_steps, _split
+from backprop.cli.train import _Keeper, _mean_steps, _split
 from backprop.datasets import Dataset, data_digest, held_back
 from backprop.files import TEMPORARY
 from backprop.history import history_of
@@ -183,7 +183,7 @@ def test_a_run_has_about_a_hundred_lines_or_epochs(
     per_epoch: int, total: int, steps: int, lines: int
 ) -> None:
     training: Any = SimpleNamespace(per_epoch=per_epoch, total=total)
-    assert _point_steps(training) == steps
+    assert _mean_steps(training) == steps
     whole, rest = divmod(total, per_epoch)
     assert whole * (per_epoch // steps) + rest // steps == lines
 
@@ -210,8 +210,8 @@ def test_a_resumed_run_has_the_same_lines_by_default(step: int) -> None:
     assert [line["mean_of"] for line in history("whole") if line["event"] == "steps"][:2] == [1, 2]
 
 
-def test_a_run_that_is_not_kept_reads_no_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Epoch, "points", None)
+def test_a_run_that_is_not_kept_reads_no_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Epoch, "means", None)
     train("--epochs", "2", "--no-save")
 
 

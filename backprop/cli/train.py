@@ -37,7 +37,7 @@ from .report import make_optimizer
 from .signals import Interrupted, Signals
 from .views import Json, Lines, View, named
 
-POINTS = 100
+LINES = 100
 """About how many lines within epochs a run has in its history; more epochs than that are enough."""
 
 BY_CLASS = "by class"
@@ -139,7 +139,7 @@ class _Job:
         )
         training.started = True  # what keeps it from that says so
         if keeper.folder is not None:
-            training.point_steps = options.log_every or _point_steps(training)
+            training.mean_steps = options.log_every or _mean_steps(training)
         line = progress_line(self.steps, shown=False if options.json or options.quiet else None, stays=False)
         training.line = stack.enter_context(line)
         if checkpoint:
@@ -321,10 +321,10 @@ class _Keeper:
 
     def log(self, training: Training) -> None:
         """The lines of the history within an epoch, as far as they are not there yet."""
-        points = training.points(self.logged)
-        if self.folder is not None and points:
-            runs.add_history(self.folder, *({"event": "steps", **asdict(point)} for point in points))
-            self.logged = points[-1].step
+        means = training.means(self.logged)
+        if self.folder is not None and means:
+            runs.add_history(self.folder, *({"event": "steps", **asdict(one)} for one in means))
+            self.logged = means[-1].step
 
     def tested(self, metrics: Metrics) -> None:
         """A line of the history with what the best epoch reaches on the test data."""
@@ -464,9 +464,9 @@ def _data(options: argparse.Namespace) -> Dataset:
         raise DatasetError(error.path, error.found, expected) from None
 
 
-def _point_steps(training: Training) -> int:
+def _mean_steps(training: Training) -> int:
     """The steps of a line within an epoch: alike in all epochs, and about a hundred lines in all."""
-    in_epoch = math.ceil(POINTS * training.per_epoch / training.total)
+    in_epoch = math.ceil(LINES * training.per_epoch / training.total)
     return math.ceil(training.per_epoch / in_epoch) if in_epoch > 1 else training.total
 
 

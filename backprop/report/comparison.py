@@ -60,16 +60,22 @@ def _but_for_the_seed(record: Record) -> tuple[object, ...]:
         return ()
     early = record.settings.get("patience")  # then its length is a result
     steps = None if early else record.results["steps"]
-    return record.digest, record.network, record.layers, steps, *sorted(settings.items())
+    return record.digest, record.data, record.network, record.layers, steps, *sorted(settings.items())
 
 
 def best(records: Sequence[Record]) -> list[Record]:
     """The runs with the highest test accuracy, or else the lowest test loss; none if their data differ."""
-    if len(records) < 2 or len({record.digest for record in records}) > 1:
+    if len(records) < 2 or not _on_the_same_data(records):
         return []
     places = [(place, record) for record in records if (place := _place(record))]
     first = min((place for place, _ in places), default=None)
     return [record for place, record in places if place == first]
+
+
+def _on_the_same_data(records: Sequence[Record]) -> bool:
+    """By the digests; by the names if there are runs without one."""
+    digests = {record.digest for record in records}
+    return len(digests if None not in digests else {record.data for record in records}) == 1
 
 
 def _place(record: Record) -> tuple[float, float] | None:
@@ -121,7 +127,7 @@ def _said_of_best(records: Sequence[Record], marked: Sequence[Record]) -> Iterat
         what = "lowest test loss" if marked[0].results["test accuracy"] is None else "highest test accuracy"
         missing = any(_place(record) is None for record in records)
         yield f"Best: the {what}{', of the runs that have one' if missing else ''}."
-    elif len({record.digest for record in records}) > 1:
+    elif not _on_the_same_data(records):
         yield "No run is marked as the best: they are not all on the same data."
 
 

@@ -12,6 +12,9 @@ from ..checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint
 from ..runs import RunFolderError
 from .html import NONE, number, share
 
+SHORTEST = 1e-9
+"""Seconds below which there is no speed."""
+
 Show = Callable[[float | None], str]
 
 RESULTS: dict[str, Show] = {
@@ -48,8 +51,8 @@ class Record:
     parameters: int
     data: str
     """The name of the data."""
-    digest: str
-    """Tells the data from others: their SHA-256, or the name in a checkpoint without one."""
+    digest: str | None
+    """The SHA-256 of the data, where the checkpoint says it."""
     settings: dict[str, Any]
     """All options of the run by name; none if the checkpoint was not written by the command."""
     command: str
@@ -73,7 +76,7 @@ class Record:
             *(reached.get("validation_accuracy"), reached.get("validation_loss")),
             *(reached.get("accuracy"), reached.get("loss")),
             *(step, last.get("epoch"), seconds),
-            round(step / seconds) if seconds else None,
+            round(step / seconds) if seconds and seconds > SHORTEST else None,
             self.parameters,
         )
         return dict(zip(RESULTS, values, strict=True))
@@ -109,7 +112,7 @@ def _record(folder: Path, path: Path, checkpoint: Checkpoint) -> Record:
         " · ".join([*network["layers"], network["last_layer"]["class"]]),
         sum(array.size for name, array in checkpoint.arrays.items() if name.startswith("params.")),
         name,
-        str(data.get("sha256") or name),
+        None if data.get("sha256") is None else str(data["sha256"]),
         settings,
         str(run.get("command", "")),
         [line for line in lines if line["event"] == "epoch"],
