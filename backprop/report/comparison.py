@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from .. import runs
 from ..files import replace_file
@@ -117,7 +118,7 @@ def _spread(key: str, values: Sequence[float | None], show: Show) -> str:
         return html.NONE
     if key in COUNTS and len(set(known)) == 1:
         return show(known[0])
-    mean, sd = statistics.fmean(known), statistics.stdev(known)
+    mean, sd = float(np.mean(known)), float(np.std(known, ddof=1))
     spread = show(sd) if show is html.share else html.number(float(f"{sd:.2g}"))
     return f"{show(mean if abs(mean) < 1000.0 else round(mean))} ±\N{NO-BREAK SPACE}{spread}"
 

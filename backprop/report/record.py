@@ -76,7 +76,7 @@ class Record:
             *(reached.get("validation_accuracy"), reached.get("validation_loss")),
             *(reached.get("accuracy"), reached.get("loss")),
             *(step, last.get("epoch"), seconds),
-            round(step / seconds) if seconds and seconds > SHORTEST else None,
+            round(step / seconds) if seconds is not None and seconds > SHORTEST else None,
             self.parameters,
         )
         return dict(zip(RESULTS, values, strict=True))
