@@ -4,7 +4,8 @@ run/
   checkpoint-00000600.safetensors    the last ones; the number is the step
   best.safetensors                   where there is validation data: the one with the lowest loss on it
   best-whole.safetensors             where that is of a last epoch that is only a part of one: the best before
-  history.jsonl                      one JSON object a line: "epoch" with its metrics, "steps" on request
+  history.jsonl                      one JSON object a line: "epoch" with its metrics, "steps" with the means
+                                     over `mean_of` steps, "test" with the result of a run that was validated
   config.toml                        all settings, for `backprop train --config`
   report.html                        the page
   lock                               held while a process trains here
@@ -51,8 +52,11 @@ LARGEST_HISTORY = 2**27
 LONGEST_LINE = 2**10
 """The most bytes of a line of it."""
 
+EVENTS = ("epoch", "steps", "test")
+"""What a line of the history may be of."""
+
 METRICS = {
-    *("step", "epoch", "seconds", "loss", "accuracy"),
+    *("step", "epoch", "mean_of", "seconds", "loss", "accuracy"),
     *("test_loss", "test_accuracy", "validation_loss", "validation_accuracy"),
 }
 """What a line of the history may say."""
@@ -226,14 +230,17 @@ def read_trained(name: str | os.PathLike[str], read: Callable[[Path], Read]) -> 
 
 def write_history(folder: Path, lines: Iterable[dict[str, Any]]) -> None:
     """Put these lines in place of the history."""
-    text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
-    replace_file(folder / HISTORY, text.encode())
+    replace_file(folder / HISTORY, _text(lines))
 
 
-def add_history(folder: Path, line: dict[str, Any]) -> None:
-    """Add a line to the history."""
+def add_history(folder: Path, *lines: dict[str, Any]) -> None:
+    """Add lines to the history."""
     with _named(folder / HISTORY), open_to_change(folder / HISTORY, "ab") as file:
-        file.write(f"{json.dumps(line, allow_nan=False)}\n".encode())
+        file.write(_text(lines))
+
+
+def _text(lines: Iterable[dict[str, Any]]) -> bytes:
+    return "".join(f"{json.dumps(line, allow_nan=False)}\n" for line in lines).encode()
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
@@ -252,7 +259,7 @@ def _line(text: bytes) -> dict[str, Any] | None:
     line = None
     with suppress(ValueError, RecursionError):
         line = json.loads(text) if len(text) <= LONGEST_LINE else None
-    if not isinstance(line, dict) or line.get("event") not in ("epoch", "steps"):
+    if not isinstance(line, dict) or line.get("event") not in EVENTS:
         return None
     metrics = {key: value for key, value in line.items() if key in METRICS}
     if type(metrics.get("step")) is int and all(map(_is_metric, metrics.values())):

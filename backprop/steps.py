@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,19 @@ class BatchTooLargeError(MemoryError):
             f"out of memory on {device}: a step with a batch of {batch_size:,} needs about "
             f"{needed / 1e6:,.0f} MB{known}; try a batch size of {fits}"
         )
+
+
+@dataclass(frozen=True)
+class Means:
+    """Loss and accuracy as means over the last steps, each before its update."""
+
+    step: int
+    """The last of the steps."""
+    mean_of: int
+    """How many steps."""
+    loss: float
+    accuracy: float | None
+    """None where the loss does not classify."""
 
 
 CHANGED = 4
@@ -238,11 +252,22 @@ class Epoch:
         samples = min(self.ran * size, self.samples) - first * size
         return losses.astype(np.float64), int(corrects[0].sum()) / samples
 
+    def means(self, every: int, first: int = 0) -> Iterator[Means]:
+        """Means over every `every` steps since `first`; steps that are left over have none."""
+        losses, *corrects = self.kept(first)
+        for stop in range(every, len(losses) + 1, every):
+            part, end = slice(stop - every, stop), first + stop
+            accuracy = None
+            if corrects:
+                samples = min(end * self.run.batch_size, self.samples) - (end - every) * self.run.batch_size
+                accuracy = int(corrects[0][part].sum()) / samples
+            yield Means(self.done + end, every, float(losses[part].mean(dtype=np.float64)), accuracy)
+
     def kept(self, first: int = 0) -> list[np.ndarray]:
         """The losses of the steps since `first`, and the counts of the correct if there are any."""
-        parts = []
+        parts: list[Sequence[Array]] = []
         for start, results in reversed(self.results):
-            parts.append([values[max(first - start, 0) :] for values in results])
+            parts.append(results if start >= first else [values[first - start :] for values in results])
             if start <= first:
                 break
         return [

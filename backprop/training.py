@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import islice
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -35,7 +36,7 @@ from .layers.base import is_whole
 from .networks import Network, check_same_length
 from .optimizers import SGD, Optimizer
 from .saving import check_fit, network_arrays, on_host, put, restore_network
-from .steps import BatchTooLargeError, Epoch, Run, within_memory
+from .steps import BatchTooLargeError, Epoch, Means, Run, within_memory
 from .validation import BestEpoch, BestWeights, as_validated, split
 
 __all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training"]
@@ -135,6 +136,9 @@ class Training(Iterator[Metrics]):
 
     _at_the_end: Checkpoint | None = None
 
+    mean_steps: int | None = None
+    """Over how many steps `means` are; None for none."""
+
     started = True
     """Whether it has been iterated or saved; one that is dropped before warns."""
 
@@ -198,6 +202,7 @@ class Training(Iterator[Metrics]):
         self.history: list[Metrics] = []
         self._done, self._seconds = 0, 0.0
         self._stopping = self._interrupted = False
+        self._means: list[Means] = []  # of the last epoch
         self._epoch: Epoch | None = None  # the one that has begun and is not over
         self._part: Epoch | None = None  # the last one, if it was a part: more steps would complete it
         self._history_arrays = HistoryArrays()
@@ -277,6 +282,27 @@ class Training(Iterator[Metrics]):
             return False
         return self.history[-1].epoch - self.best.epoch >= self.patience
 
+    @property
+    def per_epoch(self) -> int:
+        """Steps in a whole epoch."""
+        return self._plan.per_epoch
+
+    def means(self, since: int) -> list[Means]:
+        """The means after the step `since` of the epoch that has begun, or else of the last one.
+
+        The very first is the first batch by itself, before any update.
+        """
+        means = self._means if self._epoch is None else self._means_of(self._epoch, since)
+        return [one for one in means if one.step > since]
+
+    def _means_of(self, epoch: Epoch, since: int = 0) -> list[Means]:
+        """The means of the epoch after the step `since`, and perhaps some before it."""
+        every, passed = self.mean_steps, max(since - epoch.done, 0)
+        if every is None:
+            return []
+        first = islice(epoch.means(1), every > 1 and epoch.done == passed == 0)
+        return [*first, *epoch.means(every, passed - passed % every)]
+
     def stop(self) -> None:
         """Ask it to end after the present step, or batch of an evaluation; a signal handler may do so."""
         self._stopping = True
@@ -319,6 +345,7 @@ class Training(Iterator[Metrics]):
         loss, number = float(losses.mean()), len(self.history) + 1
         metrics = Metrics(number, done, loss, accuracy, seconds=self._seconds, **evaluated)
         self.history.append(metrics)
+        self._means = self._means_of(epoch)
         self._done, self._epoch = done, None
         self._part = epoch if epoch.count < self._plan.per_epoch else None
         if self.best_weights and self.best is metrics:

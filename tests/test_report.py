@@ -10,9 +10,11 @@ import subprocess
 import sys
 import tracemalloc
 from dataclasses import asdict
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -38,11 +40,12 @@ from backprop.cli import main
 from backprop.cli.report import make_optimizer
 from backprop.optimizers import Optimizer
 from backprop.pictures import image_shape
-from backprop.report import diagnose, write_comparison, write_report
+from backprop.report import diagnose, figures, points, write_comparison, write_report
 from backprop.report.batch import Gradient, LayerOutput, histogram
 from backprop.report.diagnosis import confusion_matrix, first_weights, frequent_confusions
 from backprop.report.html import number, setting
 from backprop.report.images import png, sample_image, weight_image
+from backprop.report.record import Record, read_record
 from backprop.report.sections import _most_frequent
 from backprop.report.signs import warning_signs
 
@@ -140,9 +143,14 @@ def tables(path: Path) -> list[dict[str, list[str]]]:
     """The cells of every table, row by row, by the row's heading."""
     found = []
     for table in re.findall(r"<table.*?</table>", path.read_text("utf-8"), re.DOTALL):
-        rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', table, re.DOTALL)
-        found.append({name: re.findall(r"<td.*?>(.*?)</td>", cells) for name, cells in rows})
+        rows = re.findall(r'<th scope="row">(.*?)</th>(.*?)</tr>', table, re.DOTALL)
+        found.append({text(name): re.findall(r"<td.*?>(.*?)</td>", cells) for name, cells in rows})
     return found
+
+
+def text(markup: str) -> str:
+    """Without its tags."""
+    return unescape(re.sub(r"<.*?>", "", markup))
 
 
 # ----------------------------------------------------------------------------------------- diagnosis
@@ -614,15 +622,265 @@ def test_comparison_lists_the_settings_that_differ(run: Path) -> None:
     other = kept_run(run.parent / "other", TwoLayerNet(64, 7, 3, rng=1), lr=0.2, hidden=7, keep=5)
     target = run.parent / "comparison.html"
     assert write_comparison([run, other], target) == target
-    results, settings = tables(target)
-    assert settings == {"lr": ["0.1", "0.2"], "hidden": ["–", "7"]}
-    assert results["parameters"] == ["683", "479"]
+    assert heads(target)[1] == ["run", "lr", "hidden"]
+    assert tables(target)[1] == {"run": ["0.1", "–"], "other": ["0.2", "7"]}
+    assert column(target, "parameters") == ["683", "479"]
     accuracies = [runs.read_history(folder)[-1]["test_accuracy"] for folder in (run, other)]
-    assert results["test accuracy"] == [f"{accuracy:.2%}" for accuracy in accuracies]
+    assert column(target, "test accuracy") == [f"{accuracy:.2%}" for accuracy in accuracies]
     assert "2 runs" in read(target).text
     write_comparison([run, run], target)
     assert "Settings that differNone." in re.sub(r"\n", "", read(target).text)
     assert f"{run}, {run}" in read(target).text
+
+
+def heads(path: Path) -> list[list[str]]:
+    """The names of every table's columns."""
+    found = re.findall(r"<thead>(.*?)</thead>", path.read_text("utf-8"), re.DOTALL)
+    return [[text(cell) for cell in re.findall(r"<th.*?>(.*?)</th>", head)] for head in found]
+
+
+def column(path: Path, name: str) -> list[str]:
+    """A column of the results, from the first run to the last row."""
+    i = heads(path)[0].index(name) - 1
+    return [cells[i] for cells in tables(path)[0].values()]
+
+
+def with_result(folder: Path, accuracy: float | None, loss: float, **more: float) -> Path:
+    """A run whose last epoch has this result, or without an accuracy: on the validation data, like the loss."""
+    line = {**runs.read_history(folder)[-1], "test_accuracy": accuracy, "test_loss": loss, **more}
+    runs.write_history(folder, [line])
+    return folder
+
+
+@pytest.fixture
+def seeds(tmp_path: Path) -> list[Path]:
+    """Three runs that differ by their seed, and one that does not, among them."""
+    results = {"a": (0.9, 0.5), "b": (0.96, 0.3), "other": (0.5, 2.0), "c": (0.9, 0.4)}
+    folders = []
+    for seed, (name, result) in enumerate(results.items()):
+        lr = 9.0 if name == "other" else 0.1
+        folder = kept_run(tmp_path / name, TwoLayerNet(64, 4, 3, rng=0), seed=seed, keep=seed, lr=lr)
+        folders.append(with_result(folder, *result, seconds=2.0))
+    return folders
+
+
+def test_runs_that_differ_only_by_their_seed_have_a_mean(seeds: list[Path]) -> None:
+    target = seeds[0].parent / "comparison.html"
+    page = read(write_comparison(seeds, target))
+    rows = tables(target)[0]
+    assert list(rows) == ["a", "b best", "c", "mean ± sd n = 3", "other"]
+    means = dict(zip(heads(target)[0][1:], rows["mean ± sd n = 3"], strict=True))
+    assert means["test accuracy"] == "92.00% ±\xa03.46%"  # 0.06 / √3
+    assert means["test loss"] == "0.4 ±\xa00.1"
+    assert means["seconds"] == "2.0 ±\xa00"
+    assert (means["steps"], means["epochs"], means["parameters"]) == (
+        "36",
+        "3",
+        number(64 * 4 + 4 + 4 * 3 + 3),
+    )
+    assert means["network"] == ""
+    assert "of 3 runs that differ only by their seed (0, 1, 3)" in page.text
+    assert "with n − 1" in page.text
+    assert "a, b, c, other" in page.text
+
+
+def test_what_keeps_runs_from_having_a_mean(seeds: list[Path]) -> None:
+    target = seeds[0].parent / "comparison.html"
+
+    def names(*folders: Path) -> list[str]:
+        write_comparison(folders, target)
+        return list(tables(target)[0])
+
+    first, second, other, _ = seeds
+    assert "mean ± sd n = 2" in names(first, second)
+    assert "mean" not in " ".join(names(first, other))
+    assert "mean" not in " ".join(names(first, first, second))  # one run twice
+    with_result(second, 0.9, 0.5, step=35)  # interrupted
+    assert "mean" not in " ".join(names(first, second))
+
+
+def test_a_mean_needs_the_result_of_every_run(seeds: list[Path]) -> None:
+    with_result(seeds[1], None, 0.3)
+    target = write_comparison(seeds, seeds[0].parent / "comparison.html")
+    assert column(target, "test accuracy") == ["90.00%", "–", "90.00%", "–", "50.00%"]
+    assert column(target, "test loss")[3] == "0.4 ±\xa00.1"
+
+
+def on_data(folder: Path, name: str, digest: str) -> None:
+    (path,) = runs.checkpoints(folder)
+    checkpoint = read_checkpoint(path)
+    checkpoint.description["data"] = {"name": name, "sha256": digest}
+    write_checkpoint(path, checkpoint)
+
+
+def test_which_run_is_the_best(seeds: list[Path]) -> None:
+    target = seeds[0].parent / "comparison.html"
+
+    def best(*folders: Path) -> list[str]:
+        page = read(write_comparison(folders, target))
+        assert ("Best: the " in page.text) is (" best" in "".join(tables(target)[0]))
+        return [name.removesuffix(" best") for name in tables(target)[0] if name.endswith(" best")]
+
+    a, b, other, c = seeds
+    assert best(a, other, b, c) == ["b"]
+    assert best(a, other, c) == ["c"]  # as many right as a, with a lower loss
+    with_result(a, 0.9, 0.4)
+    assert best(a, other, c) == ["a", "c"]
+    assert best(a) == []
+    for folder, loss in ((a, 0.6), (other, 0.5)):
+        with_result(folder, None, loss)
+    assert best(a, other) == ["other"]
+    assert "the lowest test loss." in read(target).text
+    on_data(a, "data", "0" * 64)
+    assert best(a, other) == ["other"]  # which does not say what its data are, but for their name
+    on_data(other, "data", "1" * 64)
+    assert best(a, other) == []
+    assert "No run is marked as the best: they are not all on the same data." in read(target).text
+
+
+def test_no_speed_comes_from_next_to_no_time(run: Path) -> None:
+    record = record_of(run, {**epoch_line(2**62), "seconds": 5e-324})
+    assert record.results["steps/s"] is None
+
+
+def test_columns_without_a_value_are_dropped(run: Path) -> None:
+    target = write_comparison([run, run], run.parent / "comparison.html")
+    assert "test accuracy" in heads(target)[0]
+    assert not any("validation" in name for name in heads(target)[0])
+
+
+def test_a_comparison_links_to_the_pages_that_there_are(run: Path) -> None:
+    odd = kept_run(run.parent / 'data:"<i>%41 &', TwoLayerNet(64, 4, 3, rng=0))
+    write_report(odd)
+    place = run.parent / "pages"
+    place.mkdir()
+    target = write_comparison([run, odd], place / "comparison.html")
+    (address,) = re.findall(r'<a href="(.*?)">', target.read_text("utf-8"))
+    assert address.startswith("../data%3A%22%3Ci%3E%2541%20%26/")
+    assert (place / unquote(unescape(address))).resolve() == (odd / runs.REPORT).resolve()
+    assert not {"i", "script"} & set(read(target).tags)
+    (address,) = re.findall(
+        r'<a href="(.*?)">', write_comparison([odd], run.parent / "c.html").read_text("utf-8")
+    )
+    assert ":" not in address
+
+
+# -------------------------------------------------------------------------------------------- points
+
+
+def record_of(folder: Path, *lines: dict[str, Any]) -> Record:
+    runs.write_history(folder, lines)
+    return read_record(folder)[0]
+
+
+def epoch_line(step: int, **metrics: float) -> dict[str, Any]:
+    return {"event": "epoch", "epoch": 1, "step": step, "loss": 1.0, "accuracy": 0.5, **metrics}
+
+
+def steps_line(step: int, mean_of: Any = None) -> dict[str, Any]:
+    line = {"event": "steps", "step": step, "loss": 2.0, "accuracy": 0.5}
+    return line if mean_of is None else {**line, "mean_of": mean_of}
+
+
+def places(record: Record) -> list[tuple[float, int]]:
+    return [(point.at, point.mean_of) for point in points.trained(record)]
+
+
+def test_a_mean_stands_in_the_middle_of_its_steps(run: Path) -> None:
+    """A step's loss is from before its update: that of step 1 is of the network at step 0."""
+    lines = [steps_line(1, 1), steps_line(4, 4), steps_line(8, 4), epoch_line(9), epoch_line(19)]
+    assert places(record_of(run, *lines)) == [(0.0, 1), (1.5, 4), (5.5, 4), (13.5, 10)]
+    assert [point.loss for point in points.trained(record_of(run, *lines))] == [2.0, 2.0, 2.0, 1.0]
+
+
+def test_the_first_batch_does_not_stand_for_its_epoch(run: Path) -> None:
+    assert places(record_of(run, steps_line(1, 1), epoch_line(7))) == [(0.0, 1), (3.0, 7)]
+
+
+def test_lines_of_older_runs_do_not_say_how_many_steps_they_are_of(run: Path) -> None:
+    lines = [steps_line(3), steps_line(6), epoch_line(7), steps_line(10), steps_line(13), epoch_line(14)]
+    assert places(record_of(run, *lines)) == [(1.0, 3), (4.0, 3), (8.0, 3), (11.0, 3)]
+
+
+@pytest.mark.parametrize("mean_of", [0, -3, 7, 2.5, 10**18, True, "x", None, [1]])
+def test_a_wrong_number_of_steps_is_not_believed(mean_of: Any, run: Path) -> None:
+    found = places(record_of(run, {**steps_line(6), "mean_of": mean_of}))
+    assert found in ([(2.5, 6)], [])  # the second where the whole line is none
+
+
+def test_the_points_of_a_training_are_where_the_network_was(run: Path) -> None:
+    """With a batch of all samples a step's loss is the loss of the network before it."""
+    network = TwoLayerNet(64, 5, 3, weight_init_std=0.1, rng=0)
+    (x, t), losses = TRAIN, []
+    training = Training(
+        network, x, t, iterations=6, batch_size=len(x), test=(x, t), rng=0, optimizer=SGD(0.5)
+    )
+    training.mean_steps = 1
+    before = network.evaluate(x / np.float32(255.0), t)[0]
+    lines: list[dict[str, Any]] = []
+    for metrics in training:
+        lines += [{"event": "steps", **asdict(means)} for means in training.means(metrics.step - 1)]
+        lines.append({"event": "epoch", **asdict(metrics)})
+        losses.append(metrics.test_loss)
+    record = record_of(run, *lines)
+    found = {point.at: point.loss for point in points.trained(record)}
+    assert found == pytest.approx(dict(enumerate([before, *losses[:-1]])), rel=1e-5)
+    assert {point.at: point.loss for point in points.evaluated(record, "test")} == dict(enumerate(losses, 1))
+
+
+def test_the_page_says_what_its_points_are(run: Path) -> None:
+    pytest.importorskip("matplotlib")
+    lines = [steps_line(1, 1), steps_line(4, 4), steps_line(8, 4), epoch_line(9, test_loss=1.0)]
+    runs.write_history(run, lines)
+    said = read(write_report(run)).text
+    assert "Each train point is the mean over 4 steps and stands in their middle" in said
+    assert "The train point at step 0 is the first batch alone" in said
+    assert "Each test point is all test data, at the end of an epoch." in said
+    runs.write_history(run, [steps_line(1), steps_line(2), epoch_line(9)])
+    assert "Each train point is one step;" in read(write_report(run)).text
+    runs.write_history(run, [steps_line(9), epoch_line(9), epoch_line(36)])
+    said = read(write_report(run)).text
+    assert "over 9 to 27 steps" in said
+    assert "step 0" not in said
+
+
+def test_the_axis_of_the_steps_has_whole_numbers() -> None:
+    pytest.importorskip("matplotlib")
+    for steps in ([0.0], [1], [0.0, 0.5, 2.0], [0, 3], [0, 36], [600, 1200]):
+        svg = figures.curves([figures.Line("a", steps, [1.0] * len(steps), "#123456")], "loss", "a")
+        axis = re.findall(r'id="a-xtick_.*?<text.*?>(.*?)</text>', svg, re.DOTALL)
+        ticks = [int(tick.replace(",", "")) for tick in axis]
+        assert ticks == sorted(set(ticks))
+        assert ticks[0] == 0
+        assert ticks[-1] <= max(1, *steps)
+
+
+def test_the_test_result_of_a_validated_run(run: Path) -> None:
+    pytest.importorskip("matplotlib")
+    validated = epoch_line(36, validation_loss=0.5, validation_accuracy=0.75, seconds=2.0)
+    tested = {"event": "test", "epoch": 3, "step": 36, "test_loss": 0.25, "test_accuracy": 0.875}
+    target = run.parent / "comparison.html"
+    runs.write_history(run, [validated, tested])
+    write_comparison([run], target)
+    assert column(target, "test accuracy") == ["87.50%"]
+    assert column(target, "test loss") == ["0.25"]
+    assert "Test accuracy run" in read(target).text
+    assert "Loss test validation train" in read(write_report(run)).text
+    (run.parent / "data.npz").unlink()
+    assert "test accuracy87.50%" in read(write_report(run)).text  # without a diagnosis
+    for lines in ([validated], [validated, {**tested, "step": 24}]):  # of a run from before; of another step
+        runs.write_history(run, lines)
+        write_comparison([run], target)
+        assert "test accuracy" not in heads(target)[0]
+
+
+def test_the_matrix_says_what_its_axes_are(run: Path) -> None:
+    page = write_report(run).read_text("utf-8")
+    head, body = re.findall(r'<table class="confusion">(.*?)<tbody>(.*?)</tbody>', page, re.DOTALL)[0]
+    assert '<th scope="colgroup" colspan="3"><span>predicted</span></th>' in head
+    assert re.findall(r'scope="col">(\d)<', head) == ["0", "1", "2"]
+    assert body.count("<tr>") == 3
+    assert re.match(r'\s*<tr><th class="side" scope="rowgroup" rowspan="3"><span>label</span></th><th', body)
 
 
 def test_numbers_and_settings() -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,12 @@ from backprop.checkpoints import (
     write_checkpoint,
 )
 from backprop.cli import main
-from backprop.cli.train import _split
+from backprop.cli.train import _Keeper, _mean_steps, _split
 from backprop.datasets import Dataset, data_digest, held_back
 from backprop.files import TEMPORARY, WriteError, reason
 from backprop.history import history_of
 from backprop.schedules import Cosine
+from backprop.steps import Epoch
 
 TRAIN = ["train", "--device", "cpu", "--data", "small.npz", "--batch-size", "30"]
 MLP = ["--net", "mlp", "--layers", "4-8-8-3", "--batch-norm", "--dropout", "0.2", "--optimizer", "adam"]
@@ -80,6 +82,10 @@ def history(folder: str | Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in line.items() if k != "seconds"} for line in runs.read_history(Path(folder))]
 
 
+def epochs(folder: str | Path) -> list[dict[str, Any]]:
+    return [line for line in runs.read_history(Path(folder)) if line["event"] == "epoch"]
+
+
 def test_what_a_run_keeps() -> None:
     train("--epochs", "5", "--lr", "0.3")
     kept = Path("runs/two-layer-1")
@@ -90,7 +96,7 @@ def test_what_a_run_keeps() -> None:
         "history.jsonl",
         "lock",
     ]
-    lines = runs.read_history(kept)
+    lines = epochs(kept)
     assert [(line["event"], line["epoch"], line["step"]) for line in lines] == [
         ("epoch", i, 7 * i) for i in range(1, 6)
     ]
@@ -131,15 +137,124 @@ def test_a_run_resumed_from_an_earlier_step_goes_its_own_way() -> None:
     assert main(["train", "--resume", str(first), "--iters", "7", "--save-every", "6", "--keep", "1"]) == 0
     (last,) = runs.checkpoints(Path("here"))
     assert last.name == "checkpoint-00000007.safetensors"
-    assert [line["step"] for line in runs.read_history(Path("here"))] == [7]
+    assert [line["step"] for line in runs.read_history(Path("here"))] == [*range(1, 8), 7]
 
 
 def test_lines_within_an_epoch() -> None:
     train("--iters", "16", "--out", "here", "--log-every", "3")
     lines = [(line["event"], line["step"]) for line in runs.read_history(Path("here"))]
     assert lines == [
-        ("steps", 3), ("steps", 6), ("epoch", 7), ("steps", 10), ("steps", 13), ("epoch", 14), ("epoch", 16),
+        ("steps", 1), ("steps", 3), ("steps", 6), ("epoch", 7), ("steps", 10), ("steps", 13), ("epoch", 14),
+        ("epoch", 16),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [[], ["--sampling", "with-replacement"]])
+def test_a_line_within_an_epoch_is_the_mean_over_its_steps(kind: list[str]) -> None:
+    train("--iters", "12", "--out", "single", "--log-every", "1", *kind)
+    train("--iters", "12", "--out", "means", "--log-every", "4", *kind)
+    single = {line["step"]: line for line in history("single") if line["event"] == "steps"}
+    means = [line for line in history("means") if line["event"] == "steps"]
+    assert [(line["step"], line["mean_of"]) for line in means] == [(1, 1), (4, 4), (11, 4)]
+    for line in means:
+        steps = range(line["step"] - line["mean_of"] + 1, line["step"] + 1)
+        for what in ("loss", "accuracy"):
+            assert line[what] == pytest.approx(np.mean([single[step][what] for step in steps]), rel=1e-6)
+    whole = epochs("single")[0]
+    assert whole["loss"] == pytest.approx(np.mean([single[step]["loss"] for step in range(1, 8)]), rel=1e-6)
+
+
+def test_the_last_batch_counts_as_many_samples_as_it_has() -> None:
+    train("--iters", "7", "--out", "here", "--log-every", "7")
+    last = [line for line in history("here") if line["step"] == 7]
+    assert [line["event"] for line in last] == ["steps", "epoch"]
+    assert (last[0]["loss"], last[0]["accuracy"]) == (last[1]["loss"], last[1]["accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("per_epoch", "total", "steps", "lines"),
+    [
+        (600, 10_000, 100, 100), (600, 600, 6, 100), (600, 60, 1, 60), (600, 250, 3, 83), (7, 35, 1, 35),
+        (469, 2345, 24, 95), (600, 35_000, 300, 116), (600, 59_400, 300, 198), (600, 60_000, 60_000, 0),
+        (1, 10_000, 10_000, 0), (10_000, 10_000, 100, 100),
+    ],
+)  # fmt: skip
+def test_a_run_has_about_a_hundred_lines_or_epochs(
+    per_epoch: int, total: int, steps: int, lines: int
+) -> None:
+    training: Any = SimpleNamespace(per_epoch=per_epoch, total=total)
+    assert _mean_steps(training) == steps
+    whole, rest = divmod(total, per_epoch)
+    assert whole * (per_epoch // steps) + rest // steps == lines
+
+
+@pytest.mark.parametrize("step", [1, 3, 7, 8, 17])
+def test_a_resumed_run_has_the_same_lines_by_default(step: int) -> None:
+    train(*MLP, "--iters", "150", "--batch-size", "2", "--out", "whole")
+    train(
+        *MLP,
+        "--iters",
+        "150",
+        "--batch-size",
+        "2",
+        "--out",
+        "parts",
+        "--save-every",
+        str(step),
+        "--keep",
+        "99",
+    )
+    checkpoint = runs.checkpoints(Path("parts"))[len(runs.checkpoints(Path("parts"))) // 2 - 1]
+    assert main(["train", "--resume", str(checkpoint)]) == 0
+    assert history("parts") == history("whole")
+    assert [line["mean_of"] for line in history("whole") if line["event"] == "steps"][:2] == [1, 2]
+
+
+def test_a_run_that_is_not_kept_reads_no_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Epoch, "means", None)
+    train("--epochs", "2", "--no-save")
+
+
+def of_a_test(folder: str) -> list[dict[str, Any]]:
+    return [line for line in history(folder) if line["event"] == "test"]
+
+
+def test_the_test_result_of_a_validated_run_is_kept(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train("--validation", "0.3", "--epochs", "3", "--lr", "0.5", "--out", "here", "--json")
+    end = json.loads(capsys.readouterr().out.splitlines()[-1])
+    (first,) = of_a_test("here")
+    best = read_description(Path("here/best.safetensors"))["training"]["step"]
+    assert (first["test_accuracy"], first["epoch"], first["step"]) == (
+        end["test_accuracy"],
+        end["epoch"],
+        best,
+    )
+    assert main(["evaluate", "here", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["loss"] == pytest.approx(first["test_loss"], rel=1e-5)
+
+    assert main(["train", "--resume", "here"]) == 0
+    assert of_a_test("here") == [first]
+    with monkeypatch.context() as patch:  # as if it were killed at its end
+        patch.setattr(_Keeper, "tested", lambda *_: None)
+        assert main(["train", "--resume", "here", "--epochs", "6"]) == 0
+    assert of_a_test("here") == []
+    assert main(["train", "--resume", "here"]) == 0
+    (second,) = of_a_test("here")
+    assert second["step"] > first["step"]
+
+
+def test_a_run_without_validation_data_has_its_test_results_in_its_epochs() -> None:
+    train("--epochs", "2", "--out", "here")
+    assert of_a_test("here") == []
+    assert all("test_loss" in line for line in epochs("here"))
+
+
+def test_a_test_loss_that_is_not_finite_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Network, "evaluate", lambda *_: (float("inf"), 0.5))
+    train("--validation", "0.3", "--epochs", "1", "--out", "here")
+    assert [(line["test_loss"], line["test_accuracy"]) for line in of_a_test("here")] == [(None, 0.5)]
 
 
 @pytest.mark.parametrize("step", [1, 6, 7, 8, 17])
@@ -383,7 +498,7 @@ def test_inspect_shows_the_history(capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["inspect", "here", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    lines = runs.read_history(Path("here"))
+    lines = epochs("here")
     assert [{"event": "epoch", **known(metrics)} for metrics in shown["history"]] == lines
     assert main(["inspect", "here"]) == 0
     out = capsys.readouterr().out
@@ -463,7 +578,7 @@ def test_resume_of_a_folder_or_of_the_latest_run(capsys: pytest.CaptureFixture[s
         start = json.loads(capsys.readouterr().out.splitlines()[0])
         assert start["network"].startswith("MultiLayerNet(")
         assert start["out"] == "runs/mlp-1"
-    assert len(runs.read_history(Path("runs/mlp-1"))) == 3
+    assert len(epochs("runs/mlp-1")) == 3
     run = read_contents(runs.checkpoints(Path("runs/mlp-1"))[-1]).description["run"]
     assert [part.split()[:2] for part in run["command"].split(" && ")] == [["backprop", "train"]] * 2
 
@@ -664,7 +779,7 @@ def test_what_a_run_without_checkpoints_has_left_is_not_gone_on_with() -> None:
     Path("here").mkdir()
     Path("here/history.jsonl").write_text('{"event": "epoch", "step": 7}\n')
     train("--epochs", "1", "--out", "here")
-    assert len(runs.read_history(Path("here"))) == 1
+    assert len(epochs("here")) == 1
 
 
 def test_a_folder_with_a_best_checkpoint_alone_has_a_run(capsys: pytest.CaptureFixture[str]) -> None:
@@ -727,7 +842,7 @@ def test_a_damaged_history_or_best_does_not_keep_from_resuming(capsys: pytest.Ca
     capsys.readouterr()
     assert main(["train", "--resume", "here", "--epochs", "3"]) == 0
     assert "best.safetensors is not a checkpoint" in capsys.readouterr().err
-    assert [line["epoch"] for line in runs.read_history(Path("here"))] == [1, 2, 3]
+    assert [line["epoch"] for line in epochs("here")] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

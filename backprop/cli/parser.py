@@ -165,7 +165,7 @@ def _add_run(train: argparse.ArgumentParser) -> None:
         "--log-every",
         type=_positive,
         metavar="N",
-        help="a line in history.jsonl every N steps of an epoch, too",
+        help="a line in history.jsonl every N steps of an epoch (default: about a hundred lines a run)",
     )
     group.add_argument(
         "--validation",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
 import sys
 import time
 import warnings
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from ..pictures import learn_style
 from ..progress import progress_line
 from ..report import BATCH, write_report
 from ..saving import restore_network
-from ..training import DivergenceError, Metrics, Progress, Training
+from ..training import DivergenceError, Metrics, Training
 from ..validation import BestEpoch, warn_of_scarce_classes
 from .advice import ELSEWHERE, advised
 from .build import build_network, build_optimizer, steps_of
@@ -37,6 +38,9 @@ from .report import make_optimizer
 from .screen import say
 from .signals import Interrupted, Signals
 from .views import Json, Lines, View, named
+
+LINES = 100
+"""About how many lines within epochs a run has in its history; more epochs than that are enough."""
 
 BY_CLASS = "by class"
 """How `--validation` holds samples back; runs from before drew from all of them alike."""
@@ -130,7 +134,7 @@ class _Job:
             batch_size=options.batch_size,
             sampling=options.sampling,
             rng=self.rng,
-            progress=keeper.logged if options.log_every else None,
+            progress=(lambda _: keeper.log(training)) if options.log_every else None,
             progress_steps=options.log_every or 50,
             capture=not options.no_capture,
             hook=keeper.save if keeper.save_steps else None,
@@ -139,6 +143,8 @@ class _Job:
             **held_out,
         )
         training.started = True  # what keeps it from that says so
+        if keeper.folder is not None:
+            training.mean_steps = options.log_every or _mean_steps(training)
         line = progress_line(self.steps, shown=False if options.json or options.quiet else None, stays=False)
         training.line = stack.enter_context(line)
         if checkpoint:
@@ -165,10 +171,12 @@ class _Job:
 
     def finish(self, training: Training, keeper: _Keeper) -> None:
         """The last checkpoint, the report, and the final figures."""
-        kept = keeper.finish(training, self.shown)
+        kept = keeper.finish(training)
         metrics = trained = training.history[-1]
         if self.held_out:
             metrics = self._tested(training, keeper)
+            keeper.tested(metrics)
+        report = keeper.report(self.shown)
         self.view.end(
             {
                 "test_accuracy": metrics.test_accuracy,
@@ -177,6 +185,7 @@ class _Job:
                 "seconds": time.perf_counter() - self.began,
                 "steps_per_second": trained.step / trained.seconds if trained.seconds else None,
                 **kept,
+                **report,
             }
         )
 
@@ -212,6 +221,7 @@ class _Keeper:
         self.saved: Path | None = None
         self.later: list[Path] = []
         self.best: Checkpoint | None = None
+        self.logged = 0  # the last step of a line within an epoch
         self.view: View
 
     def begin(self, training: Training, view: View) -> None:
@@ -251,12 +261,13 @@ class _Keeper:
         return None
 
     def _rewrite_history(self, training: Training) -> None:
-        """The lines up to here: what came after the checkpoint is done anew."""
+        """The lines up to the last epoch's end: what came after it, the test's result too, comes anew."""
         assert self.folder is not None
+        self.logged = training.history[-1].step if training.history else 0
         steps = [
             line
             for line in runs.read_history(self.folder)
-            if line.get("event") == "steps" and line["step"] <= training.step
+            if line["event"] == "steps" and line["step"] <= self.logged
         ]
         lines = [*steps, *({"event": "epoch", **named(m, self.held_out)} for m in training.history)]
         runs.write_history(self.folder, sorted(lines, key=lambda line: line["step"]))
@@ -275,6 +286,7 @@ class _Keeper:
     def save(self, training: Training) -> None:
         """A checkpoint in the folder, when the one before is written."""
         if self.folder is not None:
+            self.log(training)
             self.wait()
             if self.best is None:
                 (self.folder / runs.BEST).unlink(missing_ok=True)  # of an epoch that is done anew
@@ -298,6 +310,7 @@ class _Keeper:
             self.best = self.checkpoint(training)
         if self.folder is None:
             return
+        self.log(training)
         runs.add_history(self.folder, {"event": "epoch", **named(metrics, self.held_out)})
         if better and self.best:  # before the checkpoint that tells of it
             self.wait()
@@ -305,11 +318,20 @@ class _Keeper:
         if self.save_steps is None:
             self.save(training)
 
-    def logged(self, progress: Progress) -> None:
-        """A line of the history within an epoch."""
+    def log(self, training: Training) -> None:
+        """The lines of the history within an epoch, as far as they are not there yet."""
+        means = training.means(self.logged)
+        if self.folder is not None and means:
+            runs.add_history(self.folder, *({"event": "steps", **asdict(one)} for one in means))
+            self.logged = means[-1].step
+
+    def tested(self, metrics: Metrics) -> None:
+        """A line of the history with what the best epoch reaches on the test data."""
         if self.folder is not None:
-            line = {"step": progress.step, "loss": progress.loss, "accuracy": progress.accuracy}
-            runs.add_history(self.folder, {"event": "steps", **line})
+            line = {key: getattr(metrics, key) for key in ("epoch", "step", "test_loss", "test_accuracy")}
+            if not math.isfinite(line["test_loss"]):
+                line["test_loss"] = None
+            runs.add_history(self.folder, {"event": "test", **line})
 
     def stopped(self, training: Training) -> str:
         """Save what there is; where it stopped, and how to go on."""
@@ -327,8 +349,8 @@ class _Keeper:
         error.args = (f"{error}; {kept}",)
         return error
 
-    def finish(self, training: Training, data: Dataset) -> dict[str, Any]:
-        """The last checkpoint and the report on these data, by name."""
+    def finish(self, training: Training) -> dict[str, Any]:
+        """The last checkpoint, by name."""
         if self.folder is None:
             return {}
         self.wait()
@@ -337,12 +359,16 @@ class _Keeper:
             self.save(training)
             self.wait()
         shown = self.folder / runs.BEST if self.best else self.saved
-        return {"checkpoint": str(shown), "report": self.report(data)}
+        return {"checkpoint": str(shown)}
 
-    def report(self, data: Dataset) -> str | None:
-        """The page of the run; what keeps it from being written is said, and no more than that."""
-        if self.folder is None or self.options.no_report:
-            return None
+    def report(self, data: Dataset) -> dict[str, Any]:
+        """The run's page on these data, by name; what keeps it from being written is said, and no more."""
+        if self.folder is None:
+            return {}
+        return {"report": None if self.options.no_report else self._written(data)}
+
+    def _written(self, data: Dataset) -> str | None:
+        assert self.folder is not None
         try:
             return str(write_report(self.folder, make_optimizer=make_optimizer, data=data))
         except Exception as error:  # whatever it is: the training is done and kept
@@ -407,6 +433,12 @@ def _data(options: argparse.Namespace) -> Dataset:
             raise
         expected = f"{error.expected}; if the run's data is elsewhere now, say where by --data"
         raise DatasetError(error.path, error.found, expected) from None
+
+
+def _mean_steps(training: Training) -> int:
+    """The steps of a line within an epoch: alike in all epochs, and about a hundred lines in all."""
+    in_epoch = math.ceil(LINES * training.per_epoch / training.total)
+    return math.ceil(training.per_epoch / in_epoch) if in_epoch > 1 else training.total
 
 
 def _settings(job: _Job) -> dict[str, Any]:

@@ -2,47 +2,154 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from .. import runs
 from ..files import replace_file
 from . import html
 from .curves import compared_curves
 from .page import notes
-from .record import Record, read_record
+from .record import RESULTS, Record, Show, read_record
 
 NO_MATTER = ("keep", "log_every", "no_report", "save_every")
 """Settings that have no influence on a run."""
+
+COUNTS = ("steps", "epochs", "parameters")
+"""Results that are no measurements: where they are equal they have no spread."""
 
 
 def write_comparison(folders: Sequence[Path], target: Path) -> Path:
     """Write the page that compares the runs in these folders to `target`, and return that.
 
-    It has their curves in one drawing, their results side by side, and the settings that differ. Raises
-    `RunFolderError` if a folder is none of a run, `CheckpointError` for a damaged checkpoint.
+    It has their results, their curves in one drawing, and the settings that differ. Runs that differ only
+    by their seed stand together, with their mean and sample standard deviation. Raises `RunFolderError` if a
+    folder is none of a run, `CheckpointError` for a damaged checkpoint.
     """
     records = [read_record(folder)[0] for folder in folders]
-    names = [record.name for record in records]
-    if len(set(names)) < len(names):
-        names = [str(folder) for folder in folders]
-    parts = [*notes(), _results(records, names), compared_curves(records, names), _settings(records, names)]
-    replace_file(target, html.document(f"{len(records)} runs", ", ".join(names), parts))
+    if len({record.name for record in records}) < len(records):
+        records = [replace(record, name=str(record.folder)) for record in records]
+    groups = list(by_seed(records))
+    records = [record for group in groups for record in group]
+    parts = [*notes(), _results(groups, target), compared_curves(records), _settings(records)]
+    title = f"{len(records)} runs"
+    replace_file(target, html.document(title, ", ".join(record.name for record in records), parts))
     return target
 
 
-def _results(records: Sequence[Record], names: Sequence[str]) -> str:
-    results = [{"network": record.network, "data": record.data, **record.results} for record in records]
-    rows = [(key, *(result[key] for result in results)) for key in results[0]]
-    return html.section("Results", html.table(("result", *names), rows))
+def by_seed(records: Sequence[Record]) -> Iterator[list[Record]]:
+    """The runs, with those together that differ only by their seed."""
+    groups: dict[object, list[Record]] = {}
+    for i, record in enumerate(records):
+        groups.setdefault(_but_for_the_seed(record) or i, []).append(record)
+    for group in groups.values():
+        if len({html.setting(record.settings.get("seed")) for record in group}) == len(group):
+            yield group
+        else:  # one seed twice says nothing of the spread
+            yield from ([record] for record in group)
 
 
-def _settings(records: Sequence[Record], names: Sequence[str]) -> str:
-    """The settings that differ."""
-    settings = [record.settings for record in records]
+def _but_for_the_seed(record: Record) -> tuple[object, ...]:
+    """All that makes a run, but for its seed; nothing where its settings are not known."""
+    settings = {
+        key: html.setting(value) for key, value in record.settings.items() if key not in (*NO_MATTER, "seed")
+    }
+    if "seed" not in record.settings:
+        return ()
+    early = record.settings.get("patience")  # then its length is a result
+    steps = None if early else record.results["steps"]
+    return record.digest, record.data, record.network, record.layers, steps, *sorted(settings.items())
+
+
+def best(records: Sequence[Record]) -> list[Record]:
+    """The runs with the highest test accuracy, or else the lowest test loss; none if their data differ."""
+    if len(records) < 2 or not _on_the_same_data(records):
+        return []
+    places = [(place, record) for record in records if (place := _place(record))]
+    first = min((place for place, _ in places), default=None)
+    return [record for place, record in places if place == first]
+
+
+def _on_the_same_data(records: Sequence[Record]) -> bool:
+    """By the digests; by the names if there are runs without one."""
+    digests = {record.digest for record in records}
+    return len(digests if None not in digests else {record.data for record in records}) == 1
+
+
+def _place(record: Record) -> tuple[float, float] | None:
+    """What is lower for a better run; None without a result on the test data."""
+    accuracy, loss = record.results["test accuracy"], record.results["test loss"]
+    if accuracy is None and loss is None:
+        return None
+    return -(accuracy or 0.0), float("inf") if loss is None else loss
+
+
+def _results(groups: Sequence[Sequence[Record]], target: Path) -> str:
+    records = [record for group in groups for record in group]
+    marked = best(records)
     rows = []
-    for key in dict.fromkeys(key for one in settings for key in one if key not in NO_MATTER):
-        values = [html.setting(one.get(key)) for one in settings]
+    for group in groups:
+        for record in group:
+            page = record.folder / runs.REPORT
+            name = html.link(record.name, page, target) if page.is_file() else record.name
+            name = html.marked(name, "best") if record in marked else name
+            results = [show(record.results[key]) for key, show in RESULTS.items()]
+            rows.append([name, *results, record.network, record.data])
+        if len(group) > 1:
+            rows.append([html.marked("mean ± sd", f"n = {len(group)}", "mean"), *_summary(group), "", ""])
+    head = ["run", *RESULTS, "network", "data"]
+    texts = [*_said_of_best(records, marked), *_said_of_means(groups)]
+    return html.section(
+        "Results", html.table(*html.filled(head, rows), kind="numbers runs"), *map(html.paragraph, texts)
+    )
+
+
+def _summary(group: Sequence[Record]) -> list[str]:
+    """Mean and sample standard deviation of every result that all of these runs have."""
+    return [_spread(key, [record.results[key] for record in group], show) for key, show in RESULTS.items()]
+
+
+def _spread(key: str, values: Sequence[float | None], show: Show) -> str:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return html.NONE
+    if key in COUNTS and len(set(known)) == 1:
+        return show(known[0])
+    mean, sd = float(np.mean(known)), float(np.std(known, ddof=1))
+    spread = show(sd) if show is html.share else html.number(float(f"{sd:.2g}"))
+    return f"{show(mean if abs(mean) < 1000.0 else round(mean))} ±\N{NO-BREAK SPACE}{spread}"
+
+
+def _said_of_best(records: Sequence[Record], marked: Sequence[Record]) -> Iterator[str]:
+    if marked:
+        what = "lowest test loss" if marked[0].results["test accuracy"] is None else "highest test accuracy"
+        missing = any(_place(record) is None for record in records)
+        yield f"Best: the {what}{', of the runs that have one' if missing else ''}."
+    elif not _on_the_same_data(records):
+        yield "No run is marked as the best: they are not all on the same data."
+
+
+def _said_of_means(groups: Sequence[Sequence[Record]]) -> Iterator[str]:
+    for group in groups:
+        if len(group) > 1:
+            seeds = ", ".join(html.setting(record.settings["seed"]) for record in group)
+            yield (
+                f"Mean ± sd: of {len(group)} runs that differ only by their seed ({seeds}); sd is the sample "
+                "standard deviation, with n − 1."
+            )
+
+
+def _settings(records: Sequence[Record]) -> str:
+    """The settings that differ."""
+    columns = {}
+    for key in dict.fromkeys(key for record in records for key in record.settings if key not in NO_MATTER):
+        values = [html.setting(record.settings.get(key)) for record in records]
         if len(set(values)) > 1:
-            rows.append((key.replace("_", "-"), *values))
-    content = html.table(("setting", *names), rows) if rows else html.paragraph("None.")
+            columns[key.replace("_", "-")] = values
+    names = [record.name for record in records]
+    rows = zip(names, *columns.values(), strict=True)
+    content = html.table(("run", *columns), rows, kind="numbers runs") if columns else html.paragraph("None.")
     return html.section("Settings that differ", content)

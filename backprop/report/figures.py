@@ -54,7 +54,7 @@ class Line:
     """A curve and its name in the legend."""
 
     name: str
-    steps: Sequence[int]
+    steps: Sequence[float]
     values: Sequence[float]
     colour: str
     dashed: bool = False
@@ -66,7 +66,7 @@ def available() -> bool:
 
 
 def curves(lines: Sequence[Line], what: str, alt: str, *, may_be_log: bool = False) -> str:
-    """The lines over the steps; on a log scale if it `may_be` and they span more than a decade."""
+    """The lines over the steps, from 0; on a log scale if it `may_be` and they span more than a decade."""
 
     def draw(axes: Any) -> None:
         for line in lines:
@@ -76,7 +76,9 @@ def curves(lines: Sequence[Line], what: str, alt: str, *, may_be_log: bool = Fal
         axes.set_xlabel("step")
         axes.set_ylabel(what)
         axes.xaxis.set_major_formatter(_thousands)
-        axes.locator_params(axis="x", nbins=6)
+        axes.xaxis.get_major_locator().set_params(integer=True, nbins=6)
+        last = max(1.0, *(step for line in lines for step in line.steps))
+        axes.set_xlim(-0.03 * last, 1.03 * last)
         values = np.concatenate([line.values for line in lines])
         if may_be_log and 0.0 < 10.0 * values.min() < values.max():
             _log_scale(axes)

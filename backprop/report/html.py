@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ..text import visible
 
@@ -13,9 +16,15 @@ NONE = "–"
 """Stands for a value that there is not."""
 
 
+class Markup(str):
+    """What is HTML already, and is not escaped again."""
+
+    __slots__ = ()
+
+
 def escaped(text: str) -> str:
     """Text as it stands in a page."""
-    return escape(visible(text))
+    return text if isinstance(text, Markup) else escape(visible(text))
 
 
 def document(title: str, lead: str, parts: Iterable[str]) -> bytes:
@@ -71,6 +80,30 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "nu
     return boxed(
         f'<table class="{kind}">\n<thead><tr>{columns}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n'
     )
+
+
+def filled(head: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """A table's head and rows without the columns that hold no value at all.
+
+    >>> filled(["run", "loss", "accuracy"], [["a", "0.5", "–"], ["b", "–", "–"]])
+    (['run', 'loss'], [['a', '0.5'], ['b', '–']])
+    """
+    kept = [i for i in range(len(head)) if any(row[i] not in (NONE, "") for row in rows)]
+    return [head[i] for i in kept], [[row[i] for i in kept] for row in rows]
+
+
+def link(text: str, target: Path, page: Path) -> Markup:
+    """A link from a page to another file, relative to the page's folder where both are on one drive."""
+    try:
+        address = quote(os.fsencode(Path(os.path.relpath(target, page.parent)).as_posix()))
+    except ValueError:
+        address = target.absolute().as_uri()
+    return Markup(f'<a href="{escaped(address)}">{escaped(text)}</a>')
+
+
+def marked(text: str, mark: str, kind: str = "mark") -> Markup:
+    """Text with a mark beside it."""
+    return Markup(f'{escaped(text)} <span class="{kind}">{escaped(mark)}</span>')
 
 
 def boxed(content: str) -> str:

@@ -12,7 +12,7 @@ from ..files import replace_file
 from . import figures, html
 from .curves import curves
 from .diagnosis import Diagnosis
-from .record import Record, read_record
+from .record import RESULTS, Record, read_record
 from .restored import MakeOptimizer, diagnose_run
 from .sections import confusion, layers, mistakes, warnings, weights
 
@@ -76,7 +76,7 @@ def _lead(record: Record) -> str:
 
 
 def _results(record: Record, diagnosis: Diagnosis | None) -> str:
-    results = record.results
+    results = {name: show(record.results[name]) for name, show in RESULTS.items()}
     if diagnosis:  # the checkpoint may lie within an epoch
         loss, accuracy = html.number(diagnosis.test_loss), diagnosis.test_accuracy
         results |= {"test loss": loss, "test accuracy": html.share(accuracy)}
@@ -88,7 +88,7 @@ def _epochs(record: Record) -> str:
         return ""
     columns = list(dict.fromkeys(name for m in record.epochs for name in m if name != "event"))
     rows = [[html.number(m.get(name)) for name in columns] for m in record.epochs]
-    content = html.table([name.replace("_", " ") for name in columns], rows)
+    content = html.table(*html.filled([name.replace("_", " ") for name in columns], rows))
     return html.section("Epochs", html.details("The metrics of every epoch", content))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,32 @@ from ..layers.merged import shown_names
 from ..runs import RunFolderError
 from .html import NONE, number, share
 
+SHORTEST = 1e-9
+"""Seconds below which there is no speed."""
+
+Show = Callable[[float | None], str]
+
+RESULTS: dict[str, Show] = {
+    "test accuracy": share,
+    "test loss": number,
+    "validation accuracy": share,
+    "validation loss": number,
+    "train accuracy": share,
+    "train loss": number,
+    "steps": number,
+    "epochs": number,
+    "seconds": lambda seconds: NONE if seconds is None else f"{seconds:,.1f}",
+    "steps/s": number,
+    "parameters": number,
+}
+"""The results of a run by name, and how they are written."""
+
 
 @dataclass(frozen=True)
 class Record:
     """A run: where its checkpoint is, what that says, and the history."""
 
+    folder: Path
     name: str
     """The folder's."""
     checkpoint: Path
@@ -31,6 +52,8 @@ class Record:
     parameters: int
     data: str
     """The name of the data."""
+    digest: str | None
+    """The SHA-256 of the data, where the checkpoint says it."""
     settings: dict[str, Any]
     """All options of the run by name; none if the checkpoint was not written by the command."""
     command: str
@@ -38,27 +61,26 @@ class Record:
     epochs: list[dict[str, Any]]
     """Metrics, an epoch each."""
     steps: list[dict[str, Any]]
-    """Step, loss and accuracy, where the run has written these."""
+    """Means over some steps, where the run has written these."""
+    tests: list[dict[str, Any]]
+    """What a run with validation data has reached on the test data."""
 
     @property
-    def results(self) -> dict[str, str]:
+    def results(self) -> dict[str, float | None]:
         """What the checkpoint's last whole epoch has reached, the run's length and the network's size."""
         last = self.epochs[-1] if self.epochs else {}
         reached: dict[str, Any] = next((m for m in reversed(self.epochs) if m["step"] <= self.step), {})
+        tested: dict[str, Any] = next((m for m in self.tests if m["step"] == self.step), reached)
         step, seconds = last.get("step", self.step), last.get("seconds")
-        return {
-            "test accuracy": share(reached.get("test_accuracy")),
-            "test loss": number(reached.get("test_loss")),
-            "validation accuracy": share(reached.get("validation_accuracy")),
-            "validation loss": number(reached.get("validation_loss")),
-            "train accuracy": share(reached.get("accuracy")),
-            "train loss": number(reached.get("loss")),
-            "steps": number(step),
-            "epochs": number(last.get("epoch")),
-            "seconds": NONE if seconds is None else f"{seconds:,.1f}",
-            "steps/s": number(round(step / seconds) if seconds else None),
-            "parameters": number(self.parameters),
-        }
+        values = (
+            *(tested.get("test_accuracy"), tested.get("test_loss")),
+            *(reached.get("validation_accuracy"), reached.get("validation_loss")),
+            *(reached.get("accuracy"), reached.get("loss")),
+            *(step, last.get("epoch"), seconds),
+            round(step / seconds) if seconds is not None and seconds > SHORTEST else None,
+            self.parameters,
+        )
+        return dict(zip(RESULTS, values, strict=True))
 
 
 def read_record(folder: Path) -> tuple[Record, Checkpoint]:
@@ -84,17 +106,21 @@ def _layers(network: dict[str, Any]) -> Iterable[str]:
 def _record(folder: Path, path: Path, checkpoint: Checkpoint) -> Record:
     description, lines = checkpoint.description, runs.read_history(folder)
     network, run = description["network"], description.get("run", {})
-    settings = dict(run.get("settings", {}))
+    settings, data = dict(run.get("settings", {})), description.get("data", {})
+    name = str(data.get("name") or Path(settings.get("data", "mnist")).stem)
     return Record(
+        folder,
         folder.resolve().name,
         path,
         int(description["training"]["step"]),
         str(network["class"]),
         " · ".join([*_layers(network), network["last_layer"]["class"]]),
         sum(array.size for name, array in checkpoint.arrays.items() if name.startswith("params.")),
-        str(description.get("data", {}).get("name") or Path(settings.get("data", "mnist")).stem),
+        name,
+        None if data.get("sha256") is None else str(data["sha256"]),
         settings,
         str(run.get("command", "")),
         [line for line in lines if line["event"] == "epoch"],
         [line for line in lines if line["event"] == "steps"],
+        [line for line in lines if line["event"] == "test"],
     )

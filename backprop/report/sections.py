@@ -28,8 +28,7 @@ def confusion(diagnosis: Diagnosis) -> str:
     if matrix is None:
         return html.section("Confusions", _most_frequent(confusions, MOST_CLASSES))
     lead = html.paragraph(
-        "Test samples by label (row) and prediction (column); blue as a share of the row, orange of the "
-        "largest number of mistakes."
+        "Test samples; blue as a share of the row, orange of the largest number of mistakes."
     )
     return html.section(
         "Confusion matrix",
@@ -41,7 +40,9 @@ def confusion(diagnosis: Diagnosis) -> str:
 def _matrix(matrix: Host) -> str:
     totals, right = np.maximum(matrix.sum(axis=1), 1), np.diag(matrix)
     most = max((matrix - np.diag(right)).max(), 1)
-    head = "".join(f'<th scope="col">{i}</th>' for i in range(len(matrix)))
+    classes = len(matrix)
+    head = "".join(f'<th scope="col">{i}</th>' for i in range(classes))
+    side = f'<th class="side" scope="rowgroup" rowspan="{classes}"><span>label</span></th>'
     rows = ""
     for i, row in enumerate(matrix):
         shares = [n / totals[i] if i == j else n / most for j, n in enumerate(row)]
@@ -49,10 +50,12 @@ def _matrix(matrix: Host) -> str:
             _cell(int(n), share, right=i == j) for j, (n, share) in enumerate(zip(row, shares, strict=True))
         )
         recall = html.share(float(right[i] / totals[i]), 1)
-        rows += f'<tr><th scope="row">{i}</th>{cells}<td>{recall}</td></tr>\n'
+        rows += f'<tr>{"" if i else side}<th scope="row">{i}</th>{cells}<td>{recall}</td></tr>\n'
     return (
-        f'<table class="confusion">\n<thead><tr><th scope="col">label</th>{head}'
-        f'<th scope="col">right</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n'
+        '<table class="confusion">\n<thead>\n<tr><td class="corner" colspan="2" rowspan="2"></td>'
+        f'<th scope="colgroup" colspan="{classes}"><span>predicted</span></th>'
+        f'<th scope="col" rowspan="2">right</th></tr>\n<tr>{head}</tr>\n</thead>\n'
+        f"<tbody>\n{rows}</tbody>\n</table>\n"
     )
 
 
