@@ -75,6 +75,7 @@ GROUPS = (
         "backprop.training",
         "backprop.optimizers",
         "backprop.schedules",
+        "backprop.validation",
         "backprop.history",
         "backprop.progress",
     ),

@@ -6,6 +6,7 @@ import argparse
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backprop import Network, runs
+from backprop import Network, TwoLayerNet, runs
 from backprop.checkpoints import (
     Checkpoint,
     CheckpointError,
@@ -36,6 +37,7 @@ from backprop.cli.train import _Keeper, _mean_steps, _split
 from backprop.datasets import Dataset, data_digest, held_back
 from backprop.files import TEMPORARY, WriteError, reason
 from backprop.history import history_of
+from backprop.saving import save_network
 from backprop.schedules import Cosine
 from backprop.steps import Epoch
 
@@ -489,7 +491,7 @@ def test_a_run_of_format_1(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     assert main(["train", "--resume", "old", "--epochs", "4"]) == 0
     assert "it does not say on what machine it was computed" in capsys.readouterr().err
     assert history("old") == history("whole")
-    for name in ("best.safetensors", "checkpoint-00000020.safetensors"):
+    for name in ("best.safetensors", "checkpoint-00000014.safetensors"):
         assert arrays(Path("old") / name) == arrays(Path("whole") / name)
 
 
@@ -1355,3 +1357,66 @@ def test_the_report_at_the_end_has_the_data_at_hand(kind: list[str], monkeypatch
     assert b"Confusion matrix" in page
     assert main(["report", "here"]) == 0
     assert Path("here", runs.REPORT).read_bytes() == page
+
+
+def params(path: Path | str) -> dict[str, bytes]:
+    _, checkpoint = runs.read_trained(path, read_checkpoint)
+    return {name: a.tobytes() for name, a in checkpoint.arrays.items() if name.startswith("params.")}
+
+
+def test_from_a_run_with_other_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    train(*MLP[:4], "--epochs", "2", "--out", "here")
+    capsys.readouterr()
+    train("--from", "here", "--epochs", "1", "--lr", "0", "--optimizer", "sgd", "--out", "there")
+    out = capsys.readouterr().out
+    assert f"weights of {Path('here/checkpoint-00000014.safetensors').resolve()}, step 14\n" in out
+    assert params("there") == params("here")
+    description = read_contents(runs.checkpoints(Path("there"))[-1]).description
+    assert description["started_from"] == 14
+    assert (description["run"]["settings"]["net"], description["training"]["step"]) == ("mlp", 7)
+    assert description["run"]["settings"]["layers"] == "4-8-8-3"
+
+
+@pytest.mark.filterwarnings("always:--validation")
+def test_from_a_run_that_is_gone_when_it_is_resumed(capsys: pytest.CaptureFixture[str]) -> None:
+    train("--epochs", "1", "--out", "first")
+    words = ["--from", "first", "--lr", "0.05", "--validation", "0.2"]
+    train(*words, "--epochs", "3", "--out", "whole")
+    train(*words, "--epochs", "1", "--out", "parts")
+    assert (
+        capsys.readouterr().err.count("first/checkpoint-00000007.safetensors has learnt from some of the")
+        == 2
+    )
+    shutil.rmtree("first")
+    train("--resume", "parts", "--epochs", "3")
+    assert params("parts") == params("whole")
+
+
+def test_from_the_same_split_is_not_warned_of() -> None:
+    train("--epochs", "1", "--validation", "0.2", "--out", "first")
+    train("--from", "first", "--epochs", "1", "--validation", "0.2", "--out", "second")  # warnings are errors
+
+
+def test_from_a_network_that_a_program_has_saved(capsys: pytest.CaptureFixture[str]) -> None:
+    save_network("mine.safetensors", TwoLayerNet(4, 7, 3, rng=1, dtype="float64"))
+    train("--from", "mine.safetensors", "--epochs", "1")
+    assert capsys.readouterr().out.startswith("Network(Affine1 · Relu1 · Affine2")
+    (folder,) = Path("runs").iterdir()
+    assert folder.name == "network-1"
+    train("--resume", str(folder), "--epochs", "2")
+    description = read_contents(runs.checkpoints(folder)[-1]).description
+    assert (description["network"]["dtype"], "net" in description["run"]["settings"]) == ("float64", False)
+
+
+def test_what_from_cannot_start_from(capsys: pytest.CaptureFixture[str]) -> None:
+    train("--hidden", "6", "--epochs", "1", "--out", "here")
+    says = fails(capsys, *TRAIN, "--from", "here", "--hidden", "5", status=2)
+    assert "--hidden 5: --from here has a network already; give no --hidden" in says
+    train("--from", "here", "--hidden", "6", "--epochs", "1", "--no-save")
+    assert "nowhere: no such file" in fails(capsys, *TRAIN, "--from", "nowhere")
+    for sizes, says in (((5, 6, 3), "expected input"), ((4, 6, 2), "it has 2 outputs for 3 classes")):
+        save_network("other.safetensors", TwoLayerNet(*sizes))
+        assert says in fails(capsys, *TRAIN, "--from", "other.safetensors", status=2)
+    assert not Path("runs").exists()
+    Path("damaged.safetensors").write_bytes(b"no")
+    assert "damaged.safetensors" in fails(capsys, *TRAIN, "--from", "damaged.safetensors")

@@ -142,7 +142,7 @@ def test_a_command_can_be_copied() -> None:
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_epochs_fit(columns: int, steps: int, held_out: str) -> None:
     epochs = Epochs(held_out, steps, columns)
-    row = epochs.row(Metrics(99, steps, 0.0781, 0.9788, 0.1, 0.9703, 1.0))
+    row = epochs.row(Metrics(99, steps, 0.0781, 0.9788, 0.1, 0.9703, 1.0, 0.1, 0.9703))
     assert max(map(len, [*epochs.head, row])) <= columns
     assert len(epochs.head[-1].replace(" accuracy", "").split()) == len(row.split())
     assert row.split()[0] == "99"

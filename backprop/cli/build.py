@@ -9,11 +9,13 @@ import numpy as np
 
 from backends import Backend
 
+from ..checkpoints import Checkpoint
 from ..choices import UsageError, chosen
 from ..datasets import Dataset
 from ..networks import Network
 from ..optimizers import OPTIMIZERS, AdamW, Optimizer, Schedule
 from ..ready_made import DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet
+from ..saving import network_of
 from ..schedules import Constant, Cosine, Step, WarmUp
 
 NETS = {
@@ -45,6 +47,17 @@ def build_network(
     network = _network(options, data, kind)
     if options.weight_decay and options.optimizer != "adamw":
         network.weight_decay = options.weight_decay
+    return network
+
+
+def network_to_go_on_with(
+    options: argparse.Namespace, path: str, checkpoint: Checkpoint, backend: Backend
+) -> Network:
+    """The network in a checkpoint, with the dtype and the weight decay of the options."""
+    network = network_of(path, checkpoint, backend)
+    if network.dtype != options.dtype:
+        network = network.to(dtype=options.dtype)
+    network.weight_decay = 0.0 if options.optimizer == "adamw" else options.weight_decay or 0.0
     return network
 
 

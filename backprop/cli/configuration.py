@@ -19,7 +19,7 @@ from typing import Any
 from ..checkpoints import CheckpointError, followed, read_contents, read_description
 from ..choices import UsageError, chosen
 from ..files import read_file
-from ..runs import checkpoints
+from ..runs import checkpoints, trained
 
 PREFIX = "BACKPROP_"
 
@@ -44,6 +44,8 @@ CHANGEABLE = {
 }  # fmt: skip
 """Settings that a resumed run may have otherwise."""
 
+OF_THE_NETWORK = ("net", "hidden", "layers", "activation", "init", "dropout", "batch_norm")
+
 LARGEST_CONFIG = 2**14
 """The most bytes of a file of settings: the memory that a key takes grows with the square of its length."""
 
@@ -67,9 +69,31 @@ def resolved(options: argparse.Namespace, train: argparse.ArgumentParser, words:
         options.threads_there = None if "threads" in given else threads
         given = _merged(kept, given, exclusive)
         given["resume"] = str(path)
+        if "from" in kept and "net" not in kept:
+            given["net"] = None
+    elif given.get("from") is not None:
+        given = {**_of_the_start(given, actions), **given}
     if given.get("data"):
         given["data"] = os.path.abspath(given["data"])
     vars(options).update(given)
+
+
+def _of_the_start(given: dict[str, Any], actions: Mapping[str, argparse.Action]) -> dict[str, Any]:
+    """What `--from` takes from its run besides the weights; `given["from"]` becomes the checkpoint's file."""
+    name = given["from"]
+    path = trained(name)
+    with followed(path):
+        description = read_contents(path).description
+        run, network = description.get("run"), description["network"]
+        its = {} if run is None else checked(run["settings"], actions, str(path))
+        found = {key: its[key] for key in (*OF_THE_NETWORK, "data") if key in its}
+        found |= {"dtype": str(network["dtype"]), "net": its.get("net")}
+    for key in OF_THE_NETWORK:
+        if given.get(key) is not None and given[key] != its.get(key):
+            flag = f"--{key.replace('_', '-')}"
+            raise UsageError(f"{flag} {given[key]}: --from {name} has a network already; give no {flag}")
+    given["from"] = os.path.abspath(path)
+    return found
 
 
 def settings(options: argparse.Namespace) -> dict[str, Any]:

@@ -162,6 +162,12 @@ def _add_run(train: argparse.ArgumentParser) -> None:
         help="go on with a run from its last checkpoint, or from this one; without a name, the latest run",
     )
     group.add_argument(
+        "--from",
+        metavar="DIR|FILE",
+        help="start from the weights of this run or checkpoint: network, dtype and data are its own, all "
+        "else is as given here",
+    )
+    group.add_argument(
         "--log-every",
         type=_positive,
         metavar="N",

@@ -25,6 +25,8 @@ from ..datasets import Dataset, DatasetError, Fingerprint, dataset_at, held_back
 from ..datasets.dataset import HostArray
 from ..files import replace_file
 from ..history import last_of
+from ..inputs import InputWarning
+from ..networks import Network
 from ..pictures import learn_style
 from ..progress import progress_line
 from ..report import BATCH, write_report
@@ -32,7 +34,7 @@ from ..saving import restore_network
 from ..training import DivergenceError, Metrics, Training
 from ..validation import BestEpoch, warn_of_scarce_classes
 from .advice import ELSEWHERE, advised
-from .build import build_network, build_optimizer, steps_of
+from .build import build_network, build_optimizer, network_to_go_on_with, steps_of
 from .configuration import as_toml, settings
 from .report import make_optimizer
 from .screen import say
@@ -94,7 +96,9 @@ class _Job:
         self.checkpoint = None if options.resume is None else read_checkpoint(options.resume)
         by_class = self.checkpoint is None or self.checkpoint.description.get("split") == BY_CLASS
         self.rng = np.random.default_rng(options.seed)
-        self.network = build_network(options, whole, self.backend, self.rng)
+        fresh = options.resume is None and options_from(options) is not None
+        self.start = read_checkpoint(options_from(options)) if fresh else None
+        self.network = self._network(whole)
         first = whole.x_train[:BATCH].copy(), whole.t_train[:BATCH].copy()
         self.shown = replace(whole, x_train=first[0], t_train=first[1])  # in the report
         self.data, self.held_out = _split(whole, options, by_class)
@@ -112,6 +116,25 @@ class _Job:
         }
         if self.held_out and by_class:
             self.facts["split"] = BY_CLASS
+        if self.start:
+            self.facts["started_from"] = _step_of(options_from(options), self.start)
+            if self.held_out and not _held_out_there(options, self.start, self.fingerprint):
+                warnings.warn(
+                    f"--validation: {options_from(options)} has learnt from some of the samples held back "
+                    "here, so these figures are too good; give the --validation and --seed of that run",
+                    stacklevel=2,
+                )
+
+    def _network(self, data: Dataset) -> Network:
+        """The network: a new one, or that of the run that is resumed or started from."""
+        options = self.options
+        if self.start:
+            network = network_to_go_on_with(options, options_from(options), self.start, self.backend)
+            _check_takes(network, data, options_from(options))
+            return network
+        if self.checkpoint and options_from(options) is not None:
+            return network_to_go_on_with(options, options.resume, self.checkpoint, self.backend)
+        return build_network(options, data, self.backend, self.rng)
 
     def training(self, keeper: _Keeper, stack: ExitStack) -> Training:
         """The training, resumed if that is asked for."""
@@ -156,6 +179,8 @@ class _Job:
     def show(self, training: Training, keeper: _Keeper) -> None:
         """The first lines on the screen."""
         place = {"out": keeper.name, "resumed": self.options.resume, "step": training.step}
+        if self.start:
+            place |= {"from": options_from(self.options), "from_step": self.facts["started_from"]}
         self.view.start({**_settings(self), "threads": training.threads, **place})
         if keeper.later:
             self.view.note(f"the next checkpoint takes the place of the later one, {keeper.later[-1]}")
@@ -384,7 +409,7 @@ def _folder(options: argparse.Namespace, stack: ExitStack) -> Path:
         elif options.resume is not None:
             folder = Path(options.resume).parent
         else:
-            folder = runs.new_folder(options.net)
+            folder = runs.new_folder(options.net or "network")
         runs.usable(folder)
         stack.enter_context(runs.locked(folder))
     there = [*runs.checkpoints(folder), *folder.glob(runs.BEST)]
@@ -439,6 +464,44 @@ def _mean_steps(training: Training) -> int:
     """The steps of a line within an epoch: alike in all epochs, and about a hundred lines in all."""
     in_epoch = math.ceil(LINES * training.per_epoch / training.total)
     return math.ceil(training.per_epoch / in_epoch) if in_epoch > 1 else training.total
+
+
+def options_from(options: argparse.Namespace) -> Any:
+    """The value of `--from`, whose name is a word of Python's."""
+    return getattr(options, "from")
+
+
+def _check_takes(network: Network, data: Dataset, path: str) -> None:
+    """Raise a `UsageError` unless the network takes the data's samples and has an output for every class."""
+    x = network.backend.asarray(with_channels(data.x_train[:1], network.input_shape))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)  # it comes with the whole data
+            outputs = network.predict(x).shape[1]
+    except ValueError as error:
+        raise UsageError(f"--from {path} does not fit {data.name}: {error}") from None
+    if outputs < data.classes:
+        raise UsageError(
+            f"--from {path} does not fit {data.name}: it has {outputs} outputs for {data.classes} classes"
+        )
+
+
+def _step_of(path: str, checkpoint: Checkpoint) -> int | None:
+    """The step of a checkpoint; None for a network without a training."""
+    with followed(path):
+        step = checkpoint.description.get("training", {}).get("step")
+        return None if step is None else int(step)
+
+
+def _held_out_there(options: argparse.Namespace, start: Checkpoint, data: Fingerprint) -> bool:
+    """Whether the run has not learnt from the samples that are held back here, as far as that is known."""
+    with followed(options_from(options)):
+        run = start.description.get("run")
+        if run is None or not data.is_of(start.description):
+            return True
+        its = run["settings"]
+        by_class = start.description.get("split") == BY_CLASS
+    return by_class and (its.get("validation"), its.get("seed")) == (options.validation, options.seed)
 
 
 def _settings(job: _Job) -> dict[str, Any]:

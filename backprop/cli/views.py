@@ -66,6 +66,9 @@ class Lines:
             f"{s['steps']:,} steps, batches of {s['batch_size']} {s['sampling'].replace('-', ' ')}, "
             f"{s['optimizer']} lr {s['lr']}{_extras(s)}, seed {s['seed']}"
         )
+        if s.get("from"):
+            step = "" if s["from_step"] is None else f", step {s['from_step']:,}"
+            say(f"weights of {s['from']}{step}")
         kept = f"run {s['out']}" if s["out"] else "nothing is kept"
         say(f"{kept}, resumed at step {s['step']:,}" if s["resumed"] else kept)
         say("")
