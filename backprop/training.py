@@ -45,6 +45,15 @@ Sampling = Literal["without-replacement", "with-replacement"]
 LOOK_STEPS = 1000
 """After how many steps of a long epoch the loss is looked at, to stop a run that has diverged."""
 
+ENOUGH, ENOUGH_AT_END = 200, 100
+"""After how many steps a network should be better than guessing: at the end of an epoch, and of the run."""
+
+FALLING = 0.98
+"""The share of the epoch's loss before that a falling loss is below."""
+
+LOOKED_INTO = 1000
+"""How many training samples, evenly spread, show whether it is."""
+
 SAMPLINGS: tuple[str, ...] = get_args(Sampling)
 
 ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
@@ -201,7 +210,7 @@ class Training(Iterator[Metrics]):
         self.hook, self.hook_steps = hook, hook_steps
         self.history: list[Metrics] = []
         self._done, self._seconds = 0, 0.0
-        self._stopping = self._interrupted = False
+        self._stopping = self._interrupted = self._looked_into = False
         self._means: list[Means] = []  # of the last epoch
         self._epoch: Epoch | None = None  # the one that has begun and is not over
         self._part: Epoch | None = None  # the last one, if it was a part: more steps would complete it
@@ -353,7 +362,29 @@ class Training(Iterator[Metrics]):
         self.optimizer.steps = self._steps_before + epoch.count
         if self.line:
             self.line(Progress(done, loss, accuracy))
+        if not self._looked_into:
+            self._look_into()
         return metrics
+
+    def _look_into(self) -> None:
+        """After enough steps, once, say so if the network is no better than guessing.
+
+        Where the loss is still falling that waits for the end.
+        """
+        at_end, losses = self._done == self._plan.total, [metrics.loss for metrics in self.history[-2:]]
+        falling = len(losses) == 2 and losses[1] < FALLING * losses[0]
+        if self._done < (ENOUGH_AT_END if at_end else ENOUGH) or (falling and not at_end):
+            return
+        from .diagnosis import LearningWarning, no_better_than_guessing
+
+        data, backend = self._run.data, self.network.backend
+        n = data["x"].shape[0]
+        rows = backend.asarray(np.arange(0, n, -(-n // LOOKED_INTO)))
+        x, t = (backend.xp.take(data[name], rows, axis=0) for name in ("x", "t"))
+        found = no_better_than_guessing(self.network, x, t, self.optimizer, falling=falling)
+        self._looked_into = True
+        if found:
+            warnings.warn(f"after step {self.step:,} {found}", LearningWarning, stacklevel=4)
 
     def _begin(self, position: int = 0, earlier: Sequence[np.ndarray] = ()) -> Epoch:
         """The next epoch, from its step `position` on, with the results that it has had before."""

@@ -114,6 +114,7 @@ GROUPS = (
         "Reports",
         "The page of a run, and the page that compares several.",
         "backprop.report",
+        "backprop.diagnosis",
     ),
     _group(
         "Backends",

@@ -641,6 +641,7 @@ def test_an_error_that_comes_of_recording_alone_is_told() -> None:
         assert_same(lambda: network("cpu", Particular()), exactly=True)
 
 
+@pytest.mark.filterwarnings("ignore:after step 100 the network is no better than guessing")
 def test_settings_changed_in_a_hook_take_effect_at_once() -> None:
     def run(capture: bool) -> np.ndarray:
         net, momentum = network("cpu", Dropout(0.1, seed=1)), Momentum(0.05)

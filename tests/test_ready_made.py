@@ -14,11 +14,11 @@ from backends import Backend
 from backprop import DeepConvNet, MultiLayerNet, Network, ReLU, SimpleConvNet, check_gradients
 from backprop.architecture import describe
 from backprop.cli import main
+from backprop.diagnosis.batch import look_at
 from backprop.initializers import normal, standard_deviation
 from backprop.layers.merged import shown_names
 from backprop.ready_made import ACTIVATIONS
 from backprop.report import record
-from backprop.report.batch import look_at
 from backprop.saving import save_network
 
 

@@ -38,16 +38,16 @@ from backprop import (
 from backprop.checkpoints import CheckpointError, read_checkpoint, write_checkpoint
 from backprop.cli import main
 from backprop.cli.report import make_optimizer
+from backprop.diagnosis.batch import Gradient, LayerOutput, histogram
+from backprop.diagnosis.signs import warning_signs
 from backprop.optimizers import Optimizer
 from backprop.pictures import image_shape
 from backprop.report import diagnose, figures, points, write_comparison, write_report
-from backprop.report.batch import Gradient, LayerOutput, histogram
 from backprop.report.diagnosis import confusion_matrix, first_weights, frequent_confusions
 from backprop.report.html import number, setting
 from backprop.report.images import png, sample_image, weight_image
 from backprop.report.record import Record, read_record
 from backprop.report.sections import _most_frequent
-from backprop.report.signs import warning_signs
 
 Arrays = tuple[np.ndarray, np.ndarray]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -330,7 +330,7 @@ def test_histogram_leaves_out_what_is_not_finite() -> None:
 
 
 def output(name: str = "ReLU1", dead: int = 0, *, finite: bool = True) -> LayerOutput:
-    return LayerOutput(name, (5, 20), 0.0, 1.0, 0.5, finite, 20, dead, histogram(np.ones(3)))
+    return LayerOutput(name, (5, 20), 0.0, 1.0, 0.5, False, finite, 20, dead, histogram(np.ones(3)))
 
 
 def gradient(number: int, norm: float, update: float | None = 1e-3) -> Gradient:

@@ -190,6 +190,7 @@ def test_a_run_has_about_a_hundred_lines_or_epochs(
     assert whole * (per_epoch // steps) + rest // steps == lines
 
 
+@pytest.mark.filterwarnings("ignore:after step 150 the network is no better than guessing")
 @pytest.mark.parametrize("step", [1, 3, 7, 8, 17])
 def test_a_resumed_run_has_the_same_lines_by_default(step: int) -> None:
     train(*MLP, "--iters", "150", "--batch-size", "2", "--out", "whole")
@@ -491,7 +492,7 @@ def test_a_run_of_format_1(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     assert main(["train", "--resume", "old", "--epochs", "4"]) == 0
     assert "it does not say on what machine it was computed" in capsys.readouterr().err
     assert history("old") == history("whole")
-    for name in ("best.safetensors", "checkpoint-00000014.safetensors"):
+    for name in ("best.safetensors", "checkpoint-00000020.safetensors"):
         assert arrays(Path("old") / name) == arrays(Path("whole") / name)
 
 

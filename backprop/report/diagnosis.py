@@ -10,12 +10,11 @@ import numpy as np
 
 from backends import Array
 
+from ..diagnosis import Gradient, LayerOutput, look_at, no_better_than_guessing, warning_signs
 from ..losses import SoftmaxWithLoss
 from ..networks import Network
 from ..optimizers import Optimizer
 from ..pictures import image_shape
-from .batch import Gradient, LayerOutput, look_at
-from .signs import warning_signs
 
 Host = np.ndarray[Any, Any]
 
@@ -105,7 +104,9 @@ def diagnose(
     x, t = _on_device(network, x_train[:BATCH]), _on_device(network, t_train[:BATCH])
     outputs, gradients = look_at(network, x, t, optimizer)
     rate = None if optimizer is None else optimizer.rate(optimizer.steps + 1)
-    signs = warning_signs(outputs, gradients, scheduled=callable(getattr(optimizer, "lr", None)))
+    signs = list(warning_signs(outputs, gradients, scheduled=callable(getattr(optimizer, "lr", None))))
+    if guesses := _guesses(network, x, t, optimizer):
+        signs.insert(0, guesses)
     weights = first_weights(network, x_train.shape[1:])
     return Diagnosis(
         loss,
@@ -119,6 +120,13 @@ def diagnose(
         rate,
         tuple(signs),
     )
+
+
+def _guesses(network: Network, x: Array, t: Array, optimizer: Optimizer | None) -> str:
+    """That the network is no better than guessing, as a sentence."""
+    x = network.checked(x)
+    found = no_better_than_guessing(network, x, network.as_target_for(x, t), optimizer)
+    return f"{found[0].upper()}{found[1:]}." if found else ""
 
 
 def confusion_matrix(labels: Host, predictions: Host, classes: int) -> Host:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .batch import Histogram
+from ..diagnosis.batch import Histogram
 from .html import escaped
 
 MISSING = "There are no curves and histograms: matplotlib is not installed (pip install matplotlib)."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..diagnosis.batch import Gradient, Histogram, LayerOutput
 from . import figures, html
-from .batch import Gradient, Histogram, LayerOutput
 from .diagnosis import MOST_CLASSES, Diagnosis, Host
 from .images import sample_image, weight_image
 
@@ -15,7 +15,10 @@ MOST_WEIGHTS = 100
 def warnings(diagnosis: Diagnosis) -> str:
     """The signs that the network does not learn as it could."""
     if not diagnosis.warnings:
-        text = "None of these: dead ReLUs, vanishing gradients, updates that are too large or too small."
+        text = (
+            "None of these: a network that only guesses, dead ReLUs, vanishing gradients, updates that are "
+            "too large or too small."
+        )
         return html.section("Warnings", html.paragraph(text))
     return html.section("Warnings", html.items(diagnosis.warnings), kind="warnings")
 

@@ -19,6 +19,9 @@ Host = np.ndarray[Any, Any]
 
 BINS = 50
 
+CONSTANT = 1e-5
+"""The share of the largest entry by which the outputs of samples that are the same may differ."""
+
 
 @dataclass(frozen=True)
 class Histogram:
@@ -41,6 +44,8 @@ class LayerOutput:
     std: float
     zeros: float
     """The share of entries that are 0."""
+    constant: bool
+    """Whether it is the same for every sample, to 1e-5 of the largest entry."""
     finite: bool
     """Whether no entry is NaN or infinite."""
     units: int | None
@@ -107,8 +112,10 @@ def _output(name: str, layer: Layer, y: Host) -> LayerOutput:
         units, dead = alive.size, int(alive.size - np.count_nonzero(alive))
     finite = bool(np.isfinite(y).all())
     zeros = float((y == 0.0).mean())
+    spread = float(np.ptp(y, axis=0).max()) if finite else np.inf
+    constant = len(y) > 1 and spread <= CONSTANT * float(np.abs(y).max())
     return LayerOutput(
-        name, y.shape, float(y.mean()), float(y.std()), zeros, finite, units, dead, histogram(y)
+        name, y.shape, float(y.mean()), float(y.std()), zeros, constant, finite, units, dead, histogram(y)
     )
 
 
