@@ -95,8 +95,8 @@ class Training(Iterator[Metrics]):
     capture : record the step and replay it where the backend can, which is faster; a step that cannot
         be recorded is called as it is, after a `backends.CaptureWarning` with the cause
     progress : called every `progress_steps` steps; reading the loss then waits for the device
-    hook : called with the training every `hook_steps` steps, counted from the first one, for instance to
-        save it: `lambda training: write_checkpoint(path, training.checkpoint())`
+    hook, hook_steps : `hook` is called with the training every `hook_steps` steps, counted from the first
+        one, for instance to save it: `lambda training: write_checkpoint(path, training.checkpoint())`
     resume : a checkpoint of `Training.checkpoint`, to go on from as if nothing had happened; the network
         and the optimizer are set to it, and all else has to be as it was. More steps may be asked for: a
         last epoch that was only a part of one is then completed. Where the result may not be the same to
@@ -154,6 +154,7 @@ class Training(Iterator[Metrics]):
             epochs=epochs, iterations=iterations, batch_size=batch_size, progress_steps=progress_steps
         )
         _check_whole(hook_steps=hook_steps)
+        _check_hook(hook, hook_steps)
         per_epoch = _check_batches(n, batch_size, sampling)
         total = _total_steps(epochs, iterations, per_epoch)
         if optimizer is not None and not isinstance(optimizer, Optimizer):
@@ -514,6 +515,13 @@ def _check_whole(**numbers: Any) -> None:
     for name, value in numbers.items():
         if value is not None and (not is_whole(value) or value < 1):
             raise ValueError(f"expected {name} to be a whole number of at least 1, got {value!r}")
+
+
+def _check_hook(hook: Any, hook_steps: int | None) -> None:
+    if hook is not None and hook_steps is None:
+        raise ValueError("a hook needs hook_steps, every how many steps it is called: give hook_steps=100, say")
+    if hook is None and hook_steps is not None:
+        raise ValueError(f"hook_steps={hook_steps} needs a hook, the function to call then: give hook=…")
 
 
 def _check_batches(n: int, batch_size: int, sampling: str) -> int:

@@ -564,7 +564,9 @@ def test_a_stretch_that_is_run_again_begins_as_it_began(
         return tuple(x + (calls >= 6) for x in replay(self, *inputs))
 
     def run(capture: bool) -> Any:
-        options = {"optimizer": Momentum(0.05), "hook": lambda _: None, "hook_steps": hook_steps}
+        options: dict[str, Any] = {"optimizer": Momentum(0.05)}
+        if hook_steps:
+            options |= {"hook": lambda _: None, "hook_steps": hook_steps}
         return trained(lambda: network("cpu", Dropout(0.3, seed=1)), capture, batch_size=25, **options)
 
     expected = run(False)
