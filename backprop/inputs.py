@@ -177,13 +177,25 @@ def laid_out(x: Array, sample: tuple[int, ...] | None) -> Array:
     )
 
 
-def as_numbers(name: str, x: Any) -> Any:
-    """A NumPy array of objects or texts as floating-point numbers; anything else as it is.
+NO_NUMBERS = {
+    "c": "take the real parts, array.real, or array.real and array.imag side by side",
+    "V": "take its columns: numpy.lib.recfunctions.structured_to_unstructured(array)",
+    "M": 'count from a day, (array - array.min()) / numpy.timedelta64(1, "D")',
+    "m": 'count in days, array / numpy.timedelta64(1, "D")',
+}
+"""How kinds of dtypes that are no real numbers become some."""
 
-    Raises `TypeError` with the first entry that is no number.
+
+def as_numbers(name: str, x: Any) -> Any:
+    """A NumPy array of objects or texts as floating-point numbers; real numbers as they are.
+
+    Raises `TypeError` for other dtypes, and with the first entry that is no number.
     """
-    if not isinstance(x, np.ndarray) or x.dtype.kind in "fiubc":
+    if not isinstance(x, np.ndarray) or x.dtype.kind in "fiub":
         return x
+    if x.dtype.kind in NO_NUMBERS:
+        found = "a structured array" if x.dtype.names else str(x.dtype)
+        raise TypeError(f"{name}: expected real numbers, got {found}; {NO_NUMBERS[x.dtype.kind]}")
     wrong = next(((i, v) for i, v in np.ndenumerate(x) if not _is_number(v)), None)
     if wrong is not None:
         raise TypeError(

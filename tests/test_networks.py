@@ -19,12 +19,14 @@ from backprop import (
     Network,
     ReLU,
     SigmoidWithLoss,
+    SoftmaxWithLoss,
     Training,
     TwoLayerNet,
     check_gradients,
 )
 from backprop.layers import Layer
 from backprop.layers.base import Views
+from backprop.losses import Loss
 from backprop.optimizers import SGD
 
 
@@ -254,7 +256,7 @@ def test_bad_inputs(backend: Backend) -> None:
             ValueError, match=r"TwoLayerNet: expected at least one sample, got input \(0, 4\)"
         ):
             getattr(network, method)(x[0:0, :], t[0:0])
-    with pytest.raises(TypeError, match="expected real input, got complex64"):
+    with pytest.raises(TypeError, match=r"expected real (input|numbers), got complex64"):
         network.predict(backend.asarray(np.ones((1, 4), dtype="complex64")))
     with pytest.raises(TypeError, match="expected an array .* got list"):
         network.predict([[1.0, 2.0, 3.0, 4.0]])
@@ -433,3 +435,31 @@ def test_labels_that_are_no_numbers_are_refused_with_a_cure() -> None:
     for t in (np.asarray(["a", "b", "c"]), np.asarray(["a", "b", "c"], dtype=object)):
         with pytest.raises(TypeError, match=r"names, t = numpy\.unique\(t, return_inverse=True\)"):
             network.loss(x, t)
+
+
+@pytest.mark.parametrize("loss", [MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss])
+@pytest.mark.parametrize(
+    ("t", "message"),
+    [
+        (np.ones((3, 3), complex), "expected real numbers, got complex128; take the real parts"),
+        (np.zeros((3, 3), [("a", float)]), r"got a structured array; .*structured_to_unstructured\(array\)"),
+        (np.zeros((3, 3), "datetime64[D]"), r"expected real numbers, got datetime64\[D\]; count from a day"),
+        (np.full((3, 3), "no"), r"expected numbers, got .*'no'.* at \[0, 0\]; .*numpy\.unique"),
+        (np.full((3, 3), "no", object), r"expected numbers, got 'no' at \[0, 0\]; .*numpy\.unique"),
+    ],
+    ids=["complex", "records", "dates", "texts", "objects"],
+)
+def test_targets_that_are_no_real_numbers_are_refused_with_a_cure(
+    loss: type[Loss], t: np.ndarray, message: str
+) -> None:
+    network = Network([Affine(np.zeros((4, 3), "float32"), np.zeros(3, "float32"))], loss())
+    with pytest.raises(TypeError, match=f"{loss.__name__}: t: .*{message}"):
+        network.loss(np.zeros((3, 4), "float32"), t)
+
+
+@pytest.mark.parametrize("dtype", [object, "U8"])
+def test_targets_that_are_numbers_in_another_form_are_numbers(dtype: Any) -> None:
+    t, x = np.eye(3), np.zeros((3, 4), "float32")
+    for loss in (MeanSquaredError(), SigmoidWithLoss(), SoftmaxWithLoss()):
+        network = Network([Affine(np.zeros((4, 3), "float32"), np.ones(3, "float32"))], loss)
+        assert network.loss(x, t.astype(dtype)) == network.loss(x, t)
