@@ -46,7 +46,8 @@ class Loss(Node):
         Objects and texts of numbers become floating-point numbers. Raises `TypeError` for what is no real
         number.
         """
-        return as_numbers(f"{self.name}: t", t)
+        numbers: np.ndarray = as_numbers(f"{self.name}: t", t)
+        return numbers
 
     def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
         """Raise unless the host array `t` is a valid target for an x of shape (samples, *outputs).

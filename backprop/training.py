@@ -519,7 +519,9 @@ def _check_whole(**numbers: Any) -> None:
 
 def _check_hook(hook: Any, hook_steps: int | None) -> None:
     if hook is not None and hook_steps is None:
-        raise ValueError("a hook needs hook_steps, every how many steps it is called: give hook_steps=100, say")
+        raise ValueError(
+            "a hook needs hook_steps, every how many steps it is called: give hook_steps=100, say"
+        )
     if hook is None and hook_steps is not None:
         raise ValueError(f"hook_steps={hook_steps} needs a hook, the function to call then: give hook=…")
 

@@ -222,7 +222,9 @@ def test_what_is_no_number_is_named(value: Any) -> None:
     with pytest.raises(ValueError, match="x: nan in row 7, column 1"):
         Training(small(), x, T, epochs=1, batch_size=10)
     days = np.full((3, 2), np.datetime64("2026-01-01"))
-    with pytest.raises(TypeError, match=r"the input: expected real numbers, got datetime64.*array - array\.min\(\)"):
+    with pytest.raises(
+        TypeError, match=r"the input: expected real numbers, got datetime64.*array - array\.min\(\)"
+    ):
         small().predict(days)
 
 

@@ -32,9 +32,11 @@ from backprop.checkpoints import (
 )
 from backprop.cli import main
 from backprop.cli.train import _split
-from backprop.datasets import Dataset, data_digest, held_back
+from backprop.datasets import Dataset, data_digest, held_back, load_dataset, split
 from backprop.files import TEMPORARY
 from backprop.history import history_of
+from backprop.run_data import trained_part
+from backprop.saving import load_network
 from backprop.schedules import Cosine
 
 TRAIN = ["train", "--device", "cpu", "--data", "small.npz", "--batch-size", "30"]
@@ -308,7 +310,12 @@ def test_other_data_are_refused(change: Callable[[Any], Any], capsys: pytest.Cap
     change(arrays)
     np.savez("small.npz", **arrays)
     err = fails(capsys, "train", "--resume", "here", "--epochs", "2")
-    assert "is of a run on other data than small is now" in err
+    told = "is of a run on other data than small is now: say by --data where its data are"
+    assert told in err
+    assert told in fails(capsys, "evaluate", "here")
+    assert main(["report", "here"]) == 0
+    page = Path("here", runs.REPORT).read_text()
+    assert "There is no diagnosis of the network: the run was on other data than small is now." in page
 
 
 def test_the_digest_is_of_values_shapes_and_dtypes() -> None:
@@ -330,7 +337,7 @@ def test_the_same_data_at_another_place(folder: Path, capsys: pytest.CaptureFixt
     os.rename("small.npz", "elsewhere/other.npz")
     err = fails(capsys, "train", "--resume", "here", "--epochs", "2")
     assert "small.npz: no such file or folder" in err
-    assert "if the run's data is elsewhere now, say where by --data" in err
+    assert "if the run's data are elsewhere now, say where by --data" in err
     assert main(["train", "--resume", "here", "--epochs", "2", "--data", "elsewhere/other.npz"]) == 0
     assert main(["train", "--resume", "here", "--epochs", "3"]) == 0
 
@@ -1180,3 +1187,33 @@ def test_the_report_at_the_end_has_the_data_at_hand(kind: list[str], monkeypatch
     assert b"Confusion matrix" in page
     assert main(["report", "here"]) == 0
     assert Path("here", runs.REPORT).read_bytes() == page
+
+
+@pytest.mark.parametrize("by_class", [True, False])
+def test_evaluate_leaves_out_of_the_training_data_what_was_held_back(
+    by_class: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the data lie elsewhere now; other data are taken whole."""
+    train("--validation", "0.3", "--seed", "7", "--epochs", "2", "--out", "here")
+    if not by_class:
+        monkeypatch.setattr("backprop.run_data.BY_CLASS", "of another kind")
+    checkpoint = read_checkpoint(runs.trained("here"))
+    with np.load("small.npz") as data:
+        arrays = dict(data)
+    x, t = arrays["x_train"], arrays["t_train"]
+    rows, out = split(t, 0.3, 7, by_class=by_class)
+    assert (len(rows), len(out)) == (140, 60)
+    loss, accuracy = load_network("here").evaluate(x[rows], t[rows])
+    os.rename("small.npz", "moved.npz")
+    np.savez("other.npz", **{**arrays, "x_train": x + np.float32(0.5)})
+    for data, samples in (("moved.npz", 140), ("other.npz", 200)):
+        capsys.readouterr()
+        assert main(["evaluate", "here", "--train", "--data", data, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["samples"] == samples
+        if samples == 140:
+            assert (found["loss"], found["accuracy"]) == (loss, accuracy)
+    assert main(["evaluate", "here", "--train", "--data", "moved.npz"]) == 0
+    assert "on 140 samples of moved, without the 60 that were held back" in capsys.readouterr().out
+    shown = trained_part("here", checkpoint.description, load_dataset("moved.npz"))
+    np.testing.assert_array_equal(shown.x_train, x[rows])

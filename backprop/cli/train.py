@@ -20,13 +20,14 @@ from backends import get_backend
 from .. import runs
 from ..checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint
 from ..choices import UsageError
-from ..datasets import Dataset, DatasetError, Fingerprint, dataset_at, held_back, with_channels
+from ..datasets import Dataset, Fingerprint, dataset_at, split, with_channels
 from ..datasets.dataset import HostArray
 from ..files import replace_file
 from ..history import last_of
 from ..pictures import learn_style
 from ..progress import progress_line
-from ..report import BATCH, write_report
+from ..report import write_report
+from ..run_data import BY_CLASS, check_run_data, load_run_data
 from ..saving import restore_network
 from ..text import visible
 from ..training import DivergenceError, Metrics, Progress, Training
@@ -35,9 +36,6 @@ from .configuration import as_toml, settings
 from .report import make_optimizer
 from .signals import Interrupted, Signals
 from .views import Json, Lines, View, named
-
-BY_CLASS = "by class"
-"""How `--validation` holds samples back; runs from before drew from all of them alike."""
 
 ROWS = 1000
 """Samples that are moved at once."""
@@ -84,14 +82,12 @@ class _Job:
             )
         if options.patience and not options.validation:
             raise UsageError("--patience N needs data to judge by: give --validation 0.1")
-        whole = _data(options)
+        whole = dataset_at(options.data) if options.resume is None else load_run_data(options.data)
         self.fingerprint = Fingerprint.of(whole)
         self.checkpoint = None if options.resume is None else read_checkpoint(options.resume)
         by_class = self.checkpoint is None or self.checkpoint.description.get("split") == BY_CLASS
         self.rng = np.random.default_rng(options.seed)
         self.network = build_network(options, whole, self.backend, self.rng)
-        first = whole.x_train[:BATCH].copy(), whole.t_train[:BATCH].copy()
-        self.shown = replace(whole, x_train=first[0], t_train=first[1])  # in the report
         self.data, self.held_out = _split(whole, options, by_class)
         self.steps = steps_of(options, len(self.data.x_train))
         self.optimizer = build_optimizer(options, self.steps)
@@ -112,10 +108,7 @@ class _Job:
         """The training, resumed if that is asked for."""
         options, data, checkpoint = self.options, self.data, self.checkpoint
         if checkpoint:
-            with followed(options.resume):
-                same = self.fingerprint.is_of(checkpoint.description)
-            if not same:
-                raise CheckpointError(f"{options.resume} is of a run on other data than {data.name} is now")
+            check_run_data(options.resume, checkpoint.description, self.fingerprint, data.name)
         x_test, t_test = self.held_out or (data.x_test, data.t_test)
         training = Training(
             self.network,
@@ -169,7 +162,7 @@ class _Job:
 
     def finish(self, training: Training, keeper: _Keeper) -> None:
         """The last checkpoint, the report, and the final figures."""
-        kept = keeper.finish(training, self.shown)
+        kept = keeper.finish(training, self.data)
         metrics = trained = training.history[-1]
         if self.held_out:
             metrics = self._tested(training, keeper)
@@ -376,13 +369,10 @@ def _split(
     """The data without what `--validation` holds back, and that; the rest stays in the memory it has."""
     if not options.validation:
         return data, None
-    n = len(data.x_train)
-    held = round(n * options.validation)
-    if not 0 < held < n:
-        raise UsageError(f"--validation {options.validation}: of {n} training samples this is {held}")
-    order = np.random.default_rng([options.seed, 1]).permutation(n)
-    out = np.sort(held_back(data.t_train[order], held, order) if by_class else order[:held])
-    left = np.setdiff1d(np.arange(n), out)
+    try:
+        left, out = split(data.t_train, options.validation, options.seed, by_class=by_class)
+    except ValueError as error:
+        raise UsageError(f"--validation {options.validation}: {error}") from None
     if by_class:
         _say_what_is_scarce(data.t_train[left], data.t_train[out])
     held_out = data.x_train[out], data.t_train[out]
@@ -425,17 +415,6 @@ class _Best:
 
 def _held_out_loss(metrics: Metrics) -> float:
     return 0.0 if metrics.test_loss is None else metrics.test_loss
-
-
-def _data(options: argparse.Namespace) -> Dataset:
-    """The data of `--data`."""
-    try:
-        return dataset_at(options.data)
-    except DatasetError as error:
-        if options.resume is None or Path(options.data).exists():
-            raise
-        expected = f"{error.expected}; if the run's data is elsewhere now, say where by --data"
-        raise DatasetError(error.path, error.found, expected) from None
 
 
 def _settings(job: _Job) -> dict[str, Any]:
