@@ -498,12 +498,10 @@ def test_a_layer_of_ones_own_is_restored_into_ones_own_network(tmp_path: Path) -
 
     path = tmp_path / "a.safetensors"
     save_network(path, own(3.0))
-    with pytest.raises(
-        CheckpointError, match="Doubled is not a layer of backprop; build the network yourself"
-    ):
+    with pytest.raises(CheckpointError, match="Doubled is not a layer of backprop; build the net") as caught:
         load_network(path)
     network = own(1.0)
-    restore_network(network, read_checkpoint(path))
+    exec(str(caught.value).partition("yourself, then: ")[2], {"network": network})  # the line works as it is
     assert float(network.params["W1"][0, 0]) == 3.0
 
 
