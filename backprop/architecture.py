@@ -30,6 +30,7 @@ KINDS: dict[str, type[Node]] = {
 }
 """The closed registry: every layer and loss that a description can name."""
 
+
 class UnknownLayerError(ValueError):
     """A description names a layer or loss that is not of this package."""
 

@@ -41,7 +41,7 @@ from backprop.checkpoints import (
 )
 from backprop.files import TEMPORARY, replace_file, sweep
 from backprop.losses import Loss
-from backprop.saving import load_network, network_arrays, network_of, restore_network, save_network
+from backprop.saving import load_network, network_arrays, network_of, save_network
 
 from .cases import CASES
 
