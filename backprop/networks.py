@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
@@ -22,10 +22,15 @@ from backends import (
 
 from .inputs import Inputs, as_numbers, laid_out
 from .layers import Layer
-from .layers.base import HALF, by_name, overflows, widened
+from .layers.base import HALF, Node, by_name, no_constructor, overflows, widened
 from .losses import Loss, SoftmaxWithLoss
 from .numerical import central_differences
 from .parameters import FlatVector, LayerState, NamedParameters, common_dtype, parameter_places
+
+OF_A_NETWORK = frozenset(
+    {"_layers", "last_layer", "_params", "_state", "flat_params", "flat_grads", "dtype", "backend", "_said"}
+)
+"""What the constructor of a network makes."""
 
 
 class Network:
@@ -100,6 +105,13 @@ class Network:
         self.flat_grads = FlatVector("grads", places, self.backend)
         self._said = False
         self._differentiated: tuple[dict[str, Array], dict[str, Array]] | None = None
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in OF_A_NETWORK and "_layers" not in vars(self):
+                raise no_constructor(type(self), "super().__init__(layers)")
+            return super().__getattribute__(name)  # which says what is missing
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and deepcopy: all but the flat vector, which is made anew."""
@@ -492,9 +504,9 @@ def _check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
     if not layers:
         raise ValueError("expected at least one layer, such as Affine(W, b), got none")
     for name, layer in layers.items():
-        if not isinstance(layer, Layer) or not hasattr(layer, "_params"):
-            hint = " (call super().__init__() in its constructor)" if isinstance(layer, Layer) else ""
-            raise TypeError(f"{name}: expected a layer, such as ReLU(), got {_described(layer)}{hint}")
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{name}: expected a layer, such as ReLU(), got {_described(layer)}")
+        _check_constructed(layer)
         if layer.in_network:
             raise ValueError(
                 f"{name}: this layer is in a network or a block already; give a copy, layer.to(backend)"
@@ -503,8 +515,15 @@ def _check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
         raise TypeError(
             f"expected a loss, such as SoftmaxWithLoss(), as last_layer, got {_described(last_layer)}"
         )
+    if last_layer is not None:
+        _check_constructed(last_layer)
     if len({id(layer) for layer in layers.values()}) < len(layers):
         raise ValueError("a layer stands in this network twice: give every place a layer of its own")
+
+
+def _check_constructed(node: Node) -> None:
+    if "_params" not in vars(node):
+        raise no_constructor(type(node))
 
 
 def _check_no_alias(name: str, layer: Layer) -> None:

@@ -18,11 +18,13 @@ from backprop import (
     MeanSquaredError,
     Network,
     ReLU,
+    Residual,
     SigmoidWithLoss,
     SoftmaxWithLoss,
     Training,
     TwoLayerNet,
     check_gradients,
+    fit,
 )
 from backprop.layers import Layer
 from backprop.layers.base import Views
@@ -463,3 +465,56 @@ def test_targets_that_are_numbers_in_another_form_are_numbers(dtype: Any) -> Non
     for loss in (MeanSquaredError(), SigmoidWithLoss(), SoftmaxWithLoss()):
         network = Network([Affine(np.zeros((4, 3), "float32"), np.ones(3, "float32"))], loss)
         assert network.loss(x, t.astype(dtype)) == network.loss(x, t)
+
+
+def test_what_leaves_out_the_constructor_of_its_base_is_told_so() -> None:
+    """Wherever it is used first."""
+
+    class Unmade:
+        def __init__(self) -> None:
+            self.k = 1
+
+    x, t = np.ones((3, 4), "float32"), np.asarray([0, 1, 2])
+    layer: Any = type("MyLayer", (Unmade, Affine), {})()
+    loss: Any = type("MyLoss", (Unmade, MeanSquaredError), {})()
+    network: Any = type("MyNet", (Unmade, Network), {})()
+    optimizer: Any = type("MySGD", (Unmade, SGD), {})()
+    uses = {
+        r"MyLayer: its __init__ does not call super\(\)\.__init__\(\)": [
+            lambda: Network([layer]),
+            lambda: Residual([layer]),
+            lambda: layer.forward(x),
+            lambda: layer.params,
+            lambda: repr(layer),
+            lambda: check_gradients(layer, x),
+        ],
+        r"MyLoss: its __init__ does not call super\(\)\.__init__\(\)": [
+            lambda: Network([Identity()], loss),
+            lambda: check_gradients(loss, x, x),
+        ],
+        r"MyNet: its __init__ does not call super\(\)\.__init__\(layers\)": [
+            lambda: network.predict(x),
+            lambda: network.params,
+            lambda: repr(network),
+            lambda: fit(network, x, t, epochs=1, batch_size=1),
+            lambda: check_gradients(network, x, t),
+        ],
+        r"MySGD: its __init__ does not call super\(\)\.__init__\(lr\)": [
+            lambda: optimizer.update({"W": x.copy()}, {"W": x}),
+            lambda: fit(net(get_backend("cpu")), x, t, epochs=1, batch_size=1, optimizer=optimizer),
+        ],
+    }
+    for message, those in uses.items():
+        for use in those:
+            with pytest.raises(AttributeError, match=message):
+                use()
+
+
+def test_an_error_in_a_property_of_ones_own_network_is_not_hidden() -> None:
+    class Own(Network):
+        @property
+        def first(self) -> Any:
+            return self.missing
+
+    with pytest.raises(AttributeError, match="missing"):
+        Own([Identity()]).first  # noqa: B018
