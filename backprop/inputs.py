@@ -179,11 +179,21 @@ def laid_out(x: Array, sample: tuple[int, ...] | None) -> Array:
 
 NO_NUMBERS = {
     "c": "take the real parts, array.real, or array.real and array.imag side by side",
-    "V": "take its columns: numpy.lib.recfunctions.structured_to_unstructured(array)",
+    "V": "from numpy.lib.recfunctions import structured_to_unstructured, and take that of it",
     "M": 'count from a day, (array - array.min()) / numpy.timedelta64(1, "D")',
     "m": 'count in days, array / numpy.timedelta64(1, "D")',
 }
 """How kinds of dtypes that are no real numbers become some."""
+
+
+IN_A_FILE = {
+    **NO_NUMBERS,
+    **dict.fromkeys(
+        "OSU",
+        "save array.astype(numpy.float32), without the columns that are no numbers, or with these numbered",
+    ),
+}
+"""The same of an array in a file, of which no single entry is looked at."""
 
 
 def as_numbers(name: str, x: Any) -> Any:

@@ -63,6 +63,26 @@ def test_load_mnist_as_in_the_book() -> None:
     assert x_test.shape[0] == 10000
 
 
+@pytest.mark.parametrize(
+    ("x", "cure"),
+    [
+        (np.zeros(4, [("a", "f4"), ("b", "f4")]), "structured_to_unstructured"),
+        (np.zeros((4, 3), object), r"save array\.astype\(numpy\.float32\)"),
+        (np.full((4, 3), "a"), r"save array\.astype\(numpy\.float32\)"),
+        (np.zeros((4, 3), complex), r"take the real parts, array\.real"),
+        (np.zeros((4, 3), "datetime64[D]"), r"count from a day"),
+    ],
+    ids=["records", "objects", "texts", "complex", "dates"],
+)
+def test_samples_that_are_no_numbers_are_refused_with_their_own_cure(
+    x: np.ndarray, cure: str, tmp_path: Path
+) -> None:
+    t = np.arange(4) % 2
+    np.savez(tmp_path / "d.npz", x_train=x, t_train=t, x_test=x, t_test=t)
+    with pytest.raises(DatasetError, match=rf"x_train\.npy of dtype .*; expected a NumPy array .*; .*{cure}"):
+        load_dataset(tmp_path / "d.npz")
+
+
 def idx(array: np.ndarray) -> bytes:
     return struct.pack(f">{1 + array.ndim}I", 0x0800 + array.ndim, *array.shape) + array.tobytes()
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint
 from ..files import open_file
+from ..inputs import IN_A_FILE
 from ..layers import Layer, Sigmoid, Softmax
 from ..losses import Loss, SigmoidWithLoss, SoftmaxWithLoss
 from ..networks import Network
@@ -96,9 +97,11 @@ def _array(path: Path, options: argparse.Namespace) -> np.ndarray[Any, Any]:
             loaded = np.load(file, allow_pickle=False)
             found = np.asarray(loaded if path.suffix == ".npy" else _member(loaded, options.array))
     except UNREADABLE as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
+        cure = f"; {IN_A_FILE['O']}" if "Object arrays" in str(error) else ""
+        raise ValueError(f"{path} cannot be read: {error}{cure}") from None
     if found.dtype.kind not in "fuib":
-        raise ValueError(f"{path}: expected numbers, got {found.dtype}")
+        cure = IN_A_FILE.get(found.dtype.kind)
+        raise ValueError(f"{path}: expected numbers, got {found.dtype}{f'; {cure}' if cure else ''}")
     return found
 
 

@@ -13,6 +13,7 @@ from tokenize import TokenError
 import numpy as np
 
 from ..files import memory
+from ..inputs import IN_A_FILE
 from .dataset import Dataset, DatasetError, HostArray, checked, checked_alone
 from .idx import LARGEST, read_idx
 
@@ -23,6 +24,9 @@ NAMES = {
     "t_test": ("t_test", "y_test", "Y_test", "test_labels", "test_y"),
 }
 """Of the arrays in an archive: this package's, and those of Keras, scikit-learn's users and MedMNIST."""
+
+CLASS_NAMES = "number classes: names, t = numpy.unique(t, return_inverse=True)"
+"""What to do with labels that are names."""
 
 MOST_LISTED = 12
 
@@ -143,7 +147,7 @@ def _members(path: Path, names: Mapping[str, tuple[str, ...]]) -> dict[str, Host
             size, most = sum(info.file_size for info in wanted.values()), memory() or sys.maxsize
             if size > most:
                 raise DatasetError(path, f"arrays of {size:,} bytes", f"at most the {most:,} of this machine")
-            return {key: _read_member(archive, info, path) for key, info in wanted.items()}
+            return {key: _read_member(archive, info, path, key) for key, info in wanted.items()}
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError) as error:
         raise DatasetError(path, f"not a readable zip archive ({error})", expected) from None
     except OSError as error:
@@ -156,8 +160,8 @@ def _listed(names: Iterable[str]) -> str:
     return f"are {', '.join(map(repr, first))}" if first else "is nothing"
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> HostArray:
-    """One array, whose header must promise just what the archive says it holds."""
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, key: str) -> HostArray:
+    """One array, which is to be `key`, whose header must promise just what the archive says it holds."""
     if info.file_size > LARGEST:
         raise DatasetError(path, f"{info.filename} of {info.file_size:,} bytes", f"at most {LARGEST:,}")
     expected = "a NumPy array of numbers"
@@ -176,10 +180,10 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) ->
                 info.file_size - stream.tell(),
             )
         if dtype.kind not in "biuf":
-            texts = "; number classes: names, t = numpy.unique(t, return_inverse=True)" * (
-                dtype.kind in "USO"
-            )
-            raise DatasetError(path, f"{info.filename} of dtype {dtype}", expected + texts)
+            are_names = key.startswith("t_") and dtype.kind in "USO"
+            cure = CLASS_NAMES if are_names else IN_A_FILE.get(dtype.kind)
+            found = f"{info.filename} of dtype {dtype}"
+            raise DatasetError(path, found, f"{expected}; {cure}" if cure else expected)
         if promised != held:
             raise DatasetError(
                 path, f"{info.filename} holds {held:,} bytes", f"{promised:,}, as its header says"
