@@ -38,6 +38,13 @@ class InputWarning(UserWarning):
     """Inputs that were converted, or that are not as a network can learn them or has learnt them."""
 
 
+class PrecisionWarning(InputWarning):
+    """Inputs whose digits are more than the network has.
+
+    The commands keep it to themselves: the data come from a file, and `train --dtype` is the user's choice.
+    """
+
+
 @dataclass(frozen=True)
 class Inputs:
     """What the inputs of the training data were.

@@ -20,7 +20,7 @@ from backends import (
     namespace_of,
 )
 
-from .inputs import Inputs, as_numbers, laid_out
+from .inputs import Inputs, PrecisionWarning, as_numbers, laid_out
 from .layers import Layer
 from .layers.base import HALF, Node, by_name, no_constructor, overflows, widened
 from .losses import Loss, SoftmaxWithLoss
@@ -327,6 +327,7 @@ class Network:
             warnings.warn(
                 f"{type(self).__name__}: {name} input is converted to the network's {self.dtype}; "
                 f"give {self.dtype}, or build the network with dtype={name!r}",
+                PrecisionWarning,
                 stacklevel=3,
             )
         if self.inputs is not None:

@@ -235,16 +235,29 @@ def test_divergence_has_its_own_status(small: str) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_warnings_in_one_line(small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings_in_one_line(small: str, tmp_path: Path) -> None:
     with np.load(small) as arrays:
-        doubled = {name: value.astype(float) if name[0] == "x" else value for name, value in arrays.items()}
-    np.savez(tmp_path / "double.npz", **doubled)
-    done = backprop("train", "--device", "cpu", "--data", str(tmp_path / "double.npz"), "--epochs", "2")
+        large = {name: value * 1e3 if name[0] == "x" else value for name, value in arrays.items()}
+    data = str(tmp_path / "large.npz")
+    np.savez(data, **large)
+    done = backprop("train", "--device", "cpu", "--data", data, "--lr", "1e-9", "--epochs", "2")
     assert done.returncode == 0
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith(
-        "backprop: warning: TwoLayerNet: float64 input is converted to the network's float32"
-    )
+    assert done.stderr.startswith("backprop: warning: the inputs are large, from ")
+
+
+def test_the_digits_of_float64_data_are_no_matter_for_a_command(small: str, tmp_path: Path) -> None:
+    with np.load(small) as arrays:
+        doubled = {name: value.astype(float) if name[0] == "x" else value for name, value in arrays.items()}
+    data, run = str(tmp_path / "double.npz"), str(tmp_path / "run")
+    np.savez(data, **doubled)
+    for words in (
+        ["train", "--device", "cpu", "--data", data, "--epochs", "2", "--out", run],
+        ["evaluate", run],
+        ["predict", run, data],
+    ):
+        done = backprop(*words)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_interrupt() -> None:

@@ -26,6 +26,7 @@ from backprop import (
     check_gradients,
     fit,
 )
+from backprop.inputs import PrecisionWarning
 from backprop.layers import Layer
 from backprop.layers.base import Views
 from backprop.losses import Loss
@@ -198,7 +199,7 @@ def test_input_gradient_only_when_asked_for(backend: Backend) -> None:
 def test_float64_data_is_converted_and_said_once(backend: Backend) -> None:
     network, (x, t) = net(backend), data(backend, dtype="float64")
     with pytest.warns(
-        UserWarning, match="float64 input is converted to the network's float32; give float32, or build"
+        PrecisionWarning, match="float64 input is converted to the network's float32; give float32, or build"
     ):
         network.loss(x, t)
     with warnings.catch_warnings():

@@ -62,6 +62,9 @@ def _run(options: argparse.Namespace) -> int:
         if not options.debug:
             # Overflow on the way to a divergence is reported as the divergence.
             warnings.simplefilter("ignore", RuntimeWarning)
+            from ..inputs import PrecisionWarning
+
+            warnings.simplefilter("ignore", PrecisionWarning)
             warnings.showwarning = _show_warning
         # The command's module, and with it NumPy, is imported only now: --help stays quick.
         status: int = import_module(f".{options.command}", __name__).run(options)

@@ -62,7 +62,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _outputs(network: Network, x: np.ndarray[Any, Any]) -> Any:
     """What comes out, as probabilities where the loss makes some of it."""
-    x = x.astype(network.dtype) if x.dtype.kind == "f" else x
     y = network.predict(network.backend.asarray(x))
     activation = ACTIVATIONS.get(type(network.last_layer))
     return y if activation is None else activation().forward(y)
@@ -100,8 +99,9 @@ def _array(path: Path, options: argparse.Namespace) -> np.ndarray[Any, Any]:
         cure = f"; {IN_A_FILE['O']}" if "Object arrays" in str(error) else ""
         raise ValueError(f"{path} cannot be read: {error}{cure}") from None
     if found.dtype.kind not in "fuib":
-        cure = IN_A_FILE.get(found.dtype.kind)
-        raise ValueError(f"{path}: expected numbers, got {found.dtype}{f'; {cure}' if cure else ''}")
+        raise ValueError(
+            f"{path}: expected numbers, got {found.dtype}; {IN_A_FILE.get(found.dtype.kind, 'convert it')}"
+        )
     return found
 
 
