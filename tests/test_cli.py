@@ -254,7 +254,7 @@ def test_the_digits_of_float64_data_are_no_matter_for_a_command(small: str, tmp_
     for words in (
         ["train", "--device", "cpu", "--data", data, "--epochs", "2", "--out", run],
         ["evaluate", run],
-        ["predict", run, data],
+        ["predict", run, "--input", data],
     ):
         done = backprop(*words)
         assert (done.returncode, done.stderr) == (0, "")
