@@ -116,11 +116,10 @@ class Inputs:
         return x
 
     def of_prediction(self, x: Array, dtype: str) -> Array:
-        """Other inputs, scaled as those of the training were: bytes for pixels, or real numbers.
+        """Other inputs, laid out already, scaled as those of the training: bytes for pixels, or real numbers.
 
         Raises `ValueError` where they cannot be of the same scale.
         """
-        x = laid_out(x, self.shape)
         its = dtype_name(x.dtype)
         if self.pixels:
             return x if its == "uint8" else self._pixels(x, dtype)

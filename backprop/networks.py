@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -331,8 +332,35 @@ class Network:
                 stacklevel=3,
             )
         if self.inputs is not None:
-            return self.inputs.of_prediction(x, self.dtype)
-        return laid_out(x, self.input_shape)
+            return self.inputs.of_prediction(self.laid_out(x, self.inputs.shape), self.dtype)
+        return self.laid_out(x, self.input_shape)
+
+    def laid_out(self, x: Array, sample: tuple[int, ...] | None) -> Array:
+        """x with samples of this shape, where it is certain how, or images of another height and width.
+
+        These are for a network that takes any, as one of convolutions with a mean over the image at the end.
+        Raises `ValueError` for as many numbers in another order.
+        """
+        try:
+            return laid_out(x, sample)
+        except ValueError:
+            own = tuple(map(int, x.shape[1:]))
+            if sample and len(own) == len(sample) == 3 and own[0] == sample[0]:
+                channels, height, width = own
+                if self._gives_one_shape(sample, own, (channels, 2 * height, 2 * width)):
+                    return x
+            raise
+
+    def _gives_one_shape(self, *samples: tuple[int, ...]) -> bool:
+        """Whether samples of all these shapes go through the network and give outputs of one shape."""
+        try:
+            network = copy.deepcopy(self)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                zeros = [self.backend.asarray(np.zeros((1, *sample)), dtype=self.dtype) for sample in samples]
+                return len({tuple(network.forward(x).shape) for x in zeros}) == 1
+        except Exception:  # whatever a layer raises for a size it does not take
+            return False
 
     def scaled(self, x: Array) -> Array:
         """x in the network's dtype, uint8 divided by 255: `as_input` for data that has been checked."""

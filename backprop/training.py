@@ -29,7 +29,7 @@ from .architecture import describe
 from .checkpoints import Checkpoint, CheckpointError, ResumeWarning
 from .divergence import DivergenceError, finite, locate
 from .history import HistoryArrays, Metrics, history_of
-from .inputs import Inputs, as_numbers, check_finite, laid_out
+from .inputs import Inputs, as_numbers, check_finite
 from .layers.base import is_whole
 from .networks import Network, check_same_length
 from .optimizers import SGD, Optimizer
@@ -191,8 +191,14 @@ class Training(Iterator[Metrics]):
         x, x_test = self._given
         if inputs is not None:
             dtype = self.network.dtype
-            x = inputs.of_training(x, dtype) if first else inputs.of_prediction(x, dtype)
-            x_test = None if x_test is None else inputs.of_prediction(x_test, dtype)
+            lay_out = self.network.laid_out
+            x = (
+                inputs.of_training(x, dtype)
+                if first
+                else inputs.of_prediction(lay_out(x, inputs.shape), dtype)
+            )
+            if x_test is not None:
+                x_test = inputs.of_prediction(lay_out(x_test, inputs.shape), dtype)
         self._run.data["x"] = x
         if self._test is not None:
             self._test = x_test, self._test[1]
@@ -501,7 +507,7 @@ def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tu
     x = backend.untracked(x)
     network.check_owned(t, "target")
     t = network.as_target_for(x, t)
-    x = laid_out(x, network.inputs.shape if network.inputs else network.input_shape)
+    x = network.laid_out(x, network.inputs.shape if network.inputs else network.input_shape)
     check_finite(x_name, x)
     check_finite(t_name, t)
     return x, t
