@@ -29,10 +29,16 @@ def check_run_data(
     path: Path | str, description: Mapping[str, Any], fingerprint: Fingerprint, name: str
 ) -> None:
     """Raise a `CheckpointError` unless these data, called `name`, are those of the run in `path`."""
-    if not is_run_data(path, description, fingerprint):
+    if is_run_data(path, description, fingerprint):
+        return
+    if fingerprint.was_transposed(description):
         raise CheckpointError(
-            f"{path} is of a run on other data than {name} is now: say by --data where its data are"
+            f"{path} has learnt from EMNIST's images as they lie in its files, transposed, and they are turned "
+            "upright now: train anew"
         )
+    raise CheckpointError(
+        f"{path} is of a run on other data than {name} is now: say by --data where its data are"
+    )
 
 
 def is_run_data(path: Path | str, description: Mapping[str, Any], fingerprint: Fingerprint) -> bool:

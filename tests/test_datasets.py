@@ -18,6 +18,7 @@ import pytest
 
 from backprop.datasets import DatasetError, held_back, load_dataset, load_mnist, mnist
 from backprop.datasets.mnist import FOLDER
+from backprop.inputs import InputWarning
 
 NAMES = (
     "train-images-idx3-ubyte",
@@ -396,14 +397,21 @@ def test_longer_names_in_a_folder(tmp_path: Path) -> None:
     for part in ("train", "test"):
         (tmp_path / f"emnist-letters-{part}-images-idx3-ubyte").write_bytes(idx(x))
         (tmp_path / f"emnist-letters-{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(t)))
-    assert load_dataset(tmp_path).t_test.tolist() == t.tolist()
+    with pytest.warns(InputWarning, match="EMNIST's images lie transposed in its files: turned upright"):
+        data = load_dataset(tmp_path)
+    assert data.t_test.tolist() == t.tolist()
+    for images in (data.x_train, data.x_test):
+        np.testing.assert_array_equal(images, np.swapaxes(x, 1, 2))
     (tmp_path / "emnist-digits-test-images-idx3-ubyte").write_bytes(idx(x))
     with pytest.raises(
         DatasetError, match="several files like t10k-images-idx3-ubyte: emnist-digits-.*, emnist-"
     ):
         load_dataset(tmp_path)
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx(x[::-1]))
-    np.testing.assert_array_equal(load_dataset(tmp_path).x_test, x[::-1])
+    with pytest.warns(InputWarning, match="turned upright"):
+        mixed = load_dataset(tmp_path)
+    np.testing.assert_array_equal(mixed.x_test, x[::-1])
+    assert (data.turned, mixed.turned) == (("x_train", "x_test"), ("x_train",))
 
 
 def test_four_archives_in_a_folder(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ from backprop.run_data import trained_part
 from backprop.saving import load_network
 from backprop.schedules import Cosine
 
+from .test_datasets import idx
+
 TRAIN = ["train", "--device", "cpu", "--data", "small.npz", "--batch-size", "30"]
 MLP = ["--net", "mlp", "--layers", "4-8-8-3", "--batch-norm", "--dropout", "0.2", "--optimizer", "adam"]
 
@@ -1187,6 +1189,27 @@ def test_the_report_at_the_end_has_the_data_at_hand(kind: list[str], monkeypatch
     assert b"Confusion matrix" in page
     assert main(["report", "here"]) == 0
     assert Path("here", runs.REPORT).read_bytes() == page
+
+
+@pytest.mark.filterwarnings("ignore:.*turned upright")
+def test_a_run_on_transposed_images_is_told_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One from before EMNIST's images were turned upright."""
+    x, t = np.random.default_rng(0).integers(0, 256, (40, 8, 8)), np.arange(40) % 4
+    (folder / "data").mkdir()
+    for part, name in (("train", "emnist-digits-train"), ("t10k", "emnist-digits-test")):
+        for start in (part, name):
+            (folder / "data" / f"{start}-images-idx3-ubyte").write_bytes(idx(x))
+            (folder / "data" / f"{start}-labels-idx1-ubyte").write_bytes(idx(t))
+    words = ["train", "--device", "cpu", "--data", "data", "--epochs", "1", "--batch-size", "10", "--quiet"]
+    assert main([*words, "--out", "before"]) == 0  # by MNIST's names: as they lie in the files
+    for part in ("train", "t10k"):
+        os.unlink(folder / "data" / f"{part}-images-idx3-ubyte")
+    assert main([*words, "--out", "after"]) == 0
+    assert main(["evaluate", "after"]) == 0
+    capsys.readouterr()
+    for command in (["train", "--resume", "before", "--epochs", "2"], ["evaluate", "before"]):
+        err = fails(capsys, *command)
+        assert "has learnt from EMNIST's images as they lie in its files, transposed" in err
 
 
 @pytest.mark.parametrize("by_class", [True, False])

@@ -30,6 +30,8 @@ class Dataset:
     t_train: HostArray
     x_test: HostArray
     t_test: HostArray
+    turned: tuple[str, ...] = ()
+    """Which of the arrays are images that lie transposed in their files and were turned upright."""
 
     @property
     def classes(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import sys
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ from tokenize import TokenError
 import numpy as np
 
 from ..files import memory
-from ..inputs import IN_A_FILE
+from ..inputs import IN_A_FILE, InputWarning
 from .dataset import Dataset, DatasetError, HostArray, checked, checked_alone
 from .idx import LARGEST, read_idx
 
@@ -33,6 +34,9 @@ MOST_LISTED = 12
 ALONE = {"x_test": ("x", "X", "images", "arr_0"), "t_test": ("t", "y", "labels", "arr_1")}
 """Where an archive has samples to test on, and no others."""
 
+TRANSPOSED = "emnist-"
+"""How the names of image files begin in which rows and columns have changed places."""
+
 IDX_PARTS = {"train": ("train",), "test": ("t10k", "test")}
 NPZ_PARTS = {"x": "imgs", "t": "labels"}
 
@@ -43,6 +47,7 @@ def load_dataset(path: str | Path, *, alone: bool = False) -> Dataset:
     A folder holds `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
     and `t10k-labels-idx1-ubyte`, each gzipped (`.gz`) or not, as MNIST and Fashion-MNIST are
     published; EMNIST's longer names are found as well, and the four .npz files of Kuzushiji-MNIST.
+    EMNIST's images, which lie transposed in its files, are turned upright, with an `InputWarning`.
     An archive holds `x_train`, `t_train`, `x_test` and `t_test` (or `y_train`, `train_images`,
     `train_labels`, …): numbers (N, …) and class numbers (N,) or (N, 1), or one-hot rows (N, C). Pickled
     data is refused. Whatever is wrong with a file is a `DatasetError` that names it.
@@ -63,14 +68,22 @@ def load_dataset(path: str | Path, *, alone: bool = False) -> Dataset:
 def _from_folder(folder: Path) -> Dataset:
     if any(folder.glob("*train-imgs.npz")):
         return _from_four_archives(folder)
-    arrays = [
-        read_idx(_find(folder, part, f"{kind}-idx{dimensions}-ubyte"), dimensions)
-        for part in IDX_PARTS
-        for kind, dimensions in (("images", 3), ("labels", 1))
-    ]
-    x_train, t_train, x_test, t_test = arrays
-    labels = (t_train.astype(np.int64), t_test.astype(np.int64))
-    return checked(Dataset(folder.resolve().name, x_train, labels[0], x_test, labels[1]), folder)
+    arrays: dict[str, HostArray] = {}
+    turned = []
+    for part in IDX_PARTS:
+        file = _find(folder, part, "images-idx3-ubyte")
+        x = read_idx(file, 3)
+        if file.name.startswith(TRANSPOSED):
+            x = np.ascontiguousarray(np.swapaxes(x, 1, 2))
+            turned.append(f"x_{part}")
+        arrays[f"x_{part}"] = x
+        arrays[f"t_{part}"] = read_idx(_find(folder, part, "labels-idx1-ubyte"), 1).astype(np.int64)
+    data = checked(Dataset(folder.resolve().name, **arrays, turned=tuple(turned)), folder)
+    if turned:
+        warnings.warn(
+            f"{folder}: EMNIST's images lie transposed in its files: turned upright", InputWarning, 4
+        )
+    return data
 
 
 def _find(folder: Path, part: str, end: str) -> Path:
