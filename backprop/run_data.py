@@ -33,8 +33,8 @@ def check_run_data(
         return
     if fingerprint.was_transposed(description):
         raise CheckpointError(
-            f"{path} has learnt from EMNIST's images as they lie in its files, transposed, and they are turned "
-            "upright now: train anew"
+            f"{path} has learnt from EMNIST's images as they lie in its files, transposed; now they are "
+            "turned upright: train anew"
         )
     raise CheckpointError(
         f"{path} is of a run on other data than {name} is now: say by --data where its data are"

@@ -80,9 +80,8 @@ def _from_folder(folder: Path) -> Dataset:
         arrays[f"t_{part}"] = read_idx(_find(folder, part, "labels-idx1-ubyte"), 1).astype(np.int64)
     data = checked(Dataset(folder.resolve().name, **arrays, turned=tuple(turned)), folder)
     if turned:
-        warnings.warn(
-            f"{folder}: EMNIST's images lie transposed in its files: turned upright", InputWarning, 4
-        )
+        told = f"{folder}: EMNIST's images lie transposed in its files: turned upright"
+        warnings.warn(told, InputWarning, stacklevel=3)
     return data
 
 
@@ -135,7 +134,8 @@ def _dataset(name: str, arrays: dict[str, HostArray], path: Path) -> Dataset:
     if widths[0] != widths[1] and arrays["t_train"].ndim == arrays["t_test"].ndim == 2:
         found = f"one-hot labels of {widths[0][0]} classes to train and {widths[1][0]} to test"
         raise DatasetError(path, found, "as many in both")
-    return checked(Dataset(name, **samples, **labels), path)
+    x_train, x_test = samples["x_train"], samples["x_test"]
+    return checked(Dataset(name, x_train, labels["t_train"], x_test, labels["t_test"]), path)
 
 
 def _has(path: Path, names: tuple[str, ...]) -> bool:
