@@ -15,6 +15,7 @@ from typing import Any
 from backends import Array, Backend, get_backend
 
 from . import layers, losses
+from .extents import check_extents
 from .layers.base import Node
 from .networks import Network
 from .parameters import parameter_places
@@ -69,7 +70,7 @@ def build(
     """The network of a description, with `arrays` by the network's names for parameters and state.
 
     Raises `UnknownLayerError` for a class that is not of this package, `ValueError` for arrays that do not
-    fit.
+    fit, and for padding out of all proportion.
     """
     backend = get_backend(device)
     placed = {name: backend.asarray(array) for name, array in arrays.items()}
@@ -77,6 +78,7 @@ def build(
         named = {name: _built(entry, placed) for name, entry in description["layers"].items()}
         last_layer = _built(description["last_layer"], placed)
         network = Network(named, last_layer, weight_decay=description["weight_decay"])
+        check_extents(network.layers)
         if description["input_shape"] is not None:
             network.input_shape = _sample_shape(description["input_shape"])
     except (KeyError, TypeError, AttributeError) as error:
