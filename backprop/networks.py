@@ -27,6 +27,7 @@ from .layers.base import HALF, Node, by_name, no_constructor, overflows, widened
 from .losses import Loss, SoftmaxWithLoss
 from .numerical import central_differences
 from .parameters import FlatVector, LayerState, NamedParameters, common_dtype, parameter_places
+from .untrained import warn_of_untrained
 
 OF_A_NETWORK = frozenset(
     {"_layers", "last_layer", "_params", "_state", "flat_params", "flat_grads", "dtype", "backend", "_said"}
@@ -89,6 +90,7 @@ class Network:
         last_layer = SoftmaxWithLoss() if last_layer is None else last_layer
         _check_stack(named, last_layer)
         self._adopt(named, last_layer)
+        warn_of_untrained(named)
 
     def _adopt(self, layers: dict[str, Layer], last_layer: Loss, backend: Backend | None = None) -> None:
         self._layers, self.last_layer = Stack(layers), last_layer
