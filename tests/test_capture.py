@@ -228,7 +228,7 @@ def test_an_error_of_a_recorded_step_is_told_in_a_line(message: tuple[str, ...],
                 raise ValueError(*message)
             return super().forward(x, training=training)
 
-    with pytest.warns(CaptureWarning, match=f"which is slower: {said}$"):
+    with pytest.warns(CaptureWarning, match=rf"which is slower: {said} \(in Picky1 \(Picky\), .*\)$"):
         assert_same(lambda: network("cpu", Picky()), exactly=True)
 
 

@@ -62,7 +62,7 @@ class Mapped(Same):
         return next(map(np.tanh, [np.copy(x)]))  # HERE
 
 
-class Squares(MeanSquaredError):
+class ReadSquaredError(MeanSquaredError):
     def forward(self, x: Any, t: Any, *, training: bool = False) -> Any:
         value = super().forward(x, t, training=training)
         self.last = float(value)  # HERE
@@ -106,7 +106,9 @@ def test_the_layer_and_the_line_are_named(layer: Layer, where: Any) -> None:
 
 
 def test_a_loss_and_an_optimizer_are_named() -> None:
-    assert cause(last=Squares()).endswith(f"(in Squares, {__file__}:{line(Squares)})")
+    assert cause(last=ReadSquaredError()).endswith(
+        f"(in ReadSquaredError, {__file__}:{line(ReadSquaredError)})"
+    )
     assert cause(optimizer=Steps(0.1)).endswith(f"(in Steps, {__file__}:{line(Steps)})")
 
 
