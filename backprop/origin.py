@@ -10,7 +10,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import array_api_compat as compat
 import numpy as np
 
 import backends
@@ -23,8 +22,7 @@ def _folders(*files: object) -> tuple[str, ...]:
     return tuple(f"{Path(str(file))}{os.sep}" for file in files)
 
 
-MODULES = (backends, np, compat)
-OURS = _folders(*(Path(str(file)).parent for file in (__file__, *(module.__file__ for module in MODULES))))
+OURS = _folders(*(Path(str(file)).parent for file in (__file__, backends.__file__, np.__file__)))
 """Folders of code that is never the user's."""
 
 STANDARD = (*_folders(*(sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))), "<frozen")
