@@ -52,7 +52,7 @@ class NumpyReplay:
         finally:
             tape.close()
         if tape.why:
-            raise CaptureError(tape.why)
+            raise CaptureError(tape.why) from tape.first
         self.inputs, self.tape, self._replays = tape.inputs, tape.calls, tape.replays
         self.results: tuple[Array, ...] | None = tuple(output.copy() for output in self.outputs)
         """What the traced run has given."""

@@ -109,6 +109,8 @@ class Tape:
         self.calls: list[Call] = []
         self.why = ""
         """Why this is no recording; it stays, whatever the function makes of the exception."""
+        self.first: CaptureError | None = None
+        """The exception that said so, with where it was raised."""
         self._thread: int | None = threading.get_ident()
 
     def write_down(self, call: Call) -> None:
@@ -127,8 +129,10 @@ class Tape:
 
     def refuse(self, why: str) -> NoReturn:
         """End the recording; the first cause is the one that is told."""
-        self.why = self.why or why
-        raise CaptureError(self.why)
+        error = CaptureError(self.why or why)
+        if not self.why:
+            self.why, self.first = why, error
+        raise error
 
     def call(self, name: str, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Carry out a call of the standard and take it down."""

@@ -15,6 +15,7 @@ from typing import Any
 from backends import Array, Backend, get_backend
 
 from . import layers, losses
+from .extents import check_extents
 from .layers.base import Node
 from .networks import Network
 from .parameters import parameter_places
@@ -29,6 +30,11 @@ KINDS: dict[str, type[Node]] = {
     and not kind.__name__.startswith("_")
 }
 """The closed registry: every layer and loss that a description can name."""
+
+
+class UnknownLayerError(ValueError):
+    """A description names a layer or loss that is not of this package."""
+
 
 LARGEST_SAMPLE = 2**26
 """The most numbers in a sample that a description may ask for."""
@@ -63,7 +69,8 @@ def build(
 ) -> Network:
     """The network of a description, with `arrays` by the network's names for parameters and state.
 
-    Raises `ValueError` for a class that is not of this package, or arrays that do not fit.
+    Raises `UnknownLayerError` for a class that is not of this package, `ValueError` for arrays that do not
+    fit, and for padding out of all proportion.
     """
     backend = get_backend(device)
     placed = {name: backend.asarray(array) for name, array in arrays.items()}
@@ -71,6 +78,7 @@ def build(
         named = {name: _built(entry, placed) for name, entry in description["layers"].items()}
         last_layer = _built(description["last_layer"], placed)
         network = Network(named, last_layer, weight_decay=description["weight_decay"])
+        check_extents(network.layers)
         if description["input_shape"] is not None:
             network.input_shape = _sample_shape(description["input_shape"])
     except (KeyError, TypeError, AttributeError) as error:
@@ -115,10 +123,7 @@ def _plain(value: Any) -> Any:
 def _built(entry: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:
     kind = KINDS.get(entry["class"])
     if kind is None or entry.get("own"):
-        raise ValueError(
-            f"{entry['class']} is not a layer of backprop; build the network yourself and load the file into "
-            "it with restore_network"
-        )
+        raise UnknownLayerError(f"{entry['class']} is not a layer of backprop")
     if "layers" in entry:
         return layers.Residual({name: _built(part, arrays) for name, part in entry["layers"].items()})
     taken = inspect.signature(kind).parameters

@@ -38,6 +38,13 @@ class InputWarning(UserWarning):
     """Inputs that were converted, or that are not as a network can learn them or has learnt them."""
 
 
+class PrecisionWarning(InputWarning):
+    """Inputs whose digits are more than the network has.
+
+    The commands keep it to themselves: the data come from a file, and `train --dtype` is the user's choice.
+    """
+
+
 @dataclass(frozen=True)
 class Inputs:
     """What the inputs of the training data were.
@@ -109,11 +116,10 @@ class Inputs:
         return x
 
     def of_prediction(self, x: Array, dtype: str) -> Array:
-        """Other inputs, scaled as those of the training were: bytes for pixels, or real numbers.
+        """Other inputs, laid out already, scaled as those of the training: bytes for pixels, or real numbers.
 
         Raises `ValueError` where they cannot be of the same scale.
         """
-        x = laid_out(x, self.shape)
         its = dtype_name(x.dtype)
         if self.pixels:
             return x if its == "uint8" else self._pixels(x, dtype)
@@ -177,13 +183,35 @@ def laid_out(x: Array, sample: tuple[int, ...] | None) -> Array:
     )
 
 
-def as_numbers(name: str, x: Any) -> Any:
-    """A NumPy array of objects or texts as floating-point numbers; anything else as it is.
+NO_NUMBERS = {
+    "c": "take the real parts, array.real, or array.real and array.imag side by side",
+    "V": "from numpy.lib.recfunctions import structured_to_unstructured, and take that of it",
+    "M": 'count from a day, (array - array.min()) / numpy.timedelta64(1, "D")',
+    "m": 'count in days, array / numpy.timedelta64(1, "D")',
+}
+"""How kinds of dtypes that are no real numbers become some."""
 
-    Raises `TypeError` with the first entry that is no number.
+
+IN_A_FILE = {
+    **NO_NUMBERS,
+    **dict.fromkeys(
+        "OSU",
+        "save array.astype(numpy.float32), without the columns that are no numbers, or with these numbered",
+    ),
+}
+"""The same of an array in a file, of which no single entry is looked at."""
+
+
+def as_numbers(name: str, x: Any) -> Any:
+    """A NumPy array of objects or texts as floating-point numbers; real numbers as they are.
+
+    Raises `TypeError` for other dtypes, and with the first entry that is no number.
     """
-    if not isinstance(x, np.ndarray) or x.dtype.kind in "fiubc":
+    if not isinstance(x, np.ndarray) or x.dtype.kind in "fiub":
         return x
+    if x.dtype.kind in NO_NUMBERS:
+        found = "a structured array" if x.dtype.names else str(x.dtype)
+        raise TypeError(f"{name}: expected real numbers, got {found}; {NO_NUMBERS[x.dtype.kind]}")
     wrong = next(((i, v) for i, v in np.ndenumerate(x) if not _is_number(v)), None)
     if wrong is not None:
         raise TypeError(

@@ -15,6 +15,7 @@ import numpy as np
 
 from backends import Array, dtype_name, namespace_of
 
+from .inputs import as_numbers
 from .layers.activations import sigmoid
 from .layers.base import Form, Node, is_integer, narrowed, widened
 
@@ -40,8 +41,13 @@ class Loss(Node):
         raise TypeError(f"{self.name} does not classify: it has no accuracy")
 
     def taken(self, t: np.ndarray) -> np.ndarray:
-        """Targets on the host in the form that this loss takes, where they say the same in another."""
-        return t
+        """Targets on the host in the form that this loss takes, where they say the same in another.
+
+        Objects and texts of numbers become floating-point numbers. Raises `TypeError` for what is no real
+        number.
+        """
+        numbers: np.ndarray = as_numbers(f"{self.name}: t", t)
+        return numbers
 
     def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
         """Raise unless the host array `t` is a valid target for an x of shape (samples, *outputs).
@@ -191,6 +197,8 @@ class SoftmaxWithLoss(Loss):
         """
         if t.ndim == 2 and t.shape[1] == 1:
             t = t[:, 0]
+        if t.ndim != 1 or t.dtype.kind not in CURES:  # names of classes have a cure of their own
+            t = super().taken(t)
         if t.ndim == 2:
             return t.astype(np.uint8) if _is_one_hot(t) else t
         is_whole = t.dtype.kind == "f" and bool((np.isfinite(t) & (np.floor(t) == t)).all())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
@@ -21,13 +22,19 @@ from backends import (
     namespace_of,
 )
 
-from .inputs import Inputs, as_numbers, laid_out
+from .inputs import Inputs, PrecisionWarning, as_numbers, laid_out
 from .layers import Layer
-from .layers.base import HALF, by_name, overflows, widened
+from .layers.base import HALF, Node, by_name, no_constructor, overflows, widened
 from .layers.merged import shown_names
 from .losses import Loss, SoftmaxWithLoss
 from .numerical import central_differences
 from .parameters import FlatVector, LayerState, NamedParameters, common_dtype, parameter_places
+from .untrained import warn_of_untrained
+
+OF_A_NETWORK = frozenset(
+    {"_layers", "last_layer", "_params", "_state", "flat_params", "flat_grads", "dtype", "backend", "_said"}
+)
+"""What the constructor of a network makes."""
 
 
 class Network:
@@ -85,6 +92,7 @@ class Network:
         last_layer = SoftmaxWithLoss() if last_layer is None else last_layer
         _check_stack(named, last_layer)
         self._adopt(named, last_layer)
+        warn_of_untrained(named)
 
     def _adopt(self, layers: dict[str, Layer], last_layer: Loss, backend: Backend | None = None) -> None:
         self._layers, self.last_layer = Stack(layers), last_layer
@@ -103,6 +111,13 @@ class Network:
         self.flat_grads = FlatVector("grads", places, self.backend)
         self._said = False
         self._differentiated: tuple[dict[str, Array], dict[str, Array]] | None = None
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in OF_A_NETWORK and "_layers" not in vars(self):
+                raise no_constructor(type(self), "super().__init__(layers)")
+            return super().__getattribute__(name)  # which says what is missing
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and deepcopy: all but the flat vector, which is made anew."""
@@ -328,11 +343,39 @@ class Network:
             warnings.warn(
                 f"{type(self).__name__}: {name} input is converted to the network's {self.dtype}; "
                 f"give {self.dtype}, or build the network with dtype={name!r}",
+                PrecisionWarning,
                 stacklevel=3,
             )
         if self.inputs is not None:
-            return self.inputs.of_prediction(x, self.dtype)
-        return laid_out(x, self.input_shape)
+            return self.inputs.of_prediction(self.laid_out(x, self.inputs.shape), self.dtype)
+        return self.laid_out(x, self.input_shape)
+
+    def laid_out(self, x: Array, sample: tuple[int, ...] | None) -> Array:
+        """x with samples of this shape, where it is certain how, or images of another height and width.
+
+        These are for a network that takes any, as one of convolutions with a mean over the image at the end.
+        Raises `ValueError` for as many numbers in another order.
+        """
+        try:
+            return laid_out(x, sample)
+        except ValueError:
+            own = tuple(map(int, x.shape[1:]))
+            if sample and len(own) == len(sample) == 3 and own[0] == sample[0]:
+                channels, height, width = own
+                if self._gives_one_shape(sample, own, (channels, 2 * height, 2 * width)):
+                    return x
+            raise
+
+    def _gives_one_shape(self, *samples: tuple[int, ...]) -> bool:
+        """Whether samples of all these shapes go through the network and give outputs of one shape."""
+        try:
+            network = copy.deepcopy(self)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                zeros = [self.backend.asarray(np.zeros((1, *sample)), dtype=self.dtype) for sample in samples]
+                return len({tuple(network.forward(x).shape) for x in zeros}) == 1
+        except Exception:  # whatever a layer raises for a size it does not take
+            return False
 
     def scaled(self, x: Array) -> Array:
         """x in the network's dtype, uint8 divided by 255: `as_input` for data that has been checked."""
@@ -510,9 +553,9 @@ def _check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
     if not layers:
         raise ValueError("expected at least one layer, such as Affine(W, b), got none")
     for name, layer in layers.items():
-        if not isinstance(layer, Layer) or not hasattr(layer, "_params"):
-            hint = " (call super().__init__() in its constructor)" if isinstance(layer, Layer) else ""
-            raise TypeError(f"{name}: expected a layer, such as ReLU(), got {_described(layer)}{hint}")
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{name}: expected a layer, such as ReLU(), got {_described(layer)}")
+        _check_constructed(layer)
         if layer.in_network:
             raise ValueError(
                 f"{name}: this layer is in a network or a block already; give a copy, layer.to(backend)"
@@ -521,8 +564,15 @@ def _check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
         raise TypeError(
             f"expected a loss, such as SoftmaxWithLoss(), as last_layer, got {_described(last_layer)}"
         )
+    if last_layer is not None:
+        _check_constructed(last_layer)
     if len({id(layer) for layer in layers.values()}) < len(layers):
         raise ValueError("a layer stands in this network twice: give every place a layer of its own")
+
+
+def _check_constructed(node: Node) -> None:
+    if "_params" not in vars(node):
+        raise no_constructor(type(node))
 
 
 def _check_no_alias(name: str, layer: Layer) -> None:

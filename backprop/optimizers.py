@@ -13,11 +13,11 @@ import math
 import weakref
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from functools import reduce
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends import Array, InPlace, apart, backend_of, dtype_name, namespace_of
 
-from .layers.base import HALF, is_half
+from .layers.base import HALF, is_half, no_constructor
 from .parameters import FlatVector, NamedParameters, layer_of
 
 Schedule = Callable[[int], float]
@@ -72,6 +72,13 @@ class Optimizer:
         if max_norm is not None and not (math.isfinite(max_norm) and max_norm > 0.0):
             raise ValueError(f"{name}: expected a finite max_norm above 0, got {max_norm}")
         self.lr, self.max_norm = lr, max_norm
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "lr":
+                raise no_constructor(type(self), "super().__init__(lr)")
+            return super().__getattribute__(name)  # which says what is missing
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 from backends import Array, Backend, CaptureError, CaptureWarning, Replay
 
+from .origin import origin
 from .watch import Look, Watch, global_draws, untouched
 
 State: TypeAlias = Sequence[Mapping[str, Array]]
@@ -178,9 +179,7 @@ class Recorder:
                 replay = self.backend.record(self.steps, self.state(), (rows, numbers))
             cause = self._difference(replay, rows, numbers, before, after, results)
         except Exception as error:  # whatever it was: the called step decides whether it is an error
-            cause = (
-                str(error) if isinstance(error, CaptureError) else f"{type(error).__name__}: {_line(error)}"
-            )
+            cause = _told(error)
         finally:
             self._put(after)
         if cause:
@@ -221,9 +220,8 @@ class Recorder:
         try:
             return self.watch.look()
         except Exception as error:  # whatever an attribute raises that is looked at
-            why = str(error) if isinstance(error, CaptureError) else f"{type(error).__name__}: {_line(error)}"
             if not self.why:
-                self.give_up(f"the attributes cannot be watched: {why}")
+                self.give_up(f"the attributes cannot be watched: {_told(error)}")
             return None
 
     def _own(self) -> list[Array]:
@@ -272,6 +270,13 @@ def _quiet_threads() -> Iterator[None]:
         yield
     finally:
         threading.excepthook = hook
+
+
+def _told(error: Exception) -> str:
+    """What the error says, and where in the user's code it was raised, as far as that is known."""
+    why = str(error) if isinstance(error, CaptureError) else f"{type(error).__name__}: {_line(error)}"
+    place = origin(error)
+    return f"{why} (in {place})" if place else why
 
 
 def _line(error: Exception) -> str:

@@ -21,11 +21,17 @@ import numpy as np
 
 from backends import Array, Backend, dtype_name, get_backend
 
-from .architecture import build, describe
+from .architecture import UnknownLayerError, build, describe
 from .checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint, write_checkpoint
 from .inputs import Inputs
 from .networks import Network
 from .runs import read_trained
+
+RESTORE = (
+    "build the network yourself, then: from backprop import checkpoints, saving; "
+    "saving.restore_network(network, checkpoints.read_checkpoint({!r}))"
+)
+"""How a network with layers of one's own is set to a file."""
 
 HostArrays = dict[str, np.ndarray[Any, Any]]
 
@@ -41,7 +47,7 @@ def load_network(path: str | os.PathLike[str], device: str | Backend = "cpu") ->
     For the folder of a run it is the one that was best on the validation data, or else the last.
 
     Raises `CheckpointError` for a file that is damaged, no checkpoint, or of a layer that is not one of
-    backprop's: then build the network yourself and give it to `restore_network`.
+    backprop's: then build the network yourself, `restore_network(network, read_checkpoint(path))`.
     """
     path, checkpoint = read_trained(path, read_checkpoint)
     return network_of(path, checkpoint, device)
@@ -53,7 +59,10 @@ def network_of(
     """The network that a checkpoint describes; `path` is for errors."""
     backend = get_backend(device)
     with followed(path):
-        network = build(checkpoint.description["network"], _of_network(checkpoint), backend)
+        try:
+            network = build(checkpoint.description["network"], _of_network(checkpoint), backend)
+        except UnknownLayerError as error:
+            raise CheckpointError(f"{os.fspath(path)}: {error}; {RESTORE.format(os.fspath(path))}") from None
     restore_network(network, checkpoint, path)
     return network
 

@@ -29,15 +29,16 @@ from backends import Array, get_backend
 
 from .architecture import describe
 from .checkpoints import Checkpoint, CheckpointError, ResumeWarning
+from .datasets.split import split, warn_of_scarce_classes
 from .divergence import DivergenceError, finite, locate
 from .history import HistoryArrays, Metrics, history_of
-from .inputs import Inputs, as_numbers, check_finite, laid_out
+from .inputs import Inputs, as_numbers, check_finite
 from .layers.base import is_whole
 from .networks import Network, check_same_length
 from .optimizers import SGD, Optimizer
 from .saving import check_fit, network_arrays, on_host, put, restore_network
 from .steps import BatchTooLargeError, Epoch, Means, Run, within_memory
-from .validation import BestEpoch, BestWeights, as_validated, split
+from .validation import BestEpoch, BestWeights, as_validated
 
 __all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training"]
 
@@ -110,8 +111,8 @@ class Training(Iterator[Metrics]):
     capture : record the step and replay it where the backend can, which is faster; a step that cannot
         be recorded is called as it is, after a `backends.CaptureWarning` with the cause
     progress : called every `progress_steps` steps; reading the loss then waits for the device
-    hook : called with the training every `hook_steps` steps, counted from the first one, for instance to
-        save it: `lambda training: write_checkpoint(path, training.checkpoint())`
+    hook, hook_steps : `hook` is called with the training every `hook_steps` steps, counted from the first
+        one, for instance to save it: `lambda training: write_checkpoint(path, training.checkpoint())`
     resume : a checkpoint of `Training.checkpoint`, to go on from as if nothing had happened; the network
         and the optimizer are set to it, and all else has to be as it was. More steps may be asked for: a
         last epoch that was only a part of one is then completed. Where the result may not be the same to
@@ -179,6 +180,7 @@ class Training(Iterator[Metrics]):
         )
         _check_whole(hook_steps=hook_steps, patience=patience)
         _check_validation(validation, patience)
+        _check_hook(hook, hook_steps)
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise TypeError(f"expected an Optimizer, such as SGD(0.1), got {optimizer!r}")
         if test is not None and not _is_pair(test):
@@ -226,10 +228,13 @@ class Training(Iterator[Metrics]):
         given = dict(self._given)
         if inputs is not None:
             x, dtype = given.pop("x"), self.network.dtype
-            given = {name: inputs.of_prediction(its, dtype) for name, its in given.items()}
-            given["x"] = inputs.of_training(x, dtype) if first else inputs.of_prediction(x, dtype)
+            given = {name: self._as_learnt(its, inputs) for name, its in given.items()}
+            given["x"] = inputs.of_training(x, dtype) if first else self._as_learnt(x, inputs)
         self._run.data["x"] = given.pop("x")
         self._held_out = {name: (its, self._held_out[name][1]) for name, its in given.items()}
+
+    def _as_learnt(self, x: Array, inputs: Inputs) -> Array:
+        return inputs.of_prediction(self.network.laid_out(x, inputs.shape), self.network.dtype)
 
     def _hold_back(self, network: Network, x: Array, t: Array, share: float) -> tuple[Array, Array]:
         """The samples to train on; the others become the validation data."""
@@ -237,7 +242,9 @@ class Training(Iterator[Metrics]):
         if network.last_layer.counts_correct and labels.ndim == 2:
             labels = labels.argmax(axis=1)
         of_classes = network.last_layer.counts_correct and labels.ndim == 1
-        left, held = split(labels if of_classes else None, len(labels), share, self._rng)
+        left, held = split(labels, share, self._rng, by_class=of_classes)
+        if of_classes:
+            warn_of_scarce_classes(labels[left], labels[held])
         self._held_back = hashlib.sha256(held.astype("<i8").tobytes()).hexdigest()
 
         def taken(array: Array, samples: np.ndarray) -> Array:
@@ -655,7 +662,7 @@ def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tu
     x = backend.untracked(x)
     network.check_owned(t, "target")
     t = network.as_target_for(x, t)
-    x = laid_out(x, network.inputs.shape if network.inputs else network.input_shape)
+    x = network.laid_out(x, network.inputs.shape if network.inputs else network.input_shape)
     check_finite(x_name, x)
     check_finite(t_name, t)
     return x, t
@@ -684,6 +691,15 @@ def _check_whole(**numbers: Any) -> None:
     for name, value in numbers.items():
         if value is not None and (not is_whole(value) or value < 1):
             raise ValueError(f"expected {name} to be a whole number of at least 1, got {value!r}")
+
+
+def _check_hook(hook: Any, hook_steps: int | None) -> None:
+    if hook is not None and hook_steps is None:
+        raise ValueError(
+            "a hook needs hook_steps, every how many steps it is called: give hook_steps=100, say"
+        )
+    if hook is None and hook_steps is not None:
+        raise ValueError(f"hook_steps={hook_steps} needs a hook, the function to call then: give hook=…")
 
 
 def _check_batches(n: int, batch_size: int, sampling: str) -> int:

@@ -1,56 +1,18 @@
-"""What a training is judged by: samples held back, the epoch that was best on them, and its network."""
+"""What a training is judged by: the epoch that was best on the validation data, and its network."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from .datasets.dataset import held_back
 from .history import Metrics
 from .networks import Network
 from .saving import HostArrays, network_arrays
 
 Host = np.ndarray[Any, Any]
-
-
-def split(t: Host | None, samples: int, share: float, rng: np.random.Generator) -> tuple[Host, Host]:
-    """The samples to train on and those to hold back, as sorted indices.
-
-    Every class gives its share. A class that has fewer than two samples on either side is warned of.
-
-    Parameters
-    ----------
-    t : (N,) class numbers, or None to draw from all samples alike
-    share : of the N samples, above 0 and below 1
-
-    Raises `ValueError` where that leaves one side without samples, or a class without one to train on.
-
-    >>> left, held = split(np.asarray([0] * 8 + [1] * 8), 16, 0.25, np.random.default_rng(0))
-    >>> len(left), (held < 8).tolist()
-    (12, [True, True, False, False])
-    """
-    count = round(samples * share)
-    if not 0 < count < samples:
-        raise ValueError(f"of {samples} training samples a share of {share} is {count}: nothing to split")
-    order = rng.permutation(samples)
-    held = np.sort(order[:count] if t is None else held_back(t[order], count, order))
-    left = np.setdiff1d(np.arange(samples), held)
-    if t is not None:
-        warn_of_scarce_classes(t[left], t[held])
-    return left, held
-
-
-def warn_of_scarce_classes(train: Host, held: Host) -> None:
-    """Warn of the classes that have one sample, or none, to train on or to validate on."""
-    counts = ((k, int((train == k).sum()), int((held == k).sum())) for k in np.unique(train).tolist())
-    scarce = [f"class {k} has {n} to train on and {m} to validate on" for k, n, m in counts if min(n, m) < 2]
-    if scarce:
-        more = f", and {len(scarce) - 3} more such classes" if len(scarce) > 3 else ""
-        warnings.warn(f"validation: {'; '.join(scarce[:3])}{more}", stacklevel=2)
 
 
 class BestEpoch:

@@ -123,7 +123,21 @@ GROUPS = (
     ),
 )
 
-INTERNAL = {"__main__", "choices", "cli", "divergence", "files", "recorder", "steps", "text", "watch"}
+INTERNAL = {
+    *(
+        "__main__",
+        "choices",
+        "cli",
+        "divergence",
+        "extents",
+        "files",
+        "origin",
+        "recorder",
+        "run_data",
+        "steps",
+    ),
+    *("text", "untrained", "watch"),
+}
 """Modules of `backprop` that are not for users of the library."""
 
 MODULES = [module for group in GROUPS for module in group.modules]

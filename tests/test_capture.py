@@ -228,7 +228,7 @@ def test_an_error_of_a_recorded_step_is_told_in_a_line(message: tuple[str, ...],
                 raise ValueError(*message)
             return super().forward(x, training=training)
 
-    with pytest.warns(CaptureWarning, match=f"which is slower: {said}$"):
+    with pytest.warns(CaptureWarning, match=rf"which is slower: {said} \(in Picky1 \(Picky\), .*\)$"):
         assert_same(lambda: network("cpu", Picky()), exactly=True)
 
 
@@ -564,7 +564,9 @@ def test_a_stretch_that_is_run_again_begins_as_it_began(
         return tuple(x + (calls >= 6) for x in replay(self, *inputs))
 
     def run(capture: bool) -> Any:
-        options = {"optimizer": Momentum(0.05), "hook": lambda _: None, "hook_steps": hook_steps}
+        options: dict[str, Any] = {"optimizer": Momentum(0.05)}
+        if hook_steps:
+            options |= {"hook": lambda _: None, "hook_steps": hook_steps}
         return trained(lambda: network("cpu", Dropout(0.3, seed=1)), capture, batch_size=25, **options)
 
     expected = run(False)

@@ -264,16 +264,29 @@ def test_divergence_has_its_own_status(small: str) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_warnings_in_one_line(small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings_in_one_line(small: str, tmp_path: Path) -> None:
     with np.load(small) as arrays:
-        doubled = {name: value.astype(float) if name[0] == "x" else value for name, value in arrays.items()}
-    np.savez(tmp_path / "double.npz", **doubled)
-    done = backprop("train", "--device", "cpu", "--data", str(tmp_path / "double.npz"), "--epochs", "2")
+        large = {name: value * 1e3 if name[0] == "x" else value for name, value in arrays.items()}
+    data = str(tmp_path / "large.npz")
+    np.savez(data, **large)
+    done = backprop("train", "--device", "cpu", "--data", data, "--lr", "1e-9", "--epochs", "2")
     assert done.returncode == 0
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith(
-        "backprop: warning: TwoLayerNet: float64 input is converted to the network's float32"
-    )
+    assert done.stderr.startswith("backprop: warning: the inputs are large, from ")
+
+
+def test_the_digits_of_float64_data_are_no_matter_for_a_command(small: str, tmp_path: Path) -> None:
+    with np.load(small) as arrays:
+        doubled = {name: value.astype(float) if name[0] == "x" else value for name, value in arrays.items()}
+    data, run = str(tmp_path / "double.npz"), str(tmp_path / "run")
+    np.savez(data, **doubled)
+    for words in (
+        ["train", "--device", "cpu", "--data", data, "--epochs", "2", "--out", run],
+        ["evaluate", run],
+        ["predict", run, "--input", data],
+    ):
+        done = backprop(*words)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_interrupt() -> None:
@@ -529,7 +542,7 @@ def test_a_network_that_cannot_be(
 
 MODULE = """
 import numpy as np
-from backprop import Affine, Network, ReLU, Tanh
+from backprop import Affine, Layer, Network, ReLU, Tanh
 
 class Good(Tanh):
     pass
@@ -537,6 +550,19 @@ class Good(Tanh):
 class Wrong(Tanh):
     def backward(self, dout):
         return -super().backward(dout)
+
+class Crashes(Tanh):
+    def backward(self, dout):
+        raise RuntimeError("not today")
+
+class Unmade(Tanh):
+    def __init__(self):
+        self.k = 1
+
+class NoForward(Layer):
+    @classmethod
+    def case(cls, rng):
+        return cls(), rng.standard_normal((2, 3))
 
 class NoCase(Network):
     pass
@@ -617,8 +643,27 @@ def test_check_the_users_own(own_module: str, capsys: pytest.CaptureFixture[str]
     assert main(["check", f"{own_module}:Wrong"]) == 1
     out = capsys.readouterr().out
     assert "FAILED" in out
-    assert "1 gradients: 0 passed, 1 FAILED" in out
+    assert "1 gradient: 0 passed, 1 FAILED" in out
     assert "FAILED Wrong: Wrong.x (3, 4): relative error 2.0e+00 at" in out
+    assert "No other faults: arguments left alone" in out
+
+
+def test_check_of_what_raises(own_module: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was not looked at is not said to be right."""
+    assert main(["check", f"{own_module}:Crashes"]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "FAILED Crashes: raised RuntimeError: not today",
+        "No gradient could be compared.",
+        "1 other fault: see FAILED above.",
+        "Not checked for Crashes, where that ended the check: arguments left alone, results not shared, shapes, "
+        "dtypes and devices kept, the same again for the same input.",
+    ]
+    assert main(["check", f"{own_module}:Crashes", f"{own_module}:Good"]) == 1
+    assert "1 gradient: 1 passed, 0 FAILED; largest" in capsys.readouterr().out
+    message = "Unmade cannot be checked: its __init__ does not call super().__init__(); call it there first"
+    assert fails(capsys, "check", f"{own_module}:Unmade") == f"backprop: error: {message}\n"
+    message = "backprop: error: NoForward cannot be checked: NotImplementedError: NoForward has no forward"
+    assert message in fails(capsys, "check", f"{own_module}:NoForward")
 
 
 def test_check_a_function(own_module: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -640,9 +685,9 @@ def test_check_that_cannot_tell(own_module: str, capsys: pytest.CaptureFixture[s
     """It is said, and is a failure for those who ask for it."""
     assert main(["check", f"{own_module}:AtAKink"]) == 0
     out = capsys.readouterr().out
-    assert "1 gradients: 0 passed, 0 FAILED, 1 unresolved" in out
+    assert "1 gradient: 0 passed, 0 FAILED, 1 unresolved" in out
     assert "1 of 2 entries unresolved: the function is not smooth there" in out
-    assert "At 1 entries a kink (where ReLU or a maximum switches) lay within the first step" in out
+    assert "Unresolved: the differences tell neither right nor wrong; see above what would." in out
     assert main(["check", f"{own_module}:AtAKink", "--strict", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert (found["passed"], found["failed"]) == (False, False)

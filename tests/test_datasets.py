@@ -18,6 +18,7 @@ import pytest
 
 from backprop.datasets import DatasetError, held_back, load_dataset, load_mnist, mnist
 from backprop.datasets.mnist import FOLDER
+from backprop.inputs import InputWarning
 
 NAMES = (
     "train-images-idx3-ubyte",
@@ -61,6 +62,26 @@ def test_load_mnist_as_in_the_book() -> None:
     assert t.sum(axis=1).tolist() == [1] * 60000
     assert t[0].argmax() == 5
     assert x_test.shape[0] == 10000
+
+
+@pytest.mark.parametrize(
+    ("x", "cure"),
+    [
+        (np.zeros(4, [("a", "f4"), ("b", "f4")]), "structured_to_unstructured"),
+        (np.zeros((4, 3), object), r"save array\.astype\(numpy\.float32\)"),
+        (np.full((4, 3), "a"), r"save array\.astype\(numpy\.float32\)"),
+        (np.zeros((4, 3), complex), r"take the real parts, array\.real"),
+        (np.zeros((4, 3), "datetime64[D]"), r"count from a day"),
+    ],
+    ids=["records", "objects", "texts", "complex", "dates"],
+)
+def test_samples_that_are_no_numbers_are_refused_with_their_own_cure(
+    x: np.ndarray, cure: str, tmp_path: Path
+) -> None:
+    t = np.arange(4) % 2
+    np.savez(tmp_path / "d.npz", x_train=x, t_train=t, x_test=x, t_test=t)
+    with pytest.raises(DatasetError, match=rf"x_train\.npy of dtype .*; expected a NumPy array .*; .*{cure}"):
+        load_dataset(tmp_path / "d.npz")
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -376,14 +397,21 @@ def test_longer_names_in_a_folder(tmp_path: Path) -> None:
     for part in ("train", "test"):
         (tmp_path / f"emnist-letters-{part}-images-idx3-ubyte").write_bytes(idx(x))
         (tmp_path / f"emnist-letters-{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(t)))
-    assert load_dataset(tmp_path).t_test.tolist() == t.tolist()
+    with pytest.warns(InputWarning, match="EMNIST's images lie transposed in its files: turned upright"):
+        data = load_dataset(tmp_path)
+    assert data.t_test.tolist() == t.tolist()
+    for images in (data.x_train, data.x_test):
+        np.testing.assert_array_equal(images, np.swapaxes(x, 1, 2))
     (tmp_path / "emnist-digits-test-images-idx3-ubyte").write_bytes(idx(x))
     with pytest.raises(
         DatasetError, match="several files like t10k-images-idx3-ubyte: emnist-digits-.*, emnist-"
     ):
         load_dataset(tmp_path)
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx(x[::-1]))
-    np.testing.assert_array_equal(load_dataset(tmp_path).x_test, x[::-1])
+    with pytest.warns(InputWarning, match="turned upright"):
+        mixed = load_dataset(tmp_path)
+    np.testing.assert_array_equal(mixed.x_test, x[::-1])
+    assert (data.turned, mixed.turned) == (("x_train", "x_test"), ("x_train",))
 
 
 def test_four_archives_in_a_folder(tmp_path: Path) -> None:

@@ -925,7 +925,7 @@ def test_a_report_as_data_has_no_infinities() -> None:
     data = GradientReport("Net", "numpy", "cpu", 1e-7, (entry,), ("odd",), 9, "Affine1").to_dict()
     assert data == {
         "subject": "Net", "backend": "numpy", "device": "cpu", "gate": 1e-7, "problems": ("odd",),
-        "evaluations": 9, "culprit": "Affine1", "passed": False, "failed": True,
+        "evaluations": 9, "culprit": "Affine1", "cut_short": False, "passed": False, "failed": True,
         "entries": [{**asdict(ENTRY), "error": None, "numerical": None, "passed": True}],
     }  # fmt: skip
 

@@ -111,7 +111,7 @@ def test_inputs_out_of_scale() -> None:
     with pytest.warns(UserWarning, match="the inputs are large"):
         Training(net(), X * 1e4, T, epochs=1).started = True
     first, *_ = causes(net(), X * 1e4, optimizer=SGD(1e-12))
-    assert first.startswith("the inputs are large, with a root mean square of 1")
+    assert first.startswith("the inputs are large, with a root mean square of ")
     uneven = X.copy()
     uneven[:, 7] *= 1e4
     shuffled = np.random.default_rng(1).permutation(T)

@@ -12,8 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends import Backend, get_backend
-from backprop import Network, SimpleConvNet, Training, TwoLayerNet, fit
+from backends import Backend, get_backend, namespace_of
+from backprop import (
+    Affine,
+    Convolution,
+    Flatten,
+    Layer,
+    MaxPooling,
+    Network,
+    ReLU,
+    Reshape,
+    SimpleConvNet,
+    Training,
+    TwoLayerNet,
+    fit,
+)
 from backprop.checkpoints import CheckpointError, read_checkpoint, write_checkpoint
 from backprop.inputs import Inputs, InputWarning
 from backprop.saving import load_network, restore_network, save_network
@@ -187,6 +200,56 @@ def test_as_many_numbers_in_another_order_are_refused() -> None:
         outputs(network, PIXELS.reshape(90, 4, 16))
 
 
+class MeanOfImage(Layer):
+    """(N, C, H, W) to (N, C)."""
+
+    def forward(self, x: Any, *, training: bool = False) -> Any:
+        self.saved = x.shape if training else None
+        return namespace_of(x).mean(x, axis=(2, 3))
+
+    def backward(self, dout: Any) -> Any:
+        _, _, height, width = self.saved
+        xp = namespace_of(dout)
+        each = dout[:, :, None, None] / (height * width)
+        return xp.astype(xp.broadcast_to(each, self.saved), dout.dtype)
+
+
+def of_any_size(*last: Layer) -> Network:
+    W = np.random.default_rng(1).standard_normal((3, 2, 3, 3)).astype("float32")
+    return Network([Convolution(W, np.zeros(3, "float32"), pad=1), ReLU(), MaxPooling(2), *last])
+
+
+def test_a_network_for_any_size_takes_images_of_another_with_as_many_pixels(backend: Backend) -> None:
+    images = RNG.random((90, 2, 8, 12)).astype("float32")
+    network = of_any_size(MeanOfImage())
+    fit(network, images, T, epochs=1, batch_size=10, rng=0, test=(images.reshape(90, 2, 6, 16), T))
+    network = network.to(device=backend)
+    for size in ((12, 8), (6, 16), (16, 16)):
+        x = RNG.random((4, 2, *size)).astype("float32")
+        y = network.forward(backend.asarray(x))
+        np.testing.assert_array_equal(outputs(network, x), backend.to_numpy(y))
+    for size in ((12, 8, 2), (96, 2), (4, 6, 8)):  # where the channels are is not certain
+        with pytest.raises(ValueError, match=r"expected samples of shape \(2, 8, 12\)"):
+            outputs(network, RNG.random((4, *size)).astype("float32"))
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        of_any_size(Flatten(), Affine(np.ones((72, 3), "float32"), np.zeros(3, "float32"))),
+        of_any_size(Reshape((72,))),
+        TwoLayerNet(192, 4, 3),
+    ],
+    ids=["affine", "reshape", "mlp"],
+)
+def test_a_network_for_one_size_takes_no_other(network: Network) -> None:
+    images = RNG.random((90, 2, 8, 12)).astype("float32")
+    network.inputs = Inputs.of(images)
+    network.predict(images)
+    with pytest.raises(ValueError, match=r"expected samples of shape \(2, 8, 12\), .*, got \(2, 12, 8\)"):
+        network.predict(images.reshape(90, 2, 12, 8))
+
+
 def test_the_first_gap_is_named() -> None:
     get_backend("cpu")
     x = np.zeros((2500, 2, 3), "float32")
@@ -222,7 +285,9 @@ def test_what_is_no_number_is_named(value: Any) -> None:
     with pytest.raises(ValueError, match="x: nan in row 7, column 1"):
         Training(small(), x, T, epochs=1, batch_size=10)
     days = np.full((3, 2), np.datetime64("2026-01-01"))
-    with pytest.raises(TypeError, match=r"expected numbers, got np.datetime64"):
+    with pytest.raises(
+        TypeError, match=r"the input: expected real numbers, got datetime64.*array - array\.min\(\)"
+    ):
         small().predict(days)
 
 

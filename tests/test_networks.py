@@ -18,13 +18,18 @@ from backprop import (
     MeanSquaredError,
     Network,
     ReLU,
+    Residual,
     SigmoidWithLoss,
+    SoftmaxWithLoss,
     Training,
     TwoLayerNet,
     check_gradients,
+    fit,
 )
+from backprop.inputs import PrecisionWarning
 from backprop.layers import Layer
 from backprop.layers.base import Views
+from backprop.losses import Loss
 from backprop.optimizers import SGD
 
 
@@ -194,7 +199,7 @@ def test_input_gradient_only_when_asked_for(backend: Backend) -> None:
 def test_float64_data_is_converted_and_said_once(backend: Backend) -> None:
     network, (x, t) = net(backend), data(backend, dtype="float64")
     with pytest.warns(
-        UserWarning, match="float64 input is converted to the network's float32; give float32, or build"
+        PrecisionWarning, match="float64 input is converted to the network's float32; give float32, or build"
     ):
         network.loss(x, t)
     with warnings.catch_warnings():
@@ -254,7 +259,7 @@ def test_bad_inputs(backend: Backend) -> None:
             ValueError, match=r"TwoLayerNet: expected at least one sample, got input \(0, 4\)"
         ):
             getattr(network, method)(x[0:0, :], t[0:0])
-    with pytest.raises(TypeError, match="expected real input, got complex64"):
+    with pytest.raises(TypeError, match=r"expected real (input|numbers), got complex64"):
         network.predict(backend.asarray(np.ones((1, 4), dtype="complex64")))
     with pytest.raises(TypeError, match="expected an array .* got list"):
         network.predict([[1.0, 2.0, 3.0, 4.0]])
@@ -433,3 +438,84 @@ def test_labels_that_are_no_numbers_are_refused_with_a_cure() -> None:
     for t in (np.asarray(["a", "b", "c"]), np.asarray(["a", "b", "c"], dtype=object)):
         with pytest.raises(TypeError, match=r"names, t = numpy\.unique\(t, return_inverse=True\)"):
             network.loss(x, t)
+
+
+@pytest.mark.parametrize("loss", [MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss])
+@pytest.mark.parametrize(
+    ("t", "message"),
+    [
+        (np.ones((3, 3), complex), "expected real numbers, got complex128; take the real parts"),
+        (np.zeros((3, 3), [("a", float)]), r"got a structured array; .*structured_to_unstructured"),
+        (np.zeros((3, 3), "datetime64[D]"), r"expected real numbers, got datetime64\[D\]; count from a day"),
+        (np.full((3, 3), "no"), r"expected numbers, got .*'no'.* at \[0, 0\]; .*numpy\.unique"),
+        (np.full((3, 3), "no", object), r"expected numbers, got 'no' at \[0, 0\]; .*numpy\.unique"),
+    ],
+    ids=["complex", "records", "dates", "texts", "objects"],
+)
+def test_targets_that_are_no_real_numbers_are_refused_with_a_cure(
+    loss: type[Loss], t: np.ndarray, message: str
+) -> None:
+    network = Network([Affine(np.zeros((4, 3), "float32"), np.zeros(3, "float32"))], loss())
+    with pytest.raises(TypeError, match=f"{loss.__name__}: t: .*{message}"):
+        network.loss(np.zeros((3, 4), "float32"), t)
+
+
+@pytest.mark.parametrize("dtype", [object, "U8"])
+def test_targets_that_are_numbers_in_another_form_are_numbers(dtype: Any) -> None:
+    t, x = np.eye(3), np.zeros((3, 4), "float32")
+    for loss in (MeanSquaredError(), SigmoidWithLoss(), SoftmaxWithLoss()):
+        network = Network([Affine(np.zeros((4, 3), "float32"), np.ones(3, "float32"))], loss)
+        assert network.loss(x, t.astype(dtype)) == network.loss(x, t)
+
+
+def test_what_leaves_out_the_constructor_of_its_base_is_told_so() -> None:
+    """Wherever it is used first."""
+
+    class Unmade:
+        def __init__(self) -> None:
+            self.k = 1
+
+    x, t = np.ones((3, 4), "float32"), np.asarray([0, 1, 2])
+    layer: Any = type("MyLayer", (Unmade, Affine), {})()
+    loss: Any = type("MyLoss", (Unmade, MeanSquaredError), {})()
+    network: Any = type("MyNet", (Unmade, Network), {})()
+    optimizer: Any = type("MySGD", (Unmade, SGD), {})()
+    uses = {
+        r"MyLayer: its __init__ does not call super\(\)\.__init__\(\)": [
+            lambda: Network([layer]),
+            lambda: Residual([layer]),
+            lambda: layer.forward(x),
+            lambda: layer.params,
+            lambda: repr(layer),
+            lambda: check_gradients(layer, x),
+        ],
+        r"MyLoss: its __init__ does not call super\(\)\.__init__\(\)": [
+            lambda: Network([Identity()], loss),
+            lambda: check_gradients(loss, x, x),
+        ],
+        r"MyNet: its __init__ does not call super\(\)\.__init__\(layers\)": [
+            lambda: network.predict(x),
+            lambda: network.params,
+            lambda: repr(network),
+            lambda: fit(network, x, t, epochs=1, batch_size=1),
+            lambda: check_gradients(network, x, t),
+        ],
+        r"MySGD: its __init__ does not call super\(\)\.__init__\(lr\)": [
+            lambda: optimizer.update({"W": x.copy()}, {"W": x}),
+            lambda: fit(net(get_backend("cpu")), x, t, epochs=1, batch_size=1, optimizer=optimizer),
+        ],
+    }
+    for message, those in uses.items():
+        for use in those:
+            with pytest.raises(AttributeError, match=message):
+                use()
+
+
+def test_an_error_in_a_property_of_ones_own_network_is_not_hidden() -> None:
+    class Own(Network):
+        @property
+        def first(self) -> Any:
+            return self.missing
+
+    with pytest.raises(AttributeError, match="missing"):
+        Own([Identity()]).first  # noqa: B018

@@ -540,3 +540,46 @@ def test_show_input_is_for_pictures(capsys: pytest.CaptureFixture[str]) -> None:
 def test_pillow_is_loaded_for_pictures_only() -> None:
     code = "import sys, backprop.cli.predict, backprop.cli.train; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def several(picture: np.ndarray) -> list[str]:
+    return [words for words in fitted(picture[None], (28, 28), MNIST).done if "side by side" in words]
+
+
+def test_two_digits_in_one_picture_are_noticed_and_one_is_not() -> None:
+    x = mnist().x_test.astype(np.float32) / 255
+    alone = sum(bool(several(digit)) for digit in x[::4])
+    assert alone < 0.005 * len(x[::4])
+    pairs = np.random.default_rng(0).integers(0, len(x), (1000, 2))
+    for large in (False, True):
+        noticed = 0
+        for i, j in pairs[:200] if large else pairs:
+            pair = np.hstack([x[i], x[j]])
+            noticed += bool(several(1.0 - np.kron(pair, np.ones((6, 6), "f")) if large else pair))
+        assert noticed > 0.98 * (200 if large else 1000)
+
+
+def strokes(*boxes: tuple[int, int, int, int]) -> np.ndarray:
+    """A picture (60, 60) with bright boxes: the first and the last row and column of each."""
+    picture = np.zeros((60, 60), "float32")
+    for top, bottom, left, right in boxes:
+        picture[top : bottom + 1, left : right + 1] = 1.0
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("picture", "count"),
+    [
+        (strokes((10, 50, 10, 15), (10, 50, 25, 30)), 2),
+        (strokes((10, 50, 5, 10), (10, 50, 25, 30), (10, 50, 45, 50)), 3),
+        (strokes((10, 50, 10, 15), (12, 14, 25, 30)), 0),
+        (strokes((10, 14, 20, 24), (20, 50, 20, 24)), 0),
+        (strokes((10, 20, 30, 50), (30, 50, 10, 45)), 0),
+        (strokes((10, 50, 10, 15), (10, 14, 20, 50), (30, 34, 20, 50)), 0),
+    ],
+    ids=["two", "three", "a bar that has come off", "the dot of an i", "one above the other", "two bars"],
+)
+def test_pieces_side_by_side(picture: np.ndarray, count: int) -> None:
+    expected = [f"{count} separate pieces of ink side by side, where one sign is expected"] if count else []
+    assert several(picture) == expected
+    assert several(1.0 - picture) == expected

@@ -34,12 +34,16 @@ from backprop.checkpoints import (
 )
 from backprop.cli import main
 from backprop.cli.train import _Keeper, _mean_steps, _split
-from backprop.datasets import Dataset, data_digest, held_back
+from backprop.datasets import Dataset, data_digest, held_back, load_dataset, split
+from backprop.datasets.split import of_seed
 from backprop.files import TEMPORARY, WriteError, reason
 from backprop.history import history_of
-from backprop.saving import save_network
+from backprop.run_data import trained_part
+from backprop.saving import load_network, save_network
 from backprop.schedules import Cosine
 from backprop.steps import Epoch
+
+from .test_datasets import idx
 
 TRAIN = ["train", "--device", "cpu", "--data", "small.npz", "--batch-size", "30"]
 MLP = ["--net", "mlp", "--layers", "4-8-8-3", "--batch-norm", "--dropout", "0.2", "--optimizer", "adam"]
@@ -430,7 +434,12 @@ def test_other_data_are_refused(change: Callable[[Any], Any], capsys: pytest.Cap
     change(arrays)
     np.savez("small.npz", **arrays)
     err = fails(capsys, "train", "--resume", "here", "--epochs", "2")
-    assert "is of a run on other data than small is now" in err
+    told = "is of a run on other data than small is now: say by --data where its data are"
+    assert told in err
+    assert told in fails(capsys, "evaluate", "here")
+    assert main(["report", "here"]) == 0
+    page = Path("here", runs.REPORT).read_text()
+    assert "There is no diagnosis of the network: the run was on other data than small is now." in page
 
 
 def test_the_digest_is_of_values_shapes_and_dtypes() -> None:
@@ -452,7 +461,7 @@ def test_the_same_data_at_another_place(folder: Path, capsys: pytest.CaptureFixt
     os.rename("small.npz", "elsewhere/other.npz")
     err = fails(capsys, "train", "--resume", "here", "--epochs", "2")
     assert "small.npz: no such file or folder" in err
-    assert "if the run's data is elsewhere now, say where by --data" in err
+    assert "if the run's data are elsewhere now, say where by --data" in err
     assert main(["train", "--resume", "here", "--epochs", "2", "--data", "elsewhere/other.npz"]) == 0
     assert main(["train", "--resume", "here", "--epochs", "3"]) == 0
 
@@ -882,7 +891,7 @@ def test_validation_data_are_the_seed_s(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_patience_needs_validation(capsys: pytest.CaptureFixture[str]) -> None:
     assert "give --validation" in fails(capsys, *TRAIN, "--patience", "2", status=2)
-    assert "of 200 training samples this is 0" in fails(capsys, *TRAIN, "--validation", "0.001", status=2)
+    assert "of 200 training samples a share of 0.001 is 0" in fails(capsys, *TRAIN, "--validation", "0.001", status=2)
 
 
 def test_flag_beats_environment_beats_file(
@@ -1421,3 +1430,54 @@ def test_what_from_cannot_start_from(capsys: pytest.CaptureFixture[str]) -> None
     assert not Path("runs").exists()
     Path("damaged.safetensors").write_bytes(b"no")
     assert "damaged.safetensors" in fails(capsys, *TRAIN, "--from", "damaged.safetensors")
+
+
+@pytest.mark.filterwarnings("ignore:.*turned upright")
+def test_a_run_on_transposed_images_is_told_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One from before EMNIST's images were turned upright."""
+    x, t = np.random.default_rng(0).integers(0, 256, (40, 8, 8)), np.arange(40) % 4
+    (folder / "data").mkdir()
+    for part, name in (("train", "emnist-digits-train"), ("t10k", "emnist-digits-test")):
+        for start in (part, name):
+            (folder / "data" / f"{start}-images-idx3-ubyte").write_bytes(idx(x))
+            (folder / "data" / f"{start}-labels-idx1-ubyte").write_bytes(idx(t))
+    words = ["train", "--device", "cpu", "--data", "data", "--epochs", "1", "--batch-size", "10", "--quiet"]
+    assert main([*words, "--out", "before"]) == 0  # by MNIST's names: as they lie in the files
+    for part in ("train", "t10k"):
+        os.unlink(folder / "data" / f"{part}-images-idx3-ubyte")
+    assert main([*words, "--out", "after"]) == 0
+    assert main(["evaluate", "after"]) == 0
+    capsys.readouterr()
+    for command in (["train", "--resume", "before", "--epochs", "2"], ["evaluate", "before"]):
+        err = fails(capsys, *command)
+        assert "has learnt from EMNIST's images as they lie in its files, transposed" in err
+
+
+@pytest.mark.parametrize("by_class", [True, False])
+def test_evaluate_leaves_out_of_the_training_data_what_was_held_back(
+    by_class: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the data lie elsewhere now; other data are taken whole."""
+    train("--validation", "0.3", "--seed", "7", "--epochs", "2", "--out", "here")
+    if not by_class:
+        monkeypatch.setattr("backprop.run_data.BY_CLASS", "of another kind")
+    checkpoint = read_checkpoint(runs.trained("here"))
+    with np.load("small.npz") as data:
+        arrays = dict(data)
+    x, t = arrays["x_train"], arrays["t_train"]
+    rows, out = split(t, 0.3, of_seed(7), by_class=by_class)
+    assert (len(rows), len(out)) == (140, 60)
+    loss, accuracy = load_network("here").evaluate(x[rows], t[rows])
+    os.rename("small.npz", "moved.npz")
+    np.savez("other.npz", **{**arrays, "x_train": x + np.float32(0.5)})
+    for data, samples in (("moved.npz", 140), ("other.npz", 200)):
+        capsys.readouterr()
+        assert main(["evaluate", "here", "--train", "--data", data, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["samples"] == samples
+        if samples == 140:
+            assert (found["loss"], found["accuracy"]) == (loss, accuracy)
+    assert main(["evaluate", "here", "--train", "--data", "moved.npz"]) == 0
+    assert "on 140 samples of moved, without the 60 that were held back" in capsys.readouterr().out
+    shown = trained_part("here", checkpoint.description, load_dataset("moved.npz"))
+    np.testing.assert_array_equal(shown.x_train, x[rows])

@@ -11,7 +11,8 @@ import pytest
 from backends import Backend
 from backprop import Adam, MeanSquaredError, Metrics, Network, Training, TwoLayerNet, fit
 from backprop.checkpoints import Checkpoint, CheckpointError, ResumeWarning
-from backprop.validation import BestEpoch, split
+from backprop.datasets.split import split
+from backprop.validation import BestEpoch
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((120, 6)).astype("float32")
@@ -78,15 +79,19 @@ def test_a_share_is_held_back_from_every_class(backend: Backend) -> None:
 
 def test_split() -> None:
     t = np.repeat([0, 1, 2], [60, 30, 10])
-    left, held = split(t, 100, 0.2, np.random.default_rng(0))
+    left, held = split(t, 0.2, np.random.default_rng(0))
     assert np.bincount(t[held]).tolist() == [12, 6, 2]
     assert sorted([*left, *held]) == list(range(100))
-    left, held = split(None, 100, 0.2, np.random.default_rng(0))
+    left, held = split(t, 0.2, np.random.default_rng(0), by_class=False)
     assert (len(left), len(held)) == (80, 20)
-    with pytest.warns(UserWarning, match=r"class 1 has 1 to train on and 0 to validate on$"):
-        split(np.asarray([0] * 9 + [1]), 10, 0.3, np.random.default_rng(0))
-    with pytest.raises(ValueError, match=r"of 10 training samples a share of 0.01 is 0"):
-        split(t, 10, 0.01, np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"of 100 training samples a share of 0.001 is 0"):
+        split(t, 0.001, np.random.default_rng(0))
+
+
+def test_a_scarce_class_is_warned_of() -> None:
+    t = np.where(np.arange(120) < 2, 1, 0)
+    with pytest.warns(UserWarning, match=r"class 1 has 1 to train on and 1 to validate on$"):
+        fit(TwoLayerNet(6, 3, 2), X, t, epochs=1, batch_size=30, rng=0, validation=0.5)
 
 
 @pytest.mark.parametrize("one_hot", [False, True])

@@ -63,6 +63,9 @@ def _run(options: argparse.Namespace) -> int:
         if not options.debug:
             # Overflow on the way to a divergence is reported as the divergence.
             warnings.simplefilter("ignore", RuntimeWarning)
+            from ..inputs import PrecisionWarning
+
+            warnings.simplefilter("ignore", PrecisionWarning)
             warnings.showwarning = _show_warning
             _keep_matplotlib_quiet()
         # The command's module, and with it NumPy, is imported only now: --help stays quick.

@@ -6,7 +6,6 @@ import argparse
 import importlib
 import inspect
 import json
-import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -36,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     backend = get_backend(options.device)
     check = partial(check_gradients, device=backend, elements=options.elements, rng=options.seed)
     cases = list(_cases(options))
-    reports = [check(*case) for case in cases]
+    reports = [_checked(check, case) for case in cases]
     wanted = all(report.passed if options.strict else not report.failed for report in reports)
     if options.json:
         found = {
@@ -49,6 +48,23 @@ def run(options: argparse.Namespace) -> int:
         networks = [case[0] for case in cases if isinstance(case[0], Network)]
         _show(reports, f"{backend.name} {backend.version} on {backend.device}", networks)
     return 0 if wanted else 1
+
+
+def _checked(check: Callable[..., GradientReport], case: Case) -> GradientReport:
+    """The report on a case; what keeps it from being checked at all says which it is."""
+    try:
+        return check(*case)
+    except Exception as error:  # whatever the user's code raises
+        name = getattr(case[0], "__name__", type(case[0]).__name__)
+        raise RuntimeError(f"{name} cannot be checked: {_told(error, name)}") from error
+
+
+def _told(error: Exception, name: str) -> str:
+    """What the error says, without the name it may begin with, or with its kind."""
+    text = str(error)
+    return (
+        text.removeprefix(f"{name}: ") if text.startswith(f"{name}: ") else f"{type(error).__name__}: {text}"
+    )
 
 
 def _cases(options: argparse.Namespace) -> Iterator[Case]:
@@ -204,7 +220,8 @@ def _show(reports: list[GradientReport], where: str, networks: Iterable[Network]
         if Measurement.get(console, unlimited, table).maximum <= console.width:
             break
     table.title = f"Gradients against differences in float64: {where}"
-    console.print(table)
+    if table.row_count:
+        console.print(table)
     remarks = [line for report in reports for line in _remarks(report)]
     for text in [*remarks, *_merged(networks), *_summary(reports)]:
         for line in fold(text, columns) if columns else [text]:
@@ -250,26 +267,53 @@ def _merged(networks: Iterable[Network]) -> Iterator[str]:
                 yield f"{type(network).__name__}: {name} is {shown}, merged into one layer."
 
 
+PROMISES = (
+    "arguments left alone, results not shared, shapes, dtypes and devices kept, the same again for the same "
+    "input"
+)
+"""What is checked besides the gradients' values."""
+
+
 def _summary(reports: list[GradientReport]) -> list[str]:
+    return [*_of_gradients(reports), *_of_promises(reports)]
+
+
+def _of_gradients(reports: list[GradientReport]) -> Iterator[str]:
+    """What was compared, and how to read its rows."""
     entries = [entry for report in reports for entry in report.entries]
+    if not entries:
+        yield "No gradient could be compared."
+        return
     counts = {v: sum(entry.verdict == v for entry in entries) for v in COLOURS}
     listed = ", ".join(f"{n} {v}" for v, n in counts.items() if n or v in (PASSED, FAILED))
-    worst = max((entry.error for entry in entries), default=math.inf)
-    lines = [
-        f"{len(entries)} gradients: {listed}; largest relative error {worst:.0e}",
+    settled = [entry for entry in entries if entry.verdict != UNRESOLVED]
+    worst = f"; largest relative error {max(entry.error for entry in settled):.0e}" if settled else ""
+    yield f"{_count(len(entries), 'gradient')}: {listed}{worst}"
+    yield (
         "Each row is the worst entry of an array. A relative error passes up to "
-        f"{reports[0].gate:.0e}, or up to ten times ±, the estimated error of the numerical value.",
-    ]
-    if counts[WRONG_ABOVE]:
-        lines.append("Wrong above: right by itself, but the gradient that comes from above is wrong.")
-    if kinks := sum(entry.kinks for entry in entries):
-        lines.append(
-            f"At {kinks} entries a kink (where ReLU or a maximum switches) lay within the first step, and "
-            "smaller ones were taken."
-        )
-    problems = sum(len(report.problems) for report in reports)
-    lines.append(
-        f"{problems or 'No'} other faults: arguments left alone, results not shared, shapes, dtypes and "
-        "devices kept, the same again for the same input."
+        f"{reports[0].gate:.0e}, or up to ten times ±, the estimated error of the numerical value."
     )
-    return lines
+    if counts[WRONG_ABOVE]:
+        yield "Wrong above: right by itself, but the gradient that comes from above is wrong."
+    if counts[UNRESOLVED]:
+        yield "Unresolved: the differences tell neither right nor wrong; see above what would."
+    if kinks := sum(entry.kinks for entry in settled):
+        yield (
+            f"At {_count(kinks, 'entry', 'entries')} a kink (where ReLU or a maximum switches) lay within "
+            "the first step, and smaller ones were taken."
+        )
+
+
+def _of_promises(reports: list[GradientReport]) -> Iterator[str]:
+    """What was found besides, and what was not looked at."""
+    faults = sum(len(report.problems) for report in reports)
+    if not faults:
+        yield f"No other faults: {PROMISES}."
+        return
+    yield f"{_count(faults, 'other fault')}: see FAILED above."
+    if cut := [report.subject for report in reports if report.cut_short]:
+        yield f"Not checked for {', '.join(cut)}, where that ended the check: {PROMISES}."
+
+
+def _count(n: int, one: str, several: str = "") -> str:
+    return f"{n} {one if n == 1 else several or one + 's'}"

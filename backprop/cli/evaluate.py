@@ -8,16 +8,17 @@ import math
 import sys
 from pathlib import Path
 
-from ..checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint
-from ..datasets import Dataset, DatasetError, Fingerprint, dataset_at, mnist, with_channels
+from ..checkpoints import Checkpoint, followed, read_checkpoint
+from ..datasets import Dataset, Fingerprint, dataset_at, mnist, with_channels
 from ..inputs import check_finite
+from ..run_data import check_run_data, is_run_data, load_run_data, trained_part
 from ..runs import read_trained
 from ..saving import network_of
 from .screen import say
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show loss and accuracy of a network on the test data, or the training data."""
+    """Show loss and accuracy of a network on the test data, or on what it was trained on."""
     path, checkpoint = read_trained(options.file, read_checkpoint)
     network = network_of(path, checkpoint, options.device)
     data = (
@@ -25,6 +26,9 @@ def run(options: argparse.Namespace) -> int:
         if options.data is None
         else dataset_at(options.data, alone=not options.train)
     )
+    samples = len(data.t_train)
+    if options.train and is_run_data(path, checkpoint.description, Fingerprint.of(data)):
+        data = trained_part(path, checkpoint.description, data)
     x, t = (data.x_train, data.t_train) if options.train else (data.x_test, data.t_test)
     x = with_channels(x, network.input_shape)
     check_finite(f"{data.name}: the {'training' if options.train else 'test'} data's x", x)
@@ -39,7 +43,9 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(found, allow_nan=False))
     else:
         shown = "" if accuracy is None else f"accuracy {accuracy:.4f}, "
-        say(f"{shown}loss {loss:.4f} on {len(t):,} samples of {data.name}")
+        held = samples - len(data.t_train)
+        left_out = f", without the {held:,} that were held back" if held else ""
+        say(f"{shown}loss {loss:.4f} on {len(t):,} samples of {data.name}{left_out}")
     return 0
 
 
@@ -54,16 +60,6 @@ def _data_of(path: Path, checkpoint: Checkpoint) -> Dataset:
             )
             return mnist()
         where = run["settings"].get("data")
-    try:
-        data = dataset_at(where)
-    except DatasetError as error:
-        expected = f"{error.expected}; if the run's data are elsewhere now, say where by --data"
-        raise DatasetError(error.path, error.found, expected) from None
-    with followed(path):
-        same = Fingerprint.of(data).is_of(checkpoint.description)
-    if not same:
-        raise CheckpointError(
-            f"{path} is of a run on other data than {where or data.name} is now: say by --data what to "
-            "evaluate on"
-        )
+    data = load_run_data(None if where is None else str(where))
+    check_run_data(path, checkpoint.description, Fingerprint.of(data), data.name)
     return data

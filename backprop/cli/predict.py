@@ -15,6 +15,7 @@ import numpy as np
 
 from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint
 from ..files import open_file
+from ..inputs import IN_A_FILE
 from ..layers import Layer, Sigmoid, Softmax
 from ..losses import Loss, SigmoidWithLoss, SoftmaxWithLoss
 from ..networks import Network
@@ -63,7 +64,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _outputs(network: Network, x: np.ndarray[Any, Any]) -> Any:
     """What comes out, as probabilities where the loss makes some of it."""
-    x = x.astype(network.dtype) if x.dtype.kind == "f" else x
     y = network.predict(network.backend.asarray(x))
     activation = ACTIVATIONS.get(type(network.last_layer))
     return y if activation is None else activation().forward(y)
@@ -98,9 +98,12 @@ def _array(path: Path, options: argparse.Namespace) -> np.ndarray[Any, Any]:
             loaded = np.load(file, allow_pickle=False)
             found = np.asarray(loaded if path.suffix == ".npy" else _member(loaded, options.array))
     except UNREADABLE as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
+        cure = f"; {IN_A_FILE['O']}" if "Object arrays" in str(error) else ""
+        raise ValueError(f"{path} cannot be read: {error}{cure}") from None
     if found.dtype.kind not in "fuib":
-        raise ValueError(f"{path}: expected numbers, got {found.dtype}")
+        raise ValueError(
+            f"{path}: expected numbers, got {found.dtype}; {IN_A_FILE.get(found.dtype.kind, 'convert it')}"
+        )
     return found
 
 

@@ -21,18 +21,20 @@ from backends import get_backend
 from .. import runs
 from ..checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint
 from ..choices import UsageError
-from ..datasets import Dataset, DatasetError, Fingerprint, dataset_at, held_back, with_channels
+from ..datasets import Dataset, Fingerprint, dataset_at, split, with_channels
 from ..datasets.dataset import HostArray
+from ..datasets.split import of_seed, warn_of_scarce_classes
 from ..files import replace_file
 from ..history import last_of
 from ..inputs import InputWarning
 from ..networks import Network
 from ..pictures import learn_style
 from ..progress import progress_line
-from ..report import BATCH, write_report
+from ..report import write_report
+from ..run_data import BY_CLASS, check_run_data, load_run_data
 from ..saving import restore_network
 from ..training import DivergenceError, Metrics, Training
-from ..validation import BestEpoch, warn_of_scarce_classes
+from ..validation import BestEpoch
 from .advice import ELSEWHERE, advised
 from .build import build_network, build_optimizer, network_to_go_on_with, steps_of
 from .configuration import as_toml, settings
@@ -43,9 +45,6 @@ from .views import Json, Lines, View, named
 
 LINES = 100
 """About how many lines within epochs a run has in its history; more epochs than that are enough."""
-
-BY_CLASS = "by class"
-"""How `--validation` holds samples back; runs from before drew from all of them alike."""
 
 ROWS = 1000
 """Samples that are moved at once."""
@@ -91,7 +90,7 @@ class _Job:
             )
         if options.patience and not options.validation:
             raise UsageError("--patience N needs data to judge by: give --validation 0.1")
-        whole = _data(options)
+        whole = dataset_at(options.data) if options.resume is None else load_run_data(options.data)
         self.fingerprint = Fingerprint.of(whole)
         self.checkpoint = None if options.resume is None else read_checkpoint(options.resume)
         by_class = self.checkpoint is None or self.checkpoint.description.get("split") == BY_CLASS
@@ -99,8 +98,6 @@ class _Job:
         fresh = options.resume is None and options_from(options) is not None
         self.start = read_checkpoint(options_from(options)) if fresh else None
         self.network = self._network(whole)
-        first = whole.x_train[:BATCH].copy(), whole.t_train[:BATCH].copy()
-        self.shown = replace(whole, x_train=first[0], t_train=first[1])  # in the report
         self.data, self.held_out = _split(whole, options, by_class)
         self.steps = steps_of(options, len(self.data.x_train))
         self.optimizer = build_optimizer(options, self.steps)
@@ -140,10 +137,7 @@ class _Job:
         """The training, resumed if that is asked for."""
         options, data, checkpoint = self.options, self.data, self.checkpoint
         if checkpoint:
-            with followed(options.resume):
-                same = self.fingerprint.is_of(checkpoint.description)
-            if not same:
-                raise CheckpointError(f"{options.resume} is of a run on other data than {data.name} is now")
+            check_run_data(options.resume, checkpoint.description, self.fingerprint, data.name)
         name, (x, t) = (
             ("validation", self.held_out) if self.held_out else ("test", (data.x_test, data.t_test))
         )
@@ -201,7 +195,7 @@ class _Job:
         if self.held_out:
             metrics = self._tested(training, keeper)
             keeper.tested(metrics)
-        report = keeper.report(self.shown)
+        report = keeper.report(self.data)
         self.view.end(
             {
                 "test_accuracy": metrics.test_accuracy,
@@ -427,13 +421,10 @@ def _split(
     """The data without what `--validation` holds back, and that; the rest stays in the memory it has."""
     if not options.validation:
         return data, None
-    n = len(data.x_train)
-    held = round(n * options.validation)
-    if not 0 < held < n:
-        raise UsageError(f"--validation {options.validation}: of {n} training samples this is {held}")
-    order = np.random.default_rng([options.seed, 1]).permutation(n)
-    out = np.sort(held_back(data.t_train[order], held, order) if by_class else order[:held])
-    left = np.setdiff1d(np.arange(n), out)
+    try:
+        left, out = split(data.t_train, options.validation, of_seed(options.seed), by_class=by_class)
+    except ValueError as error:
+        raise UsageError(f"--validation {options.validation}: {error}") from None
     if by_class:
         warn_of_scarce_classes(data.t_train[left], data.t_train[out])
     held_out = data.x_train[out], data.t_train[out]
@@ -447,17 +438,6 @@ def _moved_up(array: HostArray, rows: HostArray) -> HostArray:
         part = rows[start : start + ROWS]
         array[start : start + len(part)] = array[part]  # no row lies before its new place
     return array[: len(rows)]
-
-
-def _data(options: argparse.Namespace) -> Dataset:
-    """The data of `--data`."""
-    try:
-        return dataset_at(options.data)
-    except DatasetError as error:
-        if options.resume is None or Path(options.data).exists():
-            raise
-        expected = f"{error.expected}; if the run's data is elsewhere now, say where by --data"
-        raise DatasetError(error.path, error.found, expected) from None
 
 
 def _mean_steps(training: Training) -> int:

@@ -30,6 +30,8 @@ class Dataset:
     t_train: HostArray
     x_test: HostArray
     t_test: HostArray
+    turned: tuple[str, ...] = ()
+    """Which of the arrays are images that lie transposed in their files and were turned upright."""
 
     @property
     def classes(self) -> int:
@@ -45,30 +47,6 @@ class Dataset:
 def with_channels(x: HostArray, sample: tuple[int, ...] | None) -> HostArray:
     """Images (N, H, W) as (N, 1, H, W) for a network whose samples are (C, H, W); all else as it is."""
     return x[:, None] if x.ndim == 3 and len(sample or ()) == 3 else x
-
-
-def held_back(t: HostArray, count: int, samples: HostArray) -> HostArray:
-    """`count` of the samples, whose class numbers are t, from every class its share, the first ones of each.
-
-    Every class keeps one sample at least; it is a `ValueError` where that leaves too few to hold back.
-
-    >>> t = np.asarray([0, 0, 0, 0, 1, 1, 2])
-    >>> held_back(t, 3, np.arange(7)).tolist()
-    [0, 1, 4]
-    """
-    classes, sizes = np.unique(t, return_counts=True)
-    exact = sizes * (count / len(t))
-    counts = np.minimum(np.floor(exact).astype(int), sizes - 1)
-    order = np.argsort(counts - exact, kind="stable").tolist()
-    while counts.sum() < min(count, int((sizes - 1).sum())):
-        for i in order:
-            counts[i] += counts.sum() < count and counts[i] < sizes[i] - 1
-    if counts.sum() < count:
-        raise ValueError(
-            f"{count} of {len(t)} samples cannot be held back: each of {len(classes)} classes has to keep "
-            f"one to be trained on, which leaves {int((sizes - 1).sum())}"
-        )
-    return np.concatenate([samples[t == k][:n] for k, n in zip(classes, counts, strict=True)])
 
 
 def checked_alone(dataset: Dataset, path: Path | str) -> Dataset:

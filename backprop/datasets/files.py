@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import sys
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from tokenize import TokenError
 import numpy as np
 
 from ..files import memory
+from ..inputs import IN_A_FILE, InputWarning
 from .dataset import Dataset, DatasetError, HostArray, checked, checked_alone
 from .idx import LARGEST, read_idx
 
@@ -24,10 +26,16 @@ NAMES = {
 }
 """Of the arrays in an archive: this package's, and those of Keras, scikit-learn's users and MedMNIST."""
 
+CLASS_NAMES = "number classes: names, t = numpy.unique(t, return_inverse=True)"
+"""What to do with labels that are names."""
+
 MOST_LISTED = 12
 
 ALONE = {"x_test": ("x", "X", "images", "arr_0"), "t_test": ("t", "y", "labels", "arr_1")}
 """Where an archive has samples to test on, and no others."""
+
+TRANSPOSED = "emnist-"
+"""How the names of image files begin in which rows and columns have changed places."""
 
 IDX_PARTS = {"train": ("train",), "test": ("t10k", "test")}
 NPZ_PARTS = {"x": "imgs", "t": "labels"}
@@ -39,6 +47,7 @@ def load_dataset(path: str | Path, *, alone: bool = False) -> Dataset:
     A folder holds `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
     and `t10k-labels-idx1-ubyte`, each gzipped (`.gz`) or not, as MNIST and Fashion-MNIST are
     published; EMNIST's longer names are found as well, and the four .npz files of Kuzushiji-MNIST.
+    EMNIST's images, which lie transposed in its files, are turned upright, with an `InputWarning`.
     An archive holds `x_train`, `t_train`, `x_test` and `t_test` (or `y_train`, `train_images`,
     `train_labels`, …): numbers (N, …) and class numbers (N,) or (N, 1), or one-hot rows (N, C). Pickled
     data is refused. Whatever is wrong with a file is a `DatasetError` that names it.
@@ -59,14 +68,21 @@ def load_dataset(path: str | Path, *, alone: bool = False) -> Dataset:
 def _from_folder(folder: Path) -> Dataset:
     if any(folder.glob("*train-imgs.npz")):
         return _from_four_archives(folder)
-    arrays = [
-        read_idx(_find(folder, part, f"{kind}-idx{dimensions}-ubyte"), dimensions)
-        for part in IDX_PARTS
-        for kind, dimensions in (("images", 3), ("labels", 1))
-    ]
-    x_train, t_train, x_test, t_test = arrays
-    labels = (t_train.astype(np.int64), t_test.astype(np.int64))
-    return checked(Dataset(folder.resolve().name, x_train, labels[0], x_test, labels[1]), folder)
+    arrays: dict[str, HostArray] = {}
+    turned = []
+    for part in IDX_PARTS:
+        file = _find(folder, part, "images-idx3-ubyte")
+        x = read_idx(file, 3)
+        if file.name.startswith(TRANSPOSED):
+            x = np.ascontiguousarray(np.swapaxes(x, 1, 2))
+            turned.append(f"x_{part}")
+        arrays[f"x_{part}"] = x
+        arrays[f"t_{part}"] = read_idx(_find(folder, part, "labels-idx1-ubyte"), 1).astype(np.int64)
+    data = checked(Dataset(folder.resolve().name, **arrays, turned=tuple(turned)), folder)
+    if turned:
+        told = f"{folder}: EMNIST's images lie transposed in its files: turned upright"
+        warnings.warn(told, InputWarning, stacklevel=3)
+    return data
 
 
 def _find(folder: Path, part: str, end: str) -> Path:
@@ -118,7 +134,8 @@ def _dataset(name: str, arrays: dict[str, HostArray], path: Path) -> Dataset:
     if widths[0] != widths[1] and arrays["t_train"].ndim == arrays["t_test"].ndim == 2:
         found = f"one-hot labels of {widths[0][0]} classes to train and {widths[1][0]} to test"
         raise DatasetError(path, found, "as many in both")
-    return checked(Dataset(name, **samples, **labels), path)
+    x_train, x_test = samples["x_train"], samples["x_test"]
+    return checked(Dataset(name, x_train, labels["t_train"], x_test, labels["t_test"]), path)
 
 
 def _has(path: Path, names: tuple[str, ...]) -> bool:
@@ -143,7 +160,7 @@ def _members(path: Path, names: Mapping[str, tuple[str, ...]]) -> dict[str, Host
             size, most = sum(info.file_size for info in wanted.values()), memory() or sys.maxsize
             if size > most:
                 raise DatasetError(path, f"arrays of {size:,} bytes", f"at most the {most:,} of this machine")
-            return {key: _read_member(archive, info, path) for key, info in wanted.items()}
+            return {key: _read_member(archive, info, path, key) for key, info in wanted.items()}
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError) as error:
         raise DatasetError(path, f"not a readable zip archive ({error})", expected) from None
     except OSError as error:
@@ -156,8 +173,8 @@ def _listed(names: Iterable[str]) -> str:
     return f"are {', '.join(map(repr, first))}" if first else "is nothing"
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> HostArray:
-    """One array, whose header must promise just what the archive says it holds."""
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, key: str) -> HostArray:
+    """One array, which is to be `key`, whose header must promise just what the archive says it holds."""
     if info.file_size > LARGEST:
         raise DatasetError(path, f"{info.filename} of {info.file_size:,} bytes", f"at most {LARGEST:,}")
     expected = "a NumPy array of numbers"
@@ -176,10 +193,10 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) ->
                 info.file_size - stream.tell(),
             )
         if dtype.kind not in "biuf":
-            texts = "; number classes: names, t = numpy.unique(t, return_inverse=True)" * (
-                dtype.kind in "USO"
-            )
-            raise DatasetError(path, f"{info.filename} of dtype {dtype}", expected + texts)
+            are_names = key.startswith("t_") and dtype.kind in "USO"
+            cure = CLASS_NAMES if are_names else IN_A_FILE.get(dtype.kind)
+            found = f"{info.filename} of dtype {dtype}"
+            raise DatasetError(path, found, f"{expected}; {cure}" if cure else expected)
         if promised != held:
             raise DatasetError(
                 path, f"{info.filename} holds {held:,} bytes", f"{promised:,}, as its header says"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,13 @@ class Fingerprint:
 
     sha256: str
     crc32: int
+    transposed: str | None = None
+    """The SHA-256 with images as they lie in their files, where they were turned upright."""
 
     @classmethod
     def of(cls, data: Dataset) -> Fingerprint:
         """That of these data."""
-        return cls(data_digest(data), _crc_of_format_1(data))
+        return cls(data_digest(data), _crc_of_format_1(data), _digest_as_stored(data))
 
     def is_of(self, description: Mapping[str, Any]) -> bool:
         """Whether it is that of the data which a checkpoint's description tells of."""
@@ -40,6 +42,16 @@ class Fingerprint:
         if "sha256" in facts:
             return bool(facts["sha256"] == self.sha256)
         return "crc32" in facts and facts["crc32"] == self.crc32
+
+    def was_transposed(self, description: Mapping[str, Any]) -> bool:
+        """Whether that tells of these data with images that were not turned upright, as once."""
+        return self.transposed is not None and description.get("data", {}).get("sha256") == self.transposed
+
+
+def _digest_as_stored(data: Dataset) -> str | None:
+    if not data.turned:
+        return None
+    return data_digest(replace(data, **{key: np.swapaxes(getattr(data, key), 1, 2) for key in data.turned}))
 
 
 def _crc_of_format_1(data: Dataset) -> int:

@@ -88,12 +88,21 @@ def _check_node(
         evaluations += more
         if culprit is None and any(entry.verdict == FAILED for entry in entries):
             problems.append("every layer is right by itself: the network's own backward is wrong")
-    if not problems:
+    cut_short = bool(problems)
+    if not cut_short:
         unresolved = {(entry.layer, entry.parameter) for entry in entries if entry.verdict == UNRESOLVED}
         problems = list(broken_promises(subject, double, make, backend, unresolved))
     name = subject.name if isinstance(subject, Node) else type(subject).__name__
     return GradientReport(
-        name, backend.name, backend.device, gate, tuple(entries), tuple(problems), evaluations, culprit
+        name,
+        backend.name,
+        backend.device,
+        gate,
+        tuple(entries),
+        tuple(problems),
+        evaluations,
+        culprit,
+        cut_short,
     )
 
 
@@ -104,6 +113,7 @@ def _check_function(
     library = library_of(arguments[0])
     subject = FunctionSubject(f, gradient, arguments, library, rng)
     entries, problems = _compared(subject, None, compare)
+    cut_short = bool(problems)
     problems = problems or list(broken_by_function(subject))
     return GradientReport(
         subject.name,
@@ -113,6 +123,7 @@ def _check_function(
         tuple(entries),
         tuple(problems),
         subject.evaluations,
+        cut_short=cut_short,
     )
 
 

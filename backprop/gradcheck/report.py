@@ -72,6 +72,8 @@ class GradientReport:
     """How many times the function, or the part of it that an entry reaches, was computed."""
     culprit: str | None = None
     """In a network, the first layer, going backward, whose own gradient is wrong."""
+    cut_short: bool = False
+    """Whether a gradient did not come, or not in its shape; the other promises are then not checked."""
 
     @property
     def passed(self) -> bool:

@@ -19,6 +19,15 @@ HALF = (
 """Why float16 is for inference only, and what to do."""
 
 
+OF_A_NODE = frozenset({"_params", "_grads", "_state", "_saved", "params", "grads", "state", "saved", "cache"})
+"""What the constructor of a layer or loss makes."""
+
+
+def no_constructor(kind: type, call: str = "super().__init__()") -> AttributeError:
+    """The error for an object whose class has a constructor that leaves out that of its base."""
+    return AttributeError(f"{kind.__name__}: its __init__ does not call {call}; call it there first")
+
+
 class Node:
     """A differentiable function with parameters: what layers and losses have in common.
 
@@ -92,6 +101,8 @@ class Node:
         for arrays in (vars(self).get("_params", {}), vars(self).get("_state", {})):
             if name in arrays:
                 return arrays[name]
+        if name in OF_A_NODE and "_params" not in vars(self):
+            raise no_constructor(type(self))
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}", name=name, obj=self)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -30,6 +30,12 @@ COARSE = 48
 SPECK = 0.03
 """The share of the largest part of the ink below which another part is a speck."""
 
+COMPARABLE = 0.2
+"""The share of the largest part's ink from which on another part may be a second sign beside it."""
+
+TALL = 0.5
+"""The share of the height of all ink that such a part must have."""
+
 NOISE = 4.0
 """Standard deviations of the paper's grain below which nothing counts as ink."""
 
@@ -49,6 +55,32 @@ def ink_of(grey: Host) -> tuple[Host, bool] | None:
     if full - floor < LEAST:
         return None
     return np.clip((ink - floor) / (full - floor), 0.0, 1.0), dark
+
+
+def side_by_side(ink: Host) -> int:
+    """How many pieces of ink (H, W) stand side by side, each of about one size, with paper between them.
+
+    A piece counts that has a good share of the largest one's ink and of the whole height; so neither the dot
+    of an i nor a stroke that has come off does.
+    """
+    there = ink > EDGE
+    if not there.any():
+        return 0
+    _, pixels, parts = _parts(there)
+    sizes = np.bincount(parts.ravel(), pixels.ravel())
+    rows = np.flatnonzero(pixels.any(axis=1))
+    tall = TALL * (rows[-1] - rows[0] + 1)
+    spans = []
+    for number in np.flatnonzero(sizes >= COMPARABLE * sizes.max()):
+        if number:
+            down, across = np.nonzero(parts == number)
+            if down.max() - down.min() + 1 >= tall:
+                spans.append((across.min(), across.max()))
+    count, end = 0, -1
+    for first, last in sorted(spans):
+        count += first > end
+        end = max(end, last)
+    return count
 
 
 def normalised(ink: Host, shape: tuple[int, int], box: int) -> Host:
@@ -87,9 +119,17 @@ def _cropped(ink: Host) -> Host:
 
 
 def _specks(there: Host) -> Host:
-    """Where ink is in a part of its own that is tiny beside the largest one.
+    """Where ink is in a part of its own that is tiny beside the largest one."""
+    cell, pixels, parts = _parts(there)
+    sizes = np.bincount(parts.ravel(), pixels.ravel())
+    specks = (pixels > 0) & (sizes < SPECK * sizes.max())[parts]
+    return np.asarray(specks.repeat(cell, 0).repeat(cell, 1)[: there.shape[0], : there.shape[1]])
 
-    On a grid of cells, every part's largest number is handed on from neighbour to neighbour.
+
+def _parts(there: Host) -> tuple[int, Host, Host]:
+    """The side of a cell, and for a grid of such cells, how much ink is in each and the number of its part.
+
+    Every part's largest number is handed on from neighbour to neighbour; 0 is paper.
     """
     cell = -(-max(there.shape) // COARSE)
     rows, columns = (-(-n // cell) for n in there.shape)
@@ -101,9 +141,7 @@ def _specks(there: Host) -> Host:
         for axis in (0, 1):
             around = _running(np.maximum, around, 3, axis)
         parts = np.where(pixels, around, 0)
-    sizes = np.bincount(parts.ravel(), pixels.ravel())
-    specks = (pixels > 0) & (sizes < SPECK * sizes.max())[parts]
-    return np.asarray(specks.repeat(cell, 0).repeat(cell, 1)[: there.shape[0], : there.shape[1]])
+    return cell, pixels, parts
 
 
 def _is_dark(grey: Host) -> bool:

@@ -9,9 +9,10 @@ from typing import Any
 from backends import Backend, BackendUnavailableError, get_backend
 
 from ..checkpoints import Checkpoint, followed
-from ..datasets import Dataset, dataset_at, with_channels
+from ..datasets import Dataset, Fingerprint, dataset_at, with_channels
 from ..networks import Network
 from ..optimizers import Optimizer
+from ..run_data import is_run_data, trained_part
 from ..saving import check_fit, network_of, on_host, put
 from .diagnosis import Diagnosis, diagnose
 from .record import Record
@@ -33,8 +34,7 @@ def diagnose_run(
     settings = record.settings
     if not settings:
         raise ValueError("the checkpoint does not say what data the run was on")
-    place = settings.get("data")
-    data = data or dataset_at(None if place is None else str(place))
+    data = data or _data_of(record, checkpoint)
     with followed(record.checkpoint):
         network = network_of(record.checkpoint, checkpoint, _device(settings))
         optimizer = None
@@ -43,6 +43,15 @@ def diagnose_run(
             _restore(optimizer, network, checkpoint, record.checkpoint)
         x_train, x_test = (with_channels(x, network.input_shape) for x in (data.x_train, data.x_test))
         return diagnose(network, x_train, data.t_train, x_test, data.t_test, optimizer)
+
+
+def _data_of(record: Record, checkpoint: Checkpoint) -> Dataset:
+    """What the run was trained and tested on, as it was."""
+    place = record.settings.get("data")
+    data, description = dataset_at(None if place is None else str(place)), checkpoint.description
+    if "data" in description and not is_run_data(record.checkpoint, description, Fingerprint.of(data)):
+        raise ValueError(f"the run was on other data than {data.name} is now")
+    return trained_part(record.checkpoint, description, data)
 
 
 def _device(settings: dict[str, Any]) -> Backend:

@@ -168,9 +168,9 @@ class _Job:
     def start(self, **options: Any) -> None:
         """Make the training."""
         trial = self.trial
-        options = {**trial.options, "optimizer": trial.optimizer, "hook": self.hook, **options}
+        options = {**trial.options, "optimizer": trial.optimizer, **options}
         if trial.hook_steps:
-            options["hook_steps"] = trial.hook_steps
+            options = {"hook": self.hook, "hook_steps": trial.hook_steps, **options}
         if trial.progress_steps:
             options |= {"progress": self.progress, "progress_steps": trial.progress_steps}
         self.training = self.train(trial.network, *trial.data, capture=self.capture, **options)
