@@ -891,7 +891,9 @@ def test_validation_data_are_the_seed_s(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_patience_needs_validation(capsys: pytest.CaptureFixture[str]) -> None:
     assert "give --validation" in fails(capsys, *TRAIN, "--patience", "2", status=2)
-    assert "of 200 training samples a share of 0.001 is 0" in fails(capsys, *TRAIN, "--validation", "0.001", status=2)
+    assert "of 200 training samples a share of 0.001 is 0" in fails(
+        capsys, *TRAIN, "--validation", "0.001", status=2
+    )
 
 
 def test_flag_beats_environment_beats_file(
