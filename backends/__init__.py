@@ -4,10 +4,17 @@ A backend is an array library on one device. Everything above this package is wr
 against the Python array API standard (2024.12) and asks here for two things only: the namespace
 of an array it was given (`namespace_of`), or a backend by name (`get_backend`).
 
->>> import backends
+>>> from backprop import backends
 >>> backends.get_backend("cpu")
 <backend numpy on cpu>
+
+The package is `backprop.backends`, which this folder is loaded as; `import backends` gives the same one.
 """
+
+if __name__ == "backends":
+    from .alias import give_backprop_backends
+
+    give_backprop_backends()
 
 from .base import Array, Backend, BackendUnavailableError, Replay, UnknownDeviceError, apart, dtype_name
 from .capture import CaptureError, CaptureWarning, InPlace

@@ -23,7 +23,7 @@ class _Entry:
 
 
 def _module(name: str, class_name: str) -> Callable[[], type[Backend]]:
-    return lambda: getattr(importlib.import_module(f"backends.{name}"), class_name)
+    return lambda: getattr(importlib.import_module(f".{name}", __package__), class_name)
 
 
 # To add a backend: its file, and its line here.
@@ -165,7 +165,7 @@ def backend_of(array: Array) -> Backend:
     if name is None:
         raise TypeError(
             f"no backend is registered for arrays of type {type(array).__module__}."
-            f"{type(array).__name__}; see backends.register_backend"
+            f"{type(array).__name__}; see backprop.backends.register_backend"
         )
     return get_backend(f"{name}:{_registry[name].load().device_of(array)}")
 

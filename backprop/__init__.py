@@ -9,10 +9,14 @@
 test accuracy 0.91
 """
 
+import sys
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import backends as backends
     from .fitting import fit
     from .gradcheck import GradientReport, check_gradients
     from .layers import (
@@ -48,6 +52,22 @@ if TYPE_CHECKING:
     from .training import BatchTooLargeError, DivergenceError, Metrics, Training
 
 __version__ = "0.1.0"
+
+
+def _load_backends() -> None:
+    """Load the folder `backends` beside this one as `backprop.backends`.
+
+    A program may have a module `backends` of its own, which then is not in the way, nor hidden.
+    """
+    name, folder = f"{__name__}.backends", Path(__file__).parents[1] / "backends"
+    spec = spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[name] = globals()["backends"] = module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[name])
+
+
+_load_backends()
 
 # Names are imported when they are used, so that `backprop --help` does not import NumPy.
 _homes = {

@@ -12,9 +12,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from backends import Array, Backend, get_backend
-
 from . import layers, losses
+from .backends import Array, Backend, get_backend
 from .extents import check_extents
 from .layers.base import Node
 from .networks import Network

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from backends import Array, backend_of, namespace_of
-
+from .backends import Array, backend_of, namespace_of
 from .layers import Layer
 from .steps import Epoch, Run, Snapshot
 

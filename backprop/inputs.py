@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, backend_of, dtype_name, namespace_of
+from .backends import Array, backend_of, dtype_name, namespace_of
 
 LARGEST_PIXEL = 255.0
 

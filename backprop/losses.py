@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, dtype_name, namespace_of
-
+from .backends import Array, dtype_name, namespace_of
 from .inputs import as_numbers
 from .layers.activations import sigmoid
 from .layers.base import Form, Node, is_integer, narrowed, widened

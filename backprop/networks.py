@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
-from backends import (
+from .backends import (
     Array,
     Backend,
     InPlace,
@@ -21,7 +21,6 @@ from backends import (
     is_registered,
     namespace_of,
 )
-
 from .inputs import Inputs, PrecisionWarning, as_numbers, laid_out
 from .layers import Layer
 from .layers.base import HALF, Node, by_name, no_constructor, overflows, widened

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, Backend, backend_of, dtype_name, get_backend, is_registered
+from .backends import Array, Backend, backend_of, dtype_name, get_backend, is_registered
 
 Index = tuple[int, ...]
 

@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends import Array, InPlace, apart, backend_of, dtype_name, namespace_of
-
+from .backends import Array, InPlace, apart, backend_of, dtype_name, namespace_of
 from .layers.base import HALF, is_half, no_constructor
 from .parameters import FlatVector, NamedParameters, layer_of
 

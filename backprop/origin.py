@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-import backends
-
+from . import backends
 from .layers.base import Node
 from .optimizers import Optimizer
 

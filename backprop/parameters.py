@@ -11,8 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 
-from backends import Array, Backend, InPlace, dtype_name, namespace_of
-
+from .backends import Array, Backend, InPlace, dtype_name, namespace_of
 from .layers.base import Node, Views, check_replaces
 
 

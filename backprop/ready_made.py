@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, Backend, dtype_name, get_backend
-
+from .backends import Array, Backend, dtype_name, get_backend
 from .choices import chosen
 from .initializers import normal, standard_deviation
 from .layers import (
@@ -89,7 +88,7 @@ class TwoLayerNet(Network):
     weight_init_std : standard deviation of the initial weights, or `"he"` or `"xavier"`; the biases
         start at 0
     dtype : `"float32"` or `"float64"`
-    device : what `backends.get_backend` takes, or a backend
+    device : what `backprop.backends.get_backend` takes, or a backend
     rng : a `numpy.random.Generator` or a seed; the same seed gives the same weights everywhere
 
     >>> network = TwoLayerNet(784, 50, 10, rng=0)

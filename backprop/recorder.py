@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from backends import Array, Backend, CaptureError, CaptureWarning, Replay
-
+from .backends import Array, Backend, CaptureError, CaptureWarning, Replay
 from .origin import origin
 from .watch import Look, Watch, global_draws, untouched
 

@@ -19,9 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, Backend, dtype_name, get_backend
-
 from .architecture import UnknownLayerError, build, describe
+from .backends import Array, Backend, dtype_name, get_backend
 from .checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint, write_checkpoint
 from .inputs import Inputs
 from .networks import Network

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, namespace_of
-
+from .backends import Array, namespace_of
 from .networks import Network
 from .optimizers import Optimizer
 from .recorder import Recorder

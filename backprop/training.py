@@ -25,9 +25,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from backends import Array, get_backend
-
 from .architecture import describe
+from .backends import Array, get_backend
 from .checkpoints import Checkpoint, CheckpointError, ResumeWarning
 from .datasets.split import split, warn_of_scarce_classes
 from .divergence import DivergenceError, finite, locate
@@ -109,7 +108,7 @@ class Training(Iterator[Metrics]):
         every class gives alike and `rng` draws; `best` is the epoch with the lowest loss on it
     patience : end after this many epochs that were no better than `best`
     capture : record the step and replay it where the backend can, which is faster; a step that cannot
-        be recorded is called as it is, after a `backends.CaptureWarning` with the cause
+        be recorded is called as it is, after a `backprop.backends.CaptureWarning` with the cause
     progress : called every `progress_steps` steps; reading the loss then waits for the device
     hook, hook_steps : `hook` is called with the training every `hook_steps` steps, counted from the first
         one, for instance to save it: `lambda training: write_checkpoint(path, training.checkpoint())`

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
-from backends import dtype_name, is_registered
-
+from .backends import dtype_name, is_registered
 from .layers import Layer, Residual
 
 GRADIENTS = ("d{}", "d_{}", "grad_{}", "{}_grad", "grad{}")

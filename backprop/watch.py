@@ -25,9 +25,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from backends import Backend, CaptureError, backend_of, is_registered
-from backends.digest import digest
-
+from .backends import Backend, CaptureError, backend_of, digest, is_registered
 from .layers.base import Node
 from .networks import Network
 from .optimizers import Optimizer
@@ -337,7 +335,7 @@ class _Walk:
         elif id(value) in self._given:
             self._note(path, _Same(value), place)
         elif isinstance(value, np.ndarray) and value.dtype != object:
-            self._note(path, (value.shape, value.dtype.str, digest(value)), place)
+            self._note(path, (value.shape, value.dtype.str, digest.digest(value)), place)
             if type(value) is not np.ndarray:
                 self._attributes(path, value, place)
         elif id(value) in self._seen:
@@ -385,7 +383,9 @@ class _Walk:
             self._note(path, _Same(value), place)
         elif is_registered(value):
             home = backend_of(value)  # what a recording reads on its own device, it reads anew in every step
-            self._note(path, _Same(value) if home is self._backend else digest(home.to_numpy(value)), place)
+            self._note(
+                path, _Same(value) if home is self._backend else digest.digest(home.to_numpy(value)), place
+            )
         elif isinstance(value, types.MethodType):
             self._note(path, _Same(value.__func__), place)
             self._value(f"{path}.__self__", value.__self__, place)

@@ -24,7 +24,8 @@ class Module:
 
     @property
     def file(self) -> Path:
-        path = ROOT / Path(*self.name.split("."))
+        place = self.name.replace("backprop.backends", "backends")  # a folder beside backprop
+        path = ROOT / Path(*place.split("."))
         return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
     @property
@@ -119,7 +120,7 @@ GROUPS = (
     _group(
         "Backends",
         "NumPy, CuPy, PyTorch, or a library of your own.",
-        "backends",
+        "backprop.backends",
     ),
 )
 

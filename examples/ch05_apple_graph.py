@@ -5,8 +5,8 @@ Every node multiplies or adds two numbers; `backward` says how the price changes
 
 from _common import Page
 
-from backends import get_backend
 from backprop import Add, Mul
+from backprop.backends import get_backend
 
 page = Page(__doc__, seed=False)
 backend = get_backend(page.device)

@@ -3,8 +3,8 @@
 import numpy as np
 from _common import Page
 
-from backends import get_backend
 from backprop import Affine, ReLU, Sigmoid, Tanh
+from backprop.backends import get_backend
 from backprop.initializers import normal, standard_deviation
 
 page = Page(__doc__)

@@ -3,8 +3,8 @@
 import numpy as np
 from _common import Page
 
-from backends import get_backend
 from backprop import SGD, AdaGrad, Adam, Momentum
+from backprop.backends import get_backend
 
 page = Page(__doc__, seed=False)
 backend = get_backend(page.device)

@@ -5,8 +5,8 @@ In this folder, `backprop check custom_layer:Softplus` proves it from a shell, w
 
 import numpy as np
 
-from backends import Array, namespace_of
 from backprop import Affine, Network, check_gradients, fit
+from backprop.backends import Array, namespace_of
 from backprop.layers import Layer
 
 

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from backends import Array, Backend, register_backend
 from backprop import Training, TwoLayerNet, check_gradients
+from backprop.backends import Array, Backend, register_backend
 from backprop.datasets import load_mnist
 
 

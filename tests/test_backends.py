@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import ctypes
 import inspect
+import os
 import pickle
 import re
 import subprocess
@@ -224,11 +225,41 @@ def test_a_backend_from_outside() -> None:
         del _registry["own"]
 
 
+def in_python(code: str, **options: Any) -> str:
+    return subprocess.check_output([sys.executable, "-c", code], text=True, **options).strip()
+
+
 def test_backends_knows_no_networks_and_imports_no_library_by_itself() -> None:
     code = (
-        "import sys, backends; print([m for m in ('numpy', 'backprop', 'torch', 'cupy') if m in sys.modules])"
+        "import sys, backends; print([name for name in sys.modules if name in ('numpy', 'torch', 'cupy')"
+        " or name.startswith('backprop.') and not name.startswith('backprop.backends')])"
     )
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+    assert in_python(code) == "[]"
+
+
+@pytest.mark.parametrize("name", ["backends.py", "backends/__init__.py"])
+def test_a_module_of_ones_own_called_backends(name: str, tmp_path: Path) -> None:
+    """It is not in the way of ours, and ours does not hide it."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine = 42\n")
+    code = (
+        "{}; print(backends.mine, backprop.backends.get_backend('cpu'), type(backprop.TwoLayerNet(2, 2, 2)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(backprop.__file__).parents[1])}
+    for order in ("import backends, backprop", "import backprop, backends"):
+        printed = in_python(code.format(order), cwd=tmp_path, env=environment)
+        assert printed == "42 <backend numpy on cpu> <class 'backprop.ready_made.TwoLayerNet'>"
+
+
+def test_both_names_give_the_same_modules() -> None:
+    for order in ("backends.base, backprop.backends.base", "backprop.backends.base, backends.base"):
+        code = (
+            f"import {order}, sys; assert backends is backprop.backends\n"
+            "assert backends.base is backprop.backends.base is sys.modules['backends.base']\n"
+            "import backends.numpy, backprop.backends.numpy\n"
+            "print(type(backends.get_backend('cpu')) is backprop.backends.numpy.NumpyBackend, backends.numpy.__spec__.name)"
+        )
+        assert in_python(code) == "True backprop.backends.numpy"
 
 
 def test_only_backends_name_array_libraries() -> None:

@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from backends.blas import VARIABLES
-
+from ..backends import blas
 from ..files import reason
 from .configuration import resolved
 from .parser import build_parser
@@ -81,8 +80,7 @@ def _keep_matplotlib_quiet() -> None:
 
 
 def _report(error: Exception) -> int:
-    from backends import UnknownDeviceError
-
+    from ..backends import UnknownDeviceError
     from ..checkpoints import CheckpointError
     from ..choices import UsageError
     from ..training import BatchTooLargeError, DivergenceError
@@ -111,7 +109,7 @@ def _set_threads(options: argparse.Namespace) -> None:
     """
     threads = getattr(options, "threads_there", None) or getattr(options, "threads", None)
     if threads is not None:
-        os.environ.update(dict.fromkeys(VARIABLES, str(threads)))
+        os.environ.update(dict.fromkeys(blas.VARIABLES, str(threads)))
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

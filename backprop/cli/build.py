@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Backend
-
+from ..backends import Backend
 from ..checkpoints import Checkpoint
 from ..choices import UsageError, chosen
 from ..datasets import Dataset

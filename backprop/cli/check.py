@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from backends import get_backend
-
 from .. import layers, losses
+from ..backends import get_backend
 from ..choices import UsageError, chosen
 from ..datasets import load_mnist
 from ..gradcheck import GradientReport, check_gradients

@@ -6,8 +6,7 @@ import argparse
 import json
 from dataclasses import asdict
 
-from backends import available_backends
-
+from ..backends import available_backends
 from .screen import say
 
 

@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from backends import get_backend
-
 from .. import runs
+from ..backends import get_backend
 from ..checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint
 from ..choices import UsageError
 from ..datasets import Dataset, Fingerprint, dataset_at, split, with_channels

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array
-
+from ..backends import Array
 from ..layers import ConvolutionReLUPooling, Layer, ReLU
 from ..networks import Network
 from ..optimizers import Optimizer

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array
-
+from ..backends import Array
 from ..inputs import LARGE
 from ..losses import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
 from ..networks import Network

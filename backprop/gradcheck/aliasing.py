@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from backends import Array, Backend, dtype_name
-
+from ..backends import Array, Backend, dtype_name
 from ..numerical import writable
 from .subjects import NetworkSubject, NodeSubject, on_host
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, Backend, backend_of, get_backend, is_registered
-
+from ..backends import Array, Backend, backend_of, get_backend, is_registered
 from ..layers.base import Layer, Node
 from ..losses import Loss
 from ..networks import Network

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, Backend, backend_of, dtype_name, get_backend, is_registered
+from ..backends import Array, Backend, backend_of, dtype_name, get_backend, is_registered
 
 
 class Library:

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, Backend, dtype_name, is_registered, namespace_of
-
+from ..backends import Array, Backend, dtype_name, is_registered, namespace_of
 from ..layers.base import Layer, Node
 from ..networks import Network
 from ..numerical import changes_with, writable

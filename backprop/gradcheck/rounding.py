@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, dtype_name
-
+from ..backends import Array, dtype_name
 from .subjects import Slot, on_host
 
 

@@ -12,8 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from backends import Array, Backend, backend_of, dtype_name, is_registered
-
+from ..backends import Array, Backend, backend_of, dtype_name, is_registered
 from ..layers.base import Layer
 from ..losses import Loss
 from ..networks import Network

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array
-
+from ..backends import Array
 from .base import Form, Node, copied
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from backends import Array, Backend, InPlace, backend_of, dtype_name, is_registered, namespace_of
+from ..backends import Array, Backend, InPlace, backend_of, dtype_name, is_registered, namespace_of
 
 HALF = (
     "float16 cannot be trained, since squares and sums overflow; train in float32 and convert the network "

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, namespace_of
-
+from ..backends import Array, namespace_of
 from .base import Layer
 from .windows import Phase, Windows, check_whole, slabs
 

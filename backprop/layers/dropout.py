@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 
-from backends import Array, dtype_name, namespace_of
-
+from ..backends import Array, dtype_name, namespace_of
 from .base import Layer, copied, is_whole
 
 LOW = 2**32 - 1

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, namespace_of
-
+from ..backends import Array, namespace_of
 from .convolution import Convolution
 from .pooling import MaxPooling
 from .windows import Phase, Windows, check_whole

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, namespace_of
-
+from ..backends import Array, namespace_of
 from .base import Form, Layer, is_half, narrowed, widened
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array, namespace_of
-
+from ..backends import Array, namespace_of
 from .base import Form, Layer, copied, narrowed, widened
 from .windows import check_whole, padded
 

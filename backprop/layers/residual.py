@@ -7,8 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from backends import Array, Backend, namespace_of
-
+from ..backends import Array, Backend, namespace_of
 from .activations import ReLU
 from .affine import Affine
 from .base import Form, Layer, by_name

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from backends import Array, namespace_of
-
+from ..backends import Array, namespace_of
 from .base import Form, Layer, copied, is_whole
 
 

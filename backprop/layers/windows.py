@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from backends import Array, Backend, backend_of, is_registered, namespace_of
-
+from ..backends import Array, Backend, backend_of, is_registered, namespace_of
 from .base import is_whole
 
 Phase: TypeAlias = tuple[int, int]

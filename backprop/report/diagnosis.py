@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Array
-
+from ..backends import Array
 from ..diagnosis import Gradient, LayerOutput, look_at, no_better_than_guessing, warning_signs
 from ..losses import SoftmaxWithLoss
 from ..networks import Network

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from backends import Backend, BackendUnavailableError, get_backend
-
+from ..backends import Backend, BackendUnavailableError, get_backend
 from ..checkpoints import Checkpoint, followed
 from ..datasets import Dataset, Fingerprint, dataset_at, with_channels
 from ..networks import Network
