@@ -29,6 +29,7 @@ from .architecture import describe
 from .backends import Array, get_backend
 from .checkpoints import Checkpoint, CheckpointError, ResumeWarning
 from .datasets.split import split, warn_of_scarce_classes
+from .diagnosis import Guessing, LearningWarning, no_better_than_guessing, some_samples
 from .divergence import DivergenceError, finite, locate
 from .history import HistoryArrays, Metrics, history_of
 from .inputs import Inputs, as_numbers, check_finite
@@ -46,13 +47,10 @@ LOOK_STEPS = 1000
 """After how many steps of a long epoch the loss is looked at, to stop a run that has diverged."""
 
 ENOUGH, ENOUGH_AT_END = 200, 100
-"""After how many steps a network should be better than guessing: at the end of an epoch, and of the run."""
+"""After how many steps it is looked at whether a network is better than guessing: first, and at the end."""
 
 FALLING = 0.98
 """The share of the epoch's loss before that a falling loss is below."""
-
-LOOKED_INTO = 1000
-"""How many training samples, evenly spread, show whether it is."""
 
 SAMPLINGS: tuple[str, ...] = get_args(Sampling)
 
@@ -148,6 +146,11 @@ class Training(Iterator[Metrics]):
     mean_steps: int | None = None
     """Over how many steps `means` are; None for none."""
 
+    looked_into = False
+    """Whether it is known if the network is better than guessing."""
+
+    _look_at = ENOUGH
+
     started = True
     """Whether it has been iterated or saved; one that is dropped before warns."""
 
@@ -211,7 +214,7 @@ class Training(Iterator[Metrics]):
         self.hook, self.hook_steps = hook, hook_steps
         self.history: list[Metrics] = []
         self._done, self._seconds = 0, 0.0
-        self._stopping = self._interrupted = self._looked_into = False
+        self._stopping = self._interrupted = False
         self._means: list[Means] = []  # of the last epoch
         self._epoch: Epoch | None = None  # the one that has begun and is not over
         self._part: Epoch | None = None  # the last one, if it was a part: more steps would complete it
@@ -368,29 +371,37 @@ class Training(Iterator[Metrics]):
         self.optimizer.steps = self._steps_before + epoch.count
         if self.line:
             self.line(Progress(done, loss, accuracy))
-        if not self._looked_into:
+        if not self.looked_into:
             self._look_into()
         return metrics
 
     def _look_into(self) -> None:
-        """After enough steps, once, say so if the network is no better than guessing.
-
-        Where the loss is still falling that waits for the end.
-        """
-        at_end, losses = self._done == self._plan.total, [metrics.loss for metrics in self.history[-2:]]
-        falling = len(losses) == 2 and losses[1] < FALLING * losses[0]
-        if self._done < (ENOUGH_AT_END if at_end else ENOUGH) or (falling and not at_end):
+        """Say so, once, if the network is no better than guessing and will not be, or at the end is not."""
+        at_end = self._done == self._plan.total or self.stopped_early
+        if self._done < (ENOUGH_AT_END if at_end else self._look_at):
             return
-        from .diagnosis import LearningWarning, no_better_than_guessing
-
-        data, backend = self._run.data, self.network.backend
-        n = data["x"].shape[0]
-        rows = backend.asarray(np.arange(0, n, -(-n // LOOKED_INTO)))
-        x, t = (backend.xp.take(data[name], rows, axis=0) for name in ("x", "t"))
-        found = no_better_than_guessing(self.network, x, t, self.optimizer, falling=falling)
-        self._looked_into = True
-        if found:
+        self._look_at = 2 * self._done
+        found = self.judged()
+        if found and (found.definite or at_end):
+            self.looked_into = True
             warnings.warn(f"after step {self.step:,} {found}", LearningWarning, stacklevel=4)
+        elif found is None:
+            self.looked_into = True
+
+    def judged(self) -> Guessing | None:
+        """What makes the network no better than guessing on the training data; None if it is better."""
+        data, backend = self._run.data, self.network.backend
+        losses = [metrics.loss for metrics in self.history[-2:]]
+        rows = backend.asarray(some_samples(self._plan.samples))
+        x, t = (backend.xp.take(data[name], rows, axis=0) for name in ("x", "t"))
+        return no_better_than_guessing(
+            self.network,
+            x,
+            t,
+            self.optimizer,
+            batch_size=self._plan.batch_size,
+            falling=len(losses) == 2 and losses[1] < FALLING * losses[0],
+        )
 
     def _begin(self, position: int = 0, earlier: Sequence[np.ndarray] = ()) -> Epoch:
         """The next epoch, from its step `position` on, with the results that it has had before."""

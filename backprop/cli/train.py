@@ -195,6 +195,9 @@ class _Job:
             metrics = self._tested(training, keeper)
             keeper.tested(metrics)
         report = keeper.report(self.data)
+        guessing = None if training.looked_into else training.judged()
+        if guessing:
+            kept["warning"] = f"after step {trained.step:,} {guessing}"
         self.view.end(
             {
                 "test_accuracy": metrics.test_accuracy,

@@ -88,6 +88,8 @@ class Lines:
         speed = f", {result['steps_per_second']:,.0f} steps/s" if result["steps_per_second"] else ""
         if not self.quiet:
             say("")
+        if result.get("warning") and not self.quiet:
+            say(result["warning"])
         say(f"test accuracy {result['test_accuracy']:.4f}, {result['seconds']:.1f} s in all{speed}")
         if not self.quiet:
             for what in ("checkpoint", "report"):

@@ -6,6 +6,7 @@ To guess is to give every sample the same output, the best one for the targets: 
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from ..inputs import LARGE
 from ..losses import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
 from ..networks import Network
 from ..optimizers import Optimizer
-from .batch import LayerOutput, look_at
+from .batch import Gradient, LayerOutput, look_at
 from .signs import warning_signs
 
 Host = np.ndarray[Any, Any]
@@ -30,6 +31,11 @@ SMALL = 1e-2
 
 UNEVEN = 1e3
 """How many times the largest column of a table may exceed the median one."""
+
+ABOVE = 1.1
+"""How many times a guess's loss a network that learns does not reach."""
+
+SAMPLES = 1000
 
 FAST = 1e-2
 """What a step may change a parameter by, as a share of its norm, in a training that settles."""
@@ -50,6 +56,34 @@ class Guess:
 
     loss: float
     accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Guessing:
+    """That a network is no better than guessing."""
+
+    found: str
+    """What was found, in a line."""
+    causes: tuple[str, ...]
+    """The likely ones, the likeliest first."""
+    definite: bool
+    """Whether more training cannot be expected to help."""
+
+    def __str__(self) -> str:
+        if not self.causes:
+            return self.found
+        listed = "; ".join(f"({i}) {cause}" for i, cause in enumerate(self.causes, 1))
+        return f"{self.found}. Likely causes, in order: {listed}"
+
+
+@dataclass(frozen=True)
+class _Reached:
+    """What the network reaches on some samples."""
+
+    loss: float
+    accuracy: float | None
+    chosen: int | None
+    """The class that every sample is taken for, if it is one."""
 
 
 def guess(loss: Loss, outputs: int, t: Array, network: Network) -> Guess | None:
@@ -79,6 +113,7 @@ def guess(loss: Loss, outputs: int, t: Array, network: Network) -> Guess | None:
 def _constant(loss: Loss, outputs: int, t: Host) -> Host | None:
     if isinstance(loss, SoftmaxWithLoss):
         shares = np.bincount(t, minlength=outputs) / len(t) if t.ndim == 1 else t.mean(axis=0)
+        shares = (1.0 - loss.label_smoothing) * shares + loss.label_smoothing / outputs
         return np.log(np.maximum(shares, LEAST))
     if isinstance(loss, SigmoidWithLoss):
         shares = np.clip(np.asarray(t.mean(axis=0), np.float64), LEAST, 1.0 - LEAST)
@@ -86,70 +121,142 @@ def _constant(loss: Loss, outputs: int, t: Host) -> Host | None:
     return np.asarray(t.mean(axis=0)) if isinstance(loss, MeanSquaredError) else None
 
 
-def no_better_than_guessing(
-    network: Network, x: Array, t: Array, optimizer: Optimizer | None = None, *, falling: bool = False
-) -> str | None:
-    """One line that says so, with the likely causes in order; None if the network is better.
+def some_samples(n: int) -> Host:
+    """Up to 1,000 of n samples, drawn alike from all of them, and the same ones every time."""
+    return np.sort(np.random.default_rng(0).choice(n, min(n, SAMPLES), replace=False))
 
-    It is no better where its loss on x and t is not 1 % below that of a guess; its accuracy is no better
-    where it takes every sample for the same class.
+
+def no_better_than_guessing(
+    network: Network,
+    x: Array,
+    t: Array,
+    optimizer: Optimizer | None = None,
+    *,
+    batch_size: int = 100,
+    falling: bool = False,
+) -> Guessing | None:
+    """That, with the likely causes; None if the network is better, or if that cannot be told.
+
+    It is no better where its loss on x and t is not 1 % below that of a guess, and its accuracy not
+    clearly above a guess's. Its accuracy is no better where it takes every sample for one class.
 
     Parameters
     ----------
     x, t : training samples on the network's device, which have passed its border
     optimizer : as training has left it, for the sizes of its updates
+    batch_size : samples that are computed at once
     falling : whether the loss of the training was still falling
     """
-    last, to_numpy = network.last_layer, network.backend.to_numpy
-    scores = network.forward(network.scaled(x))
-    guessed = guess(last, int(scores.shape[-1]) if scores.ndim > 1 else 1, t, network)
-    if guessed is None or guessed.loss <= LEAST:
+    try:
+        reached = _reached(network, x, t, batch_size)
+        guessed = guess(network.last_layer, reached[0], t, network)
+        if guessed is None or guessed.loss <= LEAST:
+            return None
+        return _judged(network, x, t, optimizer, reached[1], guessed, batch_size, falling=falling)
+    except Exception:  # a layer of one's own, or the memory: looking must not end a training
         return None
-    loss = float(to_numpy(last.forward(scores, t)))
-    chosen = _chosen_for_all(last, to_numpy(scores))
-    if loss < BETTER * guessed.loss and chosen is None:
-        return None
-    reached = f"loss {loss:.4g} on the training data, and {guessed.loss:.4g} for the best constant output"
-    if chosen is not None:
-        share = int(to_numpy(last.correct(scores, t))) / x.shape[0]
-        reached += f"; every sample is taken for class {chosen}, which {share:.1%} of them are"
-    if loss < BETTER * guessed.loss:
-        return (
-            f"the accuracy is no better than guessing: {reached}. The loss is better: the network learns but "
-            "does not tell the rarer classes yet; train longer, or on more samples of these"
-        )
-    causes = list(_causes(network, x, t, optimizer, above=loss > guessed.loss / BETTER, falling=falling))
-    listed = "; ".join(f"({i}) {cause}" for i, cause in enumerate(causes[:MOST_CAUSES], 1))
-    return f"the network is no better than guessing: {reached}. Likely causes, in order: {listed}"
 
 
-def _chosen_for_all(loss: Loss, scores: Host) -> int | None:
-    """The class that every sample is taken for, if it is one."""
-    if not isinstance(loss, SoftmaxWithLoss):
+def _reached(network: Network, x: Array, t: Array, batch_size: int) -> tuple[int, _Reached]:
+    """The number of the outputs, and what they reach."""
+    last, to_numpy, n = network.last_layer, network.backend.to_numpy, x.shape[0]
+    loss, correct, outputs, classes = 0.0, 0, 1, set[int]()
+    for start in range(0, n, batch_size):
+        part = slice(start, min(start + batch_size, n))
+        scores, target = network.forward(network.scaled(x[part, ...])), t[part, ...]
+        loss += float(to_numpy(last.forward(scores, target))) * scores.shape[0]
+        outputs = int(scores.shape[-1]) if scores.ndim > 1 else 1
+        if last.counts_correct:
+            correct += int(to_numpy(last.correct(scores, target)))
+        if isinstance(last, SoftmaxWithLoss):
+            classes |= set(to_numpy(scores).argmax(axis=1).tolist())
+    accuracy = correct / n if last.counts_correct else None
+    return outputs, _Reached(loss / n, accuracy, classes.pop() if len(classes) == 1 else None)
+
+
+def _judged(
+    network: Network,
+    x: Array,
+    t: Array,
+    optimizer: Optimizer | None,
+    reached: _Reached,
+    guessed: Guess,
+    batch_size: int,
+    *,
+    falling: bool,
+) -> Guessing | None:
+    found = (
+        f"loss {reached.loss:.4g} on {x.shape[0]:,} training samples, and {guessed.loss:.4g} for the best "
+        "constant output"
+    )
+    if reached.chosen is not None:
+        share = f"{reached.accuracy:.1%}"
+        found += f"; every sample is taken for class {reached.chosen}, which {share} of them are"
+    if reached.loss < BETTER * guessed.loss:
+        if reached.chosen is None:
+            return None
+        said = f"the accuracy is no better than guessing: {found}. The loss is better; judge by that"
+        return Guessing(said, (), definite=False)
+    if _classifies(reached, guessed, x.shape[0]):
         return None
-    classes = np.unique(scores.argmax(axis=1))
-    return int(classes[0]) if len(classes) == 1 else None
+    above = reached.loss > ABOVE * guessed.loss
+    causes, definite = _causes(network, x, t, optimizer, batch_size, above=above, falling=falling)
+    said = f"the network is no better than guessing: {found}"
+    return Guessing(said, tuple(causes[:MOST_CAUSES]), definite=definite or (above and not falling))
+
+
+def _classifies(reached: _Reached, guessed: Guess, n: int) -> bool:
+    """Whether the accuracy on n samples shows that the network has learnt, whatever its loss."""
+    if reached.accuracy is None or guessed.accuracy is None:
+        return False
+    deviation = math.sqrt(max(guessed.accuracy * (1.0 - guessed.accuracy), LEAST) / n)
+    if reached.loss > guessed.loss:  # which networks that nobody has trained have, too
+        return reached.accuracy > min(2.0 * guessed.accuracy, 0.5 * (1.0 + guessed.accuracy))
+    return reached.accuracy > guessed.accuracy + 3.0 * deviation
 
 
 def _causes(
-    network: Network, x: Array, t: Array, optimizer: Optimizer | None, *, above: bool, falling: bool
-) -> Iterator[str]:
-    of_inputs = list(_of_inputs(network.backend.to_numpy(network.scaled(x))))
-    yield from of_inputs
-    try:
-        outputs, gradients = look_at(network, x, t, optimizer)
-    except Exception:  # a layer of one's own that cannot be copied or looked into
-        outputs, gradients = [], []
+    network: Network,
+    x: Array,
+    t: Array,
+    optimizer: Optimizer | None,
+    batch_size: int,
+    *,
+    above: bool,
+    falling: bool,
+) -> tuple[list[str], bool]:
+    """The likely causes, and whether there is one that more training does not mend."""
+    if not network.params:
+        return ["no layer has parameters, so there is nothing to train"], True
+    definite = list(_of_inputs(network.backend.to_numpy(network.scaled(x))))
+    outputs, gradients = _looked_at(network, x[:batch_size, ...], t[:batch_size, ...], optimizer)
+    constant = list(_of_outputs(outputs))
     signs = [sign.rstrip(".") for sign in warning_signs(outputs, gradients)]
-    yield from signs
-    yield from _of_outputs(outputs)
+    found = [*definite, *signs, *constant]
     if falling:
-        yield "the training was short: the loss is still falling"
+        found.append("the training was short: the loss is still falling")
     elif above and max((g.update or 0.0 for g in gradients), default=0.0) > FAST:
-        yield f"the loss is above that of a guess: the learning rate{_rate(optimizer)} may be too large"
-    elif not (signs or of_inputs):
-        yield f"the training was short, or the learning rate{_rate(optimizer)} is too small or too large"
-        yield "the targets do not belong to these inputs, as where only one of the two was shuffled"
+        found.append(
+            f"the loss is above that of a guess: the learning rate{_rate(optimizer)} may be too large"
+        )
+    elif not found:
+        found.append(f"the training was short, or the learning rate{_rate(optimizer)} does not suit it")
+        found.append("the targets do not belong to these inputs, as where only one of the two was shuffled")
+    return found, bool(definite or constant)
+
+
+def _looked_at(
+    network: Network, x: Array, t: Array, optimizer: Optimizer | None
+) -> tuple[list[LayerOutput], list[Gradient]]:
+    """`look_at`, which leaves everybody's generators as they are; nothing of what cannot be looked into."""
+    drawn, python = np.random.get_state(), random.getstate()
+    try:
+        return look_at(network, x, t, optimizer)
+    except Exception:  # a layer of one's own that cannot be copied
+        return [], []
+    finally:
+        np.random.set_state(drawn)
+        random.setstate(python)
 
 
 def _of_inputs(x: Host) -> Iterator[str]:
@@ -170,7 +277,7 @@ def _of_inputs(x: Host) -> Iterator[str]:
 
 def _of_outputs(outputs: list[LayerOutput]) -> Iterator[str]:
     first = next((output for output in outputs if output.constant), None)
-    if first is not None:
+    if first is not None and outputs[-1].constant:
         yield f"from {first.name} on, the outputs are the same for every sample"
 
 

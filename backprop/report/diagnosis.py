@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import Array
-from ..diagnosis import Gradient, LayerOutput, look_at, no_better_than_guessing, warning_signs
+from ..diagnosis import Gradient, LayerOutput, look_at, no_better_than_guessing, some_samples, warning_signs
 from ..losses import SoftmaxWithLoss
 from ..networks import Network
 from ..optimizers import Optimizer
@@ -104,7 +104,7 @@ def diagnose(
     outputs, gradients = look_at(network, x, t, optimizer)
     rate = None if optimizer is None else optimizer.rate(optimizer.steps + 1)
     signs = list(warning_signs(outputs, gradients, scheduled=callable(getattr(optimizer, "lr", None))))
-    if guesses := _guesses(network, x, t, optimizer):
+    if guesses := _guesses(network, x_train, t_train, optimizer):
         signs.insert(0, guesses)
     weights = first_weights(network, x_train.shape[1:])
     return Diagnosis(
@@ -121,11 +121,12 @@ def diagnose(
     )
 
 
-def _guesses(network: Network, x: Array, t: Array, optimizer: Optimizer | None) -> str:
-    """That the network is no better than guessing, as a sentence."""
-    x = network.checked(x)
-    found = no_better_than_guessing(network, x, network.as_target_for(x, t), optimizer)
-    return f"{found[0].upper()}{found[1:]}." if found else ""
+def _guesses(network: Network, x: Host, t: Host, optimizer: Optimizer | None) -> str:
+    """That the network is no better than guessing on the training data, as a sentence."""
+    rows = some_samples(len(x))
+    some, target = network.checked(_on_device(network, x[rows])), _on_device(network, t[rows])
+    found = no_better_than_guessing(network, some, network.as_target_for(some, target), optimizer)
+    return "" if found is None else f"{str(found)[0].upper()}{str(found)[1:]}."
 
 
 def confusion_matrix(labels: Host, predictions: Host, classes: int) -> Host:
