@@ -79,6 +79,17 @@ class OneThread:
                 _set(cls._before)
 
 
+def _in_a_fork() -> None:
+    """Undo what another thread of the parent had active."""
+    active, OneThread._lock, OneThread._active = OneThread._active, threading.Lock(), 0
+    if active:
+        _set(OneThread._before)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_a_fork)
+
+
 def _set(counts: Any) -> None:
     for library, count in zip(libraries(), counts, strict=True):
         _let_go(library)

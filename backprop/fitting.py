@@ -43,7 +43,8 @@ def fit(
     network is whole, and an interactive session gets the `Training` as far as it went.
 
     With `validation`, the network ends as it was after `training.best`, the epoch with the lowest loss on
-    that data. What the last step left is in `training.checkpoint()`, with the best weights so far.
+    that data; so it does where an error ends the training. What the last step left is in
+    `training.checkpoint()`, with the best weights so far.
 
     Parameters and errors are those of `Training`, and besides:
 
@@ -86,8 +87,14 @@ def fit(
     training.best_weights = None if validation is None else BestWeights(network)
     if resume is not None:
         training.go_on_from(resume)
-    with progress_line(training.total, shown=verbose) as training.line:
-        for _ in training:
-            pass
+    try:
+        with progress_line(training.total, shown=verbose) as training.line:
+            for _ in training:
+                pass
+    except BaseException as error:
+        if training.best_weights and training.best_weights.kept and training.best:
+            training.best_weights.put_back()
+            error.add_note(f"the network is set to its best epoch, {training.best.epoch}")
+        raise
     training.end_at_best()
     return training

@@ -38,7 +38,7 @@ from .networks import Network, check_same_length
 from .optimizers import SGD, Optimizer
 from .saving import check_fit, network_arrays, on_host, put, restore_network
 from .steps import BatchTooLargeError, Epoch, Means, Run, within_memory
-from .validation import BestEpoch, BestWeights, as_validated
+from .validation import BestEpoch, BestWeights, as_validated, is_from_before
 
 __all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training"]
 
@@ -190,12 +190,14 @@ class Training(Iterator[Metrics]):
         self._rng = np.random.default_rng(rng)
         x, t = _on_device(network, x, t, "x", "t")
         self._held_out: dict[str, tuple[Array, Array]] = {}
-        self._held_back: str | None = None
-        if isinstance(validation, float):
-            x, t = self._hold_back(network, x, t, validation)
+        self._judged_by: str | None = None
+        if isinstance(validation, float | np.floating):
+            x, t = self._hold_back(network, x, t, float(validation))
         elif validation is not None:
             names = "the validation data's x", "their t"
             self._held_out["validation"] = _on_device(network, *validation, *names)
+        if "validation" in self._held_out:
+            self._judged_by = _digest(network, *self._held_out["validation"])
         if test is not None:
             self._held_out["test"] = _on_device(network, *test, "the test data's x", "their t")
         self._given: dict[str, Array] | None = {"x": x, **{k: x for k, (x, _) in self._held_out.items()}}
@@ -247,7 +249,6 @@ class Training(Iterator[Metrics]):
         left, held = split(labels, share, self._rng, by_class=of_classes)
         if of_classes:
             warn_of_scarce_classes(labels[left], labels[held])
-        self._held_back = hashlib.sha256(held.astype("<i8").tobytes()).hexdigest()
 
         def taken(array: Array, samples: np.ndarray) -> Array:
             return backend.xp.take(array, backend.asarray(samples), axis=0)
@@ -484,8 +485,7 @@ class Training(Iterator[Metrics]):
             )
             return
         self._at_the_end = self.checkpoint()
-        own = Checkpoint(self._at_the_end.description, self.best_weights.kept[-1][1])
-        restore_network(self.network, own)
+        self.best_weights.put_back()
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on: network, optimizer, generator, place in the epoch, history."""
@@ -510,6 +510,7 @@ class Training(Iterator[Metrics]):
                 "seconds": self._seconds,
                 "generator": _plain(generator),
                 **self._drawing(),
+                **({} if self._judged_by is None else {"validation": self._judged_by}),
             },
             "last": asdict(self.history[-1]) if self.history else None,
             "machine": self._machine(),
@@ -526,7 +527,8 @@ class Training(Iterator[Metrics]):
             state, kept = checkpoint.description["training"], checkpoint.description["optimizer"]
             history = history_of(checkpoint)
             position, step, steps = int(state["position"]), int(state["step"]), int(kept["steps"])
-            its = {"optimizer": kept["class"], **{name: state.get(name) for name in self._drawing()}}
+            its = {"optimizer": kept["class"], **{name: state[name] for name in self._drawing()}}
+            judged_by = state.get("validation")
             generator, seconds = _arrays(state["generator"]), float(state["seconds"])
             machine, settings = dict(checkpoint.description.get("machine", {})), str(kept["settings"])
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -534,7 +536,14 @@ class Training(Iterator[Metrics]):
         mine = {"optimizer": type(optimizer).__name__, **self._drawing()}
         wrong = [f"{name} {mine[name]} here, {its[name]} there" for name in mine if mine[name] != its[name]]
         if wrong:
-            raise CheckpointError(f"{path} is of another run: {', '.join(wrong)}")
+            held = "; it was judged by validation data, which fit(validation=…) takes" if judged_by else ""
+            hint = held if self._judged_by is None else ""
+            raise CheckpointError(f"{path} is of another run: {', '.join(wrong)}{hint}")
+        if judged_by and self._judged_by and judged_by != self._judged_by:
+            raise CheckpointError(
+                f"{path} is of a run that was judged by other validation data: give the same, or for a share "
+                "the same rng"
+            )
         earlier = [value for key, value in sorted(checkpoint.arrays.items()) if key.startswith("epoch.")]
         within = 0 <= position <= min(step, steps, self._plan.per_epoch)
         if not within or (position and [value.shape for value in earlier] != [(position,)] * self._results):
@@ -555,7 +564,7 @@ class Training(Iterator[Metrics]):
         if self._given is not None and self.network.inputs != self._inputs:
             self._scale(self.network.inputs, first=False)
         put(optimizer.slots, checkpoint, "optimizer", backend)
-        if set(self._held_out) == {"validation"}:
+        if self._judged_by and is_from_before(checkpoint):
             history = [as_validated(metrics) for metrics in history]
         self.history, self._seconds, self._best_epoch = history, seconds, BestEpoch()
         self._done, optimizer.steps = step - position, steps - position
@@ -607,8 +616,7 @@ class Training(Iterator[Metrics]):
     def _drawing(self) -> dict[str, Any]:
         """What the order of the samples depends on."""
         plan = self._plan
-        found = {"samples": plan.samples, "batch_size": plan.batch_size, "sampling": plan.sampling}
-        return found if self._held_back is None else {**found, "held_back": self._held_back}
+        return {"samples": plan.samples, "batch_size": plan.batch_size, "sampling": plan.sampling}
 
     @contextmanager
     def _deferred_interrupt(self) -> Iterator[None]:
@@ -682,11 +690,21 @@ def _check_validation(validation: Any, patience: int | None) -> None:
     if validation is None:
         if patience is not None:
             raise ValueError("patience needs data to judge by: give validation=0.1, or validation=(x, t)")
-    elif isinstance(validation, float):
+    elif isinstance(validation, float | np.floating):
         if not 0.0 < validation < 1.0:
             raise ValueError(f"expected validation as a share above 0.0 and below 1.0, got {validation}")
     elif not _is_pair(validation):
         raise TypeError(f"expected validation=(x, t) or a share such as 0.1, got {validation!r:.80}")
+
+
+def _digest(network: Network, x: Array, t: Array) -> str:
+    """The SHA-256 of samples and targets."""
+    found = hashlib.sha256()
+    for array in (x, t):
+        host = np.ascontiguousarray(network.backend.to_numpy(array))
+        found.update(f"{host.dtype.str}{host.shape}".encode())
+        found.update(host.reshape(-1).view(np.uint8).data)
+    return found.hexdigest()
 
 
 def _is_pair(value: Any) -> bool:

@@ -20,6 +20,10 @@ GRADIENTS = ("d{}", "d_{}", "grad_{}", "{}_grad", "grad{}")
 """What the gradient of a weight is called."""
 
 
+SIGNALS = {"x", "y", "out", "input", "output"}
+"""What passes through a layer, whose gradients every backward has: such an array is a buffer."""
+
+
 class UntrainedWarning(UserWarning):
     """An array of a layer has a gradient, but is no parameter and so is not trained."""
 
@@ -49,6 +53,8 @@ def _untrained(layer: Layer) -> Iterator[str]:
         told = _Told.of(type(layer))
         names = told.names | vars(layer).keys()
         for key in arrays:
+            if key in SIGNALS:
+                continue
             has_gradient = key in told.texts or any(form.format(key) in names for form in GRADIENTS)
             if has_gradient and key not in told.by_forward:
                 yield key
@@ -83,7 +89,7 @@ class _Told:
         stored = {step.argval for step in dis.get_instructions(code) if step.opname == "STORE_ATTR"}
         self.names |= stored
         if function.__name__.startswith("backward"):
-            self.names |= set(code.co_varnames)
+            self.names |= set(code.co_varnames[code.co_argcount + code.co_kwonlyargcount :])
             self.texts |= set(_texts(code.co_consts))
         elif function.__name__ != "__init__":
             self.by_forward |= stored

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from .architecture import describe
+from .checkpoints import Checkpoint
 from .history import Metrics
 from .networks import Network
-from .saving import HostArrays, network_arrays
+from .saving import HostArrays, network_arrays, restore_network
 
 Host = np.ndarray[Any, Any]
 
@@ -52,11 +54,24 @@ class BestWeights:
         """All of it, for a checkpoint: `best.600.params.W1`, the number being the step."""
         return {f"best.{step}.{key}": value for step, own in self.kept for key, value in own.items()}
 
-    def take(self, arrays: Mapping[str, Host], step: int) -> None:
-        """Take what the arrays of a checkpoint have of the epoch that ended at this step."""
-        own = f"best.{step}."
-        found = {key.removeprefix(own): value for key, value in arrays.items() if key.startswith(own)}
-        self.kept = [(step, found)] if found else []
+    def take(self, arrays: Mapping[str, Host], best: int) -> None:
+        """Take what the arrays of a checkpoint have of the best epoch, which ended at this step."""
+        found: dict[int, HostArrays] = {}
+        for key, value in arrays.items():
+            if key.startswith("best."):
+                _, step, name = key.split(".", 2)
+                found.setdefault(int(step), {})[name] = value
+        self.kept = [(step, found[step]) for step in sorted(found) if step <= best] if best in found else []
+
+    def put_back(self) -> None:
+        """Set the network to its best."""
+        restore_network(self.network, Checkpoint({"network": describe(self.network)}, self.kept[-1][1]))
+
+
+def is_from_before(checkpoint: Checkpoint) -> bool:
+    """Whether it is of a run with validation of an earlier version, which kept that in the test's columns."""
+    settings = checkpoint.description.get("run", {}).get("settings", {})
+    return bool(settings.get("validation")) and "history.validation_loss" not in checkpoint.arrays
 
 
 def as_validated(metrics: Metrics) -> Metrics:

@@ -153,3 +153,12 @@ def test_a_table_loses_columns_in_order() -> None:
     rows = [("params.W1", "784×50", "39,200"), ("params.b1", "50", "50")]
     found = [len(table(rows, "<<>", (2, 1), columns)[0].split()) for columns in (25, 24, 17, 16, 5)]
     assert found == [3, 2, 2, 1, 1]
+
+
+def test_a_word_longer_than_any_line_stays_whole() -> None:
+    path = "/".join(["a" * 30] * 5)
+    assert fold(path, 40) == [path]
+    assert (
+        fold(f"report {path}", 40) == ["report", f"  {path}"]
+        or fold(f"report {path}", 40)[-1].strip() == path
+    )

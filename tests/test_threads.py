@@ -136,3 +136,14 @@ def test_a_number_in_the_environment_stays() -> None:
     small, machine = threads()
     assert (small, int(machine) >= 1) == ("1", True)
     assert len(set(threads(OPENBLAS_NUM_THREADS="2"))) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork")
+def test_a_fork_within_another_thread_s_training_is_free() -> None:
+    with blas.OneThread():
+        child = os.fork()
+        if child == 0:
+            os._exit(blas.threads() or 0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+        assert blas.threads() == 1

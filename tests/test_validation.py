@@ -149,7 +149,9 @@ def test_a_best_epoch_that_was_a_part_is_completed() -> None:
 
 def test_other_samples_held_back_are_refused() -> None:
     checkpoint = trained(net(), epochs=2, validation=0.25).checkpoint()
-    with pytest.raises(CheckpointError, match="is of another run: held_back"):
+    with pytest.raises(
+        CheckpointError, match="judged by other validation data: give the same, or for a share the same rng"
+    ):
         trained(net(), epochs=4, validation=0.25, rng=9, resume=checkpoint)
 
 
@@ -182,6 +184,7 @@ def test_a_history_from_before_validation_had_columns() -> None:
     plain = Training(net(), X, T, optimizer=Adam(0.02), epochs=4, **options, test=(HELD, T_HELD))
     list(plain)
     kept = plain.checkpoint()
+    kept.description["run"] = {"settings": {"validation": 0.1}}
     arrays = {k: v for k, v in kept.arrays.items() if not k.startswith("history.validation")}
     again = Training(
         net(),
@@ -196,6 +199,51 @@ def test_a_history_from_before_validation_had_columns() -> None:
     list(again)
     assert [m.validation_loss for m in again.history[:4]] == [m.test_loss for m in plain.history]
     assert [m.test_loss for m in again.history] == [None] * 5
+
+
+def test_the_figures_of_a_test_do_not_become_those_of_validation() -> None:
+    options: dict[str, Any] = {"batch_size": 30, "rng": 1}
+    plain = Training(net(), X, T, optimizer=Adam(0.02), epochs=4, **options, test=(X, T))
+    list(plain)
+    training = trained(net(), epochs=6, resume=plain.checkpoint())
+    assert [m.validation_loss is None for m in training.history] == [True] * 4 + [False] * 2
+    assert [m.test_loss is None for m in training.history] == [False] * 4 + [True] * 2
+    assert training.best in training.history[4:]
+
+
+def test_other_validation_data_are_refused() -> None:
+    checkpoint = trained(net(), epochs=2).checkpoint()
+    for validation in ((HELD, (T_HELD + 1) % 3), (HELD + np.float32(1), T_HELD), (HELD[:30], T_HELD[:30])):
+        with pytest.raises(CheckpointError, match="judged by other validation data"):
+            trained(net(), epochs=4, resume=checkpoint, validation=validation)
+    checkpoint = trained(net(), epochs=2, validation=0.25).checkpoint()
+    with pytest.raises(CheckpointError, match=r"samples 120 here, 90 there; .* fit\(validation=…\) takes"):
+        trained(net(), epochs=4, resume=checkpoint, validation=None)
+
+
+def test_an_error_leaves_the_best_network() -> None:
+    network = net()
+
+    def hook(training: Training) -> None:
+        if training.step == 44:
+            raise ZeroDivisionError("in a hook")
+
+    with pytest.raises(ZeroDivisionError) as error:
+        trained(network, hook=hook, hook_steps=11)
+    assert error.value.__notes__[0].startswith("the network is set to its best epoch, ")
+    undisturbed = net()
+    best = trained(undisturbed, iterations=40, epochs=None).best
+    assert best is not None
+    x, t = network.backend.asarray(HELD), network.backend.asarray(T_HELD)
+    assert network.evaluate(x, t)[0] == pytest.approx(best.validation_loss, rel=1e-6)
+
+
+def test_a_resume_with_nothing_left_to_do_keeps_all_best_weights() -> None:
+    first = trained(net(), epochs=None, iterations=10)
+    again = trained(net(), epochs=None, iterations=10, resume=first.checkpoint())
+    names = [{k for k in run.checkpoint().arrays if k.startswith("best.")} for run in (first, again)]
+    assert names[0] == names[1]
+    assert len({name.split(".")[1] for name in names[0]}) == 2
 
 
 def test_the_best_epoch_is_the_first_of_equals() -> None:

@@ -13,7 +13,7 @@ import os
 import shlex
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace) -> int:
             from ..inputs import PrecisionWarning
 
             warnings.simplefilter("ignore", PrecisionWarning)
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _show_once(set())
             _keep_matplotlib_quiet()
         # The command's module, and with it NumPy, is imported only now: --help stays quick.
         status: int = import_module(f".{options.command}", __name__).run(options)
@@ -112,8 +112,16 @@ def _set_threads(options: argparse.Namespace) -> None:
         os.environ.update(dict.fromkeys(blas.VARIABLES, str(threads)))
 
 
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    say(f"backprop: warning: {_in_a_line(message)}", file=sys.stderr)
+def _show_once(shown: set[str]) -> Callable[..., None]:
+    """Shows a warning in a line, and no line twice."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        line = _in_a_line(message)
+        if line not in shown:
+            shown.add(line)
+            say(f"backprop: warning: {line}", file=sys.stderr)
+
+    return show
 
 
 def _in_a_line(message: object) -> str:

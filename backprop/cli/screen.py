@@ -20,6 +20,9 @@ from ..text import visible
 USUAL = 80
 """The width of a terminal that does not say its own."""
 
+LEAST = 20
+"""The width that narrower terminals count as."""
+
 BOUND = "\ue000"
 """A space at which no line ends; visible text does not have it."""
 
@@ -34,9 +37,9 @@ def width(file: TextIO | None = None) -> int | None:
         return None
     with suppress(KeyError, ValueError):
         if (columns := int(os.environ["COLUMNS"])) > 0:
-            return columns
+            return max(columns, LEAST)
     with suppress(OSError, ValueError):
-        return os.get_terminal_size(file.fileno()).columns or USUAL
+        return max(os.get_terminal_size(file.fileno()).columns or USUAL, LEAST)
     return USUAL
 
 
@@ -66,7 +69,7 @@ def fold(text: str, columns: int, indent: int = 2) -> list[str]:
     if len(text) <= columns:
         return [text]
     command = COMMAND.search(text)
-    longest = max(len(word) for word in text.split() if len(word) <= columns)
+    longest = max((len(word) for word in text.split() if len(word) <= columns), default=0)
     lines = textwrap.wrap(
         text.replace(" (", f"{BOUND}("),
         columns - 2 if command else columns,

@@ -25,7 +25,6 @@ from ..datasets.dataset import HostArray
 from ..datasets.split import of_seed, warn_of_scarce_classes
 from ..files import replace_file
 from ..history import last_of
-from ..inputs import InputWarning
 from ..networks import Network
 from ..pictures import learn_style
 from ..progress import progress_line
@@ -40,6 +39,7 @@ from .configuration import as_toml, settings
 from .report import make_optimizer
 from .screen import say
 from .signals import Interrupted, Signals
+from .start import check_takes, leak_of, options_from, step_of
 from .views import Json, Lines, View, named
 
 LINES = 100
@@ -89,7 +89,8 @@ class _Job:
             )
         if options.patience and not options.validation:
             raise UsageError("--patience N needs data to judge by: give --validation 0.1")
-        whole = dataset_at(options.data) if options.resume is None else load_run_data(options.data)
+        new = options.resume is None and options_from(options) is None
+        whole = dataset_at(options.data) if new else load_run_data(options.data)
         self.fingerprint = Fingerprint.of(whole)
         self.checkpoint = None if options.resume is None else read_checkpoint(options.resume)
         by_class = self.checkpoint is None or self.checkpoint.description.get("split") == BY_CLASS
@@ -113,20 +114,18 @@ class _Job:
         if self.held_out and by_class:
             self.facts["split"] = BY_CLASS
         if self.start:
-            self.facts["started_from"] = _step_of(options_from(options), self.start)
-            if self.held_out and not _held_out_there(options, self.start, self.fingerprint):
-                warnings.warn(
-                    f"--validation: {options_from(options)} has learnt from some of the samples held back "
-                    "here, so these figures are too good; give the --validation and --seed of that run",
-                    stacklevel=2,
-                )
+            self.facts["started_from"] = step_of(options_from(options), self.start)
+            if leak := leak_of(options, self.start, self.fingerprint):
+                self.facts["learnt_from_all"] = True
+                if self.held_out:
+                    warnings.warn(f"--validation: {leak}", stacklevel=2)
 
     def _network(self, data: Dataset) -> Network:
         """The network: a new one, or that of the run that is resumed or started from."""
         options = self.options
         if self.start:
             network = network_to_go_on_with(options, options_from(options), self.start, self.backend)
-            _check_takes(network, data, options_from(options))
+            check_takes(network, data, options_from(options))
             return network
         if self.checkpoint and options_from(options) is not None:
             return network_to_go_on_with(options, options.resume, self.checkpoint, self.backend)
@@ -446,44 +445,6 @@ def _mean_steps(training: Training) -> int:
     """The steps of a line within an epoch: alike in all epochs, and about a hundred lines in all."""
     in_epoch = math.ceil(LINES * training.per_epoch / training.total)
     return math.ceil(training.per_epoch / in_epoch) if in_epoch > 1 else training.total
-
-
-def options_from(options: argparse.Namespace) -> Any:
-    """The value of `--from`, whose name is a word of Python's."""
-    return getattr(options, "from")
-
-
-def _check_takes(network: Network, data: Dataset, path: str) -> None:
-    """Raise a `UsageError` unless the network takes the data's samples and has an output for every class."""
-    x = network.backend.asarray(with_channels(data.x_train[:1], network.input_shape))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InputWarning)  # it comes with the whole data
-            outputs = network.predict(x).shape[1]
-    except ValueError as error:
-        raise UsageError(f"--from {path} does not fit {data.name}: {error}") from None
-    if outputs < data.classes:
-        raise UsageError(
-            f"--from {path} does not fit {data.name}: it has {outputs} outputs for {data.classes} classes"
-        )
-
-
-def _step_of(path: str, checkpoint: Checkpoint) -> int | None:
-    """The step of a checkpoint; None for a network without a training."""
-    with followed(path):
-        step = checkpoint.description.get("training", {}).get("step")
-        return None if step is None else int(step)
-
-
-def _held_out_there(options: argparse.Namespace, start: Checkpoint, data: Fingerprint) -> bool:
-    """Whether the run has not learnt from the samples that are held back here, as far as that is known."""
-    with followed(options_from(options)):
-        run = start.description.get("run")
-        if run is None or not data.is_of(start.description):
-            return True
-        its = run["settings"]
-        by_class = start.description.get("split") == BY_CLASS
-    return by_class and (its.get("validation"), its.get("seed")) == (options.validation, options.seed)
 
 
 def _settings(job: _Job) -> dict[str, Any]:

@@ -1,0 +1,68 @@
+"""`backprop train --from RUN`: what the run's network fits, and what it has seen already."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from typing import Any
+
+from ..checkpoints import Checkpoint, followed
+from ..choices import UsageError
+from ..datasets import Dataset, Fingerprint, with_channels
+from ..inputs import InputWarning
+from ..networks import Network
+from ..run_data import BY_CLASS
+
+
+def options_from(options: argparse.Namespace) -> Any:
+    """The value of `--from`, whose name is a word of Python's."""
+    return getattr(options, "from")
+
+
+def check_takes(network: Network, data: Dataset, path: str) -> None:
+    """Raise a `UsageError` unless the network takes the data's samples and has an output for every class."""
+    x = network.backend.asarray(with_channels(data.x_train[:1], network.input_shape))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)  # it comes with the whole data
+            outputs = network.predict(x).shape[1]
+    except ValueError as error:
+        raise UsageError(f"--from {path} does not fit {data.name}: {error}") from None
+    if outputs < data.classes:
+        raise UsageError(
+            f"--from {path} does not fit {data.name}: it has {outputs} outputs for {data.classes} classes"
+        )
+
+
+def step_of(path: str, checkpoint: Checkpoint) -> int | None:
+    """The step of a checkpoint; None for a network without a training."""
+    with followed(path):
+        step = checkpoint.description.get("training", {}).get("step")
+        return None if step is None else int(step)
+
+
+def leak_of(options: argparse.Namespace, start: Checkpoint, data: Fingerprint) -> str:
+    """That the run has learnt from samples that are held back here; empty if not, as far as that is known.
+
+    It may have done so by itself, or the run that it started from, or the one before.
+    """
+    name = options_from(options)
+    with followed(name):
+        description = start.description
+        if "training" not in description or ("run" in description and not data.is_of(description)):
+            return ""
+        its = description.get("run", {}).get("settings", {})
+        split = its.get("validation"), its.get("seed")
+        by_class = description.get("split") == BY_CLASS
+        learnt_from_all = bool(description.get("learnt_from_all")) or split[0] is None
+    if learnt_from_all:
+        return (
+            f"{name}, or what it began with, has learnt from the samples held back here: these figures are "
+            "too good"
+        )
+    if by_class and split == (options.validation, options.seed):
+        return ""
+    return (
+        f"{name} has learnt from some of the samples held back here, so these figures are too good; give "
+        f"--validation {split[0]} --seed {split[1]}"
+    )
