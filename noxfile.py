@@ -178,13 +178,14 @@ def readme(session: nox.Session) -> None:
     """The commands and the Python of the README run; what needs a GPU or starts nox is left out."""
     session.install(".[plots]")
     text = Path("README.md").read_text("utf-8")
-    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
+    for language, block in re.findall(r"```(console|python)\n(.*?)```", text, re.DOTALL):
+        if language == "python":
+            session.run("python", "-W", "error", "-c", block)
+            continue
         for line in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
             for command in line.split(" && "):
                 if not re.search(r"\bpip\b|\bnox\b|gpu|cuda", command):
                     session.run("bash", "-e", "-c", command, external=True)
-    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        session.run("python", "-W", "error", "-c", block)
 
 
 @nox.session

@@ -218,6 +218,10 @@ def _name(function: Any) -> str:
     return str(getattr(function, "__name__", function))
 
 
+USE = "use the namespace's function, as in xp = namespace_of(x); xp.sum(x, axis=0)"
+"""What to do about a function that is not of the array API."""
+
+
 class TracedFunction:
     """A function of the standard, of one tape."""
 
@@ -298,7 +302,7 @@ class Traced:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        self._refuse(f"x.{name} is not the array API standard's; use the namespace's function")
+        self._refuse(f"the array method .{name} is not the array API standard's: {USE}")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         # An array of the library's own on the left of an operator comes here.
@@ -309,10 +313,10 @@ class Traced:
     def _refuse_ufunc(self, ufunc: Any, method: str, options: dict[str, Any]) -> NoReturn:
         kind = "" if method == "__call__" else f".{method}"
         how = f" with {', '.join(options)}" if options else ""
-        self._refuse(f"numpy.{_name(ufunc)}{kind}{how} is NumPy's own, not the namespace's function")
+        self._refuse(f"numpy.{_name(ufunc)}{kind}{how} is NumPy's own: {USE}")
 
     def __array_function__(self, function: Any, *_: Any) -> Any:
-        self._refuse(f"numpy.{_name(function)} is NumPy's own, not the namespace's function")
+        self._refuse(f"numpy.{_name(function)} is NumPy's own: {USE}")
 
     def _read(self, *_: Any, **__: Any) -> Any:
         self._refuse("a value is read from the device during the step")

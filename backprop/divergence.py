@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .backends import Array, backend_of, namespace_of
+from .backends import Array, backend_of, dtype_name, namespace_of
+from .inputs import LARGE, root_mean_square
 from .layers import Layer
 from .steps import Epoch, Run, Snapshot
 
@@ -12,10 +13,16 @@ from .steps import Epoch, Run, Snapshot
 class DivergenceError(ArithmeticError):
     """Training met a NaN or an infinity: at which step, and where it first appeared."""
 
-    def __init__(self, step: int, where: str, state: str = "as it was before that step's update") -> None:
+    def __init__(
+        self,
+        step: int,
+        where: str,
+        state: str = "as it was before that step's update",
+        cure: str = "try a smaller learning rate",
+    ) -> None:
         super().__init__(
             f"training diverged at step {step}: the first NaN or infinity is in {where}; "
-            f"the network is {state}; try a smaller learning rate"
+            f"the network is {state}; {cure}"
         )
         self.step, self.where = step, where
 
@@ -35,8 +42,19 @@ def locate(epoch: Epoch) -> DivergenceError:
         if where:
             before.restore()
             run.optimizer.steps = epoch.steps_before + i
-            return DivergenceError(epoch.done + i + 1, where)
+            return DivergenceError(epoch.done + i + 1, where, cure=_cure(run))
     return DivergenceError(epoch.done + epoch.ran, "a value that a second run did not meet")
+
+
+def _cure(run: Run) -> str:
+    """What is likely to help."""
+    size = root_mean_square(run.data["x"]) if dtype_name(run.data["x"].dtype) != "uint8" else 0.0
+    if size > LARGE:
+        return (
+            f"the inputs are large, with a root mean square of {size:.4g}: scale them, or standardize every "
+            "column; a smaller learning rate alone will not do"
+        )
+    return "try a smaller learning rate"
 
 
 def _first_bad(run: Run, x: Array, t: Array, numbers: Any) -> str | None:

@@ -106,7 +106,7 @@ class Inputs:
                 "not for pixels from 0 to 255"
             )
         x = _as_floats(x, dtype)
-        if (size := _size(x)) > LARGE:
+        if (size := root_mean_square(x)) > LARGE:
             _say(
                 f"the inputs are large, from {self.least:.4g} to {self.largest:.4g} with a root mean square "
                 f"of {size:.4g}, and training on them is likely to fail: scale them, as pixels by 1 / "
@@ -278,7 +278,7 @@ def _parts(x: Array) -> Iterator[tuple[int, Array]]:
         yield start, x[start : min(start + LOOKED_AT, x.shape[0]), ...]
 
 
-def _size(x: Array) -> float:
+def root_mean_square(x: Array) -> float:
     """The root mean square of evenly spread samples."""
     part = x[:: max(1, x.shape[0] // LOOKED_AT), ...]
     host = backend_of(part).to_numpy(part).astype(np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -554,6 +555,7 @@ def _check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
     for name, layer in layers.items():
         if not isinstance(layer, Layer):
             raise TypeError(f"{name}: expected a layer, such as ReLU(), got {_described(layer)}")
+        _check_takes_training(name, layer)
         _check_constructed(layer)
         if layer.in_network:
             raise ValueError(
@@ -574,6 +576,18 @@ def _check_constructed(node: Node) -> None:
         raise no_constructor(type(node))
 
 
+def _check_takes_training(name: str, layer: Layer) -> None:
+    """Raise unless `forward` can be called as a network calls it."""
+    if not inspect.ismethod(layer.forward):
+        return
+    parameters = inspect.signature(layer.forward).parameters.values()
+    if not any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters):
+        raise TypeError(
+            f"{name}: {type(layer).__name__}.forward does not take `training`: write "
+            "def forward(self, x, *, training=False)"
+        )
+
+
 def _check_no_alias(name: str, layer: Layer) -> None:
     """Raise if an attribute is a parameter's array, which the network's vector is about to replace."""
     for attribute, value in vars(layer).items():
@@ -586,7 +600,10 @@ def _check_no_alias(name: str, layer: Layer) -> None:
 
 
 def _described(value: Any) -> str:
-    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    hint = ", which does not derive from backprop.Layer" if hasattr(value, "backward") else ""
+    return f"a {type(value).__name__}{hint}"
 
 
 def _common_backend(places: Mapping[str, tuple[Any, str]], default: Backend) -> Backend:

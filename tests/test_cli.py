@@ -657,6 +657,7 @@ def test_check_of_what_raises(own_module: str, capsys: pytest.CaptureFixture[str
         "1 other fault: see FAILED above.",
         "Not checked for Crashes, where that ended the check: arguments left alone, results not shared, shapes, "
         "dtypes and devices kept, the same again for the same input.",
+        "FAILED: Crashes.",
     ]
     assert main(["check", f"{own_module}:Crashes", f"{own_module}:Good"]) == 1
     assert "1 gradient: 1 passed, 0 FAILED; largest" in capsys.readouterr().out

@@ -519,3 +519,25 @@ def test_an_error_in_a_property_of_ones_own_network_is_not_hidden() -> None:
 
     with pytest.raises(AttributeError, match="missing"):
         Own([Identity()]).first  # noqa: B018
+
+
+def test_a_layer_in_the_book_s_words_is_told_what_to_write() -> None:
+    class Alone:
+        def forward(self, x: Any) -> Any:
+            return x
+
+        def backward(self, dout: Any) -> Any:
+            return dout
+
+    class Derived(Alone, Layer):
+        pass
+
+    class WithFlag(Identity):
+        def forward(self, x: Any, train_flg: bool = False) -> Any:  # type: ignore[override]
+            return x
+
+    with pytest.raises(TypeError, match=r"got a Alone, which does not derive from backprop.Layer"):
+        Network([Alone()])  # type: ignore[list-item]
+    for layer in (Derived(), WithFlag()):
+        with pytest.raises(TypeError, match=r"write def forward\(self, x, \*, training=False\)$"):
+            Network([layer])

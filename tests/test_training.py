@@ -22,6 +22,8 @@ from backprop import (
     Training,
     TwoLayerNet,
 )
+from backprop.fitting import fit
+from backprop.inputs import InputWarning
 from backprop.training import Metrics, Progress
 
 
@@ -496,3 +498,14 @@ def test_a_batch_of_one_is_refused_before_the_first_step(batch_size: int) -> Non
     list(Training(net("cpu"), x, t, epochs=1, batch_size=9))
     if batch_size > 1:
         list(Training(make(), x, t, iterations=2, batch_size=batch_size))
+
+
+def test_what_diverges_on_large_inputs_is_told_to_scale_them() -> None:
+    x = np.random.default_rng(0).standard_normal((60, 4)).astype("float32") * np.float32(1e6)
+    t = (x[:, 0] > 0.0).astype(int)
+    network = TwoLayerNet(4, 8, 2, weight_init_std=1.0, rng=0)
+    with (
+        pytest.warns(InputWarning, match="the inputs are large"),
+        pytest.raises(DivergenceError, match=r"scale them, or standardize every column; a smaller learning"),
+    ):
+        fit(network, x, t, optimizer=SGD(10.0), epochs=40, batch_size=10, rng=0)

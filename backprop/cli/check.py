@@ -247,13 +247,13 @@ def _table(reports: list[GradientReport], columns: list[str]) -> Any:
 
 def _remarks(report: GradientReport) -> Iterator[str]:
     """What the table does not hold: every finding in full, and what to do about it."""
+    for problem in report.problems:
+        yield f"FAILED {report.subject}: {problem}"
     for entry in report.entries:
         if entry.verdict == FAILED:
             yield f"FAILED {report.subject}: {entry}"
         if entry.verdict == UNRESOLVED:
             yield f"unresolved {report.subject}: {entry}"
-    for problem in report.problems:
-        yield f"FAILED {report.subject}: {problem}"
     if report.culprit:
         yield f"{report.subject}: first wrong, going backward: {report.culprit}"
 
@@ -274,7 +274,9 @@ PROMISES = (
 
 
 def _summary(reports: list[GradientReport]) -> list[str]:
-    return [*_of_gradients(reports), *_of_promises(reports)]
+    wrong = [report.subject for report in reports if report.failed]
+    verdict = [f"FAILED: {', '.join(wrong)}."] if wrong else []
+    return [*_of_gradients(reports), *_of_promises(reports), *verdict]
 
 
 def _of_gradients(reports: list[GradientReport]) -> Iterator[str]:

@@ -166,7 +166,7 @@ def _strided(array: Array) -> Array:
 def _repeats(subject: Subject) -> Iterator[str]:
     """A second run gives the very same gradients, and the same value."""
     if not np.array_equal(subject.terms(), subject.terms(), equal_nan=True):
-        yield "a second run gives another output"
+        yield "a second run gives another output: what changes from call to call belongs in self.state"
     first, second = _host_gradients(subject), _host_gradients(subject)
     for slot, values in first.items():
         if not np.array_equal(values, second[slot]):
