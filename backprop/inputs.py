@@ -202,6 +202,19 @@ IN_A_FILE = {
 """The same of an array in a file, of which no single entry is looked at."""
 
 
+def kind_of(dtype: Any) -> str:
+    """What a NumPy array holds, in words: a dtype's own name says little of texts.
+
+    >>> kind_of(np.asarray(["cat"]).dtype), kind_of(np.dtype("float32"))
+    ('texts', 'float32')
+    """
+    if dtype.kind in "UST":
+        return "texts"
+    if dtype.names:
+        return "structured records"
+    return "Python objects" if dtype.kind == "O" else str(dtype)
+
+
 def as_numbers(name: str, x: Any) -> Any:
     """A NumPy array of objects or texts as floating-point numbers; real numbers as they are.
 

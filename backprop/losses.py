@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .backends import Array, dtype_name, namespace_of
-from .inputs import as_numbers
+from .inputs import as_numbers, kind_of
 from .layers.activations import sigmoid
 from .layers.base import Form, Node, is_integer, narrowed, widened
 
@@ -208,10 +208,10 @@ class SoftmaxWithLoss(Loss):
         if tuple(t.shape) not in ((samples,), (samples, classes)):
             raise ValueError(f"{self.name}: expected {expected}, got {tuple(t.shape)}")
         if t.ndim == 1 and not is_integer(t.dtype):
-            raise TypeError(
-                f"{self.name}: expected integer class numbers, got {dtype_name(t.dtype)}; "
-                f"{CURES.get(t.dtype.kind if isinstance(t, np.ndarray) else '', CONVERT)}"
-            )
+            on_host = isinstance(t, np.ndarray)
+            found = kind_of(t.dtype) if on_host else dtype_name(t.dtype)
+            cure = CURES.get(t.dtype.kind if on_host else "", CONVERT)
+            raise TypeError(f"{self.name}: expected integer class numbers, got {found}; {cure}")
 
     def _check_pair(self, x: Array, t: Array) -> None:
         if x.ndim != 2:

@@ -22,7 +22,7 @@ from .backends import (
     is_registered,
     namespace_of,
 )
-from .inputs import Inputs, PrecisionWarning, as_numbers, laid_out
+from .inputs import Inputs, PrecisionWarning, as_numbers, kind_of, laid_out
 from .layers import Layer
 from .layers.base import HALF, Node, by_name, no_constructor, overflows, widened
 from .layers.merged import shown_names
@@ -445,7 +445,7 @@ class Network:
             if tuple(value.shape) != tuple(own.shape):
                 differences.append(f"{name}: expected shape {tuple(own.shape)}, got {tuple(value.shape)}")
             if value.dtype.kind != "f":
-                differences.append(f"{name}: expected floating-point numbers, got {value.dtype}")
+                differences.append(f"{name}: expected floating-point numbers, got {kind_of(value.dtype)}")
             elif overflows(value, self.dtype):
                 largest = np.abs(value[np.isfinite(value)]).max()
                 differences.append(f"{name}: expected numbers that fit into {self.dtype}, got {largest}")
@@ -522,6 +522,12 @@ class Stack(dict[str, Layer]):
         layer.name, layer.in_network = name, True
         own.in_network = False
         super().__setitem__(name, layer)
+
+    def __missing__(self, name: object) -> NoReturn:
+        hint = ""
+        if isinstance(name, int) and -len(self) <= name < len(self):
+            hint = f"; by position: list(network.layers.values())[{name}]"
+        raise KeyError(f"no layer {name!r}: expected one of {', '.join(map(repr, self))}{hint}")
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("a network's layers stay: build a new Network")

@@ -27,13 +27,11 @@ class NamedParameters(MutableMapping[str, Array]):
         self._places = places
 
     def __getitem__(self, name: str) -> Array:
-        layer, key = self._places[name]
+        layer, key = _place(self._places, name, "parameter")
         return layer.params[key]
 
     def __setitem__(self, name: str, value: Array) -> None:
-        if name not in self._places:
-            raise KeyError(f"no parameter {name!r}: this network has {', '.join(self._places)}")
-        layer, key = self._places[name]
+        layer, key = _place(self._places, name, "parameter")
         current = layer.params[key]
         if value is current:
             return
@@ -137,13 +135,11 @@ class LayerState(MutableMapping[str, Array]):
         self._places = places
 
     def __getitem__(self, name: str) -> Array:
-        layer, key = self._places[name]
+        layer, key = _place(self._places, name, "state")
         return layer.state[key]
 
     def __setitem__(self, name: str, value: Array) -> None:
-        if name not in self._places:
-            raise KeyError(f"no state {name!r}: this network has {', '.join(self._places) or 'none'}")
-        layer, key = self._places[name]
+        layer, key = _place(self._places, name, "state")
         check_replaces(name, value, layer.state[key])
         layer.state[key] = value
 
@@ -175,6 +171,13 @@ class LayerState(MutableMapping[str, Array]):
 
     def _layers(self) -> list[Node]:
         return list({id(layer): layer for layer, _ in self._places.values()}.values())
+
+
+def _place(places: Mapping[str, tuple[Node, str]], name: str, what: str) -> tuple[Node, str]:
+    try:
+        return places[name]
+    except KeyError:
+        raise KeyError(f"no {what} {name!r}: this network has {', '.join(places) or 'none'}") from None
 
 
 def parameter_places(layers: Mapping[str, Node], kind: str = "params") -> dict[str, tuple[Node, str]]:

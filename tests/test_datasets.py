@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import hashlib
 import io
+import re
 import struct
 import tracemalloc
 import warnings
@@ -16,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backprop.datasets import DatasetError, held_back, load_dataset, load_mnist, mnist
+from backprop import pictures
+from backprop.datasets import Dataset, DatasetError, held_back, load_dataset, load_mnist, mnist
 from backprop.datasets.mnist import FOLDER
 from backprop.inputs import InputWarning
 
@@ -80,7 +82,7 @@ def test_samples_that_are_no_numbers_are_refused_with_their_own_cure(
 ) -> None:
     t = np.arange(4) % 2
     np.savez(tmp_path / "d.npz", x_train=x, t_train=t, x_test=x, t_test=t)
-    with pytest.raises(DatasetError, match=rf"x_train\.npy of dtype .*; expected a NumPy array .*; .*{cure}"):
+    with pytest.raises(DatasetError, match=rf"x_train\.npy of .*; expected a NumPy array .*; .*{cure}"):
         load_dataset(tmp_path / "d.npz")
 
 
@@ -210,9 +212,9 @@ def test_npz_one_hot(tmp_path: Path) -> None:
 WRONG_NPZ = {
     "object": (
         {"x_train": np.asarray([{}] * 12, dtype=object)},
-        "x_train.npy of dtype object; expected a NumPy array of n",
+        "x_train.npy of Python objects; expected a NumPy array of n",
     ),
-    "text": ({"t_train": np.asarray(["a"] * 12)}, "t_train.npy of dtype <U1"),
+    "text": ({"t_train": np.asarray(["a"] * 12)}, "t_train.npy of texts; .* number the classes"),
     "float labels": (
         {"t_train": np.full(12, 0.5)},
         r"t_train of shape \(12,\) and dtype float64; expected integer class",
@@ -262,10 +264,75 @@ def test_npz_without_an_array(tmp_path: Path) -> None:
     content = named()
     del content["t_test"]
     np.savez(tmp_path / "data.npz", **content)
-    with pytest.raises(
-        DatasetError, match="no array t_test; expected an .npz archive with the arrays x_train, t_train"
-    ):
+    with pytest.raises(DatasetError, match="no array t_test; expected .*; there are") as caught:
         load_dataset(tmp_path / "data.npz")
+    assert "; x_test (or X_test, test_images, test_x); t_test (or y_test, Y_test, " in str(caught.value)
+    assert "permutation" not in str(caught.value)
+
+
+@pytest.mark.parametrize("names", [("x_train", "y_train"), ("x", "y")])
+def test_data_that_is_not_split_is_told_how(
+    names: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    x, t = arrays(n=30)[:2]
+    np.savez("whole.npz", **dict(zip(names, (x, t), strict=True)))
+    with pytest.raises(DatasetError, match=r"x_test, t_test; expected .* to hold a fifth back: ") as caught:
+        load_dataset("whole.npz")
+    exec(str(caught.value).partition("a fifth back: ")[2], {"numpy": np, "x": x, "t": t})
+    data = load_dataset("data.npz")
+    assert (len(data.t_train), len(data.t_test)) == (24, 6)
+    pairs = {(row.tobytes(), int(k)) for row, k in zip(x, t, strict=True)}
+    for rows, labels in ((data.x_train, data.t_train), (data.x_test, data.t_test)):
+        assert {(row.tobytes(), int(k)) for row, k in zip(rows, labels, strict=True)} <= pairs
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "said"),
+    [
+        ([1, 2, 3], [1, 3], "classes 0 to 3, but no training sample of class 0; to count from 0, .*: t - 1$"),
+        ([0, 3, 0], [3], "no training sample of classes 1, 2; to number the classes anew: "),
+        ([10, 30, 20], [30], "no training sample of classes 0, 1, 2 and 25 more; to number"),
+        ([0, 2], [1, 2], "no training sample of class 1; the test data has 1 of them, which cannot be got"),
+    ],
+)
+def test_classes_without_a_sample_are_told(
+    train: list[int], test: list[int], said: str, tmp_path: Path
+) -> None:
+    t_train, t_test = np.asarray(train * 12), np.asarray(test)
+    content = {"x_train": np.zeros((len(t_train), 2)), "x_test": np.zeros((len(test), 2))}
+
+    def loaded(t_train: np.ndarray, t_test: np.ndarray) -> Dataset:
+        np.savez(tmp_path / "d.npz", t_train=t_train, t_test=t_test, **content)
+        return load_dataset(tmp_path / "d.npz")
+
+    with pytest.warns(InputWarning, match=said) as caught:
+        assert loaded(t_train, t_test).classes == max(train) + 1
+    cure = str(caught[0].message).partition("anew: ")[2]
+    if cure:
+        values = {"numpy": np, "t_train": t_train, "t_test": t_test}
+        exec(cure, values)
+        data = loaded(values["t_train"], values["t_test"])
+        assert data.classes == len(set(train))
+        assert [sorted(set(train))[k] for k in data.t_test] == test
+
+
+def test_pictures_are_told_how_they_become_data(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    folder = tmp_path / "photos" / "cats"
+    folder.mkdir(parents=True)
+    pixels = np.zeros((40, 40), "uint8")
+    pixels[10:30, 18:22] = 255
+    image.fromarray(pixels).save(folder / "a.PNG")
+    for place in (folder, folder.parent, folder / "a.PNG"):
+        with pytest.raises(
+            DatasetError, match="pictures?; expected an .npz archive made of them: "
+        ) as caught:
+            load_dataset(place)
+    names = {name: getattr(pictures, name) for name in ("MNIST", "Style", "fitted", "read_picture")}
+    told = re.search(r"fitted\(.*?\)\.pixels(?= for)", str(caught.value))
+    assert told
+    assert eval(told[0], {"file": folder / "a.PNG", **names}).shape == (1, 28, 28)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not really", b"<html>", b"\x93NUMPY"])
@@ -372,7 +439,7 @@ def test_a_test_set_alone(tmp_path: Path) -> None:
         data = load_dataset(tmp_path / "d.npz", alone=True)
         assert (data.x_test.shape, data.t_test.tolist(), len(data.x_train)) == ((4, 3), t.tolist(), 0)
         there = ", ".join(map(repr, sorted(names)))
-        with pytest.raises(DatasetError, match=rf"no array x_train; .*; there are {there}"):
+        with pytest.raises(DatasetError, match=rf"no arrays x_train, .*; there are {there}"):
             load_dataset(tmp_path / "d.npz")
     np.savez(tmp_path / "d.npz", x=x, t=t[1:])
     with pytest.raises(DatasetError, match="4 test samples and 3 labels; expected as many"):
@@ -383,7 +450,7 @@ def test_texts_as_labels_are_refused_with_a_cure(tmp_path: Path) -> None:
     x, t = np.zeros((4, 3)), np.asarray(["a", "b", "a", "b"])
     np.savez(tmp_path / "d.npz", x_train=x, t_train=t, x_test=x, t_test=t)
     with pytest.raises(
-        DatasetError, match=r"t_train.npy of dtype <U1; .* names, t = numpy.unique\(t, return"
+        DatasetError, match=r"t_train.npy of texts; .* names, t_train = numpy.unique\(t_train, return"
     ):
         load_dataset(tmp_path / "d.npz")
 

@@ -541,3 +541,29 @@ def test_a_layer_in_the_book_s_words_is_told_what_to_write() -> None:
     for layer in (Derived(), WithFlag()):
         with pytest.raises(TypeError, match=r"write def forward\(self, x, \*, training=False\)$"):
             Network([layer])
+
+
+def test_a_layer_or_parameter_that_is_not_there_is_told_with_those_that_are() -> None:
+    network = TwoLayerNet(4, 3, 2, rng=0)
+    with pytest.raises(
+        KeyError, match=r"no layer 1: expected one of 'Affine1', .*values\(\)\)\[1\]"
+    ) as caught:
+        network.layers[1]  # type: ignore[index]
+    by_position = eval(caught.value.args[0].partition("by position: ")[2], {"network": network})
+    assert by_position is network.layers["Relu1"]
+    with pytest.raises(KeyError, match="no layer 'Relu2': expected one of 'Affine1', 'Relu1', 'Affine2'\"$"):
+        network.layers["Relu2"]
+    assert network.layers.get("Relu2") is None
+    with pytest.raises(KeyError, match="no parameter 'W3': this network has W1, b1, W2, b2"):
+        network.params["W3"]
+    assert "W3" not in network.params
+    with pytest.raises(KeyError, match="no state 'running_mean1': this network has none"):
+        network.state["running_mean1"]
+
+
+def test_names_of_classes_are_called_texts() -> None:
+    network, x = TwoLayerNet(4, 3, 2, rng=0), np.zeros((2, 4), "float32")
+    with pytest.raises(TypeError, match="expected integer class numbers, got texts; number the classes"):
+        network.evaluate(x, np.asarray(["bee", "butterfly"]))
+    with pytest.raises(ValueError, match="b1: expected floating-point numbers, got texts"):
+        network.load_params({**network.params, "b1": np.asarray(["bee", "cat", "dog"])})

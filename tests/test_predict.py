@@ -72,9 +72,12 @@ def test_many_samples(capsys: pytest.CaptureFixture[str]) -> None:
         1,
     ]
     np.savez("y.npz", first=upper(), second=upper())
-    assert "one of the arrays first, second with --array" in fails(
-        capsys, "predict", FILE, "--input", "y.npz"
-    )
+    for words, said in (
+        ((), "y.npz has the arrays first, second: name one with --array first"),
+        (("--array", "third"), "--array third: y.npz has no such array, but first, second"),
+    ):
+        assert main(["predict", FILE, "--input", "y.npz", *words]) == 2
+        assert capsys.readouterr().err == f"backprop: error: {said}\n"
     assert shown(capsys, "predict", FILE, "--input", "y.npz", "--array", "second").startswith("0 ")
 
 

@@ -14,8 +14,9 @@ from zipfile import BadZipFile
 import numpy as np
 
 from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint
+from ..choices import UsageError
 from ..files import open_file
-from ..inputs import IN_A_FILE
+from ..inputs import IN_A_FILE, kind_of
 from ..layers import Layer, Sigmoid, Softmax
 from ..losses import Loss, SigmoidWithLoss, SoftmaxWithLoss
 from ..networks import Network
@@ -96,24 +97,31 @@ def _array(path: Path, options: argparse.Namespace) -> np.ndarray[Any, Any]:
     try:
         with open_file(path) as file:
             loaded = np.load(file, allow_pickle=False)
-            found = np.asarray(loaded if path.suffix == ".npy" else _member(loaded, options.array))
+            found = np.asarray(loaded if path.suffix == ".npy" else _member(path, loaded, options.array))
+    except UsageError:
+        raise
     except UNREADABLE as error:
         cure = f"; {IN_A_FILE['O']}" if "Object arrays" in str(error) else ""
         raise ValueError(f"{path} cannot be read: {error}{cure}") from None
     if found.dtype.kind not in "fuib":
         raise ValueError(
-            f"{path}: expected numbers, got {found.dtype}; {IN_A_FILE.get(found.dtype.kind, 'convert it')}"
+            f"{path}: expected numbers, got {kind_of(found.dtype)}; "
+            f"{IN_A_FILE.get(found.dtype.kind, 'convert it')}"
         )
     return found
 
 
-def _member(arrays: Any, name: str | None) -> Any:
+def _member(path: Path, arrays: Any, name: str | None) -> Any:
+    """The array that was named, or that is sure to be meant."""
     names = list(arrays)
     usual = [known for known in ("x", "x_test", *names[: len(names) == 1]) if known in names]
-    chosen = name or next(iter(usual), None)
-    if chosen not in names:
-        raise ValueError(f"expected one of the arrays {', '.join(names)} with --array, got {name}")
-    return arrays[chosen]
+    if not names:
+        raise ValueError("there is no array in it")
+    if not (name or usual):
+        raise UsageError(f"{path} has the arrays {', '.join(names)}: name one with --array {names[0]}")
+    if name and name not in names:
+        raise UsageError(f"--array {name}: {path} has no such array, but {', '.join(names)}")
+    return arrays[name or usual[0]]
 
 
 def _samples(x: np.ndarray[Any, Any], shape: tuple[int, ...], name: str) -> np.ndarray[Any, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..inputs import InputWarning
 from ..text import visible
 
 HostArray: TypeAlias = np.ndarray[Any, Any]
@@ -42,6 +44,37 @@ class Dataset:
     def sample_size(self) -> int:
         """The numbers in one sample."""
         return int(np.prod(self.x_train.shape[1:]))
+
+
+NUMBER_CLASSES = (
+    "names, t_train = numpy.unique(t_train, return_inverse=True); t_test = numpy.searchsorted(names, t_test)"
+)
+"""What makes class numbers from 0, without a gap, of labels of any kind, and the same ones in both parts."""
+
+MOST_CLASSES_LISTED = 3
+
+
+def warn_of_absent_classes(data: Dataset, path: Path | str) -> None:
+    """Warn of the classes up to the largest label that no training sample has, and say how to mend that."""
+    present = np.unique(data.t_train)
+    absent = np.setdiff1d(np.arange(data.classes), present)
+    if not len(absent):
+        return
+    first = ", ".join(map(str, absent[:MOST_CLASSES_LISTED]))
+    more = len(absent) - MOST_CLASSES_LISTED
+    listed = f"{'class' if len(absent) == 1 else 'classes'} {first}{f' and {more} more' if more > 0 else ''}"
+    unlearnt = int(np.isin(data.t_test, absent).sum())
+    if unlearnt:
+        cure = f"the test data has {unlearnt:,} of them, which cannot be got right"
+    elif int(present[0]) == len(absent):
+        cure = f"to count from 0, take {present[0]} from every label: t - {present[0]}"
+    else:
+        cure = f"to number the classes anew: {NUMBER_CLASSES}"
+    warnings.warn(
+        f"{visible(str(path))}: classes 0 to {data.classes - 1}, but no training sample of {listed}; {cure}",
+        InputWarning,
+        stacklevel=4,
+    )
 
 
 def with_channels(x: HostArray, sample: tuple[int, ...] | None) -> HostArray:

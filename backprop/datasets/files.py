@@ -14,8 +14,16 @@ from tokenize import TokenError
 import numpy as np
 
 from ..files import memory
-from ..inputs import IN_A_FILE, InputWarning
-from .dataset import Dataset, DatasetError, HostArray, checked, checked_alone
+from ..inputs import IN_A_FILE, InputWarning, kind_of
+from .dataset import (
+    NUMBER_CLASSES,
+    Dataset,
+    DatasetError,
+    HostArray,
+    checked,
+    checked_alone,
+    warn_of_absent_classes,
+)
 from .idx import LARGEST, read_idx
 
 NAMES = {
@@ -26,8 +34,19 @@ NAMES = {
 }
 """Of the arrays in an archive: this package's, and those of Keras, scikit-learn's users and MedMNIST."""
 
-CLASS_NAMES = "number classes: names, t = numpy.unique(t, return_inverse=True)"
-"""What to do with labels that are names."""
+HOLD_BACK = (
+    "to hold a fifth back: i = numpy.random.default_rng(0).permutation(len(x)); n = len(x) // 5; "
+    "numpy.savez('data.npz', x_train=x[i[n:]], t_train=t[i[n:]], x_test=x[i[:n]], t_test=t[i[:n]])"
+)
+"""What to do with data that is not split."""
+
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
+
+OF_PICTURES = (
+    "an .npz archive made of them: x of backprop.pictures' fitted(read_picture(file, 1).pixels, (28, 28), "
+    "MNIST).pixels for every file (of photographs with 3 and Style.unknown(3)), t of their class numbers"
+)
+"""How pictures become data."""
 
 MOST_LISTED = 12
 
@@ -48,6 +67,7 @@ def load_dataset(path: str | Path, *, alone: bool = False) -> Dataset:
     and `t10k-labels-idx1-ubyte`, each gzipped (`.gz`) or not, as MNIST and Fashion-MNIST are
     published; EMNIST's longer names are found as well, and the four .npz files of Kuzushiji-MNIST.
     EMNIST's images, which lie transposed in its files, are turned upright, with an `InputWarning`.
+    Classes without a training sample bring an `InputWarning`, too.
     An archive holds `x_train`, `t_train`, `x_test` and `t_test` (or `y_train`, `train_images`,
     `train_labels`, …): numbers (N, …) and class numbers (N,) or (N, 1), or one-hot rows (N, C). Pickled
     data is refused. Whatever is wrong with a file is a `DatasetError` that names it.
@@ -58,11 +78,14 @@ def load_dataset(path: str | Path, *, alone: bool = False) -> Dataset:
         then none to train on
     """
     path = Path(path)
-    if path.is_dir():
-        return _from_folder(path)
-    if not path.is_file():
+    if not (path.is_dir() or path.is_file()):
         raise DatasetError(path, "no such file or folder", "a folder of four IDX files, or an .npz file")
-    return _from_npz(path, alone=alone)
+    if path.is_file() and path.suffix.lower() in PICTURES:
+        raise DatasetError(path, "a picture", OF_PICTURES)
+    data = _from_folder(path) if path.is_dir() else _from_npz(path, alone=alone)
+    if len(data.t_train):
+        warn_of_absent_classes(data, path)
+    return data
 
 
 def _from_folder(folder: Path) -> Dataset:
@@ -98,6 +121,8 @@ def _find(folder: Path, part: str, end: str) -> Path:
             raise DatasetError(folder, several, "a folder of one data set")
         if found:
             return found[0]
+    if any(file.suffix.lower() in PICTURES for file in (*folder.iterdir(), *folder.glob("*/*"))):
+        raise DatasetError(folder, "a folder of pictures", OF_PICTURES)
     there = _listed(file.name for file in folder.iterdir())
     raise DatasetError(
         folder, f"no file {names[0]} or {names[0]}.gz", f"a folder of the four IDX files; there {there}"
@@ -148,14 +173,16 @@ def _has(path: Path, names: tuple[str, ...]) -> bool:
 
 def _members(path: Path, names: Mapping[str, tuple[str, ...]]) -> dict[str, HostArray]:
     """The arrays of an archive, each by the first of its names that is there."""
-    expected = f"an .npz archive with the arrays {', '.join(names)}, or as others call them"
+    expected = f"an .npz archive with the arrays {'; '.join(map(_either, names.values()))}"
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             chosen = {key: next((n for n in known if n in members), None) for key, known in names.items()}
             missing = [key for key, name in chosen.items() if name is None]
             if missing:
-                raise DatasetError(path, f"no array {missing[0]}", f"{expected}; there {_listed(members)}")
+                found = f"no array{'s' * (len(missing) > 1)} {', '.join(missing)}"
+                cure = f"; {HOLD_BACK}" if _is_not_split(missing, members) else ""
+                raise DatasetError(path, found, f"{expected}; there {_listed(members)}{cure}")
             wanted = {key: members[str(name)] for key, name in chosen.items()}
             size, most = sum(info.file_size for info in wanted.values()), memory() or sys.maxsize
             if size > most:
@@ -165,6 +192,18 @@ def _members(path: Path, names: Mapping[str, tuple[str, ...]]) -> dict[str, Host
         raise DatasetError(path, f"not a readable zip archive ({error})", expected) from None
     except OSError as error:
         raise DatasetError(path, f"cannot be read ({error.strerror or error})", expected) from None
+
+
+def _is_not_split(missing: list[str], members: Iterable[str]) -> bool:
+    """Whether an archive has samples and labels, but none to test on."""
+    if missing == list(NAMES):
+        return all(not set(names).isdisjoint(members) for names in ALONE.values())
+    return missing == ["x_test", "t_test"] and not set(NAMES["x_train"]).isdisjoint(members)
+
+
+def _either(names: tuple[str, ...]) -> str:
+    first, *others = names
+    return f"{first} (or {', '.join(others)})" if others else first
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -194,8 +233,8 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, ke
             )
         if dtype.kind not in "biuf":
             are_names = key.startswith("t_") and dtype.kind in "USO"
-            cure = CLASS_NAMES if are_names else IN_A_FILE.get(dtype.kind)
-            found = f"{info.filename} of dtype {dtype}"
+            cure = f"number the classes: {NUMBER_CLASSES}" if are_names else IN_A_FILE.get(dtype.kind)
+            found = f"{info.filename} of {kind_of(dtype)}"
             raise DatasetError(path, found, f"{expected}; {cure}" if cure else expected)
         if promised != held:
             raise DatasetError(
