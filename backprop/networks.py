@@ -210,7 +210,9 @@ class Network:
     def evaluate(self, x: Array, t: Array, batch_size: int = 1000) -> tuple[float, float | None]:
         """Loss, without a penalty, and accuracy over all of x, in batches; None if there is no accuracy."""
         check_same_length(x, t)
-        return self.evaluate_checked(self.checked(x), self.as_target_for(x, t), batch_size)
+        x = self.checked(x)
+        first = self.forward(self.scaled(x[0:1, ...]))
+        return self.evaluate_checked(x, self.as_target(t, x.shape[0], tuple(first.shape[1:])), batch_size)
 
     def evaluate_checked(
         self, x: Array, t: Array, batch_size: int = 1000, between: Callable[[], None] = lambda: None

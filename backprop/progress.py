@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from .text import short
 from .training import Progress
 
 Show = Callable[[Progress], None]
@@ -46,7 +47,7 @@ class _Rate:
         self.first = self.first or progress.step - 1
         rate = (progress.step - self.first) / (time.perf_counter() - self.began)
         accuracy = [] if progress.accuracy is None else [f"accuracy {progress.accuracy:.3f}"]
-        return [f"loss {progress.loss:.4f}", *accuracy, f"{rate:,.0f} steps/s"]
+        return [f"loss {short(progress.loss)}", *accuracy, f"{rate:,.0f} steps/s"]
 
 
 def _fitting(columns: int, step: str, numbers: Sequence[str], left: str) -> tuple[int, list[str], bool]:

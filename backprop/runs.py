@@ -61,6 +61,11 @@ METRICS = {
 }
 """What a line of the history may say."""
 
+PARENT = Path("runs")
+"""Where runs are kept that are given no folder."""
+
+MOST_MEANT = 3
+
 TRIES = 100
 """How often a checkpoint is looked for that a running process replaces again and again."""
 
@@ -77,7 +82,7 @@ class RunFolderError(OSError):
         super().__init__(visible(message))
 
 
-def new_folder(name: str, parent: Path = Path("runs")) -> Path:
+def new_folder(name: str, parent: Path = PARENT) -> Path:
     """Make the first free one of runs/name-1, runs/name-2, …; `RunFolderError` if none can be made."""
     with _taking(parent):
         make_folders(parent)
@@ -206,11 +211,30 @@ def trained(name: str | os.PathLike[str]) -> Path:
     """The checkpoint to use: the file itself, or of a run's folder the best one, or else the last."""
     path = Path(name)
     if not path.is_dir():
+        if not path.exists() and (meant := meant_by(path)):
+            raise CheckpointError(f"{path}: there is no such file or folder{meant}")
         return path
     found = [path / BEST] if (path / BEST).exists() else checkpoints(path)
     if not found:
-        raise CheckpointError(f"{path}: there is no checkpoint in this folder")
+        raise CheckpointError(f"{path}: there is no checkpoint in this folder{meant_by(path)}")
     return found[-1]
+
+
+def is_run(folder: Path) -> bool:
+    """Whether there is a checkpoint of a run in this folder."""
+    return bool((folder / BEST).exists() or checkpoints(folder))
+
+
+def meant_by(path: Path) -> str:
+    """The runs that may be meant by a name that is no run's, as the end of an error."""
+    found: list[Path] = []
+    with suppress(OSError):
+        inside = filter(is_run, path.iterdir()) if path.is_dir() else filter(is_run, [PARENT / path])
+        found = sorted(inside, key=lambda run: run.stat().st_mtime, reverse=True)
+    if not found:
+        return ""
+    more = f" ({len(found) - MOST_MEANT} more there)" if len(found) > MOST_MEANT else ""
+    return f"; did you mean {' or '.join(map(str, found[:MOST_MEANT]))}?{more}"
 
 
 def read_trained(name: str | os.PathLike[str], read: Callable[[Path], Read]) -> tuple[Path, Read]:

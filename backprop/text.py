@@ -17,6 +17,17 @@ def visible(text: str) -> str:
     return text if text.isprintable() else "".join(map(_visible, text))
 
 
+def short(value: float, width: int = 8, decimals: int = 4) -> str:
+    """A number with so many decimals, with fewer where that is too wide, and else in powers of ten.
+
+    >>> short(0.12345), short(23519.25), short(23519115416826.2), short(-1e200)
+    ('0.1235', '23519.25', '2.35e+13', '-1e+200')
+    """
+    kinds = [*(f".{n}f" for n in range(decimals, 0, -1)), ".2e", ".1e", ".0e"]
+    texts = [format(value, kind) for kind in kinds]
+    return next((text for text in texts if len(text) <= width), texts[-1])
+
+
 def _visible(character: str) -> str:
     if character.isprintable() or unicodedata.category(character) == "Zs":
         return character

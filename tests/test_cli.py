@@ -725,12 +725,26 @@ def test_check_of_what_cannot_be_checked(own_module: str, capsys: pytest.Capture
         ("Listed", "case must return a tuple such as (layer, x), got a list"),
     ):
         assert message in fails(capsys, "check", f"{own_module}:{name}")
-    assert "expected MODULE:NAME, as in my_module:MyLayer, got '.own:Good'" in fails(
-        capsys, "check", ".own:Good", status=2
-    )
+    for subject in (".own:Good", "own/module:Good", "own.py"):
+        assert f"code/my_module.py:MyLayer, got {subject!r}" in fails(capsys, "check", subject, status=2)
     assert "unknown layer 'Relo': expected all or one of Add, " in fails(
         capsys, "check", "--layer", "Relo", status=2
     )
+
+
+def test_check_of_what_is_in_a_file(
+    own_module: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "deeper"
+    folder.mkdir()
+    (folder / f"{own_module}_beside.py").write_text(MODULE)
+    (folder / f"{own_module}_file.py").write_text(f"from {own_module}_beside import square")
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    assert main(["check", f"deeper/{own_module}_file.py:square"]) == 0
+    assert "square" in capsys.readouterr().out
+    assert "there is no file gone.py" in fails(capsys, "check", "gone.py:Good", status=2)
+    Path("deeper/json.py").write_text("square = 1")
+    assert "Python has another module json" in fails(capsys, "check", "deeper/json.py:square", status=2)
 
 
 def test_devices(capsys: pytest.CaptureFixture[str]) -> None:

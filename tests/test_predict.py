@@ -250,6 +250,36 @@ def test_evaluate_says_what_a_file_does_not(capsys: pytest.CaptureFixture[str]) 
     assert "does not say what it has learnt from: this is MNIST" in capsys.readouterr().err
 
 
+def test_evaluate_of_a_network_that_does_not_take_the_data(capsys: pytest.CaptureFixture[str]) -> None:
+    data()
+    x = np.random.default_rng(0).standard_normal((30, 7)).astype("f")
+    small = TwoLayerNet(7, 3, 2, rng=0)
+    list(Training(small, x, np.arange(30) % 2, epochs=1, batch_size=10, rng=0))
+    save_network(FILE, small)
+    save_network("few.safetensors", TwoLayerNet(784, 2, 3, rng=0))
+    for words, said in (
+        ((FILE,), f"{FILE} does not say what it has learnt from, and MNIST does not fit it (Affine1: "),
+        ((FILE,), "give its data, --data PATH"),
+        (("few.safetensors",), "(it has 3 outputs for 10 classes): give its data"),
+        ((FILE, "--data", "d.npz"), f"{FILE} does not fit d: Affine1: expected input (N, 7), got "),
+    ):
+        assert main(["evaluate", *words]) == 2
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1
+        assert said in err
+
+
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_a_warning_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    x = np.random.default_rng(0).random((40, 4, 4)).astype("f")
+    made = network()
+    list(Training(made, x, np.arange(40) % 2, epochs=1, batch_size=10, rng=0))
+    save_network(FILE, made)
+    np.savez("far.npz", x=1000.0 * x, t=np.arange(40) % 2)
+    assert main(["evaluate", FILE, "--data", "far.npz"]) == 0
+    assert capsys.readouterr().err.count("scale them as its training data were") == 1
+
+
 def test_evaluate_never_prints_what_is_no_json(capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     x, t = rng.random((40, 4, 4)).astype("f"), np.arange(40) % 2

@@ -743,7 +743,7 @@ def test_validation_keeps_the_best_and_stops_early(capsys: pytest.CaptureFixture
     assert len(epochs) == best + 3 < 200
     assert "test_loss" not in epochs[0]
     assert [event["text"] for event in events if event["event"] == "note"] == [
-        f"stopped early: no epoch since {best} was better on the validation data",
+        f"stopped early: no epoch since {best} was better by its loss on the validation data",
         f"best on the validation data: epoch {best}",
     ]
     assert read_contents(Path("here/best.safetensors")).description["training"]["step"] == 5 * best
@@ -826,8 +826,41 @@ def test_a_resumed_run_that_has_stopped_early_stays_so(capsys: pytest.CaptureFix
     train(*VALIDATED[:-1], "200", "--patience", "3", "--out", "here")
     before = history("here")
     assert main(["train", "--resume", "here"]) == 0
-    assert "stopped early" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "this run was stopped early before: no epoch since" in out
+    assert "to go on, give more --patience than 3" in out
     assert history("here") == before
+    assert main(["train", "--resume", "here", "--patience", "5"]) == 0
+    assert "this run was stopped early before" not in capsys.readouterr().out
+    assert len(history("here")) > len(before)
+
+
+@pytest.mark.parametrize(
+    "words", [("predict", "--input", "small.npz"), ("evaluate",), ("inspect",), ("report",)]
+)
+def test_a_run_that_may_be_meant_is_named(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    train("--epochs", "1", "--quiet")
+    capsys.readouterr()
+    meant = str(Path("runs", "two-layer-1"))
+    command, *more = words
+    for name in ("two-layer-1", "runs"):
+        assert f"; did you mean {meant}?" in fails(capsys, command, name, *more)
+    assert "did you mean" not in fails(capsys, command, "two-layer-9", *more)
+
+
+def test_the_run_that_may_be_meant_is_named_to_go_on_or_to_start_from(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for n in (1, 2, 3, 4):
+        train("--epochs", "1", "--quiet")
+        os.utime(f"runs/two-layer-{n}", (n, n))
+    capsys.readouterr()
+    latest = " or ".join(str(Path("runs", f"two-layer-{n}")) for n in (4, 3, 2))
+    for option in ("--resume", "--from"):
+        assert f"; did you mean {Path('runs', 'two-layer-1')}?" in fails(
+            capsys, *TRAIN, option, "two-layer-1"
+        )
+        assert f"; did you mean {latest}? (1 more there)" in fails(capsys, *TRAIN, option, "runs")
 
 
 def test_a_kill_between_the_best_and_its_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:

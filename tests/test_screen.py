@@ -149,6 +149,23 @@ def test_epochs_fit(columns: int, steps: int, held_out: str) -> None:
     assert row.split()[-1] == "0.9703"
 
 
+@pytest.mark.parametrize("held_out", ["test", "validation"])
+@pytest.mark.parametrize("columns", [40, 80, None])
+def test_a_huge_loss_keeps_to_its_column(columns: int | None, held_out: str) -> None:
+    def row(loss: float) -> str:
+        return epochs.row(Metrics(1, 700, loss, 0.5, 0.1, 0.25, 1.0, 0.1, 0.25))
+
+    epochs = Epochs(held_out, 10_000, columns)
+    usual = row(0.0781)
+    for loss, shown in (
+        (23519115416826.2148, "2.4e+13" if columns == 40 else "2.35e+13"),
+        (23519.25, "23519.2" if columns == 40 else "23519.25"),
+        (1.5e300, "2e+300" if columns == 40 else "1.5e+300"),
+    ):
+        assert shown in row(loss).split()
+        assert len(row(loss)) == len(usual)
+
+
 def test_a_table_loses_columns_in_order() -> None:
     rows = [("params.W1", "784×50", "39,200"), ("params.b1", "50", "50")]
     found = [len(table(rows, "<<>", (2, 1), columns)[0].split()) for columns in (25, 24, 17, 16, 5)]

@@ -6,10 +6,11 @@ import argparse
 import importlib
 import inspect
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -112,14 +113,16 @@ def _chosen(name: str) -> list[type[Node]]:
 
 def _users(subject: str) -> Any:
     """What `module:name` names, with modules of the current folder importable; it has a `case`."""
-    module_name, _, name = subject.partition(":")
-    if not (module_name and name) or module_name.startswith("."):
-        raise UsageError(f"expected MODULE:NAME, as in my_module:MyLayer, got {subject!r}")
-    sys.path.insert(0, os.getcwd())
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise UsageError(f"{subject}: no module {error.name!r} in this folder or environment") from None
+    module_name, _, name = subject.rpartition(":")
+    if module_name.endswith(".py"):
+        module = _module_in(Path(module_name), subject)
+    elif not (module_name and name) or not all(map(str.isidentifier, module_name.split("."))):
+        raise UsageError(
+            f"expected MODULE:NAME or FILE:NAME, as in my_module:MyLayer or code/my_module.py:MyLayer, got "
+            f"{subject!r}"
+        )
+    else:
+        module = _imported(module_name, Path.cwd(), subject)
     found = getattr(module, name, None)
     is_ours = isinstance(found, type) and issubclass(found, (Node, Network))
     if not callable(found):
@@ -142,6 +145,26 @@ def _users(subject: str) -> Any:
             "its_gradient, rng.standard_normal(3))"
         )
     return found
+
+
+def _imported(name: str, folder: Path, subject: str) -> ModuleType:
+    """The module of that name, first looked for in the folder."""
+    sys.path.insert(0, str(folder))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{subject}: no module {error.name!r} in this folder or environment") from None
+
+
+def _module_in(file: Path, subject: str) -> ModuleType:
+    """The module that a file is, with its neighbours importable, as where Python runs the file."""
+    if not file.is_file():
+        raise UsageError(f"{subject}: there is no file {file}")
+    module = _imported(file.stem, file.resolve().parent, subject)
+    found = getattr(module, "__file__", None)
+    if found is None or not file.samefile(found):
+        raise UsageError(f"{subject}: Python has another module {file.stem}; give the file another name")
+    return module
 
 
 def _two_layer(rng: np.random.Generator) -> Case:

@@ -19,7 +19,7 @@ from typing import Any
 from ..checkpoints import CheckpointError, followed, read_contents, read_description
 from ..choices import UsageError, chosen
 from ..files import read_file
-from ..runs import checkpoints, trained
+from ..runs import PARENT, checkpoints, meant_by, trained
 
 PREFIX = "BACKPROP_"
 
@@ -115,15 +115,15 @@ def as_toml(values: Mapping[str, Any]) -> bytes:
 def checkpoint_of(name: str) -> Path:
     """The checkpoint file of `--resume`: the file itself, a run's last one, or that of the latest run."""
     if not name:
-        return _latest_run(Path("runs"))
+        return _latest_run(PARENT)
     path = Path(name)
     if not path.exists():
-        raise CheckpointError(f"--resume {name}: there is no such file or folder")
+        raise CheckpointError(f"--resume {name}: there is no such file or folder{meant_by(path)}")
     if not path.is_dir():
         return path
     found = checkpoints(path)
     if not found:
-        raise CheckpointError(f"--resume {name}: there is no checkpoint in this folder")
+        raise CheckpointError(f"--resume {name}: there is no checkpoint in this folder{meant_by(path)}")
     return found[-1]
 
 

@@ -9,27 +9,40 @@ import sys
 from pathlib import Path
 
 from ..checkpoints import Checkpoint, followed, read_checkpoint
-from ..datasets import Dataset, Fingerprint, dataset_at, mnist, with_channels
+from ..choices import UsageError
+from ..datasets import Dataset, Fingerprint, dataset_at, with_channels
 from ..inputs import check_finite
 from ..run_data import check_run_data, is_run_data, load_run_data, trained_part
 from ..runs import read_trained
 from ..saving import network_of
+from ..text import short
+from .fit import misfit
 from .screen import say
+
+SILENT = "does not say what it has learnt from"
 
 
 def run(options: argparse.Namespace) -> int:
     """Show loss and accuracy of a network on the test data, or on what it was trained on."""
     path, checkpoint = read_trained(options.file, read_checkpoint)
     network = network_of(path, checkpoint, options.device)
-    data = (
-        _data_of(path, checkpoint)
-        if options.data is None
-        else dataset_at(options.data, alone=not options.train)
-    )
+    assumed = options.data is None and not _says_its_data(path, checkpoint)
+    if options.data is None and not assumed:
+        data = _data_of(path, checkpoint)
+    else:
+        data = dataset_at(options.data, alone=not options.train)
     samples = len(data.t_train)
     if options.train and is_run_data(path, checkpoint.description, Fingerprint.of(data)):
         data = trained_part(path, checkpoint.description, data)
     x, t = (data.x_train, data.t_train) if options.train else (data.x_test, data.t_test)
+    if why := misfit(network, x, t):
+        if assumed:
+            raise UsageError(
+                f"{path} {SILENT}, and MNIST does not fit it ({why}): give its data, --data PATH"
+            )
+        raise UsageError(f"{path} does not fit {data.name}: {why}")
+    if assumed:
+        say(f"{path} {SILENT}: this is MNIST (or --data PATH)", file=sys.stderr)
     x = with_channels(x, network.input_shape)
     check_finite(f"{data.name}: the {'training' if options.train else 'test'} data's x", x)
     loss, accuracy = network.evaluate(network.backend.asarray(x), network.backend.asarray(t))
@@ -45,21 +58,19 @@ def run(options: argparse.Namespace) -> int:
         shown = "" if accuracy is None else f"accuracy {accuracy:.4f}, "
         held = samples - len(data.t_train)
         left_out = f", without the {held:,} that were held back" if held else ""
-        say(f"{shown}loss {loss:.4f} on {len(t):,} samples of {data.name}{left_out}")
+        say(f"{shown}loss {short(loss)} on {len(t):,} samples of {data.name}{left_out}")
     return 0
+
+
+def _says_its_data(path: Path, checkpoint: Checkpoint) -> bool:
+    with followed(path):
+        return bool(checkpoint.description.get("run")) and "data" in checkpoint.description
 
 
 def _data_of(path: Path, checkpoint: Checkpoint) -> Dataset:
     """The data that the network was trained on, where they are as they were."""
     with followed(path):
-        run = checkpoint.description.get("run")
-        if not run or "data" not in checkpoint.description:
-            say(
-                f"{path} does not say what it has learnt from: this is MNIST (or --data PATH)",
-                file=sys.stderr,
-            )
-            return mnist()
-        where = run["settings"].get("data")
+        where = checkpoint.description["run"]["settings"].get("data")
     data = load_run_data(None if where is None else str(where))
     check_run_data(path, checkpoint.description, Fingerprint.of(data), data.name)
     return data

@@ -13,6 +13,7 @@ from ..checkpoints import Checkpoint, Contents, followed, read_contents, read_wh
 from ..history import history_of, last_of
 from ..layers.merged import shown_names
 from ..runs import read_trained
+from ..text import short
 from .screen import say, table, width
 
 
@@ -89,7 +90,7 @@ def _training(description: Mapping[str, Any]) -> Iterator[str]:
     if last:
         held_out = last.get("validation_accuracy") or last["test_accuracy"]
         accuracy = "" if held_out is None else f", accuracy held out {held_out:.4f}"
-        yield f"epoch {last['epoch']:<4}loss {last['loss']:.4f}{accuracy}"
+        yield f"epoch {last['epoch']:<4}loss {short(last['loss'])}{accuracy}"
     if "machine" in description:
         yield f"machine   {', '.join(f'{name} {value}' for name, value in description['machine'].items())}"
     if "run" in description:

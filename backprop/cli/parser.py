@@ -177,13 +177,13 @@ def _add_run(train: argparse.ArgumentParser) -> None:
         "--validation",
         type=_share,
         metavar="SHARE",
-        help="hold back this share of the training data, and keep the checkpoint that is best on it",
+        help="hold back this share of the training data, and keep the checkpoint with the lowest loss on it",
     )
     group.add_argument(
         "--patience",
         type=_positive,
         metavar="N",
-        help="stop when N epochs have not been better on the validation data",
+        help="stop when N epochs have not lowered the loss on the validation data",
     )
     group.add_argument("--no-report", action="store_true", help="no report.html at the end")
 
@@ -335,7 +335,8 @@ def _add_check(commands: argparse._SubParsersAction[Parser]) -> None:
         "subjects",
         nargs="*",
         metavar="MODULE:NAME",
-        help="a layer, loss or network of yours, with a classmethod case(rng), or a function f with "
+        help="a layer, loss or network of yours, in a module or a file (code/mine.py:Mine), with a "
+        "classmethod case(rng), or a function f with "
         "f.case = lambda rng: (f, its_gradient, x)",
     )
     check.add_argument("--device", default="cpu", help=DEVICE_HELP)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import warnings
 from typing import Any
 
 from ..checkpoints import Checkpoint, followed
 from ..choices import UsageError
-from ..datasets import Dataset, Fingerprint, with_channels
-from ..inputs import InputWarning
+from ..datasets import Dataset, Fingerprint
 from ..networks import Network
 from ..run_data import BY_CLASS
+from .fit import misfit
 
 
 def options_from(options: argparse.Namespace) -> Any:
@@ -21,17 +20,8 @@ def options_from(options: argparse.Namespace) -> Any:
 
 def check_takes(network: Network, data: Dataset, path: str) -> None:
     """Raise a `UsageError` unless the network takes the data's samples and has an output for every class."""
-    x = network.backend.asarray(with_channels(data.x_train[:1], network.input_shape))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InputWarning)  # it comes with the whole data
-            outputs = network.predict(x).shape[1]
-    except ValueError as error:
-        raise UsageError(f"--from {path} does not fit {data.name}: {error}") from None
-    if outputs < data.classes:
-        raise UsageError(
-            f"--from {path} does not fit {data.name}: it has {outputs} outputs for {data.classes} classes"
-        )
+    if why := misfit(network, data.x_train, data.t_train):
+        raise UsageError(f"--from {path} does not fit {data.name}: {why}")
 
 
 def step_of(path: str, checkpoint: Checkpoint) -> int | None:

@@ -179,12 +179,21 @@ class _Job:
 
     def train(self, training: Training, keeper: _Keeper) -> None:
         """Train to the end, to a signal, or until the validation loss no longer falls."""
+        at = training.step
         for metrics in training:
             keeper.epoch(training, metrics)
             self.view.epoch(metrics)
         if training.stopped_early and training.best:
             epoch = training.best.epoch
-            self.view.note(f"stopped early: no epoch since {epoch} was better on the validation data")
+            if training.step == at:
+                self.view.note(
+                    f"this run was stopped early before: no epoch since {epoch} was better by its loss on "
+                    f"the validation data; to go on, give more --patience than {self.options.patience}"
+                )
+                return
+            self.view.note(
+                f"stopped early: no epoch since {epoch} was better by its loss on the validation data"
+            )
 
     def finish(self, training: Training, keeper: _Keeper) -> None:
         """The last checkpoint, the report, and the final figures."""

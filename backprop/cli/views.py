@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, NamedTuple, Protocol
 
+from ..text import short
 from ..training import Metrics
 from .screen import say, width
 
@@ -108,11 +109,11 @@ class Epochs:
     def __init__(self, held_out: str, steps: int, columns: int | None = None) -> None:
         columns = width() if columns is None else columns
         self._cells = {
-            "epoch": Cell("epoch", 5, "d"),
+            "epoch": Cell("epoch", 5),
             "step": Cell("step", 7, ",d"),
-            "loss": Cell("loss", 8, ".4f"),
-            "accuracy": Cell("train accuracy", 16, ".4f"),
-            f"{held_out}_accuracy": Cell(f"{held_out} accuracy", len(held_out) + 11, ".4f"),
+            "loss": Cell("loss", 8),
+            "accuracy": Cell("train accuracy", 16),
+            f"{held_out}_accuracy": Cell(f"{held_out} accuracy", len(held_out) + 11),
         }
         self.head = [self._names()]
         longest = len(self.head[0]) + max(len(f"{steps:,}") - 7, 0)
@@ -123,9 +124,9 @@ class Epochs:
         """Accuracies under one name, no room to spare, and no more columns than fit."""
         self._cells |= {
             "step": Cell("step", max(7, len(f"{steps:,}")), ",d"),
-            "loss": Cell("loss", 7, ".4f"),
-            "accuracy": Cell("train", 6, ".4f"),
-            f"{held_out}_accuracy": Cell(held_out, max(6, len(held_out)), ".4f"),
+            "loss": Cell("loss", 7),
+            "accuracy": Cell("train", 6),
+            f"{held_out}_accuracy": Cell(held_out, max(6, len(held_out))),
         }
         for name in ("step", "accuracy"):
             if len(self._names()) > columns:
@@ -145,15 +146,19 @@ class Epochs:
 
     def row(self, m: Metrics) -> str:
         """The metrics of an epoch."""
-        return self._row(format(getattr(m, key), cell.kind) for key, cell in self._cells.items())
+        return self._row(cell.text(getattr(m, key)) for key, cell in self._cells.items())
 
 
 class Cell(NamedTuple):
-    """A column of the table: its head, its width, and how its numbers are written."""
+    """A column of the table: its head, its width, and how whole numbers are written in it."""
 
     name: str
     width: int
-    kind: str
+    kind: str = "d"
+
+    def text(self, value: float) -> str:
+        """A number as it stands in the column."""
+        return short(value, self.width) if isinstance(value, float) else format(value, self.kind)
 
 
 def _extras(s: dict[str, Any]) -> str:

@@ -89,9 +89,13 @@ def read_record(folder: Path) -> tuple[Record, Checkpoint]:
     Raises `RunFolderError` if there is none, `CheckpointError` if it is damaged.
     """
     if not folder.is_dir():
-        raise RunFolderError(f"{folder} is no folder of a run: there is no such folder")
-    if not (runs.checkpoints(folder) or (folder / runs.BEST).exists()):
-        raise RunFolderError(f"{folder} is no folder of a run: there is no checkpoint in it")
+        raise RunFolderError(
+            f"{folder} is no folder of a run: there is no such folder{runs.meant_by(folder)}"
+        )
+    if not runs.is_run(folder):
+        raise RunFolderError(
+            f"{folder} is no folder of a run: there is no checkpoint in it{runs.meant_by(folder)}"
+        )
     path, checkpoint = runs.read_trained(folder, read_checkpoint)
     if "training" not in checkpoint.description:
         raise CheckpointError(f"{path} is not of a training run")
