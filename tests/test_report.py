@@ -37,6 +37,7 @@ from backprop import (
 )
 from backprop.checkpoints import CheckpointError, read_checkpoint, write_checkpoint
 from backprop.cli import main
+from backprop.cli.build import defaults
 from backprop.cli.report import make_optimizer
 from backprop.diagnosis.batch import Gradient, LayerOutput, histogram
 from backprop.diagnosis.signs import warning_signs
@@ -724,8 +725,14 @@ def test_which_run_is_the_best(seeds: list[Path]) -> None:
     a, b, other, c = seeds
     assert best(a, other, b, c) == ["b"]
     assert best(a, other, c) == ["c"]  # as many right as a, with a lower loss
+    assert (
+        "Best: the highest test accuracy, and among the 2 runs that have it the lowest" in read(target).text
+    )
     with_result(a, 0.9, 0.4)
     assert best(a, other, c) == ["a", "c"]
+    assert "Best: the highest test accuracy; 2 runs are tied." in read(target).text
+    assert best(b, other, c) == ["b"]
+    assert "Best: the highest test accuracy." in read(target).text
     assert best(a) == []
     for folder, loss in ((a, 0.6), (other, 0.5)):
         with_result(folder, None, loss)
@@ -894,10 +901,71 @@ def test_command(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     assert main(["report", "run"]) == 0
     assert capsys.readouterr().out == f"{Path('run', 'report.html')}\n"
     assert main(["report", "run", "--out", "page.html"]) == 0
+    assert capsys.readouterr().out == "page.html\n"
     assert main(["report", "run", "run"]) == 0
-    assert capsys.readouterr().out == "page.html\ncomparison.html\n"
+    *rows, page = capsys.readouterr().out.splitlines()
+    assert page == "comparison.html"
+    accuracy = f"{runs.read_history(run)[-1]['test_accuracy']:.2%}"
+    assert [row.split() for row in rows] == [["run", "test", "accuracy"], *[["run", accuracy]] * 2]
     for name in ("run/report.html", "page.html", "comparison.html"):
         read(run.parent / name)
+
+
+def test_the_command_shows_means_and_leaves_other_comparisons(
+    seeds: list[Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(seeds[0].parent)
+
+    def compared(*words: str) -> list[str]:
+        assert main(["report", *words]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    *rows, page = compared("a", "b", "c", "other")
+    assert page == "comparison.html"
+    assert [re.split(r"  +", row) for row in rows] == [
+        ["run", "test accuracy"],
+        ["a", "90.00%"],
+        ["b", "96.00%"],
+        ["c", "90.00%"],
+        ["mean ± sd, n = 3", "92.00% ±\xa03.46%"],
+        ["other", "50.00%"],
+    ]
+    first = Path(page).read_bytes()
+    assert compared("a", "b")[-1] == "comparison-2.html"
+    assert compared("b", "c")[-1] == "comparison-3.html"
+    assert compared("b", "./a")[-1] == "comparison-2.html"  # the same runs
+    assert compared("other", "c", "b", "a")[-1] == "comparison.html"
+    assert compared("a", "c", "--out", "comparison.html")[-1] == "comparison.html"
+    assert Path("comparison.html").read_bytes() != first
+    Path("comparison.html").write_text("mine")
+    assert compared("a", "c")[-1] == "comparison-4.html"
+
+
+def test_settings_that_were_not_given_are_those_that_were_used(tmp_path: Path) -> None:
+    its: dict[str, Any] = {"net": "two-layer", "optimizer": "sgd", "seed": 0}
+    network = TwoLayerNet(64, 50, 3, rng=0)
+    one = kept_run(tmp_path / "one", network, **its)
+    two = kept_run(tmp_path / "two", network, **{**its, "optimizer": "adamw", "lr": 0.3, "hidden": 50})
+    more = kept_run(tmp_path / "more", network, **{**its, "net": "deep-conv", "dropout": 0.1, "epochs": 2})
+    target = write_comparison([one, two], tmp_path / "c.html", defaults)
+    assert dict(zip(heads(target)[1][1:], zip(*tables(target)[1].values(), strict=True), strict=True)) == {
+        "lr": ("0.1", "0.3"),
+        "weight-decay": ("0.0", "0.01"),
+        "optimizer": ("sgd", "adamw"),
+    }
+    write_comparison([one, more], target, defaults)
+    rows = tables(target)[1]
+    found = dict(zip(heads(target)[1][1:], zip(*rows.values(), strict=True), strict=True))
+    assert found["init"] == ("0.01", "–")
+    assert found["dropout"] == ("–", "0.1")
+    assert "hidden" not in found
+
+
+def test_a_spread_does_not_break_at_its_hyphen(seeds: list[Path]) -> None:
+    with_result(seeds[1], 0.9, 0.5 + 1e-4)
+    with_result(seeds[3], 0.9, 0.5)
+    target = write_comparison(seeds, seeds[0].parent / "comparison.html")
+    assert '<span class="whole">±\xa05.8e-05</span>' in target.read_text("utf-8")
 
 
 def test_command_on_what_is_no_run(

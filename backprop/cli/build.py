@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -25,8 +27,48 @@ NETS = {
 }
 """The networks, and the options that each one knows."""
 
+CLASSES: dict[str, type[Network]] = {
+    "two-layer": TwoLayerNet,
+    "mlp": MultiLayerNet,
+    "simple-conv": SimpleConvNet,
+    "deep-conv": DeepConvNet,
+}
+
+NAMES = {"init": "weight_init_std", "dropout": "dropout_ratio"}
+"""What the networks call these options."""
+
+WIDTHS = {"two-layer": 50, "simple-conv": 100, "deep-conv": 50}
+"""The widths of the hidden layer by default."""
+
+ACTIVATION = "relu"
+"""Of mlp by default."""
+
+STEPS = 10_000
+"""The length of a run by default."""
+
 RATES = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001}
 """Learning rates by default; 0.01 for the other optimizers, as in the book."""
+
+
+def defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the options of a run were that were not given, as far as its settings tell."""
+    net, optimizer = settings.get("net"), settings.get("optimizer")
+    found: dict[str, Any] = {"no_capture": False}
+    if optimizer is not None:
+        found["lr"] = _rate(optimizer)
+        found["weight_decay"] = AdamW().weight_decay if optimizer == "adamw" else 0.0
+    if net in NETS:
+        known = {"hidden": WIDTHS.get(net), "activation": ACTIVATION, "batch_norm": False}
+        known |= {option: _usual(CLASSES[net], name) for option, name in NAMES.items()}
+        found |= {option: known[option] for option in NETS[net] if option in known}
+    if "epochs" not in settings:
+        found["iters"] = STEPS
+    return found
+
+
+def _usual(kind: type[Network], name: str) -> Any:
+    """What a network's argument is where it is not given."""
+    return signature(kind).parameters[name].default if name in signature(kind).parameters else None
 
 
 def build_network(
@@ -62,16 +104,17 @@ def network_to_go_on_with(
 
 def _network(options: argparse.Namespace, data: Dataset, kind: dict[str, Any]) -> Network:
     size, classes = data.sample_size, data.classes
+    hidden = options.hidden or WIDTHS.get(options.net, 0)
     if options.net == "two-layer":
-        return TwoLayerNet(size, options.hidden or 50, classes, **kind)
+        return TwoLayerNet(size, hidden, classes, **kind)
     if options.net == "mlp":
         widths = _widths(options.layers, size, classes)
-        kind |= {"activation": options.activation or "relu", "use_batchnorm": bool(options.batch_norm)}
+        kind |= {"activation": options.activation or ACTIVATION, "use_batchnorm": bool(options.batch_norm)}
         return MultiLayerNet(widths[0], widths[1:-1], widths[-1], **kind)
     shape = image_shape(data)
     if options.net == "simple-conv":
-        return SimpleConvNet(shape, hidden_size=options.hidden or 100, output_size=classes, **kind)
-    return DeepConvNet(shape, hidden_size=options.hidden or 50, output_size=classes, **kind)
+        return SimpleConvNet(shape, hidden_size=hidden, output_size=classes, **kind)
+    return DeepConvNet(shape, hidden_size=hidden, output_size=classes, **kind)
 
 
 def image_shape(data: Dataset) -> tuple[int, int, int]:
@@ -85,7 +128,7 @@ def image_shape(data: Dataset) -> tuple[int, int, int]:
 
 def steps_of(options: argparse.Namespace, samples: int) -> int:
     """The steps of a whole run on that many samples."""
-    steps: int = options.iters or 10_000
+    steps: int = options.iters or STEPS
     if options.epochs:
         steps = options.epochs * -(-samples // options.batch_size)
     return steps
@@ -119,11 +162,15 @@ def _number_or_name(text: str) -> str | float:
 def build_optimizer(options: argparse.Namespace, steps: int) -> Optimizer:
     """The optimizer of `--optimizer`, with its rate, schedule, clipping and decoupled weight decay."""
     kind = chosen("optimizer", options.optimizer, OPTIMIZERS)
-    lr = options.lr if options.lr is not None else RATES.get(options.optimizer, 0.01)
+    lr = options.lr if options.lr is not None else _rate(options.optimizer)
     settings: dict[str, Any] = {"max_norm": options.clip_norm}
     if kind is AdamW and options.weight_decay is not None:
         settings["weight_decay"] = options.weight_decay
     return kind(_schedule(options, lr, steps), **settings)
+
+
+def _rate(optimizer: str) -> float:
+    return RATES.get(optimizer, 0.01)
 
 
 def _schedule(options: argparse.Namespace, lr: float, steps: int) -> float | Schedule:

@@ -269,7 +269,8 @@ def _add_report(commands: argparse._SubParsersAction[Parser]) -> None:
     report.add_argument(
         "--out",
         metavar="FILE",
-        help="the page (default: report.html in the folder; of several, comparison.html)",
+        help="the page (default: report.html in the folder; of several, comparison.html, or "
+        "comparison-N.html where that is of other runs)",
     )
     _add_debug(report)
 

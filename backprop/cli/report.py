@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ..optimizers import Optimizer
-from ..report import write_comparison, write_report
+from ..report import write_report
+from ..report.comparison import Groups, is_of, read_groups, short_results, write_groups
+from ..text import visible
 from .advice import advised
-from .build import build_optimizer, steps_of
+from .build import build_optimizer, defaults, steps_of
 from .configuration import checked
 from .parser import build_parser
-from .screen import say
+from .screen import say, table, width
 
 
 def run(options: argparse.Namespace) -> int:
@@ -21,11 +26,20 @@ def run(options: argparse.Namespace) -> int:
     folders = [Path(folder) for folder in options.folders]
     with advised("write the page elsewhere with --out FILE"):
         if len(folders) == 1:
-            page = write_report(folders[0], out, make_optimizer)
+            say(str(write_report(folders[0], out, make_optimizer)))
         else:
-            page = write_comparison(folders, out or Path("comparison.html"))
-    say(str(page))
+            groups = read_groups(folders, defaults)
+            page = write_groups(groups, out or _free(groups))
+            for line in table(short_results(groups), "<>", (), width() or sys.maxsize):
+                print(visible(line))
+            say(str(page))
     return 0
+
+
+def _free(groups: Groups) -> Path:
+    """Where the page of these runs is, or else a name that nothing has."""
+    names = (Path(f"comparison{'' if n == 1 else f'-{n}'}.html") for n in count(1))
+    return next(name for name in names if not os.path.lexists(name) or is_of(groups, name))
 
 
 def make_optimizer(settings: dict[str, Any], samples: int) -> Optimizer:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import runs
-from ..files import replace_file
+from ..files import open_file, replace_file
 from . import html
 from .curves import compared_curves
 from .page import notes
@@ -18,26 +20,78 @@ from .record import RESULTS, Record, Show, read_record
 NO_MATTER = ("keep", "log_every", "no_report", "save_every")
 """Settings that have no influence on a run."""
 
+SHORT = ("test accuracy", "test loss")
+"""The first of these that there is stands for a run."""
+
+HEAD = 2**16
+"""The first bytes of a page, among which is of which runs it is."""
+
 COUNTS = ("steps", "epochs", "parameters")
 """Results that are no measurements: where they are equal they have no spread."""
 
 
-def write_comparison(folders: Sequence[Path], target: Path) -> Path:
+Groups = Sequence[Sequence[Record]]
+"""Runs, with those together that differ only by their seed."""
+
+Defaults = Callable[[dict[str, Any]], dict[str, Any]]
+"""The settings that a run had without their being given, from those that were."""
+
+
+def write_comparison(folders: Sequence[Path], target: Path, defaults: Defaults | None = None) -> Path:
     """Write the page that compares the runs in these folders to `target`, and return that.
 
-    It has their results, their curves in one drawing, and the settings that differ. Runs that differ only
-    by their seed stand together, with their mean and sample standard deviation. Raises `RunFolderError` if a
-    folder is none of a run, `CheckpointError` for a damaged checkpoint.
+    It has their results, their curves in one drawing, and the settings that differ, among them the
+    `defaults` of those that were not given. Runs that differ only by their seed stand together, with their
+    mean and sample standard deviation. Raises `RunFolderError` if a folder is none of a run,
+    `CheckpointError` for a damaged checkpoint.
     """
+    return write_groups(read_groups(folders, defaults), target)
+
+
+def read_groups(folders: Sequence[Path], defaults: Defaults | None = None) -> Groups:
+    """The runs in these folders."""
     records = [read_record(folder)[0] for folder in folders]
     if len({record.name for record in records}) < len(records):
         records = [replace(record, name=str(record.folder)) for record in records]
-    groups = list(by_seed(records))
+    if defaults is not None:
+        records = [replace(r, settings={**defaults(r.settings), **r.settings}) for r in records]
+    return list(by_seed(records))
+
+
+def write_groups(groups: Groups, target: Path) -> Path:
+    """Write the page that compares these runs."""
     records = [record for group in groups for record in group]
     parts = [*notes(), _results(groups, target), compared_curves(records), _settings(records)]
-    title = f"{len(records)} runs"
-    replace_file(target, html.document(title, ", ".join(record.name for record in records), parts))
+    names = ", ".join(record.name for record in records)
+    page = html.document(f"{len(records)} runs", names, parts, _mark(groups, target))
+    replace_file(target, page)
     return target
+
+
+def is_of(groups: Groups, page: Path) -> bool:
+    """Whether the page in a file is one that compares these runs, and no others."""
+    with suppress(OSError), open_file(page) as file:
+        return _mark(groups, page).encode() in file.read(HEAD)
+    return False
+
+
+def _mark(groups: Groups, page: Path) -> str:
+    """What tells of which runs a page is."""
+    folders = sorted(html.address(record.folder, page) for group in groups for record in group)
+    return f'<meta name="runs" content="{html.escaped(" ".join(folders))}">\n'
+
+
+def short_results(groups: Groups) -> list[tuple[str, ...]]:
+    """A table: the test's result of every run, and the mean of those that differ only by their seed."""
+    records = [record for group in groups for record in group]
+    known = [key for key in SHORT if any(record.results[key] is not None for record in records)][:1]
+    rows = [("run", *known)]
+    for group in groups:
+        rows += [(r.name, *(RESULTS[key](r.results[key]) for key in known)) for r in group]
+        if len(group) > 1:
+            spreads = (_spread(key, [r.results[key] for r in group], RESULTS[key]) for key in known)
+            rows.append((f"mean ± sd, n = {len(group)}", *spreads))
+    return rows
 
 
 def by_seed(records: Sequence[Record]) -> Iterator[list[Record]]:
@@ -87,7 +141,7 @@ def _place(record: Record) -> tuple[float, float] | None:
     return -(accuracy or 0.0), float("inf") if loss is None else loss
 
 
-def _results(groups: Sequence[Sequence[Record]], target: Path) -> str:
+def _results(groups: Groups, target: Path) -> str:
     records = [record for group in groups for record in group]
     marked = best(records)
     rows = []
@@ -99,7 +153,8 @@ def _results(groups: Sequence[Sequence[Record]], target: Path) -> str:
             results = [show(record.results[key]) for key, show in RESULTS.items()]
             rows.append([name, *results, record.network, record.data])
         if len(group) > 1:
-            rows.append([html.marked("mean ± sd", f"n = {len(group)}", "mean"), *_summary(group), "", ""])
+            means = [html.unbroken(spread) for spread in _summary(group)]
+            rows.append([html.marked("mean ± sd", f"n = {len(group)}", "mean"), *means, "", ""])
     head = ["run", *RESULTS, "network", "data"]
     texts = [*_said_of_best(records, marked), *_said_of_means(groups)]
     return html.section(
@@ -125,14 +180,19 @@ def _spread(key: str, values: Sequence[float | None], show: Show) -> str:
 
 def _said_of_best(records: Sequence[Record], marked: Sequence[Record]) -> Iterator[str]:
     if marked:
-        what = "lowest test loss" if marked[0].results["test accuracy"] is None else "highest test accuracy"
+        accuracy = marked[0].results["test accuracy"]
+        what = "lowest test loss" if accuracy is None else "highest test accuracy"
         missing = any(_place(record) is None for record in records)
-        yield f"Best: the {what}{', of the runs that have one' if missing else ''}."
+        alike = sum(record.results["test accuracy"] == accuracy for record in records)
+        loss = accuracy is not None and alike > len(marked)
+        tie = f", and among the {alike} runs that have it the lowest test loss" if loss else ""
+        tied = f"; {len(marked)} runs are tied" if len(marked) > 1 else ""
+        yield f"Best: the {what}{', of the runs that have one' if missing else ''}{tie}{tied}."
     elif not _on_the_same_data(records):
         yield "No run is marked as the best: they are not all on the same data."
 
 
-def _said_of_means(groups: Sequence[Sequence[Record]]) -> Iterator[str]:
+def _said_of_means(groups: Groups) -> Iterator[str]:
     for group in groups:
         if len(group) > 1:
             seeds = ", ".join(html.setting(record.settings["seed"]) for record in group)

@@ -27,14 +27,14 @@ def escaped(text: str) -> str:
     return text if isinstance(text, Markup) else escape(visible(text))
 
 
-def document(title: str, lead: str, parts: Iterable[str]) -> bytes:
-    """The whole page; `lead` stands under the title."""
+def document(title: str, lead: str, parts: Iterable[str], head: str = "") -> bytes:
+    """The whole page; `lead` stands under the title, and `head` is more for its head."""
     style = files(__package__).joinpath("style.css").read_text("utf-8")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escaped(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        f"{head}<title>{escaped(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
         f"<header>\n<h1>{escaped(title)}</h1>\n<p>{escaped(lead)}</p>\n</header>\n<main>\n"
         f"{''.join(parts)}</main>\n</body>\n</html>\n"
     ).encode()
@@ -92,13 +92,24 @@ def filled(head: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str
     return [head[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
-def link(text: str, target: Path, page: Path) -> Markup:
-    """A link from a page to another file, relative to the page's folder where both are on one drive."""
+def address(target: Path, page: Path) -> str:
+    """Where a file is, relative to the page's folder where both are on one drive."""
     try:
-        address = quote(os.fsencode(Path(os.path.relpath(target, page.parent)).as_posix()))
+        return quote(os.fsencode(Path(os.path.relpath(target, page.parent)).as_posix()))
     except ValueError:
-        address = target.absolute().as_uri()
-    return Markup(f'<a href="{escaped(address)}">{escaped(text)}</a>')
+        return target.absolute().as_uri()
+
+
+def link(text: str, target: Path, page: Path) -> Markup:
+    """A link from a page to another file."""
+    return Markup(f'<a href="{escaped(address(target, page))}">{escaped(text)}</a>')
+
+
+def unbroken(text: str) -> str:
+    """Text in which a line ends at plain spaces only, not at a hyphen."""
+    if "-" not in text:
+        return text
+    return Markup(" ".join(f'<span class="whole">{escaped(word)}</span>' for word in text.split(" ")))
 
 
 def marked(text: str, mark: str, kind: str = "mark") -> Markup:
