@@ -285,6 +285,8 @@ def test_one_that_patience_ends_is_looked_at() -> None:
 def test_the_report_says_it_first() -> None:
     network = net()
     network.params["b1"] = np.full(20, -100.0, "float32")
-    first, *others = diagnose(network, X, T, X, T).warnings
-    assert first.startswith("The network is no better than guessing: loss ")
-    assert any("units (100%) are dead" in other for other in others)
+    diagnosis = diagnose(network, X, T, X, T)
+    assert diagnosis.guessing is not None
+    assert diagnosis.guessing.found.startswith("the network is no better than guessing: loss ")
+    assert any("units (100%) are dead" in cause for cause in diagnosis.guessing.causes)
+    assert not any("are dead" in sign for sign in diagnosis.warnings)

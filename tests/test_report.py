@@ -39,16 +39,16 @@ from backprop.checkpoints import CheckpointError, read_checkpoint, write_checkpo
 from backprop.cli import main
 from backprop.cli.build import defaults
 from backprop.cli.report import make_optimizer
-from backprop.diagnosis.batch import Gradient, LayerOutput, histogram
+from backprop.diagnosis.batch import Gradient, Histogram, LayerOutput, histogram
 from backprop.diagnosis.signs import warning_signs
 from backprop.optimizers import Optimizer
 from backprop.pictures import image_shape
 from backprop.report import diagnose, figures, points, write_comparison, write_report
-from backprop.report.diagnosis import confusion_matrix, first_weights, frequent_confusions
+from backprop.report.diagnosis import _not_among, confusion_matrix, first_weights, frequent_confusions
 from backprop.report.html import number, setting
 from backprop.report.images import png, sample_image, weight_image
 from backprop.report.record import Record, read_record
-from backprop.report.sections import _most_frequent
+from backprop.report.sections import _matrix, _most_frequent
 
 Arrays = tuple[np.ndarray, np.ndarray]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -264,9 +264,10 @@ def test_dead_channels_of_a_convolution() -> None:
     x, t = TRAIN[0][:20, None], TRAIN[1][:20]
     diagnosis = diagnose(network, x, t, x, t)
     assert (diagnosis.outputs[0].units, diagnosis.outputs[0].dead) == (4, 2)
+    assert diagnosis.guessing is not None
     assert any(
         line.startswith("Conv1 with Relu1 and Pool1: 2 of 4 units (50%) are dead")
-        for line in diagnosis.warnings
+        for line in diagnosis.guessing.causes
     )
     assert diagnosis.weights is not None
     np.testing.assert_array_equal(diagnosis.weights, network.params["W1"])
@@ -405,10 +406,10 @@ def test_samples_as_images() -> None:
 
 def test_weights_as_images() -> None:
     found = pixels(weight_image(np.asarray([[[-2.0, 0.0, 1.0, 0.5]]]), 1.0))[0]
-    assert found[1].tolist() == [255, 255, 255]
-    assert found[0].argmax() == 2  # blue
-    assert found[2].argmax() == 0  # red
-    assert (found[3] > found[2]).all()
+    assert found[:, 3].tolist() == [255, 0, 255, 128]  # clear at 0, on a light and on a dark page
+    assert found[0, :3].argmax() == 2  # blue
+    assert found[2, :3].argmax() == 0  # red
+    assert found[3, :3].tolist() == found[2, :3].tolist()
     rgb = pixels(weight_image(np.asarray([[[-1.0]], [[0.0]], [[1.0]]]), 1.0))
     assert rgb.tolist() == [[[0, 128, 255]]]
 
@@ -860,6 +861,98 @@ def test_the_axis_of_the_steps_has_whole_numbers() -> None:
         assert ticks == sorted(set(ticks))
         assert ticks[0] == 0
         assert ticks[-1] <= max(1, *steps)
+
+
+def ticks(svg: str, axis: str) -> list[float]:
+    """The numbers of an axis; ticks between them have none."""
+    parts = svg.partition(f'id="a-{axis}tick_')[2].split(f'id="a-{axis}tick_')
+    texts = [text for part in parts for text in re.findall(r"<text.*?>([^<]*\d[^<]*)</text>", part)[:1]]
+    return [float(text.replace(",", "").replace("\N{MINUS SIGN}", "-")) for text in texts]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1.0, 1.1],
+        [0.3, 3.4],
+        [2e16, 1e3, 0.5],
+        [2e16, 2.3, 1.1, 0.5],
+        [9e18, 1e-30, 1.0],
+        [3.1e4, 2.9],
+        [float(10 ** (16 - i)) for i in range(17)],
+        [2e16, 1.0],
+        [2e16, *[0.0] * 4],
+        [3e-9, 4e-9],
+    ],
+)
+def test_the_axis_of_the_loss_has_numbers(values: list[float]) -> None:
+    pytest.importorskip("matplotlib")
+    line = figures.Line("a", list(range(len(values))), values, "#123456")
+    found = ticks(figures.curves([line], "loss", "a", may_be_log=True), "y")
+    assert len(set(found)) >= 2
+    assert found == sorted(found)
+    top = figures.top_of([line]) or max(values)
+    assert any(0.1 * min(values) <= tick <= 1.1 * top for tick in found)
+    assert max(found) <= 10.0 * top
+
+
+def test_an_outlier_does_not_flatten_a_curve(run: Path) -> None:
+    pytest.importorskip("matplotlib")
+
+    def top(*values: list[float]) -> float | None:
+        return figures.top_of([figures.Line("a", range(len(own)), own, "#123456") for own in values])
+
+    assert top([2e16, 2.3, 1.1, 0.5]) == 2.3
+    assert top([2e16, 2.3, 1.1, 0.5], [9.0, 8.0, 7.0]) == 9.0
+    assert top([2e16, 1e15, *np.linspace(2.0, 1.0, 40)]) == 2.0
+    for values in ([900.0, 1.0, 0.5], [2e16, 1.0], [2e16, 1e15, 1.0, 0.5], [1.0], [0.0] * 5):
+        assert top(values) is None
+    steps = [steps_line(step) for step in range(1, 37)]
+    for i, line in enumerate(steps):
+        line["loss"] = 2.35e16 if i == 0 else 1.0
+    runs.write_history(run, [*runs.read_history(run), *steps])
+    text = read(write_report(run)).text
+    assert "Loss (cut off above; the largest is 2.4e+16)" in text
+    assert "Accuracy (cut off" not in text
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-7, 1e-3, 0.4, 2.0, 3e4, 7e9])
+def test_the_numbers_of_a_histogram_stand_by_themselves(scale: float) -> None:
+    pytest.importorskip("matplotlib")
+    edges = np.linspace(-scale, scale, 11)
+    svg = figures.bars(Histogram(np.arange(10), edges), "a")
+    found = ticks(svg, "x")
+    assert len(found) >= 3
+    assert 0.4 * scale <= max(found) <= 1.1 * scale
+    assert len(re.findall("<text", svg)) == len(found) + len(ticks(svg, "y"))
+
+
+def test_what_is_no_better_than_guessing_has_a_list_of_causes(tmp_path: Path) -> None:
+    dead = TwoLayerNet(64, 10, 3, weight_init_std=0.1, rng=0)
+    dead.params["b1"] = np.full(10, -100.0, "float32")
+    folder = kept_run(tmp_path / "dead", dead, lr=0.1)
+    page = write_report(folder).read_text("utf-8")
+    section = page[page.index("<h2>Warnings") :].partition("</section>")[0]
+    assert "<p>The network is no better than guessing: loss " in section
+    causes = re.findall("<li>(.*?)</li>", section[section.index("<ol>") : section.index("</ol>")])
+    assert causes[0].startswith("Relu1: 10 of 10 units (100%) are dead")
+    assert all(cause.endswith(".") and cause[0].isupper() for cause in causes)
+    assert "(1)" not in section
+    assert section.count("are dead") == section.count("W1 has no gradient to speak of") == 1
+
+
+def test_signs_that_causes_tell_of_are_left_out() -> None:
+    causes = ["Affine1: W1 has no gradient to speak of, its norm is 1.2e-09", "the inputs are small"]
+    signs = [
+        "Affine1: W1 has no gradient to speak of, its norm is 3e-10.",
+        "Affine2: W2 has no gradient to speak of, its norm is 1.2e-09.",
+    ]
+    assert list(_not_among(causes, signs)) == signs[1:]
+
+
+def test_a_class_without_samples_has_no_share() -> None:
+    body = _matrix(np.asarray([[2, 1], [0, 0]])).partition("<tbody>")[2]
+    assert re.findall(r"<td>(.*?)</td></tr>", body) == ["66.7%", "–"]
 
 
 def test_the_test_result_of_a_validated_run(run: Path) -> None:

@@ -59,7 +59,12 @@ def _chart(lines: Sequence[figures.Line], what: str, title: str) -> str:
     if not (lines and figures.available()):
         return ""
     svg = figures.curves(lines, what, f"{title} over the steps", may_be_log=what == "loss")
-    return html.chart(svg, title.capitalize(), [(line.name, line.colour, line.dashed) for line in lines])
+    top = figures.top_of(lines) if what == "loss" else None
+    largest = max(max(line.values) for line in lines)
+    cut = "" if top is None else f" (cut off above; the largest is {html.number(largest)})"
+    return html.chart(
+        svg, f"{title.capitalize()}{cut}", [(line.name, line.colour, line.dashed) for line in lines]
+    )
 
 
 def _section(charts: Sequence[str], records: Sequence[Record]) -> str:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..backends import Array
-from ..diagnosis import Gradient, LayerOutput, look_at, no_better_than_guessing, some_samples, warning_signs
+from ..diagnosis import (
+    Gradient,
+    Guessing,
+    LayerOutput,
+    look_at,
+    no_better_than_guessing,
+    some_samples,
+    warning_signs,
+)
 from ..losses import SoftmaxWithLoss
 from ..networks import Network
 from ..optimizers import Optimizer
@@ -25,6 +35,9 @@ WORST = 20
 
 MOST_CLASSES = 30
 """With more classes there is a list of confusions instead of the matrix."""
+
+NUMBER = re.compile(r"(?<![\w.])\d[\d.,e+-]*")
+"""A figure in a sentence, which is no part of a name."""
 
 PART = 1000
 """Samples that are predicted at once."""
@@ -65,7 +78,10 @@ class Diagnosis:
     gradients: tuple[Gradient, ...]
     rate: float | None
     """The learning rate of the update."""
+    guessing: Guessing | None
+    """That the network is no better than guessing, and why; None if it is better."""
     warnings: tuple[str, ...]
+    """Other signs that it does not learn as it could."""
 
 
 def diagnose(
@@ -103,9 +119,8 @@ def diagnose(
     x, t = _on_device(network, x_train[:BATCH]), _on_device(network, t_train[:BATCH])
     outputs, gradients = look_at(network, x, t, optimizer)
     rate = None if optimizer is None else optimizer.rate(optimizer.steps + 1)
-    signs = list(warning_signs(outputs, gradients, scheduled=callable(getattr(optimizer, "lr", None))))
-    if guesses := _guesses(network, x_train, t_train, optimizer):
-        signs.insert(0, guesses)
+    signs = warning_signs(outputs, gradients, scheduled=callable(getattr(optimizer, "lr", None)))
+    guessing = _guesses(network, x_train, t_train, optimizer)
     weights = first_weights(network, x_train.shape[1:])
     return Diagnosis(
         loss,
@@ -117,16 +132,22 @@ def diagnose(
         tuple(outputs),
         tuple(gradients),
         rate,
-        tuple(signs),
+        guessing,
+        tuple(_not_among(guessing.causes if guessing else (), signs)),
     )
 
 
-def _guesses(network: Network, x: Host, t: Host, optimizer: Optimizer | None) -> str:
-    """That the network is no better than guessing on the training data, as a sentence."""
+def _guesses(network: Network, x: Host, t: Host, optimizer: Optimizer | None) -> Guessing | None:
+    """Whether the network is no better than guessing on the training data."""
     rows = some_samples(len(x))
     some, target = network.checked(_on_device(network, x[rows])), _on_device(network, t[rows])
-    found = no_better_than_guessing(network, some, network.as_target_for(some, target), optimizer)
-    return "" if found is None else f"{str(found)[0].upper()}{str(found)[1:]}."
+    return no_better_than_guessing(network, some, network.as_target_for(some, target), optimizer)
+
+
+def _not_among(causes: Iterable[str], signs: Iterable[str]) -> Iterator[str]:
+    """The signs that no cause tells of, be it with the figures of other samples."""
+    told = {NUMBER.sub("", cause.rstrip(".")) for cause in causes}
+    return (sign for sign in signs if NUMBER.sub("", sign.rstrip(".")) not in told)
 
 
 def confusion_matrix(labels: Host, predictions: Host, classes: int) -> Host:

@@ -65,9 +65,10 @@ def cards(values: Iterable[tuple[str, str]]) -> str:
     return f'<dl class="cards">\n{items}</dl>\n'
 
 
-def items(texts: Iterable[str]) -> str:
-    """A list of texts."""
-    return f"<ul>\n{''.join(f'<li>{escaped(text)}</li>{chr(10)}' for text in texts)}</ul>\n"
+def items(texts: Iterable[str], *, ordered: bool = False) -> str:
+    """A list of texts, with numbers where it is `ordered`."""
+    kind = "ol" if ordered else "ul"
+    return f"<{kind}>\n{''.join(f'<li>{escaped(text)}</li>{chr(10)}' for text in texts)}</{kind}>\n"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "numbers") -> str:

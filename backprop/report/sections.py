@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from ..diagnosis import Guessing
 from ..diagnosis.batch import Gradient, Histogram, LayerOutput
 from . import figures, html
 from .diagnosis import MOST_CLASSES, Diagnosis, Host
@@ -14,13 +17,30 @@ MOST_WEIGHTS = 100
 
 def warnings(diagnosis: Diagnosis) -> str:
     """The signs that the network does not learn as it could."""
-    if not diagnosis.warnings:
+    guessing, signs = diagnosis.guessing, diagnosis.warnings
+    if not (guessing or signs):
         text = (
             "None of these: a network that only guesses, dead ReLUs, vanishing gradients, updates that are "
             "too large or too small."
         )
         return html.section("Warnings", html.paragraph(text))
-    return html.section("Warnings", html.items(diagnosis.warnings), kind="warnings")
+    parts = [*_told(guessing)] if guessing else []
+    if signs:
+        parts += [html.paragraph("Besides:")] if guessing else []
+        parts.append(html.items(signs))
+    return html.section("Warnings", *parts, kind="warnings")
+
+
+def _told(guessing: Guessing) -> Iterator[str]:
+    """What was found, and its causes as a list."""
+    yield html.paragraph(_sentence(guessing.found))
+    if guessing.causes:
+        yield html.paragraph("Likely causes, in order:")
+        yield html.items(map(_sentence, guessing.causes), ordered=True)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:].rstrip('.')}."
 
 
 def confusion(diagnosis: Diagnosis) -> str:
@@ -52,7 +72,7 @@ def _matrix(matrix: Host) -> str:
         cells = "".join(
             _cell(int(n), share, right=i == j) for j, (n, share) in enumerate(zip(row, shares, strict=True))
         )
-        recall = html.share(float(right[i] / totals[i]), 1)
+        recall = html.share(float(right[i] / totals[i]) if row.any() else None, 1)
         rows += f'<tr>{"" if i else side}<th scope="row">{i}</th>{cells}<td>{recall}</td></tr>\n'
     return (
         '<table class="confusion">\n<thead>\n<tr><td class="corner" colspan="2" rowspan="2"></td>'
