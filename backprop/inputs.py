@@ -212,7 +212,7 @@ def kind_of(dtype: Any) -> str:
         return "texts"
     if dtype.names:
         return "structured records"
-    return "Python objects" if dtype.kind == "O" else str(dtype)
+    return "objects" if dtype.kind == "O" else str(dtype)
 
 
 def as_numbers(name: str, x: Any) -> Any:

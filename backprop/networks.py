@@ -211,7 +211,8 @@ class Network:
         """Loss, without a penalty, and accuracy over all of x, in batches; None if there is no accuracy."""
         check_same_length(x, t)
         x = self.checked(x)
-        first = self.forward(self.scaled(x[0:1, ...]))
+        with self.limit_threads(1):
+            first = self.forward(self.scaled(x[0:1, ...]))
         return self.evaluate_checked(x, self.as_target(t, x.shape[0], tuple(first.shape[1:])), batch_size)
 
     def evaluate_checked(

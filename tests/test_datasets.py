@@ -212,7 +212,7 @@ def test_npz_one_hot(tmp_path: Path) -> None:
 WRONG_NPZ = {
     "object": (
         {"x_train": np.asarray([{}] * 12, dtype=object)},
-        "x_train.npy of Python objects; expected a NumPy array of n",
+        "x_train.npy of objects; expected a NumPy array of n",
     ),
     "text": ({"t_train": np.asarray(["a"] * 12)}, "t_train.npy of texts; .* number the classes"),
     "float labels": (
