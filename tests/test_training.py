@@ -500,6 +500,7 @@ def test_a_batch_of_one_is_refused_before_the_first_step(batch_size: int) -> Non
         list(Training(make(), x, t, iterations=2, batch_size=batch_size))
 
 
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
 def test_what_diverges_on_large_inputs_is_told_to_scale_them() -> None:
     x = np.random.default_rng(0).standard_normal((60, 4)).astype("float32") * np.float32(1e6)
     t = (x[:, 0] > 0.0).astype(int)
