@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .files import PictureError
-from .preparation import ink_of, normalised, resized, side_by_side
+from .planes import resized
+from .preparation import ink_on_paper, normalised, signs
 from .style import BRIGHT, DARK, Style, border, lies_in
 
 Host = np.ndarray[Any, Any]
@@ -48,18 +49,19 @@ def _prepared(grey: Host, size: tuple[int, int], ink: str, box: int) -> Fitted:
     plain = 1.0 - grey if dark else grey
     if grey.shape == size and lies_in(plain[None], box)[0]:
         return _inked(plain[None], dark, ink, _several(plain))
-    found = ink_of(grey)
+    found = ink_on_paper(grey)
     if found is None:
         raise PictureError("there is nothing in it: no ink stands out from the paper")
     field = normalised(found[0], size, box)
     done = f"cropped to the ink, fitted into {box} × {box} and centred in {size[0]} × {size[1]}"
-    return _inked(field[None], found[1], ink, (done, *_several(found[0])))
+    return _inked(field[None], found[1], ink, (*found[2], done, *_several(found[0])))
 
 
 def _several(ink: Host) -> tuple[str, ...]:
     """What to say of ink (H, W) that looks like several signs, where the network knows one in a picture."""
-    count = side_by_side(ink)
-    return () if count < 2 else (f"{count} separate pieces of ink side by side, where one sign is expected",)
+    count = signs(ink)
+    told = f"{count} separate pieces of ink, where one sign is expected: crop the picture to one"
+    return (told,) if count > 1 else ()
 
 
 def _resized_ink(pixels: Host, size: tuple[int, int], ink: str) -> Fitted:
