@@ -15,6 +15,21 @@ from .style import BRIGHT, DARK, Style, border, lies_in
 Host = np.ndarray[Any, Any]
 
 
+UNCERTAIN = (
+    "the ink cannot be told from what is around it, as where the edge of the paper is in the picture: "
+    "crop it to the paper around one sign"
+)
+
+
+class RefusedError(PictureError):
+    """A picture in which no sign is found, or none for certain, and what was seen in its place."""
+
+    def __init__(self, message: str, pixels: Host) -> None:
+        super().__init__(message)
+        self.pixels = pixels
+        """(C, H, W), uint8."""
+
+
 @dataclass(frozen=True)
 class Fitted:
     """What a network sees of a picture."""
@@ -32,10 +47,9 @@ def fitted(pixels: Host, size: tuple[int, int], style: Style) -> Fitted:
     fitted into the box and centred, as in MNIST; else the picture is resized whole, and keeps its aspect.
     """
     if style.ink is None:
-        whole = _whole(pixels, size, np.median(border(pixels), axis=1))
-        return Fitted(_bytes(whole), _resizing(pixels, size))
+        return Fitted(_plain(pixels, size), _resizing(pixels, size))
     if pixels.min() == pixels.max():
-        raise PictureError("there is nothing in it: it is of one colour")
+        raise RefusedError("there is nothing in it: it is of one colour", _plain(pixels, size))
     if style.box is None:
         return _resized_ink(pixels, size, style.ink)
     return _prepared(pixels[0], size, style.ink, style.box)
@@ -51,10 +65,15 @@ def _prepared(grey: Host, size: tuple[int, int], ink: str, box: int) -> Fitted:
         return _inked(plain[None], dark, ink, _several(plain))
     found = ink_on_paper(grey)
     if found is None:
-        raise PictureError("there is nothing in it: no ink stands out from the paper")
-    field = normalised(found[0], size, box)
+        raise RefusedError(
+            "there is nothing in it: no ink stands out from the paper", _plain(grey[None], size)
+        )
+    field = normalised(found.ink, size, box)
     done = f"cropped to the ink, fitted into {box} × {box} and centred in {size[0]} × {size[1]}"
-    return _inked(field[None], found[1], ink, (*found[2], done, *_several(found[0])))
+    made = _inked(field[None], found.dark, ink, (*found.done, done, *_several(found.ink)))
+    if not found.certain:
+        raise RefusedError(UNCERTAIN, made.pixels)
+    return made
 
 
 def _several(ink: Host) -> tuple[str, ...]:
@@ -89,6 +108,11 @@ def _whole(pixels: Host, size: tuple[int, int], paper: Host) -> Host:
     for own, plane in zip(field, pixels, strict=True):
         own[top : top + height, left : left + width] = resized(plane, height, width)
     return field
+
+
+def _plain(pixels: Host, size: tuple[int, int]) -> Host:
+    """All of the picture as it is."""
+    return _bytes(_whole(pixels, size, np.median(border(pixels), axis=1)))
 
 
 def _resizing(pixels: Host, size: tuple[int, int]) -> tuple[str, ...]:

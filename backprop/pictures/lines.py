@@ -6,7 +6,6 @@ stroke of a pen may be as thin, but it does not reach from one edge to the other
 
 from __future__ import annotations
 
-
 import numpy as np
 
 from .planes import Host, running
@@ -14,7 +13,7 @@ from .planes import Host, running
 SMALLEST = 100
 """Pixels of the shorter side below which lines are not told from strokes."""
 
-THIN = 0.02
+THIN = 0.015
 """The thickest line, of the longer side."""
 
 FAINT = 0.02
@@ -32,8 +31,17 @@ ALONG = 0.7
 ENDS = slice(0, 8), slice(-8, None)
 """The stretches at either end, of which three quarters must have it."""
 
+SEVERAL = 3
+"""Lines side by side from which on others may be shorter: they end with the paper or at a corner."""
+
 MIDDLE = slice(13, -13)
-"""The stretches that three lines side by side must have, where they end at the edges of the paper."""
+"""The stretches that those must have which end with the paper."""
+
+CORNER = 3
+"""The fewest stretches of those that leave the picture."""
+
+MOST = 0.8
+"""The share of the stretches that a shorter line must have."""
 
 
 def without_lines(grey: Host) -> tuple[Host, bool]:
@@ -71,22 +79,31 @@ def _filled(light: Host) -> Host | None:
 
 def _lines(there: Host, width: int) -> Host:
     """Where lines run, of the stretches (H, BLOCKS) in which there is something thin."""
-    near = running(np.maximum, np.pad(there, ((1, 1), (0, 0))), 3, 0)
-    height, middle = len(there), (np.arange(BLOCKS) + 0.5) * width / BLOCKS - width / 2
+    middle = (np.arange(BLOCKS) + 0.5) * width / BLOCKS - width / 2
+    reach = int(np.ceil(SLOPES[-1] * width / 2))
+    height, beyond = len(there), ((reach, reach), (0, 0))
+    near = np.pad(running(np.maximum, np.pad(there, ((1, 1), (0, 0))), 3, 0), beyond)
     found = np.zeros_like(there)
     for slope in SLOPES:
-        rows = np.arange(height)[:, None] + np.rint(slope * middle).astype(int)
-        inside = (rows >= 0) & (rows < height)
-        rows = rows.clip(0, height - 1)
-        hit = near[rows, np.arange(BLOCKS)] & inside
-        whole = hit.mean(axis=1) >= ALONG
-        for end in ENDS:
-            whole &= hit[:, end].mean(axis=1) >= 0.75
-        middle_only = hit[:, MIDDLE].mean(axis=1) >= 0.8
-        line = whole | middle_only if _count(middle_only) >= 3 else whole
-        at, block = np.nonzero(inside & line[:, None])
-        found[rows[at, block], block] = True
+        rows = np.arange(len(near))[:, None] + np.rint(slope * middle).astype(int)
+        inside = (rows >= reach) & (rows < reach + height)
+        hit = near[rows.clip(0, len(near) - 1), np.arange(BLOCKS)] & inside
+        at, block = np.nonzero(inside & _straight(hit, inside)[:, None])
+        found[rows[at, block] - reach, block] = True
     return found
+
+
+def _straight(hit: Host, inside: Host) -> Host:
+    """Which rows of stretches are lines: where there is something thin, and what is in the picture."""
+    whole = hit.mean(axis=1) >= ALONG
+    for end in ENDS:
+        whole &= hit[:, end].mean(axis=1) >= 0.75
+    middle_only = hit[:, MIDDLE].mean(axis=1) >= MOST
+    if _count(whole | middle_only) < SEVERAL:
+        return np.asarray(whole)
+    long = inside.sum(axis=1)
+    at_a_corner = (long >= CORNER) & (long < BLOCKS) & (hit.sum(axis=1) >= MOST * long)
+    return np.asarray(whole | middle_only | at_a_corner)
 
 
 def _count(rows: Host) -> int:

@@ -9,7 +9,8 @@ A photograph or a scan needs its paper removed before: `ink_of`. With the pictur
     ink = 1 − g / p
 
 where g is what the camera saw and p the paper there, the closing of g: what is left of it when everything
-darker and narrower than half the picture is filled.
+darker and narrower than half the picture is filled. Before that, the lines of ruled paper go (`lines`), and
+what the picture shows around the paper (`sheet`).
 
 Sources: Y. LeCun, C. Cortes and C. J. C. Burges, *The MNIST database of handwritten digits*; for closing,
 J. Serra, *Image Analysis and Mathematical Morphology*, 1982.
@@ -17,9 +18,10 @@ J. Serra, *Image Analysis and Mathematical Morphology*, 1982.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from .files import PictureError
 from .lines import without_lines
 from .planes import Host, parts, reduced, resized, running
 from .sheet import sheets
@@ -45,12 +47,28 @@ LEAST = 0.05
 THICK = 0.42
 """The side of a square that fits into no stroke, of the longer side of all ink."""
 
-LINES = "the lines across the picture, as of ruled paper, taken away"
-PAPER = "the desk around the paper taken away"
-NO_EDGE = "it cannot be told where the paper ends: crop the picture to the paper around the sign"
+ALONG = 0.5
+"""The share of a side of the picture along which there may be ink: more is a desk."""
+
+LINES = "lines across the picture, as of ruled paper, removed"
+DESK = "what is around the paper removed"
 
 EDGE = 0.5
 """Ink ends where it falls below this share of full ink."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The ink of a photograph."""
+
+    ink: Host
+    """(H, W) from 0 to 1."""
+    dark: bool
+    """Whether it is darker than its paper."""
+    done: tuple[str, ...]
+    """What was removed before."""
+    certain: bool
+    """Whether it can be told from what is around the paper."""
 
 
 def ink_of(grey: Host) -> tuple[Host, bool] | None:
@@ -76,7 +94,7 @@ def _frame(paper: Host) -> Host:
     inner = np.pad(paper, side // 2, "edge")
     for axis in (0, 1):
         inner = running(np.minimum, inner, side, axis)
-    return paper & ~inner
+    return np.asarray(paper & ~inner)
 
 
 def _along(ink: Host) -> float:
@@ -97,20 +115,19 @@ def _solid(ink: Host) -> bool:
     return bool(there.any())
 
 
-def ink_on_paper(grey: Host) -> tuple[Host, bool, tuple[str, ...]] | None:
-    """As `ink_of`, with what was done, where there may be a desk around the paper, and lines on it."""
+def ink_on_paper(grey: Host) -> Found | None:
+    """As `ink_of`, where there may be a desk around the paper, and lines on it."""
     plain, ruled = without_lines(grey)
     done = (LINES,) if ruled else ()
     for paper, extended in sheets(plain):
         found = ink_of(extended)
         if found is not None and not _meets(found[0], _frame(paper)) and not _solid(found[0]):
-            return (*found, (*done, PAPER))
+            return Found(*found, (*done, DESK), certain=True)
     found = ink_of(plain)
     if found is None:
         return None
-    if _along(found[0]) > 0.5 or _solid(found[0]):
-        raise PictureError(NO_EDGE)
-    return (*found, done)
+    most = 0.0 if ruled else ALONG  # what is left of a line ends at the edge of the picture
+    return Found(*found, done, certain=_along(found[0]) <= most and not _solid(found[0]))
 
 
 def signs(ink: Host) -> int:
@@ -158,7 +175,6 @@ def normalised(ink: Host, shape: tuple[int, int], box: int) -> Host:
     return field
 
 
-
 def _start(mass: Host, n: int) -> int:
     """Where a part begins in n pixels so that its centre of mass is in the middle; it stays inside."""
     centre = float(mass @ np.arange(len(mass)) / mass.sum())
@@ -181,7 +197,7 @@ def _specks(there: Host) -> Host:
 
 
 def _parts(there: Host) -> tuple[int, Host, Host]:
-    """The side of a cell, and for a grid of such cells, how much ink is in each and the number of its part."""
+    """The side of a cell; for a grid of such cells, how much ink is in each, and the number of its part."""
     cell = -(-max(there.shape) // COARSE)
     rows, columns = (-(-n // cell) for n in there.shape)
     padded = np.pad(there, ((0, rows * cell - there.shape[0]), (0, columns * cell - there.shape[1])))
@@ -206,7 +222,6 @@ def _closed(light: Host) -> Host:
             padded = running(choose, padded, side, axis)
     cut = (padded.shape[0] - light.shape[0]) // 2
     return padded[cut : cut + light.shape[0], cut : cut + light.shape[1]]
-
 
 
 def _smoothed(x: Host) -> Host:

@@ -38,7 +38,8 @@ def sheets(grey: Host) -> Iterator[tuple[Host, Host]]:
     """
     coarse = reduced(grey, COARSE)
     range_ = around(np.maximum, coarse) - around(np.minimum, coarse)
-    flat = range_ < max(STEP, GRAIN * float(np.quantile(range_, 0.25)))
+    step = max(STEP, GRAIN * float(np.quantile(range_, 0.25)))
+    flat = range_ < step
     numbers = parts(flat)
     sizes = np.bincount(numbers.ravel())
     sizes[0] = 0
@@ -49,7 +50,7 @@ def sheets(grey: Host) -> Iterator[tuple[Host, Host]]:
         hull = hulls[n]
         if hull.mean() < WHOLE:
             paper = _extended(coarse, numbers == n)
-            if (np.abs(coarse - paper)[~hull] < STEP).mean() < ALIKE:
+            if (np.abs(coarse - paper)[~hull] < step).mean() < ALIKE:
                 there = _in_pixels(hull, grey.shape)
                 yield there, np.where(there, grey, resized(paper, *grey.shape))
 
@@ -57,8 +58,8 @@ def sheets(grey: Host) -> Iterator[tuple[Host, Host]]:
 def _hull(cells: Host) -> Host:
     """The convex hull of some cells, by how far they reach in each of 180 directions."""
     turns = np.deg2rad(np.arange(180.0))
-    directions = np.stack([np.sin(turns), np.cos(turns)], axis=1)
-    places = np.stack(np.indices(cells.shape), axis=-1) @ directions.T  # (H, W, 180)
+    directions = np.asarray([np.sin(turns), np.cos(turns)])
+    places = np.moveaxis(np.indices(cells.shape), 0, -1) @ directions  # (H, W, 180)
     low, high = places[cells].min(axis=0), places[cells].max(axis=0)
     return np.asarray(((places >= low - 1e-9) & (places <= high + 1e-9)).all(axis=-1))
 
@@ -66,7 +67,7 @@ def _hull(cells: Host) -> Host:
 def _in_pixels(cells: Host, shape: tuple[int, ...]) -> Host:
     """Cells in the picture's pixels."""
     rows, columns = (np.arange(n) * own // n for n, own in zip(shape, cells.shape, strict=True))
-    return cells[rows[:, None], columns]
+    return np.asarray(cells[rows[:, None], columns])
 
 
 def _extended(light: Host, paper: Host) -> Host:
