@@ -19,6 +19,9 @@ THIN = 0.015
 FAINT = 0.02
 """How much darker than the paper a line is at least, of the whole range."""
 
+NOISE = 4.0
+"""Standard deviations of the paper's grain below which nothing counts as a line."""
+
 BLOCKS = 64
 """Stretches along a line, in each of which it is looked for."""
 
@@ -69,8 +72,9 @@ def _filled(light: Host) -> Host | None:
     closed = _closed_down(light, side)
     edges = np.arange(BLOCKS + 1) * light.shape[1] // BLOCKS
     hat = np.add.reduceat(closed - light, edges[:-1], axis=1) / np.diff(edges)  # (H, BLOCKS)
-    there = hat - np.median(hat) > FAINT
-    lines = _lines(there, light.shape[1])
+    hat -= np.median(hat)
+    grain = 1.4826 * float(np.median(np.abs(hat)))
+    lines = _lines(hat > max(FAINT, NOISE * grain), light.shape[1])
     if not lines.any():
         return None
     wide = running(np.maximum, np.pad(lines, ((side // 2, side // 2), (0, 0))), side, 0)
