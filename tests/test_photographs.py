@@ -112,7 +112,7 @@ def test_what_was_removed_is_said() -> None:
 
 
 def test_ink_over_the_edge_of_the_paper_is_refused() -> None:
-    made = photographed(np.zeros((28, 28), "uint8"), np.random.default_rng(0), sides="l", level=25)
+    made = photographed(np.zeros((28, 28), "uint8"), np.random.default_rng(0), sides="ltr", level=25)
     made[250:270, 20:300] = 0.1
     with pytest.raises(RefusedError, match="crop it to the paper around one sign") as refused:
         fitted(made[None], (28, 28), MNIST)
