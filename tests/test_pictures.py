@@ -499,10 +499,13 @@ def test_only_files_are_opened(capsys: pytest.CaptureFixture[str]) -> None:
     save_network(FILE, TwoLayerNet(784, 2, 2, rng=0))
     os.mkfifo("pipe.png")
     Path("folder.png").mkdir()
-    for name in ("pipe.png", "folder.png", "/dev/zero"):
-        assert f"{name}: expected a file, got a folder, a pipe or a device" in fails(
+    for name in ("pipe.png", "/dev/zero"):
+        assert f"{name}: expected a file, got a pipe or a device" in fails(
             capsys, "predict", FILE, "--input", name
         )
+    assert "folder.png: expected a file, got a folder; name the files in it, as folder.png/*.png" in fails(
+        capsys, "predict", FILE, "--input", "folder.png"
+    )
     assert "no.png: no such file or directory" in fails(capsys, "predict", FILE, "--input", "no.png")
 
 
@@ -537,19 +540,36 @@ def test_show_input_is_for_pictures(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_what_was_seen_of_a_refused_picture_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    saved(TwoLayerNet(784, 2, 2, rng=0), MNIST)
+    Image.new("L", (90, 60), 200).save("a.png")
+    message = fails(capsys, "predict", FILE, "--input", "a.png", "--show-input", "seen.png")
+    assert "a.png: there is nothing in it: it is of one colour; what was seen of it is in seen.png" in message
+    with Image.open("seen.png") as shown:
+        assert (np.asarray(shown) == 200).all()
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"mif1"])
+def test_heic_is_named(brand: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    save_network(FILE, TwoLayerNet(784, 2, 2, rng=0))
+    Path("a.heic").write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(100))
+    message = fails(capsys, "predict", FILE, "--input", "a.heic")
+    assert "a.heic: an HEIC picture, as iPhones take: save it as JPEG or PNG" in message
+
+
 def test_pillow_is_loaded_for_pictures_only() -> None:
     code = "import sys, backprop.cli.predict, backprop.cli.train; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def several(picture: np.ndarray) -> list[str]:
-    return [words for words in fitted(picture[None], (28, 28), MNIST).done if "side by side" in words]
+    return [words for words in fitted(picture[None], (28, 28), MNIST).done if "separate pieces" in words]
 
 
 def test_two_digits_in_one_picture_are_noticed_and_one_is_not() -> None:
     x = mnist().x_test.astype(np.float32) / 255
-    alone = sum(bool(several(digit)) for digit in x[::4])
-    assert alone < 0.005 * len(x[::4])
+    alone = sum(bool(several(digit)) for digit in x)
+    assert alone < 0.005 * len(x)
     pairs = np.random.default_rng(0).integers(0, len(x), (1000, 2))
     for large in (False, True):
         noticed = 0
@@ -574,12 +594,22 @@ def strokes(*boxes: tuple[int, int, int, int]) -> np.ndarray:
         (strokes((10, 50, 5, 10), (10, 50, 25, 30), (10, 50, 45, 50)), 3),
         (strokes((10, 50, 10, 15), (12, 14, 25, 30)), 0),
         (strokes((10, 14, 20, 24), (20, 50, 20, 24)), 0),
-        (strokes((10, 20, 30, 50), (30, 50, 10, 45)), 0),
+        (strokes((10, 28, 20, 24), (35, 55, 20, 24)), 2),
         (strokes((10, 50, 10, 15), (10, 14, 20, 50), (30, 34, 20, 50)), 0),
+        (strokes((10, 13, 20, 45), (20, 50, 20, 25)), 0),
     ],
-    ids=["two", "three", "a bar that has come off", "the dot of an i", "one above the other", "two bars"],
+    ids=[
+        "two",
+        "three",
+        "a bar that has come off",
+        "the dot of an i",
+        "one above the other",
+        "two bars",
+        "the bar of a 5",
+    ],
 )
-def test_pieces_side_by_side(picture: np.ndarray, count: int) -> None:
-    expected = [f"{count} separate pieces of ink side by side, where one sign is expected"] if count else []
+def test_pieces_of_one_size(picture: np.ndarray, count: int) -> None:
+    told = f"{count} separate pieces of ink, where one sign is expected: crop the picture to one"
+    expected = [told] if count else []
     assert several(picture) == expected
     assert several(1.0 - picture) == expected

@@ -81,6 +81,43 @@ def test_many_samples(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys, "predict", FILE, "--input", "y.npz", "--array", "second").startswith("0 ")
 
 
+@pytest.mark.parametrize("words", [("--input", "a.npy", "b.npy"), ("--input", "a.npy", "--input", "b.npy")])
+def test_several_files(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    save_network(FILE, network())
+    np.save("a.npy", upper())
+    np.save("b.npy", np.stack([upper()[::-1], upper()]))
+    found = shown(capsys, "predict", FILE, *words, "--json")
+    assert [(one["file"], one["sample"], one["top"][0]["class"]) for one in found] == [
+        ("a.npy", 0, 0),
+        ("b.npy", 0, 1),
+        ("b.npy", 1, 0),
+    ]
+    assert shown(capsys, "predict", FILE, *words, "--top", "1") == (
+        "a.npy: 0 (100.0%)\nb.npy:\n     0: 1 (100.0%)\n     1: 0 (100.0%)\n"
+    )
+
+
+def test_one_bad_file_among_several(capsys: pytest.CaptureFixture[str]) -> None:
+    save_network(FILE, network())
+    np.save("a.npy", upper())
+    Path("pics").mkdir()
+    words = ["--input", "no.npy", "a.npy", "pics", "a.npy", "--top", "1"]
+    assert main(["predict", FILE, *words]) == 1
+    out, err = capsys.readouterr()
+    assert out == "a.npy: 0 (100.0%)\na.npy: 0 (100.0%)\n"
+    assert err == (
+        "backprop: error: no.npy: no such file or directory\n"
+        "backprop: error: pics: expected a file, got a folder; name the files in it, as pics/*.png\n"
+    )
+
+
+def test_show_input_is_for_one_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    save_network(FILE, network())
+    assert main(["predict", FILE, "--input", "a.png", "b.png", "--show-input", "seen.png"]) == 2
+    assert "--show-input is for one picture, and --input names 2 files" in capsys.readouterr().err
+    assert not Path("seen.png").exists()
+
+
 @pytest.mark.parametrize("kind", ["as MNIST's", "dark on bright", "transparent", "large"])
 def test_a_picture(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     image = pytest.importorskip("PIL.Image")

@@ -279,24 +279,30 @@ def _add_predict(commands: argparse._SubParsersAction[Parser]) -> None:
     predict = commands.add_parser(
         "predict",
         help="use a trained network",
-        description="Show the most probable classes of every sample in an array, or of a picture.",
+        description="Show the most probable classes of pictures, or of every sample in an array.",
     )
     predict.add_argument("file", metavar="RUN", help="a checkpoint, or the folder of a run")
     predict.add_argument(
         "--input",
         required=True,
+        nargs="+",
+        action="extend",
         metavar="FILE",
-        help="a .npy or .npz file of samples, or a picture",
+        help="pictures, or .npy or .npz files of samples",
     )
     predict.add_argument(
-        "--show-input", metavar="FILE", help="write what the network sees of the picture into FILE, as PNG"
+        "--show-input",
+        metavar="FILE",
+        help="write what the network sees of the picture, of which there is one, into FILE, as PNG",
     )
     predict.add_argument("--array", metavar="NAME", help="the array in the .npz file (default: x or x_test)")
     predict.add_argument(
         "--top", type=_positive, default=3, metavar="N", help="how many classes (default: %(default)s)"
     )
     predict.add_argument("--device", default="cpu", help=DEVICE_HELP)
-    predict.add_argument("--json", action="store_true", help="one JSON object a sample")
+    predict.add_argument(
+        "--json", action="store_true", help="one JSON object a sample, with its file where there are several"
+    )
     _add_debug(predict)
 
 

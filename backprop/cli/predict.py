@@ -20,9 +20,10 @@ from ..inputs import IN_A_FILE, kind_of
 from ..layers import Layer, Sigmoid, Softmax
 from ..losses import Loss, SigmoidWithLoss, SoftmaxWithLoss
 from ..networks import Network
-from ..pictures import PictureError, Style, fitted, read_picture, write_picture
+from ..pictures import PictureError, RefusedError, Style, fitted, read_picture, write_picture
 from ..runs import read_trained
 from ..saving import network_of
+from . import _report
 from .advice import advised
 from .screen import say
 
@@ -37,30 +38,62 @@ UNKNOWN = "what the network was trained on is not in its checkpoint: taken for b
 
 def run(options: argparse.Namespace) -> int:
     """Show, for every sample of the input, the most probable classes, or the numbers that come out."""
+    several = len(options.input) > 1
+    if several and options.show_input:
+        raise UsageError(f"--show-input is for one picture, and --input names {len(options.input)} files")
     path, checkpoint = read_trained(options.file, read_checkpoint)
     network = network_of(path, checkpoint, options.device)
-    shape = _input_shape(network)
-    if Path(options.input).suffix in (".npy", ".npz"):
-        found = _array(Path(options.input), options)
+    style, shape, status = _style(path, checkpoint), _input_shape(network), 0
+    for name in options.input:
+        try:
+            y = _predicted(network, shape, style, name, options)
+        except (OSError, ValueError) as error:
+            if not several or isinstance(error, BrokenPipeError):
+                raise
+            status = _report(error)
+        else:
+            _show_all(network, y, name, options)
+    return status
+
+
+def _predicted(
+    network: Network, shape: tuple[int, ...], style: Style | None, name: str, options: argparse.Namespace
+) -> np.ndarray[Any, Any]:
+    """What the network makes of the samples in a file."""
+    if Path(name).suffix in (".npy", ".npz") and not Path(name).is_dir():
+        found = _array(Path(name), options)
     else:
-        style = _style(path, checkpoint)
         if style is None and network.inputs is not None and not network.inputs.may_be_pictures:
             raise ValueError(
-                f"{options.input}: expected a .npy or .npz file: the network has learnt from numbers from "
+                f"{name}: expected a .npy or .npz file: the network has learnt from numbers from "
                 f"{network.inputs.least:g} to {network.inputs.largest:g}, which are no pixels"
             )
-        found = _picture(options, shape, style)
-    x = _samples(found, shape, options.input)
-    y = network.backend.to_numpy(_outputs(network, x))
+        found = _picture(name, options.show_input, shape, style)
+    y = network.backend.to_numpy(_outputs(network, _samples(found, shape, name)))
     if not np.isfinite(y).all():
-        raise ValueError(f"{options.input}: what the network makes of it is NaN or infinite; is the input?")
-    if not network.last_layer.counts_correct or y.ndim != 2:
-        for number, row in enumerate(y):
-            print(json.dumps({"sample": number, "output": row.tolist()}))
-        return 0
+        raise ValueError(f"{name}: what the network makes of it is NaN or infinite; is the input?")
+    return y
+
+
+def _show_all(network: Network, y: np.ndarray[Any, Any], name: str, options: argparse.Namespace) -> None:
+    """A line a sample; where there are several files, the file's name before."""
+    several, classes = len(options.input) > 1, network.last_layer.counts_correct and y.ndim == 2
+    entry = {"file": name} if several else {}
+    lead = f"{name}: " if several else ""
+    if lead and classes and len(y) > 1 and not options.json:
+        say(lead.rstrip())
     for number, row in enumerate(y):
-        _show(number, row, min(options.top, len(row)), as_json=options.json, alone=len(y) == 1)
-    return 0
+        if not classes:
+            print(json.dumps({**entry, "sample": number, "output": row.tolist()}), flush=True)
+            continue
+        order = np.argsort(-row, kind="stable")[: options.top]
+        top = [{"class": int(k), "probability": float(row[k])} for k in order]
+        if options.json:
+            print(json.dumps({**entry, "sample": number, "top": top}), flush=True)
+            continue
+        shown = "  ".join(f"{c['class']} ({c['probability']:.1%})" for c in top)
+        alone = len(y) == 1
+        say(f"{lead}{shown}" if alone else f"{number:6d}: {shown}", indent=0 if alone else 8)
 
 
 def _outputs(network: Network, x: np.ndarray[Any, Any]) -> Any:
@@ -68,16 +101,6 @@ def _outputs(network: Network, x: np.ndarray[Any, Any]) -> Any:
     y = network.predict(network.backend.asarray(x))
     activation = ACTIVATIONS.get(type(network.last_layer))
     return y if activation is None else activation().forward(y)
-
-
-def _show(number: int, row: np.ndarray[Any, Any], top: int, *, as_json: bool, alone: bool) -> None:
-    order = np.argsort(-row, kind="stable")[:top]
-    classes = [{"class": int(k), "probability": float(row[k])} for k in order]
-    if as_json:
-        print(json.dumps({"sample": number, "top": classes}))
-        return
-    shown = "  ".join(f"{c['class']} ({c['probability']:.1%})" for c in classes)
-    say(shown if alone else f"{number:6d}: {shown}", indent=0 if alone else 8)
 
 
 def _input_shape(network: Network) -> tuple[int, ...]:
@@ -143,24 +166,32 @@ def _style(path: Path, checkpoint: Checkpoint) -> Style | None:
 
 
 def _picture(
-    options: argparse.Namespace, shape: tuple[int, ...], style: Style | None
+    name: str, show_input: str | None, shape: tuple[int, ...], style: Style | None
 ) -> np.ndarray[Any, Any]:
     """The picture (C, H, W) as the network knows pictures; what was done to it is said."""
-    if options.show_input and Path(options.show_input).resolve() == Path(options.input).resolve():
-        raise ValueError(f"--show-input {options.show_input} is the picture itself: give another name")
+    if show_input and Path(show_input).resolve() == Path(name).resolve():
+        raise ValueError(f"--show-input {show_input} is the picture itself: give another name")
     channels, *size = _picture_size(shape)
-    picture = read_picture(options.input, channels)
+    picture = read_picture(name, channels)
     try:
         made = fitted(picture.pixels, (size[0], size[1]), style or Style.unknown(channels))
+    except RefusedError as error:
+        seen = f"; what was seen of it is in {show_input}" if show_input else ""
+        _write_seen(show_input, error.pixels)
+        raise PictureError(f"{name}: {error}{seen}") from None
     except PictureError as error:
-        raise PictureError(f"{options.input}: {error}") from None
+        raise PictureError(f"{name}: {error}") from None
     notes = [*picture.notes, *made.done]
     if notes:
-        say(f"{options.input}: {'; '.join(notes if style else [*notes, UNKNOWN])}", file=sys.stderr)
-    if options.show_input:
-        with advised("write it elsewhere with --show-input FILE"):
-            write_picture(options.show_input, made.pixels)
+        say(f"{name}: {'; '.join(notes if style else [*notes, UNKNOWN])}", file=sys.stderr)
+    _write_seen(show_input, made.pixels)
     return made.pixels
+
+
+def _write_seen(show_input: str | None, pixels: np.ndarray[Any, Any]) -> None:
+    if show_input:
+        with advised("write it elsewhere with --show-input FILE"):
+            write_picture(show_input, pixels)
 
 
 def _picture_size(shape: tuple[int, ...]) -> tuple[int, int, int]:

@@ -4,13 +4,14 @@
 """
 
 from .files import PictureError, read_picture, write_picture
-from .fitting import Fitted, fitted
+from .fitting import Fitted, RefusedError, fitted
 from .style import MNIST, Style, image_shape, learn_style
 
 __all__ = [
     "MNIST",
     "Fitted",
     "PictureError",
+    "RefusedError",
     "Style",
     "fitted",
     "image_shape",

@@ -21,6 +21,15 @@ Host = np.ndarray[Any, Any]
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 
+OTHERS = {
+    **dict.fromkeys(
+        (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1"),
+        "an HEIC picture, as iPhones take",
+    ),
+    b"ftypavif": "an AVIF picture",
+}
+"""Kinds of pictures that are not read, by what is in their bytes 4 to 11."""
+
 LARGEST = 2**26
 """Pixels."""
 
@@ -53,8 +62,10 @@ class Picture:
 
 def read_picture(path: str | os.PathLike[str], channels: int) -> Picture:
     """The picture in a file, upright and on paper where it is transparent; `channels` is 1 or 3."""
+    if Path(path).is_dir():
+        raise PictureError(f"{path}: expected a file, got a folder; name the files in it, as {path}/*.png")
     if Path(path).exists() and not Path(path).is_file():  # opening a pipe would wait for ever
-        raise PictureError(f"{path}: expected a file, got a folder, a pipe or a device")
+        raise PictureError(f"{path}: expected a file, got a pipe or a device")
     with open_file(path) as file:
         try:
             with warnings.catch_warnings():
@@ -96,6 +107,9 @@ def _opened(file: BinaryIO) -> Any:
     try:
         image = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
+        file.seek(4)
+        if other := OTHERS.get(file.read(8)):
+            raise PictureError(f"{other}: save it as JPEG or PNG") from None
         kinds = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
         raise PictureError(f"expected a .npy or .npz file or a picture, as {kinds}; save it as one") from None
     except Image.DecompressionBombError:

@@ -8,10 +8,26 @@ from typing import Any
 import numpy as np
 
 from .files import PictureError
-from .preparation import ink_of, normalised, resized, side_by_side
+from .planes import resized
+from .preparation import ink_on_paper, normalised, signs
 from .style import BRIGHT, DARK, Style, border, lies_in
 
 Host = np.ndarray[Any, Any]
+
+
+UNCERTAIN = (
+    "the ink cannot be told from what is around it, as where the edge of the paper is in the picture: "
+    "crop it to the paper around one sign"
+)
+
+
+class RefusedError(PictureError):
+    """A picture in which no sign is found, or none for certain, and what was seen in its place."""
+
+    def __init__(self, message: str, pixels: Host) -> None:
+        super().__init__(message)
+        self.pixels = pixels
+        """(C, H, W), uint8."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +47,9 @@ def fitted(pixels: Host, size: tuple[int, int], style: Style) -> Fitted:
     fitted into the box and centred, as in MNIST; else the picture is resized whole, and keeps its aspect.
     """
     if style.ink is None:
-        whole = _whole(pixels, size, np.median(border(pixels), axis=1))
-        return Fitted(_bytes(whole), _resizing(pixels, size))
+        return Fitted(_plain(pixels, size), _resizing(pixels, size))
     if pixels.min() == pixels.max():
-        raise PictureError("there is nothing in it: it is of one colour")
+        raise RefusedError("there is nothing in it: it is of one colour", _plain(pixels, size))
     if style.box is None:
         return _resized_ink(pixels, size, style.ink)
     return _prepared(pixels[0], size, style.ink, style.box)
@@ -48,18 +63,24 @@ def _prepared(grey: Host, size: tuple[int, int], ink: str, box: int) -> Fitted:
     plain = 1.0 - grey if dark else grey
     if grey.shape == size and lies_in(plain[None], box)[0]:
         return _inked(plain[None], dark, ink, _several(plain))
-    found = ink_of(grey)
+    found = ink_on_paper(grey)
     if found is None:
-        raise PictureError("there is nothing in it: no ink stands out from the paper")
-    field = normalised(found[0], size, box)
+        raise RefusedError(
+            "there is nothing in it: no ink stands out from the paper", _plain(grey[None], size)
+        )
+    field = normalised(found.ink, size, box)
     done = f"cropped to the ink, fitted into {box} × {box} and centred in {size[0]} × {size[1]}"
-    return _inked(field[None], found[1], ink, (done, *_several(found[0])))
+    made = _inked(field[None], found.dark, ink, (*found.done, done, *_several(found.ink)))
+    if not found.certain:
+        raise RefusedError(UNCERTAIN, made.pixels)
+    return made
 
 
 def _several(ink: Host) -> tuple[str, ...]:
     """What to say of ink (H, W) that looks like several signs, where the network knows one in a picture."""
-    count = side_by_side(ink)
-    return () if count < 2 else (f"{count} separate pieces of ink side by side, where one sign is expected",)
+    count = signs(ink)
+    told = f"{count} separate pieces of ink, where one sign is expected: crop the picture to one"
+    return (told,) if count > 1 else ()
 
 
 def _resized_ink(pixels: Host, size: tuple[int, int], ink: str) -> Fitted:
@@ -87,6 +108,11 @@ def _whole(pixels: Host, size: tuple[int, int], paper: Host) -> Host:
     for own, plane in zip(field, pixels, strict=True):
         own[top : top + height, left : left + width] = resized(plane, height, width)
     return field
+
+
+def _plain(pixels: Host, size: tuple[int, int]) -> Host:
+    """All of the picture as it is."""
+    return _bytes(_whole(pixels, size, np.median(border(pixels), axis=1)))
 
 
 def _resizing(pixels: Host, size: tuple[int, int]) -> tuple[str, ...]:

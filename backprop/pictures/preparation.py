@@ -9,7 +9,8 @@ A photograph or a scan needs its paper removed before: `ink_of`. With the pictur
     ink = 1 − g / p
 
 where g is what the camera saw and p the paper there, the closing of g: what is left of it when everything
-darker and narrower than half the picture is filled.
+darker and narrower than half the picture is filled. Before that, the lines of ruled paper go (`lines`), and
+what the picture shows around the paper (`sheet`).
 
 Sources: Y. LeCun, C. Cortes and C. J. C. Burges, *The MNIST database of handwritten digits*; for closing,
 J. Serra, *Image Analysis and Mathematical Morphology*, 1982.
@@ -17,12 +18,13 @@ J. Serra, *Image Analysis and Mathematical Morphology*, 1982.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-Host = np.ndarray[Any, Any]
+from .lines import without_lines
+from .planes import Host, parts, reduced, resized, running
+from .sheet import sheets
 
 COARSE = 48
 """Pixels of the longer side on which dark is told from bright, and specks from ink."""
@@ -31,10 +33,10 @@ SPECK = 0.03
 """The share of the largest part of the ink below which another part is a speck."""
 
 COMPARABLE = 0.2
-"""The share of the largest part's ink from which on another part may be a second sign beside it."""
+"""The share of the largest part's ink from which on another part may be a second sign."""
 
 TALL = 0.5
-"""The share of the height of all ink that such a part must have."""
+"""The share of the tallest such part's height that each must have."""
 
 NOISE = 4.0
 """Standard deviations of the paper's grain below which nothing counts as ink."""
@@ -42,8 +44,31 @@ NOISE = 4.0
 LEAST = 0.05
 """The share of the paper's light that ink must take away at least."""
 
+THICK = 0.42
+"""The side of a square that fits into no stroke, of the longer side of all ink."""
+
+ALONG = 0.5
+"""The share of a side of the picture along which there may be ink: more is a desk."""
+
+LINES = "lines across the picture, as of ruled paper, removed"
+DESK = "what is around the paper removed"
+
 EDGE = 0.5
 """Ink ends where it falls below this share of full ink."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The ink of a photograph."""
+
+    ink: Host
+    """(H, W) from 0 to 1."""
+    dark: bool
+    """Whether it is darker than its paper."""
+    done: tuple[str, ...]
+    """What was removed before."""
+    certain: bool
+    """Whether it can be told from what is around the paper."""
 
 
 def ink_of(grey: Host) -> tuple[Host, bool] | None:
@@ -57,28 +82,83 @@ def ink_of(grey: Host) -> tuple[Host, bool] | None:
     return np.clip((ink - floor) / (full - floor), 0.0, 1.0), dark
 
 
-def side_by_side(ink: Host) -> int:
-    """How many pieces of ink (H, W) stand side by side, each of about one size, with paper between them.
+def _meets(ink: Host, where: Host) -> bool:
+    """Whether some of the ink, specks apart, lies there."""
+    there = ink > EDGE
+    return bool((there & ~_specks(there) & where).any())
 
-    A piece counts that has a good share of the largest one's ink and of the whole height; so neither the dot
-    of an i nor a stroke that has come off does.
+
+def _frame(paper: Host) -> Host:
+    """The outermost of the paper (H, W), where it ends within the picture."""
+    side = 2 * (max(paper.shape) // 100 + 1) + 1
+    inner = np.pad(paper, side // 2, "edge")
+    for axis in (0, 1):
+        inner = running(np.minimum, inner, side, axis)
+    return np.asarray(paper & ~inner)
+
+
+def _along(ink: Host) -> float:
+    """The largest share of a side of the picture along which there is ink."""
+    there = ink > EDGE
+    there = there & ~_specks(there)
+    return max(float(side.mean()) for side in (there[0], there[-1], there[:, 0], there[:, -1]))
+
+
+def _solid(ink: Host) -> bool:
+    """Whether the ink has a piece too thick for a stroke."""
+    there = _cropped(ink) > EDGE
+    side = round(THICK * max(there.shape))
+    for axis in (0, 1):
+        if there.shape[axis] < side:
+            return False
+        there = running(np.minimum, there, side, axis)
+    return bool(there.any())
+
+
+def ink_on_paper(grey: Host) -> Found | None:
+    """As `ink_of`, where there may be a desk around the paper, and lines on it."""
+    plain, ruled = without_lines(grey)
+    done = (LINES,) if ruled else ()
+    for paper, extended in sheets(plain):
+        found = ink_of(extended)
+        if found is not None and not _meets(found[0], _frame(paper)) and not _solid(found[0]):
+            return Found(*found, (*done, DESK), certain=True)
+    found = ink_of(plain)
+    if found is None:
+        return None
+    most = 0.0 if ruled else ALONG  # what is left of a line ends at the edge of the picture
+    return Found(*found, done, certain=_along(found[0]) <= most and not _solid(found[0]))
+
+
+def signs(ink: Host) -> int:
+    """How many signs the ink (H, W) may be: pieces of about one size, apart from side to side or down.
+
+    A piece counts that has a good share of the largest one's ink and of the tallest one's height; so neither
+    the dot of an i nor a stroke that has come off does.
     """
     there = ink > EDGE
     if not there.any():
         return 0
-    _, pixels, parts = _parts(there)
-    sizes = np.bincount(parts.ravel(), pixels.ravel())
-    rows = np.flatnonzero(pixels.any(axis=1))
-    tall = TALL * (rows[-1] - rows[0] + 1)
-    spans = []
-    for number in np.flatnonzero(sizes >= COMPARABLE * sizes.max()):
-        if number:
-            down, across = np.nonzero(parts == number)
-            if down.max() - down.min() + 1 >= tall:
-                spans.append((across.min(), across.max()))
+    _, pixels, numbers = _parts(there)
+    sizes = np.bincount(numbers.ravel(), pixels.ravel())
+    boxes = [_box(numbers == n) for n in np.flatnonzero(sizes >= COMPARABLE * sizes.max()) if n]
+    tallest = max(bottom - top for (top, bottom), _ in boxes)
+    tall = [box for box in boxes if box[0][1] - box[0][0] >= TALL * tallest]
+    apart = any(_runs([box[axis] for box in tall]) > 1 for axis in (0, 1))
+    return len(tall) if apart else 1
+
+
+def _box(part: Host) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The rows and the columns of a part, each from the first to behind the last."""
+    down, across = np.nonzero(part)
+    return (int(down.min()), int(down.max()) + 1), (int(across.min()), int(across.max()) + 1)
+
+
+def _runs(spans: list[tuple[int, int]]) -> int:
+    """How many runs the spans make, those that overlap being one."""
     count, end = 0, -1
     for first, last in sorted(spans):
-        count += first > end
+        count += first >= end
         end = max(end, last)
     return count
 
@@ -93,16 +173,6 @@ def normalised(ink: Host, shape: tuple[int, int], box: int) -> Host:
     field = np.zeros(shape, np.float32)
     field[top : top + height, left : left + width] = small / small.max()  # a thin line is as bright as others
     return field
-
-
-def resized(plane: Host, height: int, width: int) -> Host:
-    """A plane (H, W) in another size, anti-aliased."""
-    from PIL import Image
-
-    image = Image.fromarray(np.asarray(plane, np.float32))
-    smaller = height * width < plane.size
-    method = Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR
-    return np.asarray(image.resize((width, height), method))
 
 
 def _start(mass: Host, n: int) -> int:
@@ -120,35 +190,24 @@ def _cropped(ink: Host) -> Host:
 
 def _specks(there: Host) -> Host:
     """Where ink is in a part of its own that is tiny beside the largest one."""
-    cell, pixels, parts = _parts(there)
-    sizes = np.bincount(parts.ravel(), pixels.ravel())
-    specks = (pixels > 0) & (sizes < SPECK * sizes.max())[parts]
+    cell, pixels, numbers = _parts(there)
+    sizes = np.bincount(numbers.ravel(), pixels.ravel())
+    specks = (pixels > 0) & (sizes < SPECK * sizes.max())[numbers]
     return np.asarray(specks.repeat(cell, 0).repeat(cell, 1)[: there.shape[0], : there.shape[1]])
 
 
 def _parts(there: Host) -> tuple[int, Host, Host]:
-    """The side of a cell, and for a grid of such cells, how much ink is in each and the number of its part.
-
-    Every part's largest number is handed on from neighbour to neighbour; 0 is paper.
-    """
+    """The side of a cell; for a grid of such cells, how much ink is in each, and the number of its part."""
     cell = -(-max(there.shape) // COARSE)
     rows, columns = (-(-n // cell) for n in there.shape)
     padded = np.pad(there, ((0, rows * cell - there.shape[0]), (0, columns * cell - there.shape[1])))
     pixels = padded.reshape(rows, cell, columns, cell).sum(axis=(1, 3))
-    parts, before = np.where(pixels, np.arange(1, pixels.size + 1).reshape(pixels.shape), 0), None
-    while before is None or (parts != before).any():
-        before, around = parts, np.pad(parts, 1)
-        for axis in (0, 1):
-            around = _running(np.maximum, around, 3, axis)
-        parts = np.where(pixels, around, 0)
-    return cell, pixels, parts
+    return cell, pixels, parts(pixels > 0)
 
 
 def _is_dark(grey: Host) -> bool:
     """Whether what differs from its surroundings is darker than they are, all in all."""
-    scale = max(1.0, max(grey.shape) / COARSE)
-    height, width = (max(1, round(n / scale)) for n in grey.shape)
-    coarse = resized(grey, height, width)
+    coarse = reduced(grey, COARSE)
     side = max(coarse.shape) // 2 | 1
     around = np.lib.stride_tricks.sliding_window_view(np.pad(coarse, side // 2, "edge"), (side, side))
     return float(((coarse - np.median(around, axis=(2, 3))) ** 3).sum()) <= 0.0
@@ -160,18 +219,9 @@ def _closed(light: Host) -> Host:
     padded = np.pad(light, side, "edge")
     for choose in (np.maximum, np.minimum):
         for axis in (0, 1):
-            padded = _running(choose, padded, side, axis)
+            padded = running(choose, padded, side, axis)
     cut = (padded.shape[0] - light.shape[0]) // 2
     return padded[cut : cut + light.shape[0], cut : cut + light.shape[1]]
-
-
-def _running(choose: Callable[[Host, Host], Host], x: Host, side: int, axis: int) -> Host:
-    """The largest or smallest of every `side` values in a row, by doubling what is compared."""
-    x, width = np.moveaxis(x, axis, 0), 1
-    while width < side:
-        step = min(width, side - width)
-        x, width = choose(x[:-step], x[step:]), width + step
-    return np.moveaxis(x, 0, axis)
 
 
 def _smoothed(x: Host) -> Host:
