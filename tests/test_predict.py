@@ -97,6 +97,16 @@ def test_several_files(words: tuple[str, ...], capsys: pytest.CaptureFixture[str
     )
 
 
+def test_the_run_may_stand_behind_the_input(capsys: pytest.CaptureFixture[str]) -> None:
+    save_network(FILE, network())
+    np.save("a.npy", upper())
+    before = shown(capsys, "predict", FILE, "--input", "a.npy", "--json")
+    assert shown(capsys, "predict", "--input", "a.npy", FILE, "--json") == before
+    assert shown(capsys, "predict", "--input", "a.npy", "--json", FILE) == before
+    assert main(["predict", "--input", "a.npy"]) == 2
+    assert "give the run: backprop predict RUN --input FILE" in capsys.readouterr().err
+
+
 def test_one_bad_file_among_several(capsys: pytest.CaptureFixture[str]) -> None:
     save_network(FILE, network())
     np.save("a.npy", upper())

@@ -281,7 +281,7 @@ def _add_predict(commands: argparse._SubParsersAction[Parser]) -> None:
         help="use a trained network",
         description="Show the most probable classes of pictures, or of every sample in an array.",
     )
-    predict.add_argument("file", metavar="RUN", help="a checkpoint, or the folder of a run")
+    predict.add_argument("file", metavar="RUN", nargs="?", help="a checkpoint, or the folder of a run")
     predict.add_argument(
         "--input",
         required=True,

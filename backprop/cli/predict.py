@@ -38,6 +38,7 @@ UNKNOWN = "what the network was trained on is not in its checkpoint: taken for b
 
 def run(options: argparse.Namespace) -> int:
     """Show, for every sample of the input, the most probable classes, or the numbers that come out."""
+    _find_run(options)
     several = len(options.input) > 1
     if several and options.show_input:
         raise UsageError(f"--show-input is for one picture, and --input names {len(options.input)} files")
@@ -54,6 +55,14 @@ def run(options: argparse.Namespace) -> int:
         else:
             _show_all(network, y, name, options)
     return status
+
+
+def _find_run(options: argparse.Namespace) -> None:
+    """RUN may also stand behind the files of `--input`, which took it for one of them."""
+    if options.file is None and len(options.input) > 1:
+        *options.input, options.file = options.input
+    if options.file is None:
+        raise UsageError("give the run: backprop predict RUN --input FILE")
 
 
 def _predicted(
