@@ -33,6 +33,7 @@ COMMAND = re.compile(r"\bbackprop \w+ -[^']*$")
 def width(file: TextIO | None = None) -> int | None:
     """The columns of the terminal that `file`, or else stdout, is; None where it is no terminal."""
     file = sys.stdout if file is None else file
+    file = getattr(file, "rich_proxied_file", file)  # while a line moves, stdout stands behind it
     if not file.isatty():
         return None
     with suppress(KeyError, ValueError):
