@@ -1,11 +1,16 @@
 """Section 6.2.4: the same network, trained from three kinds of initial weights, by SGD."""
 
+import warnings
+
 import numpy as np
 from _common import Page
 
 from backprop import SGD, MultiLayerNet, fit
 from backprop.datasets import load_mnist
+from backprop.diagnosis import LearningWarning
 
+# The first of them learns nothing, as in the book, and fit warns of that.
+warnings.simplefilter("ignore", LearningWarning)
 page = Page(__doc__)
 train, _ = load_mnist(normalize=False)
 steps = 200 if page.quick else 2000
