@@ -25,6 +25,7 @@ from backprop import (
 )
 from backprop.diagnosis import LearningWarning, guess, no_better_than_guessing
 from backprop.report import diagnose
+from backprop.schedules import Cosine
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((600, 8)).astype("float32")
@@ -93,6 +94,12 @@ def test_a_learning_rate_that_is_too_small() -> None:
     first, *_ = causes(net(), optimizer=SGD(1e-9))
     assert "a step changes W1 by " in first
     assert "the learning rate may be too small" in first
+
+
+def test_the_end_of_a_schedule_is_no_rate_that_is_too_small() -> None:
+    t = np.random.default_rng(1).permutation(T)
+    found = causes(net(), t=t, optimizer=SGD(Cosine(0.01, 240)))
+    assert not any("too small" in cause for cause in found)
 
 
 def test_a_learning_rate_that_is_too_large() -> None:

@@ -231,7 +231,8 @@ def _causes(
     definite = list(_of_inputs(network.backend.to_numpy(network.scaled(x))))
     outputs, gradients = _looked_at(network, x[:batch_size, ...], t[:batch_size, ...], optimizer)
     constant = list(_of_outputs(outputs))
-    signs = [sign.rstrip(".") for sign in warning_signs(outputs, gradients)]
+    scheduled = callable(getattr(optimizer, "lr", None))
+    signs = [sign.rstrip(".") for sign in warning_signs(outputs, gradients, scheduled=scheduled)]
     found = [*definite, *signs, *constant]
     if falling:
         found.append("the training was short: the loss is still falling")
