@@ -34,3 +34,10 @@ def test_all_that_is_tracked_is_listed() -> None:
         pytest.skip("not in a clone of the repository")
     tracked = {Path(name).parts[0] for name in found.stdout.split("\0") if name}
     assert tracked - NOT_IN_IT - ALWAYS == listed()
+
+
+def test_its_name_is_nobody_else_s() -> None:
+    """The distribution called backprop in PyPI is somebody else's."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["name"] == "backprop-xp"
+    assert project["scripts"] == {"backprop": "backprop.cli:main"}
