@@ -1,4 +1,4 @@
-"""Things chosen by name, and what is said of a name that nothing has."""
+"""Look up an option by name; suggest close matches for an unknown one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ T = TypeVar("T")
 
 
 class UsageError(ValueError):
-    """A word or a value of the user's that nothing has, or that does not go with the others."""
+    """An unknown word or value, or one that does not go with the others."""
 
 
 def chosen(what: str, name: str, known: Mapping[str, T], others: str = "") -> T:
-    """What `known` has by this name, in upper or lower case; a `UsageError` offers the nearest names.
+    """The entry of `known` with this name, ignoring case; a `UsageError` suggests close matches.
 
-    `others` says what may stand there besides the names.
+    `others` names what is accepted besides the names.
 
     >>> chosen("shape", "Circel", {"circle": 1, "square": 4})
     Traceback (most recent call last):

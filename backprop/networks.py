@@ -49,7 +49,7 @@ class Network:
     weight_decay : λ; what is minimised is the loss + λ/2 Σ W² over all weights W (not the biases)
 
     The network's border is here: `x` must be an array of the network's own backend; it is
-    converted to the network's dtype (losing digits is said once, by a warning), and **uint8 counts
+    converted to the network's dtype (precision loss warns once), and **uint8 counts
     as pixel bytes, divided by 255**. From `fit` on, `inputs` has what the
     training data were, and others are scaled as they. Targets are checked on the host. What is inside
     the border (`forward`, `last_layer`) expects data that has passed it.

@@ -92,7 +92,7 @@ class FlatVector(MutableMapping[str, Array]):
 
     @contextmanager
     def standing_in(self, other: Mapping[str, Array]) -> Iterator[None]:
-        """As long as it lasts, the layers hold parts of the vector in `other`, as a recording needs it."""
+        """While active, the layers hold parts of the vector in `other`, as a recording needs."""
         if self._vector is None or other is self:
             yield
             return
@@ -154,7 +154,7 @@ class LayerState(MutableMapping[str, Array]):
 
     @contextmanager
     def standing_in(self, other: Mapping[str, Array]) -> Iterator[None]:
-        """As long as it lasts, the layers change the arrays in `other`, in place, instead of their own."""
+        """While active, the layers change the arrays in `other` in place, not their own."""
         if other is self:
             yield
             return

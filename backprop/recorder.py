@@ -257,7 +257,7 @@ class Recorder:
 
 @contextmanager
 def _quiet_threads() -> Iterator[None]:
-    """As long as it lasts, a refusal that ends a thread of a layer's own is not printed."""
+    """While active, a refusal that ends a thread of a layer's own is not printed."""
     hook = threading.excepthook
 
     def quiet(args: Any) -> None:

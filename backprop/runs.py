@@ -268,7 +268,7 @@ def _text(lines: Iterable[dict[str, Any]]) -> bytes:
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
-    """The lines of the history; what is none, as a last one that a crash has cut off, is left out."""
+    """The lines of the history; malformed ones, such as a last line truncated by a crash, are skipped."""
     try:
         data = read_file(folder / HISTORY, LARGEST_HISTORY)
     except FileNotFoundError:

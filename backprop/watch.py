@@ -125,7 +125,7 @@ def _legacy_state(state: Any) -> Any:
 
 @contextmanager
 def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[dict[int, Any]]:
-    """As long as it lasts, attributes that a step has changed cannot be read before they are set.
+    """While active, attributes that a step has changed cannot be read before they are set.
 
     It gives the copies that a recording has read, which must live as long as that. Afterwards every part has
     its attributes again. Raises `CaptureError` if one was read.

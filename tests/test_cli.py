@@ -184,7 +184,7 @@ def test_train_on_another_backend(small: str, capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize("number", ["0", "-1", "2.5", "many"])
 @pytest.mark.parametrize("option", ["--hidden", "--iters", "--epochs", "--batch-size", "--threads"])
-def test_numbers_that_are_none(option: str, number: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_numbers(option: str, number: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"argument {option}: expected a whole number of at least 1, got '{number}'" in usage(
         capsys, "train", option, number
     )

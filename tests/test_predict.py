@@ -209,7 +209,7 @@ def test_input_that_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
         ("header.npy", "header.npy cannot be read"),
         ("zipped.npz", "zipped.npz cannot be read"),
         ("promises.npy", "promises.npy cannot be read"),
-        ("nan.npy", "nan.npy: what the network makes of it is NaN or infinite"),
+        ("nan.npy", "nan.npy: the output contains NaN or infinity; check the input"),
     ):
         assert message in fails(capsys, "predict", FILE, "--input", name)
     assert "is not a checkpoint that can be read" in fails(

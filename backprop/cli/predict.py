@@ -80,7 +80,7 @@ def _predicted(
         found = _picture(name, options.show_input, shape, style)
     y = network.backend.to_numpy(_outputs(network, _samples(found, shape, name)))
     if not np.isfinite(y).all():
-        raise ValueError(f"{name}: what the network makes of it is NaN or infinite; is the input?")
+        raise ValueError(f"{name}: the output contains NaN or infinity; check the input")
     return y
 
 

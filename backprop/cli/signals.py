@@ -23,7 +23,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Signals:
-    """As long as it lasts, the first signal ends the step of `training`; before there is one, it raises.
+    """While active, the first signal ends the step of `training`; before there is one, it raises.
 
     The second signal kills the process.
     """
