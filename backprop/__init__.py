@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from .numerical import numerical_gradient
     from .optimizers import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSprop
     from .ready_made import DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet
-    from .training import BatchTooLargeError, DivergenceError, Metrics, Training
+    from .saving import load_network, save_network
+    from .training import BatchTooLargeError, DivergenceError, Metrics, Progress, Training
 
 __version__ = "0.1.0"
 
@@ -125,10 +126,15 @@ _homes = {
         "SimpleConvNet",
         "TwoLayerNet",
     ),
+    "saving": (
+        "load_network",
+        "save_network",
+    ),
     "training": (
         "BatchTooLargeError",
         "DivergenceError",
         "Metrics",
+        "Progress",
         "Training",
     ),
 }
@@ -167,6 +173,7 @@ __all__ = [
     "Network",
     "Optimizer",
     "Pooling",
+    "Progress",
     "RMSprop",
     "ReLU",
     "Relu",
@@ -182,7 +189,9 @@ __all__ = [
     "TwoLayerNet",
     "check_gradients",
     "fit",
+    "load_network",
     "numerical_gradient",
+    "save_network",
 ]
 
 

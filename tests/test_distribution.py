@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
+
+import backprop
 
 ROOT = Path(__file__).parents[1]
 NOT_IN_IT = {".ci"}
@@ -41,3 +44,15 @@ def test_its_name_is_nobody_else_s() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["name"] == "backprop-xp"
     assert project["scripts"] == {"backprop": "backprop.cli:main"}
+
+
+def test_the_public_names_are_said_alike() -> None:
+    """For type checkers, for the import on demand, and in `__all__`."""
+    tree = ast.parse((ROOT / "backprop" / "__init__.py").read_text("utf-8"))
+    checked = next(node for node in tree.body if isinstance(node, ast.If))
+    imports = [node for node in checked.body if isinstance(node, ast.ImportFrom) and node.module]
+    seen = {(node.module, alias.name) for node in imports for alias in node.names}
+    homes = {(module, name) for module, names in backprop._homes.items() for name in names}
+    assert seen == homes
+    assert {name for _, name in homes} == set(backprop.__all__)
+    assert all(hasattr(backprop, name) for name in backprop.__all__)
