@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import io
 import sys
 import warnings
@@ -115,3 +116,9 @@ def test_a_line_changes_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
     fit(shown, X, T, **options)
     fit(alone, X, T, verbose=False, **options)
     np.testing.assert_array_equal(shown.flat_params["flat"], alone.flat_params["flat"])
+
+
+def test_the_parameters_of_fit_are_those_of_a_training() -> None:
+    ours, its = (dict(inspect.signature(function).parameters) for function in (fit, Training))
+    del ours["verbose"]
+    assert ours == its

@@ -1540,3 +1540,13 @@ def test_evaluate_leaves_out_of_the_training_data_what_was_held_back(
     assert "on 140 samples of moved, without the 60 that were held back" in capsys.readouterr().out
     shown = trained_part("here", checkpoint.description, load_dataset("moved.npz"))
     np.testing.assert_array_equal(shown.x_train, x[rows])
+
+
+def test_what_is_no_better_than_guessing_is_the_network_that_is_kept(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In a short run, too: the best one on the validation data, here the first."""
+    train("--epochs", "3", "--lr", "0", "--validation", "0.3", "--out", "here")
+    out = capsys.readouterr().out
+    assert "best on the validation data: epoch 1\n" in out
+    assert "after step 5 the network is no better than guessing" in out

@@ -175,7 +175,4 @@ def test_a_table_loses_columns_in_order() -> None:
 def test_a_word_longer_than_any_line_stays_whole() -> None:
     path = "/".join(["a" * 30] * 5)
     assert fold(path, 40) == [path]
-    assert (
-        fold(f"report {path}", 40) == ["report", f"  {path}"]
-        or fold(f"report {path}", 40)[-1].strip() == path
-    )
+    assert fold(f"report {path}", 40) == ["report", f"  {path}"]

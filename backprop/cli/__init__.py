@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # a user gets one line; --debug shows where it came from
         if options.debug:
             raise
-        return _report(error)
+        return report_error(error)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -79,7 +79,8 @@ def _keep_matplotlib_quiet() -> None:
     warnings.filterwarnings("ignore", module=r"matplotlib|mpl_toolkits")
 
 
-def _report(error: Exception) -> int:
+def report_error(error: Exception) -> int:
+    """Print what an error says, in one line on stderr; the exit status for it."""
     from ..backends import UnknownDeviceError
     from ..checkpoints import CheckpointError
     from ..choices import UsageError

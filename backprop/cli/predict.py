@@ -23,7 +23,7 @@ from ..networks import Network
 from ..pictures import PictureError, RefusedError, Style, fitted, read_picture, write_picture
 from ..runs import read_trained
 from ..saving import network_of
-from . import _report
+from . import report_error
 from .advice import advised
 from .screen import say
 
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         except (OSError, ValueError) as error:
             if not several or isinstance(error, BrokenPipeError):
                 raise
-            status = _report(error)
+            status = report_error(error)
         else:
             _show_all(network, y, name, options)
     return status

@@ -89,14 +89,14 @@ class _Job:
             )
         if options.patience and not options.validation:
             raise UsageError("--patience N needs data to judge by: give --validation 0.1")
-        new = options.resume is None and options_from(options) is None
-        whole = dataset_at(options.data) if new else load_run_data(options.data)
+        start = options_from(options) if options.resume is None else None
+        of_a_run = start is not None or options.resume is not None
+        whole = load_run_data(options.data) if of_a_run else dataset_at(options.data)
         self.fingerprint = Fingerprint.of(whole)
         self.checkpoint = None if options.resume is None else read_checkpoint(options.resume)
         by_class = self.checkpoint is None or self.checkpoint.description.get("split") == BY_CLASS
         self.rng = np.random.default_rng(options.seed)
-        fresh = options.resume is None and options_from(options) is not None
-        self.start = read_checkpoint(options_from(options)) if fresh else None
+        self.start = None if start is None else read_checkpoint(start)
         self.network = self._network(whole)
         self.data, self.held_out = _split(whole, options, by_class)
         self.steps = steps_of(options, len(self.data.x_train))
@@ -205,7 +205,7 @@ class _Job:
         report = keeper.report(self.data)
         guessing = None if training.looked_into else training.judged()
         if guessing:
-            kept["warning"] = f"after step {trained.step:,} {guessing}"
+            kept["warning"] = f"after step {metrics.step:,} {guessing}"
         self.view.end(
             {
                 "test_accuracy": metrics.test_accuracy,

@@ -80,6 +80,8 @@ class Guessing:
 class _Reached:
     """What the network reaches on some samples."""
 
+    outputs: int
+    """How many numbers come out for a sample."""
     loss: float
     accuracy: float | None
     chosen: int | None
@@ -149,16 +151,15 @@ def no_better_than_guessing(
     """
     try:
         reached = _reached(network, x, t, batch_size)
-        guessed = guess(network.last_layer, reached[0], t, network)
+        guessed = guess(network.last_layer, reached.outputs, t, network)
         if guessed is None or guessed.loss <= LEAST:
             return None
-        return _judged(network, x, t, optimizer, reached[1], guessed, batch_size, falling=falling)
+        return _judged(network, x, t, optimizer, reached, guessed, batch_size, falling=falling)
     except Exception:  # a layer of one's own, or the memory: looking must not end a training
         return None
 
 
-def _reached(network: Network, x: Array, t: Array, batch_size: int) -> tuple[int, _Reached]:
-    """The number of the outputs, and what they reach."""
+def _reached(network: Network, x: Array, t: Array, batch_size: int) -> _Reached:
     last, to_numpy, n = network.last_layer, network.backend.to_numpy, x.shape[0]
     loss, correct, outputs, classes = 0.0, 0, 1, set[int]()
     for start in range(0, n, batch_size):
@@ -171,7 +172,7 @@ def _reached(network: Network, x: Array, t: Array, batch_size: int) -> tuple[int
         if isinstance(last, SoftmaxWithLoss):
             classes |= set(to_numpy(scores).argmax(axis=1).tolist())
     accuracy = correct / n if last.counts_correct else None
-    return outputs, _Reached(loss / n, accuracy, classes.pop() if len(classes) == 1 else None)
+    return _Reached(outputs, loss / n, accuracy, classes.pop() if len(classes) == 1 else None)
 
 
 def _judged(
