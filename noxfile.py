@@ -20,7 +20,7 @@ import nox
 sys.path.insert(0, str(Path(__file__).parent))
 
 from backends import backend_names
-from backends.driver import cuda_version, cupy_extra
+from backends.cupy.driver import cuda_version, cupy_extra
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = True
@@ -235,13 +235,13 @@ def faults(session: nox.Session) -> None:
     session.install(".", *group("tests"))
     many = {"TEST_KILLS": "200", "TEST_MUTATIONS": "100000", "TEST_FUZZ": "5000", "TEST_NETWORKS": "1000"}
     which = (
-        "tests/test_datasets.py",
-        "tests/test_faults.py",
-        "tests/test_checkpoints.py",
-        "tests/test_resume.py",
-        "tests/test_runs.py",
-        "tests/test_capture_fuzz.py",
-        "tests/test_gradcheck.py",
+        "tests/datasets",
+        "tests/saving/test_faults.py",
+        "tests/saving/test_checkpoints.py",
+        "tests/training/test_resume.py",
+        "tests/cli/test_train.py",
+        "tests/training/test_capture_fuzz.py",
+        "tests/gradcheck",
     )
     options = (*workers(session), *session.posargs)
     session.run("pytest", "--backend", "numpy", *which, *options, env={**ONE_THREAD, **many})

@@ -16,8 +16,17 @@ if __name__ == "backends":
 
     give_backprop_backends()
 
-from .base import Array, Backend, BackendUnavailableError, Replay, UnknownDeviceError, apart, dtype_name
-from .capture import CaptureError, CaptureWarning, InPlace
+from .base import (
+    Array,
+    Backend,
+    BackendUnavailableError,
+    Replay,
+    UnknownDeviceError,
+    dtype_name,
+    without_aliases,
+)
+from .capture import CaptureError, CaptureWarning, InPlaceDict
+from .numpy.blas import THREAD_VARIABLES
 from .registry import (
     BackendStatus,
     available_backends,
@@ -30,16 +39,16 @@ from .registry import (
 )
 
 __all__ = [
+    "THREAD_VARIABLES",
     "Array",
     "Backend",
     "BackendStatus",
     "BackendUnavailableError",
     "CaptureError",
     "CaptureWarning",
-    "InPlace",
+    "InPlaceDict",
     "Replay",
     "UnknownDeviceError",
-    "apart",
     "available_backends",
     "backend_names",
     "backend_of",
@@ -48,4 +57,5 @@ __all__ = [
     "is_registered",
     "namespace_of",
     "register_backend",
+    "without_aliases",
 ]

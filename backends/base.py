@@ -117,7 +117,7 @@ class Backend:
         """The array's values on the host, as a NumPy array: the only way back."""
         raise NotImplementedError(f"{type(self).__name__} has no to_numpy")
 
-    def untracked(self, array: Array) -> Array:
+    def detached(self, array: Array) -> Array:
         """The same numbers, without what the library keeps besides, as PyTorch for its own gradients."""
         return array
 
@@ -134,7 +134,7 @@ class Backend:
         """This library's dtype of the given name; None stays None."""
         return None if dtype is None else getattr(self.xp, dtype_name(dtype))
 
-    def into(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
+    def write_out(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
         """Write function(*args, **options), of this namespace, into the array `out`."""
         out[...] = function(*args, **options)
 
@@ -247,12 +247,12 @@ def put_back(arguments: Sequence[Array], results: Sequence[Array]) -> None:
     """Write what a function of single entries has returned into its first arguments, where it is not yet."""
     if all(a is b for a, b in zip(arguments, results, strict=False)):
         return
-    for place, result in zip(arguments, apart(arguments, results), strict=False):
+    for place, result in zip(arguments, without_aliases(arguments, results), strict=False):
         if result is not place:
             place[...] = result
 
 
-def apart(arguments: Sequence[Array], results: Sequence[Array]) -> list[Array]:
+def without_aliases(arguments: Sequence[Array], results: Sequence[Array]) -> list[Array]:
     """The results, with copies of those that are another argument, whose place another result may take."""
     return [
         result * 1.0 if any(result is x for j, x in enumerate(arguments) if j != i) else result

@@ -19,7 +19,7 @@ class CaptureError(RuntimeError):
     """A function does something that a recording cannot repeat."""
 
 
-class InPlace(dict[str, Array]):
+class InPlaceDict(dict[str, Array]):
     """A mapping whose arrays keep their place: setting a key writes the value into the array there.
 
     A recording reads and writes the arrays that it has seen, so they must not be replaced by others. A

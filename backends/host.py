@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from . import blas
+from .numpy import blas
 
 
 @cache

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from .base import Array, Backend, BackendUnavailableError, UnknownDeviceError, library_roots
-from .trace import Traced
+from .tape import TracedArray
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ def _module(name: str, class_name: str) -> Callable[[], type[Backend]]:
 
 # To add a backend: its file, and its line here.
 _registry: dict[str, _Entry] = {
-    "numpy": _Entry(_module("numpy", "NumpyBackend"), ("numpy",)),
-    "cupy": _Entry(_module("cupy", "CupyBackend"), ("cupy",)),
+    "numpy": _Entry(_module("numpy.backend", "NumpyBackend"), ("numpy",)),
+    "cupy": _Entry(_module("cupy.backend", "CupyBackend"), ("cupy",)),
     "torch": _Entry(_module("torch", "TorchBackend"), ("torch",)),
     "strict": _Entry(_module("strict", "StrictBackend"), ("array_api_strict",)),
 }
@@ -67,7 +67,7 @@ def backend_names() -> list[str]:
 
 def is_registered(array: Array) -> bool:
     """Whether the library of `array` has a backend; raises for a class that the backend refuses."""
-    return isinstance(array, Traced) or _name_of(array.__class__) is not None
+    return isinstance(array, TracedArray) or _name_of(array.__class__) is not None
 
 
 def get_backend(spec: str | Backend = "cpu") -> Backend:
@@ -130,7 +130,7 @@ def namespace_of(array: Array) -> Any:
         return _namespaces[type(array)]
     except KeyError:
         pass
-    if isinstance(array, Traced):
+    if isinstance(array, TracedArray):
         return array.tape.namespace
     kind = array.__class__
     if _name_of(kind) is not None:
@@ -159,7 +159,7 @@ def _described(value: Any) -> str:
 
 def backend_of(array: Array) -> Backend:
     """The backend whose library and device hold `array`."""
-    if isinstance(array, Traced):
+    if isinstance(array, TracedArray):
         return array.tape.backend
     name = _name_of(array.__class__)
     if name is None:

@@ -66,7 +66,7 @@ class TorchBackend(Backend):
     def is_writable(self, array: Array) -> bool:
         return not array.requires_grad
 
-    def untracked(self, array: Array) -> Array:
+    def detached(self, array: Array) -> Array:
         return array.detach() if array.requires_grad else array
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:

@@ -1,4 +1,3 @@
 # For type checkers: at run time the folder `backends` is loaded under this name.
 from backends import *  # noqa: F403
-from backends import blas as blas
 from backends import digest as digest

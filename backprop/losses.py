@@ -16,7 +16,7 @@ import numpy as np
 from .backends import Array, dtype_name, namespace_of
 from .inputs import as_numbers, kind_of
 from .layers.activations import sigmoid
-from .layers.base import Form, Node, is_integer, narrowed, widened
+from .layers.base import ArraySpec, Node, is_integer, narrowed, widened
 
 __all__ = ["Loss", "MeanSquaredError", "SigmoidWithLoss", "SoftmaxWithLoss"]
 
@@ -69,13 +69,13 @@ class Loss(Node):
                 f"{self.name}: x and t are on two devices, {x.device} and {t.device}; bring both to one"
             )
 
-    def _is_other_number(self, dout: Any, x: Array | Form) -> bool:
+    def _is_other_number(self, dout: Any, x: Array | ArraySpec) -> bool:
         """Whether dout is a number of NumPy's that does not have x's library and dtype."""
-        xp = x.xp if isinstance(x, Form) else namespace_of(x)
+        xp = x.xp if isinstance(x, ArraySpec) else namespace_of(x)
         own = namespace_of(dout) is xp and bool(dout.dtype == x.dtype)
         return not own and isinstance(dout, Real)
 
-    def _scale(self, dout: Any, x: Array | Form, count: int) -> Any:
+    def _scale(self, dout: Any, x: Array | ArraySpec, count: int) -> Any:
         """Dout / count without promoting: a number of another dtype counts as the Python number it holds."""
         if not hasattr(dout, "dtype") or self._is_other_number(dout, x):
             return float(dout) / count
@@ -139,7 +139,7 @@ class SoftmaxWithLoss(Loss):
         shifted = wide - xp.max(wide, axis=1, keepdims=True)
         exp = xp.exp(shifted)
         total = xp.sum(exp, axis=1, keepdims=True)  # (N, 1)
-        self.saved = (exp, total, hot, Form.of(x)) if training else None
+        self.saved = (exp, total, hot, ArraySpec.of(x)) if training else None
         if dtype_name(hot.dtype) != "bool":
             finite = xp.where(hot == 0.0, 0.0, shifted)  # 0 · −∞ is NaN
             return narrowed(xp.mean(xp.sum(hot * (xp.log(total) - finite), axis=1)), x.dtype)
@@ -230,11 +230,11 @@ class SoftmaxWithLoss(Loss):
     def _numbers(self, xp: Any, x: Array, t: Array) -> Array:
         """The class numbers 0 to C − 1 on the device of x, in t's dtype where they fit, made once."""
         key = x.shape[1], t.dtype.__class__, dtype_name(t.dtype), str(x.device)
-        if key not in self.cache:
+        if key not in self.constants:
             fits = x.shape[1] <= xp.iinfo(t.dtype).max
             dtype = t.dtype if fits else xp.int64
-            self.cache[key] = xp.arange(x.shape[1], dtype=dtype, device=x.device)
-        return self.cache[key]
+            self.constants[key] = xp.arange(x.shape[1], dtype=dtype, device=x.device)
+        return self.constants[key]
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[SoftmaxWithLoss, np.ndarray, np.ndarray]:
@@ -301,7 +301,7 @@ class SigmoidWithLoss(_RealTargetLoss):
 
     def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
         (wide, t), xp = self._pair(x, t), namespace_of(x)
-        self.saved = (wide, t, Form.of(x)) if training else None
+        self.saved = (wide, t, ArraySpec.of(x)) if training else None
         entries = xp.maximum(wide, 0.0) - wide * t + xp.log1p(xp.exp(-xp.abs(wide)))
         return narrowed(xp.sum(entries) / x.shape[0], x.dtype)
 
@@ -341,7 +341,7 @@ class MeanSquaredError(_RealTargetLoss):
     def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
         wide, t = self._pair(x, t)
         difference = wide - t
-        self.saved = (difference, Form.of(x)) if training else None
+        self.saved = (difference, ArraySpec.of(x)) if training else None
         return narrowed(namespace_of(x).mean(difference * difference), x.dtype)
 
     def backward(self, dout: Any = 1.0) -> Array:

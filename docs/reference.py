@@ -40,7 +40,11 @@ class Module:
 
     @property
     def names(self) -> list[str]:
-        """`__all__`, or else its public classes and functions."""
+        """What its stub imports, or `__all__`, or else its public classes and functions."""
+        stub = self.file.with_suffix(".pyi")
+        if stub.is_file():
+            imports = (n for n in ast.parse(stub.read_text("utf-8")).body if isinstance(n, ast.ImportFrom))
+            return sorted(alias.name for node in imports if node.module for alias in node.names)
         found = []
         for node in ast.parse(self.file.read_text("utf-8")).body:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
@@ -72,24 +76,19 @@ GROUPS = (
     _group(
         "Training",
         "`fit` trains a network; `Training` does it step by step.",
-        "backprop.fitting",
         "backprop.training",
         "backprop.optimizers",
         "backprop.schedules",
-        "backprop.validation",
-        "backprop.history",
-        "backprop.progress",
     ),
     _group(
         "Networks and layers",
         "What a network is made of, and the book's networks ready made.",
         "backprop.networks",
-        "backprop.ready_made",
+        "backprop.networks.initializers",
+        "backprop.networks.parameters",
         "backprop.layers",
         "backprop.losses",
-        "backprop.initializers",
         "backprop.inputs",
-        "backprop.parameters",
     ),
     _group(
         "Data and pictures",
@@ -101,9 +100,10 @@ GROUPS = (
         "Saving",
         "Networks and whole trainings in files, and the folders of runs.",
         "backprop.saving",
-        "backprop.checkpoints",
-        "backprop.architecture",
-        "backprop.runs",
+        "backprop.saving.checkpoint",
+        "backprop.saving.config",
+        "backprop.saving.history",
+        "backprop.saving.run_folder",
     ),
     _group(
         "Proving",
@@ -125,19 +125,7 @@ GROUPS = (
 )
 
 INTERNAL = {
-    *(
-        "__main__",
-        "choices",
-        "cli",
-        "divergence",
-        "extents",
-        "files",
-        "origin",
-        "recorder",
-        "run_data",
-        "steps",
-    ),
-    *("text", "untrained", "watch"),
+    *("__main__", "cli", "files", "lazy", "lookup", "text"),
 }
 """Modules of `backprop` that are not for users of the library."""
 

@@ -5,7 +5,7 @@ from _common import Page
 
 from backprop import Affine, ReLU, Sigmoid, Tanh
 from backprop.backends import get_backend
-from backprop.initializers import normal, standard_deviation
+from backprop.networks.initializers import normal, standard_deviation
 
 page = Page(__doc__)
 backend = get_backend(page.device)

@@ -1,7 +1,7 @@
 """Every layer and loss configuration that is checked, one line each.
 
 `CASES[name](rng)` is a layer (or loss) and its NumPy inputs. Every public class has to stand here;
-`tests/test_gradients.py` checks each one on every backend and fails where one is missing.
+`tests/layers/test_gradients.py` checks each one on every backend and fails where one is missing.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 WANTED = 0.97
 """The share of the faults that are not equivalent which the tests have to catch."""
 
-OWN_TESTS = {"base.py": "tests/test_layers.py", "optimizers.py": "tests/test_optimizers.py"}
+OWN_TESTS = {"base.py": "tests/layers/test_layers.py", "optimizers.py": "tests/optimizers"}
 """Files that no gradient check is about."""
 
 SURVIVED, NO_TESTS = 0, (5, 33)
@@ -63,7 +63,7 @@ def caught_on_strict(folder: Path, name: str, file: str) -> bool:
     """Whether a fault is caught on array-api-strict, by the checks of what its file defines."""
     classes = re.findall(r"^class ([A-Z]\w+)", (ROOT / file).read_text("utf-8"), re.MULTILINE)
     users = {"windows.py": ["Convolution", "Pooling"]}.get(Path(file).name, classes)
-    which = ["tests/test_gradients.py", "-k", f"test_case and ({' or '.join(users)})"]
+    which = ["tests/layers/test_gradients.py", "-k", f"test_case and ({' or '.join(users)})"]
     if Path(file).name in OWN_TESTS:
         which = [OWN_TESTS[Path(file).name]]
     code = subprocess.run(

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import subprocess
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
-
-import backprop
 
 ROOT = Path(__file__).parents[1]
 NOT_IN_IT = {".ci"}
@@ -46,13 +45,15 @@ def test_its_name_is_nobody_else_s() -> None:
     assert project["scripts"] == {"backprop": "backprop.cli:main"}
 
 
-def test_the_public_names_are_said_alike() -> None:
-    """For type checkers, for the import on demand, and in `__all__`."""
-    tree = ast.parse((ROOT / "backprop" / "__init__.py").read_text("utf-8"))
-    checked = next(node for node in tree.body if isinstance(node, ast.If))
-    imports = [node for node in checked.body if isinstance(node, ast.ImportFrom) and node.module]
-    seen = {(node.module, alias.name) for node in imports for alias in node.names}
-    homes = {(module, name) for module, names in backprop._homes.items() for name in names}
-    assert seen == homes
-    assert {name for _, name in homes} == set(backprop.__all__)
-    assert all(hasattr(backprop, name) for name in backprop.__all__)
+@pytest.mark.parametrize("package", ["backprop", "backprop.saving"])
+def test_a_package_and_its_stub_agree(package: str) -> None:
+    """The stub is what type checkers and editors read."""
+    module = import_module(package)
+    assert module.__file__ is not None
+    stub = ast.parse(Path(module.__file__).with_suffix(".pyi").read_text("utf-8"))
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom) and node.module]
+    homes = {alias.asname: node.module for node in imports for alias in node.names}
+    assert sorted(homes) == module.__all__
+    for name, home in homes.items():
+        assert getattr(module, name) is getattr(import_module(f"{package}.{home}"), name)
+        assert name in dir(module)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from backprop import runs
 from backprop.files import FileError, make_folders, open_file, open_to_change, read_file, replace_file
+from backprop.saving import run_folder
 from backprop.text import visible
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links, FIFOs and devices as POSIX has them")
@@ -121,13 +121,13 @@ def flushed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_the_folders_above_a_new_one_are_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = flushed(monkeypatch)
-    folder = runs.new_folder("mlp", tmp_path / "a" / "b")
+    folder = run_folder.new_folder("mlp", tmp_path / "a" / "b")
     assert folder == tmp_path / "a" / "b" / "mlp-1"
     assert found == [path.stat().st_ino for path in (tmp_path, tmp_path / "a", tmp_path / "a" / "b")]
-    runs.usable(tmp_path / "other")
+    run_folder.usable(tmp_path / "other")
     assert found[3:] == [tmp_path.stat().st_ino]
     make_folders(folder)
-    runs.usable(folder)
+    run_folder.usable(folder)
     assert len(found) == 4  # of one that is there nothing is new
 
 
@@ -150,9 +150,13 @@ def test_what_a_terminal_would_obey_is_shown(text: str, shown: str) -> None:
 
 
 def test_an_error_shows_it_too() -> None:
-    from backprop.checkpoints import CheckpointError
     from backprop.datasets import DatasetError
+    from backprop.saving.checkpoint import CheckpointError
 
-    for error in (CheckpointError("\x1b[2J"), runs.RunFolderError("\x1b[2J"), FileError("\x1b[2J", "no")):
+    for error in (
+        CheckpointError("\x1b[2J"),
+        run_folder.RunFolderError("\x1b[2J"),
+        FileError("\x1b[2J", "no"),
+    ):
         assert str(error).startswith("\\x1b[2J")
     assert str(DatasetError("\x1b[2J", "nothing", "all")) == "\\x1b[2J: nothing; expected all"

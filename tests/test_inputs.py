@@ -27,9 +27,9 @@ from backprop import (
     TwoLayerNet,
     fit,
 )
-from backprop.checkpoints import CheckpointError, read_checkpoint, write_checkpoint
 from backprop.inputs import Inputs, InputWarning
-from backprop.saving import load_network, restore_network, save_network
+from backprop.saving.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from backprop.saving.network import load_network, restore_network, save_network
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*float64 input is converted")
 

@@ -47,8 +47,7 @@ def test_every_name_is_there_and_those_of_the_package_have_their_module_too() ->
 def test_what_programs_need_is_on_it() -> None:
     for home, names in {
         "backprop.datasets": {"load_mnist", "load_dataset"},
-        "backprop.saving": {"load_network", "save_network"},
-        "backprop.checkpoints": {"read_checkpoint", "write_checkpoint"},
+        "backprop.saving": {"load_network", "save_network", "read_checkpoint", "write_checkpoint"},
         "backprop.schedules": {"Cosine", "Step", "WarmUp"},
         "backprop.report": {"write_report", "write_comparison", "diagnose"},
     }.items():

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
-from ..backends import blas
+from ..backends import THREAD_VARIABLES
 from ..files import reason
 from .configuration import resolved
 from .parser import build_parser
@@ -82,9 +82,9 @@ def _keep_matplotlib_quiet() -> None:
 def report_error(error: Exception) -> int:
     """Print what an error says, in one line on stderr; the exit status for it."""
     from ..backends import UnknownDeviceError
-    from ..checkpoints import CheckpointError
-    from ..choices import UsageError
-    from ..training import BatchTooLargeError, DivergenceError
+    from ..lookup import UsageError
+    from ..saving.checkpoint import CheckpointError
+    from ..training.loop import BatchTooLargeError, DivergenceError
 
     message = _in_a_line(_message(error)) or "no message"
     told = (ValueError, OSError, RuntimeError, ArithmeticError, BatchTooLargeError, CheckpointError)
@@ -110,7 +110,7 @@ def _set_threads(options: argparse.Namespace) -> None:
     """
     threads = getattr(options, "threads_there", None) or getattr(options, "threads", None)
     if threads is not None:
-        os.environ.update(dict.fromkeys(blas.VARIABLES, str(threads)))
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
 
 
 def _show_once(shown: set[str]) -> Callable[..., None]:

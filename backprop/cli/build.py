@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..backends import Backend
-from ..checkpoints import Checkpoint
-from ..choices import UsageError, chosen
 from ..datasets import Dataset
-from ..networks import Network
-from ..optimizers import OPTIMIZERS, AdamW, Optimizer, Schedule
-from ..ready_made import DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet
-from ..saving import network_of
+from ..lookup import UsageError, lookup
+from ..networks.models import DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet
+from ..networks.network import Network
+from ..optimizers.optimizers import OPTIMIZERS, AdamW, Optimizer, Schedule
+from ..saving.checkpoint import Checkpoint
+from ..saving.network import network_of
 from ..schedules import Constant, Cosine, Step, WarmUp
 
 NETS = {
@@ -75,7 +75,7 @@ def build_network(
     options: argparse.Namespace, data: Dataset, backend: Backend, rng: np.random.Generator
 ) -> Network:
     """The network of `--net`, for the shape and the classes of the data."""
-    chosen("network", options.net, NETS)
+    lookup("network", options.net, NETS)
     for option in ("hidden", "layers", "activation", "init", "dropout", "batch_norm"):
         if getattr(options, option) is not None and option not in NETS[options.net]:
             nets = " and ".join(net for net, known in NETS.items() if option in known)
@@ -161,7 +161,7 @@ def _number_or_name(text: str) -> str | float:
 
 def build_optimizer(options: argparse.Namespace, steps: int) -> Optimizer:
     """The optimizer of `--optimizer`, with its rate, schedule, clipping and decoupled weight decay."""
-    kind = chosen("optimizer", options.optimizer, OPTIMIZERS)
+    kind = lookup("optimizer", options.optimizer, OPTIMIZERS)
     lr = options.lr if options.lr is not None else _rate(options.optimizer)
     settings: dict[str, Any] = {"max_norm": options.clip_norm}
     if kind is AdamW and options.weight_decay is not None:

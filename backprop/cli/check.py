@@ -17,13 +17,13 @@ import numpy as np
 
 from .. import layers, losses
 from ..backends import get_backend
-from ..choices import UsageError, chosen
 from ..datasets import load_mnist
 from ..gradcheck import GradientReport, check_gradients
 from ..gradcheck.report import FAILED, PASSED, UNRESOLVED, WRONG_ABOVE, GradientEntry
 from ..layers.base import Node
-from ..networks import Network
-from ..ready_made import DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet
+from ..lookup import UsageError, lookup
+from ..networks.models import DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet
+from ..networks.network import Network
 from .screen import fold, width
 
 Case = tuple[Any, ...]
@@ -85,7 +85,7 @@ def _cases(options: argparse.Namespace) -> Iterator[Case]:
 
 
 def _networks(name: str) -> list[Callable[[np.random.Generator], Case]]:
-    return list(NETS.values()) if name == "all" else [chosen("network", name, NETS, "all or ")]
+    return list(NETS.values()) if name == "all" else [lookup("network", name, NETS, "all or ")]
 
 
 def checkable() -> dict[str, type[Node]]:
@@ -108,7 +108,7 @@ def _own_case(kind: type[Node]) -> bool:
 def _chosen(name: str) -> list[type[Node]]:
     if name == "all":
         return list(checkable().values())
-    return [chosen("layer", name, _spellings(), "all or ")]
+    return [lookup("layer", name, _spellings(), "all or ")]
 
 
 def _users(subject: str) -> Any:

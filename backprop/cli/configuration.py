@@ -16,10 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints import CheckpointError, followed, read_contents, read_description
-from ..choices import UsageError, chosen
 from ..files import read_file
-from ..runs import PARENT, checkpoints, meant_by, trained
+from ..lookup import UsageError, lookup
+from ..saving.checkpoint import CheckpointError, followed, read_contents, read_description
+from ..saving.run_folder import PARENT, checkpoints, meant_by, trained
 
 PREFIX = "BACKPROP_"
 
@@ -232,7 +232,7 @@ def _known(dest: str, actions: Mapping[str, argparse.Action], source: str) -> st
     """The name of the option; a `ValueError` offers the nearest ones."""
     names = {key.replace("_", "-"): key for key in actions if key != "help"}
     try:
-        return chosen("option", dest.replace("_", "-"), names)
+        return lookup("option", dest.replace("_", "-"), names)
     except ValueError as error:
         raise UsageError(f"{source}: {error}") from None
 

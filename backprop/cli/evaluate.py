@@ -8,13 +8,13 @@ import math
 import sys
 from pathlib import Path
 
-from ..checkpoints import Checkpoint, followed, read_checkpoint
-from ..choices import UsageError
 from ..datasets import Dataset, Fingerprint, dataset_at, with_channels
 from ..inputs import check_finite
-from ..run_data import check_run_data, is_run_data, load_run_data, trained_part
-from ..runs import read_trained
-from ..saving import network_of
+from ..lookup import UsageError
+from ..saving.checkpoint import Checkpoint, followed, read_checkpoint
+from ..saving.network import network_of
+from ..saving.run_data import check_run_data, is_run_data, load_run_data, trained_part
+from ..saving.run_folder import read_trained
 from ..text import short
 from .fit import misfit
 from .screen import say

@@ -8,7 +8,7 @@ from ..datasets import with_channels
 from ..datasets.dataset import HostArray
 from ..inputs import InputWarning
 from ..losses import SoftmaxWithLoss
-from ..networks import Network
+from ..networks.network import Network
 
 
 def misfit(network: Network, x: HostArray, t: HostArray) -> str | None:

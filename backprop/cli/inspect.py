@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..checkpoints import Checkpoint, Contents, followed, read_contents, read_whole
-from ..history import history_of, last_of
 from ..layers.merged import shown_names
-from ..runs import read_trained
+from ..saving.checkpoint import Checkpoint, Contents, followed, read_contents, read_whole
+from ..saving.history import history_of, last_of
+from ..saving.run_folder import read_trained
 from ..text import short
 from .screen import say, table, width
 

@@ -13,16 +13,16 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from ..checkpoints import Checkpoint, CheckpointError, read_checkpoint
-from ..choices import UsageError
 from ..files import open_file
 from ..inputs import IN_A_FILE, kind_of
 from ..layers import Layer, Sigmoid, Softmax
+from ..lookup import UsageError
 from ..losses import Loss, SigmoidWithLoss, SoftmaxWithLoss
-from ..networks import Network
+from ..networks.network import Network
 from ..pictures import PictureError, RefusedError, Style, fitted, read_picture, write_picture
-from ..runs import read_trained
-from ..saving import network_of
+from ..saving.checkpoint import Checkpoint, CheckpointError, read_checkpoint
+from ..saving.network import network_of
+from ..saving.run_folder import read_trained
 from . import report_error
 from .advice import advised
 from .screen import say

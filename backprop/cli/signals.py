@@ -8,7 +8,7 @@ import sys
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from ..training import Training
+from ..training.loop import Training
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SHOW_CURSOR = b"\x1b[?25h"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..checkpoints import Checkpoint, followed
-from ..choices import UsageError
 from ..datasets import Dataset, Fingerprint
-from ..networks import Network
-from ..run_data import BY_CLASS
+from ..lookup import UsageError
+from ..networks.network import Network
+from ..saving.checkpoint import Checkpoint, followed
+from ..saving.run_data import BY_CLASS
 from .fit import misfit
 
 

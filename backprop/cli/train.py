@@ -16,23 +16,23 @@ from typing import Any
 
 import numpy as np
 
-from .. import runs
 from ..backends import get_backend
-from ..checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint
-from ..choices import UsageError
 from ..datasets import Dataset, Fingerprint, dataset_at, split, with_channels
 from ..datasets.dataset import HostArray
 from ..datasets.split import of_seed, warn_of_scarce_classes
 from ..files import replace_file
-from ..history import last_of
-from ..networks import Network
+from ..lookup import UsageError
+from ..networks.network import Network
 from ..pictures import learn_style
-from ..progress import progress_line
 from ..report import write_report
-from ..run_data import BY_CLASS, check_run_data, load_run_data
-from ..saving import restore_network
-from ..training import DivergenceError, Metrics, Training
-from ..validation import BestEpoch
+from ..saving import run_folder
+from ..saving.checkpoint import Checkpoint, CheckpointError, followed, read_checkpoint
+from ..saving.history import last_of
+from ..saving.network import restore_network
+from ..saving.run_data import BY_CLASS, check_run_data, load_run_data
+from ..training.loop import DivergenceError, Metrics, Training
+from ..training.progress import progress_line
+from ..training.validation import BestEpoch
 from .advice import ELSEWHERE, advised
 from .build import build_network, build_optimizer, network_to_go_on_with, steps_of
 from .configuration import as_toml, settings
@@ -163,8 +163,8 @@ class _Job:
         line = progress_line(self.steps, shown=False if options.json or options.quiet else None, stays=False)
         training.line = stack.enter_context(line)
         if checkpoint:
-            training.go_on_from(checkpoint, options.resume)
-        with advised(ELSEWHERE, runs.RunFolderError):
+            training.restore(checkpoint, options.resume)
+        with advised(ELSEWHERE, run_folder.RunFolderError):
             keeper.begin(training, self.view)
         return training
 
@@ -261,22 +261,26 @@ class _Keeper:
             self.best = self._kept(training.best)
         if self.folder is None:
             return
-        replace_file(self.folder / runs.CONFIG, as_toml(settings(self.options)))
+        replace_file(self.folder / run_folder.CONFIG, as_toml(settings(self.options)))
         if self.saved is None:
-            runs.write_history(self.folder, [])  # in place of that of a run without a checkpoint
+            run_folder.write_history(self.folder, [])  # in place of that of a run without a checkpoint
             return
         self._rewrite_history(training)
-        found = runs.checkpoints(self.folder)
+        found = run_folder.checkpoints(self.folder)
         self.later = found[found.index(self.saved) + 1 :] if self.saved in found else []
         if self.best:
-            runs.save_best(self.folder, self.best, self._kept(BestEpoch().of(training.history[:-1])))
+            run_folder.save_best(self.folder, self.best, self._kept(BestEpoch().of(training.history[:-1])))
 
     def _kept(self, best: Metrics | None) -> Checkpoint | None:
         """The checkpoint of this epoch, the best one, where there is one."""
         assert self.saved is not None
         if not (self.options.validation and best):
             return None
-        for path in (self.saved.parent / runs.BEST, self.saved.parent / runs.BEST_WHOLE, self.saved):
+        for path in (
+            self.saved.parent / run_folder.BEST,
+            self.saved.parent / run_folder.BEST_WHOLE,
+            self.saved,
+        ):
             try:
                 found = read_checkpoint(path)
                 with followed(path):
@@ -295,11 +299,11 @@ class _Keeper:
         self.logged = training.history[-1].step if training.history else 0
         steps = [
             line
-            for line in runs.read_history(self.folder)
+            for line in run_folder.read_history(self.folder)
             if line["event"] == "steps" and line["step"] <= self.logged
         ]
         lines = [*steps, *({"event": "epoch", **named(m, self.held_out)} for m in training.history)]
-        runs.write_history(self.folder, sorted(lines, key=lambda line: line["step"]))
+        run_folder.write_history(self.folder, sorted(lines, key=lambda line: line["step"]))
 
     def checkpoint(self, training: Training) -> Checkpoint:
         """The training, with the settings it came from."""
@@ -318,10 +322,10 @@ class _Keeper:
             self.log(training)
             self.wait()
             if self.best is None:
-                (self.folder / runs.BEST).unlink(missing_ok=True)  # of an epoch that is done anew
+                (self.folder / run_folder.BEST).unlink(missing_ok=True)  # of an epoch that is done anew
             self.later = []
             checkpoint = self.checkpoint(training)
-            self._writing = self._writer.submit(runs.save, self.folder, checkpoint, self.options.keep)
+            self._writing = self._writer.submit(run_folder.save, self.folder, checkpoint, self.options.keep)
 
     def wait(self) -> None:
         """Wait for the checkpoint that is being written; raises what kept it from that."""
@@ -340,10 +344,10 @@ class _Keeper:
         if self.folder is None:
             return
         self.log(training)
-        runs.add_history(self.folder, {"event": "epoch", **named(metrics, self.held_out)})
+        run_folder.add_history(self.folder, {"event": "epoch", **named(metrics, self.held_out)})
         if better and self.best:  # before the checkpoint that tells of it
             self.wait()
-            runs.save_best(self.folder, self.best, before)
+            run_folder.save_best(self.folder, self.best, before)
         if self.save_steps is None:
             self.save(training)
 
@@ -351,7 +355,7 @@ class _Keeper:
         """The lines of the history within an epoch, as far as they are not there yet."""
         means = training.means(self.logged)
         if self.folder is not None and means:
-            runs.add_history(self.folder, *({"event": "steps", **asdict(one)} for one in means))
+            run_folder.add_history(self.folder, *({"event": "steps", **asdict(one)} for one in means))
             self.logged = means[-1].step
 
     def tested(self, metrics: Metrics) -> None:
@@ -360,7 +364,7 @@ class _Keeper:
             line = {key: getattr(metrics, key) for key in ("epoch", "step", "test_loss", "test_accuracy")}
             if not math.isfinite(line["test_loss"]):
                 line["test_loss"] = None
-            runs.add_history(self.folder, {"event": "test", **line})
+            run_folder.add_history(self.folder, {"event": "test", **line})
 
     def stopped(self, training: Training) -> str:
         """Save what there is; where it stopped, and how to go on."""
@@ -387,7 +391,7 @@ class _Keeper:
         if self.save_steps is not None or not here:  # else the last epoch has saved it
             self.save(training)
             self.wait()
-        shown = self.folder / runs.BEST if self.best else self.saved
+        shown = self.folder / run_folder.BEST if self.best else self.saved
         return {"checkpoint": str(shown)}
 
     def report(self, data: Dataset) -> dict[str, Any]:
@@ -407,18 +411,18 @@ class _Keeper:
 
 def _folder(options: argparse.Namespace, stack: ExitStack) -> Path:
     """The folder of the run, made and locked."""
-    with advised(ELSEWHERE, runs.RunFolderError):
+    with advised(ELSEWHERE, run_folder.RunFolderError):
         if options.out is not None:
             folder = Path(options.out)
         elif options.resume is not None:
             folder = Path(options.resume).parent
         else:
-            folder = runs.new_folder(options.net or "network")
-        runs.usable(folder)
-        stack.enter_context(runs.locked(folder))
-    there = [*runs.checkpoints(folder), *folder.glob(runs.BEST)]
+            folder = run_folder.new_folder(options.net or "network")
+        run_folder.usable(folder)
+        stack.enter_context(run_folder.locked(folder))
+    there = [*run_folder.checkpoints(folder), *folder.glob(run_folder.BEST)]
     if there and (options.resume is None or Path(options.resume).resolve().parent != folder.resolve()):
-        raise runs.RunFolderError(
+        raise run_folder.RunFolderError(
             f"{folder} has a run already, {there[-1].name}: go on with it by --resume {folder}, or give "
             "another folder with --out"
         )

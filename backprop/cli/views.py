@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any, NamedTuple, Protocol
 
 from ..text import short
-from ..training import Metrics
+from ..training.loop import Metrics
 from .screen import say, width
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..backends import Array
 from ..layers import ConvolutionReLUPooling, Layer, ReLU
-from ..networks import Network
-from ..optimizers import Optimizer
-from ..parameters import parameter_places
+from ..networks.network import Network
+from ..networks.parameters import named_parameters
+from ..optimizers.optimizers import Optimizer
 
 Host = np.ndarray[Any, Any]
 
@@ -125,7 +125,7 @@ def _gradients(network: Network, optimizer: Optimizer | None) -> list[Gradient]:
         _copy(network, optimizer).update(network.flat_params, network.flat_grads)
     after = _on_host(network, network.flat_params)
     found = []
-    for name, (layer, key) in parameter_places(network.layers).items():
+    for name, (layer, key) in named_parameters(network.layers).items():
         norm, change = np.linalg.norm(before[name]), np.linalg.norm(after[name] - before[name])
         found.append(
             Gradient(

@@ -16,8 +16,8 @@ import numpy as np
 from ..backends import Array
 from ..inputs import LARGE
 from ..losses import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
-from ..networks import Network
-from ..optimizers import Optimizer
+from ..networks.network import Network
+from ..optimizers.optimizers import Optimizer
 from .batch import Gradient, LayerOutput, look_at
 from .signs import warning_signs
 

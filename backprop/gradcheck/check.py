@@ -11,7 +11,7 @@ import numpy as np
 from ..backends import Array, Backend, backend_of, get_backend, is_registered
 from ..layers.base import Layer, Node
 from ..losses import Loss
-from ..networks import Network
+from ..networks.network import Network
 from .comparison import GATE, compare
 from .differences import EPSILON
 from .libraries import library_of

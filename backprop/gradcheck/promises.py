@@ -14,7 +14,7 @@ import numpy as np
 
 from ..backends import Array, Backend, dtype_name, is_registered, namespace_of
 from ..layers.base import Layer, Node
-from ..networks import Network
+from ..networks.network import Network
 from ..numerical import changes_with, writable
 from .aliasing import results_shared
 from .differences import EPSILON

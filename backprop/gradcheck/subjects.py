@@ -15,7 +15,7 @@ import numpy as np
 from ..backends import Array, Backend, backend_of, dtype_name, is_registered
 from ..layers.base import Layer
 from ..losses import Loss
-from ..networks import Network
+from ..networks.network import Network
 from ..numerical import writable
 from .libraries import Library
 

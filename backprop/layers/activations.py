@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..backends import Array, namespace_of
-from .base import Form, Layer, copied, narrowed, widened
+from .base import ArraySpec, Layer, copied, narrowed, widened
 
 
 class Identity(Layer):
@@ -22,7 +22,7 @@ class Identity(Layer):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         self.check_float(x)
-        self.saved = Form.of(x) if training else None
+        self.saved = ArraySpec.of(x) if training else None
         return copied(x)
 
     def backward(self, dout: Array) -> Array:
@@ -50,7 +50,7 @@ class ReLU(Layer):
     def forward(self, x: Array, *, training: bool = False) -> Array:
         xp = self.check_float(x)
         y = xp.maximum(x, 0.0)
-        self.saved = (y > 0.0, Form.of(y)) if training else None
+        self.saved = (y > 0.0, ArraySpec.of(y)) if training else None
         return y
 
     def backward(self, dout: Array) -> Array:
@@ -175,7 +175,7 @@ class GELU(Layer):
         xp, wide = self.check_float(x), widened(x)
         near = xp.clip(wide, -10.0, 10.0)  # beyond, tanh u is ±1 and x³ may overflow
         tanh = xp.tanh(_GELU_UNIT * near * (1.0 + _GELU_CUBE * near * near))
-        self.saved = (near, tanh, Form.of(x)) if training else None
+        self.saved = (near, tanh, ArraySpec.of(x)) if training else None
         return narrowed(0.5 * wide * (1.0 + tanh), x.dtype)
 
     def backward(self, dout: Array) -> Array:
@@ -213,7 +213,7 @@ class Softmax(Layer):
         wide = widened(x)
         exp = xp.exp(wide - xp.max(wide, axis=-1, keepdims=True))
         total = xp.sum(exp, axis=-1, keepdims=True)
-        self.saved = (exp, total, Form.of(x)) if training else None
+        self.saved = (exp, total, ArraySpec.of(x)) if training else None
         return narrowed(exp / total, x.dtype)
 
     def backward(self, dout: Array) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import Array
-from .base import Form, Node, copied
+from .base import ArraySpec, Node, copied
 
 
 class _Binary(Node):
@@ -47,7 +47,7 @@ class Add(_Binary):
 
     def forward(self, x: Array, y: Array, *, training: bool = False) -> Array:
         self.check_pair(x, y)
-        self.saved = (x if isinstance(x, Real) else Form.of(x)) if training else None
+        self.saved = (x if isinstance(x, Real) else ArraySpec.of(x)) if training else None
         return x + y
 
     def backward(self, dout: Array) -> tuple[Array, Array]:

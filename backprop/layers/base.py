@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from ..backends import Array, Backend, InPlace, backend_of, dtype_name, is_registered, namespace_of
+from ..backends import Array, Backend, InPlaceDict, backend_of, dtype_name, is_registered, namespace_of
 
 HALF = (
     "float16 cannot be trained, since squares and sums overflow; train in float32 and convert the network "
@@ -19,7 +19,9 @@ HALF = (
 """Why float16 is for inference only, and what to do."""
 
 
-OF_A_NODE = frozenset({"_params", "_grads", "_state", "_saved", "params", "grads", "state", "saved", "cache"})
+OF_A_NODE = frozenset(
+    {"_params", "_grads", "_state", "_saved", "params", "grads", "state", "saved", "constants"}
+)
 """What the constructor of a layer or loss makes."""
 
 
@@ -37,7 +39,7 @@ class Node:
     An argument of either is only read, and may be kept until `backward`: it must not be changed in
     between. A result belongs to the caller, who may change it in place at once: no layer keeps a
     result, hands out its argument, or hands out one memory twice. What `backward` needs of an output is
-    kept as something else, such as y > 0; where that is its kind alone, as `Form.of(y)`.
+    kept as something else, such as y > 0; where that is its kind alone, as `ArraySpec.of(y)`.
     """
 
     name: str
@@ -46,7 +48,7 @@ class Node:
     in_network: bool = False
     """Whether a network or a block has taken the layer, which can have one place only."""
 
-    cache: dict[Any, Array]
+    constants: dict[Any, Array]
     """Arrays made once, by shape and kind, and kept for good: a captured step goes on reading them."""
 
     def __init__(self, **params: Array) -> None:
@@ -55,7 +57,7 @@ class Node:
         self._params: dict[str, Array] = params
         self._grads: dict[str, Array] = {}
         self._state: dict[str, Array] = {}
-        self.cache: dict[Any, Array] = {}
+        self.constants: dict[Any, Array] = {}
         self.name = type(self).__name__
         self._saved: Any = None
 
@@ -91,7 +93,7 @@ class Node:
         missing = self._state.keys() - values.keys()
         if missing:
             raise ValueError(f"{self.name}: expected all of the state, without {', '.join(sorted(missing))}")
-        if isinstance(self._state, InPlace) and not isinstance(values, InPlace):
+        if isinstance(self._state, InPlaceDict) and not isinstance(values, InPlaceDict):
             self._state.update(values)
         else:
             self._state = values
@@ -148,7 +150,7 @@ class Node:
         """The dtype of the state where that of the parameters is `dtype`; None keeps each."""
         return dtype
 
-    def settle(self, x: Array) -> None:
+    def move_state_to(self, x: Array) -> None:
         """Bring the state to the library and device of the input `x`, where it is not yet."""
         for key, value in self.state.items():
             if type(value) is not type(x) or value.device != x.device:
@@ -179,10 +181,10 @@ class Node:
 
         `names` is "x and W".
         """
-        kind: Any = reference.kind if isinstance(reference, Form) else type(reference)
+        kind: Any = reference.kind if isinstance(reference, ArraySpec) else type(reference)
         if type(x) is kind and x.dtype == reference.dtype and x.device == reference.device:
             return
-        xp = reference.xp if isinstance(reference, Form) else namespace_of(reference)
+        xp = reference.xp if isinstance(reference, ArraySpec) else namespace_of(reference)
         if namespace_of(x) is not xp:
             raise TypeError(
                 f"{self.name}: {names} are arrays of two libraries, {_kind(type(x))} and {_kind(kind)}; "
@@ -211,7 +213,7 @@ class Node:
         return f"{type(self).__name__}({shapes})"
 
 
-class Form(NamedTuple):
+class ArraySpec(NamedTuple):
     """What an array is besides its numbers: kept in place of an output that nothing else is needed of."""
 
     kind: type
@@ -221,7 +223,7 @@ class Form(NamedTuple):
     device: Any
 
     @classmethod
-    def of(cls, x: Array) -> Form:
+    def of(cls, x: Array) -> ArraySpec:
         """The form of an array."""
         return cls(type(x), namespace_of(x), x.shape, x.dtype, x.device)
 
@@ -244,7 +246,7 @@ class Views(dict[str, Array]):
 
     def write(self, key: str, function: Callable[..., Array], *args: Array, **options: Any) -> None:
         """Compute function(*args, **options) into the array at `key`."""
-        self.backend.into(self[key], function, *args, **options)
+        self.backend.write_out(self[key], function, *args, **options)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Set every given key."""

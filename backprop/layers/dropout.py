@@ -53,7 +53,7 @@ class Dropout(Layer):
         if not training:
             self.saved = None
             return copied(x) if self.inverted else x * (1.0 - self.ratio)
-        self.settle(x)
+        self.move_state_to(x)
         scale = 1.0 / (1.0 - self.ratio) if self.inverted else 1.0
         mask = namespace_of(x).astype(self._kept(x), x.dtype)
         self.saved = mask if scale == 1.0 else mask * scale
@@ -72,11 +72,11 @@ class Dropout(Layer):
     def _hash_of_places(self, x: Array) -> Array:
         """A number of 32 bits for every entry of x, of the seed and its place, made once a shape."""
         key = tuple(x.shape), x.dtype.__class__, dtype_name(x.dtype), str(x.device)
-        if key not in self.cache:
+        if key not in self.constants:
             xp = namespace_of(x)
             places = xp.arange(math.prod(x.shape), dtype=xp.int64, device=x.device)
-            self.cache[key] = xp.reshape(_mixed(_mixed(places) ^ _hash_of_seed(self.seed)), x.shape)
-        return self.cache[key]
+            self.constants[key] = xp.reshape(_mixed(_mixed(places) ^ _hash_of_seed(self.seed)), x.shape)
+        return self.constants[key]
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[Dropout, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import Array, namespace_of
-from .base import Form, Layer, is_half, narrowed, widened
+from .base import ArraySpec, Layer, is_half, narrowed, widened
 
 
 class _Normalization(Layer):
@@ -126,7 +126,7 @@ class BatchNormalization(_Normalization):
         y = centred * xp.reshape(gamma * inverse, shape)
         y += xp.reshape(beta, shape)
         y = narrowed(y, dtype)
-        self.saved = centred, inverse, n, shape, Form.of(y)
+        self.saved = centred, inverse, n, shape, ArraySpec.of(y)
         return y
 
     def backward(self, dout: Array) -> Array:
@@ -202,7 +202,7 @@ class LayerNormalization(_Normalization):
         inverse = 1.0 / xp.sqrt(xp.mean(centred * centred, axis=axes, keepdims=True) + self.epsilon)
         normal = centred * inverse
         y = narrowed(widened(gamma) * normal + widened(self.params["beta"]), dtype)
-        self.saved = (normal, inverse, axes, Form.of(y)) if training else None
+        self.saved = (normal, inverse, axes, ArraySpec.of(y)) if training else None
         return y
 
     def backward(self, dout: Array) -> Array:

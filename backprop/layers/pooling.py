@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import Array, namespace_of
-from .base import Form, Layer, copied, narrowed, widened
+from .base import ArraySpec, Layer, copied, narrowed, widened
 from .windows import check_whole, padded
 
 
@@ -43,7 +43,7 @@ class _Pooling(Layer):
             raise ValueError(f"{self.name}: expected images with pixels, got input {tuple(x.shape)}")
         return padded(xp.permute_dims(x, (1, 0, 2, 3)), pad, around)
 
-    def entries(self, images: Array | Form) -> list[Any]:
+    def entries(self, images: Array | ArraySpec) -> list[Any]:
         """For every entry of a window, where it is in padded images: an index of all windows at once."""
         across, down = self.stride_w, self.stride_h
         below = (images.shape[2] - self.pool_h) // down * down + 1
@@ -54,7 +54,7 @@ class _Pooling(Layer):
             for j in range(self.pool_w)
         ]
 
-    def spread(self, parts: list[Array], entries: list[Any], images: Form) -> Array:
+    def spread(self, parts: list[Array], entries: list[Any], images: ArraySpec) -> Array:
         """The gradient (N, C, H, W) of the input from those of the entries of all windows."""
         xp, pad, (_, _, h, w) = images.xp, self.pad, images.shape
         dx = xp.zeros(images.shape, dtype=images.dtype, device=images.device)
@@ -103,7 +103,7 @@ class MaxPooling(_Pooling):
                 larger.append(won)
             y = xp.maximum(y, entry)
         y = xp.permute_dims(y if entries[1:] else copied(y), (1, 0, 2, 3))  # (N, C, OH, OW)
-        self.saved = (Form.of(images), larger, Form.of(y)) if training else None
+        self.saved = (ArraySpec.of(images), larger, ArraySpec.of(y)) if training else None
         return y
 
     def backward(self, dout: Array) -> Array:
@@ -160,7 +160,7 @@ class AveragePooling(_Pooling):
         for index in others:
             y += wide[index] * (1.0 / (self.pool_h * self.pool_w))
         y = namespace_of(x).permute_dims(narrowed(y, x.dtype), (1, 0, 2, 3))  # (N, C, OH, OW)
-        self.saved = (Form.of(images), Form.of(y)) if training else None
+        self.saved = (ArraySpec.of(images), ArraySpec.of(y)) if training else None
         return y
 
     def backward(self, dout: Array) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from ..backends import Array, Backend, namespace_of
 from .activations import ReLU
 from .affine import Affine
-from .base import Form, Layer, by_name
+from .base import ArraySpec, Layer, by_name
 
 
 class Residual(Layer):
@@ -46,7 +46,7 @@ class Residual(Layer):
         self.state = {f"{name}.{key}": layer.state[key] for name, layer, key in self._all("state")}
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        self.settle(x)
+        self.move_state_to(x)
         self._lend()
         y = x
         for name, layer in self.layers.items():
@@ -57,7 +57,7 @@ class Residual(Layer):
                 f"{self.name}: expected a block that keeps the shape {tuple(x.shape)}, got {tuple(y.shape)}"
             )
         self.state.update({f"{name}.{key}": layer.state[key] for name, layer, key in self._all("state")})
-        self.saved = Form.of(y) if training else None
+        self.saved = ArraySpec.of(y) if training else None
         return x + y
 
     def backward(self, dout: Array) -> Array:

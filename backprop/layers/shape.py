@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..backends import Array, namespace_of
-from .base import Form, Layer, copied, is_whole
+from .base import ArraySpec, Layer, copied, is_whole
 
 
 class Reshape(Layer):
@@ -39,7 +39,7 @@ class Reshape(Layer):
                 f"{self.name}: expected input (N, …) with {math.prod(new)} numbers a sample, got {old}"
             )
         y = xp.reshape(copied(x), (old[0], *new))
-        self.saved = (old, Form.of(y)) if training else None
+        self.saved = (old, ArraySpec.of(y)) if training else None
         return y
 
     def backward(self, dout: Array) -> Array:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import runs
 from ..files import open_file, replace_file
+from ..saving import run_folder
 from . import html
 from .curves import compared_curves
 from .page import notes
@@ -147,7 +147,7 @@ def _results(groups: Groups, target: Path) -> str:
     rows = []
     for group in groups:
         for record in group:
-            page = record.folder / runs.REPORT
+            page = record.folder / run_folder.REPORT
             name = html.link(record.name, page, target) if page.is_file() else record.name
             name = html.marked(name, "best") if record in marked else name
             results = [show(record.results[key]) for key, show in RESULTS.items()]

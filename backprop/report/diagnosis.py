@@ -21,8 +21,8 @@ from ..diagnosis import (
     warning_signs,
 )
 from ..losses import SoftmaxWithLoss
-from ..networks import Network
-from ..optimizers import Optimizer
+from ..networks.network import Network
+from ..optimizers.optimizers import Optimizer
 from ..pictures import image_shape
 
 Host = np.ndarray[Any, Any]

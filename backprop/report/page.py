@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from .. import runs
-from ..checkpoints import CheckpointError
 from ..datasets import Dataset
 from ..files import replace_file
+from ..saving import run_folder
+from ..saving.checkpoint import CheckpointError
 from . import figures, html
 from .curves import curves
 from .diagnosis import Diagnosis
@@ -45,7 +45,7 @@ def write_report(
         diagnosis = diagnose_run(record, checkpoint, make_optimizer, data)
     except (OSError, ValueError, CheckpointError) as error:
         missing = f"There is no diagnosis of the network: {error}."
-    target = folder / runs.REPORT if target is None else target
+    target = folder / run_folder.REPORT if target is None else target
     replace_file(target, page(record, diagnosis, missing))
     return target
 
@@ -70,7 +70,7 @@ def notes(missing: str = "") -> Iterator[str]:
 
 
 def _lead(record: Record) -> str:
-    best = record.checkpoint.name == runs.BEST
+    best = record.checkpoint.name == run_folder.BEST
     which = "the one with the lowest loss on the validation data" if best else "the last one kept"
     return f"{record.name}: {record.layers}. Shown is the checkpoint of step {record.step:,}, {which}."
 

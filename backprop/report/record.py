@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import runs
-from ..checkpoints import Checkpoint, CheckpointError, followed, read_checkpoint
 from ..layers.merged import shown_names
-from ..runs import RunFolderError
+from ..saving import run_folder
+from ..saving.checkpoint import Checkpoint, CheckpointError, followed, read_checkpoint
+from ..saving.run_folder import RunFolderError
 from .html import NONE, number, share
 
 SHORTEST = 1e-9
@@ -90,13 +90,13 @@ def read_record(folder: Path) -> tuple[Record, Checkpoint]:
     """
     if not folder.is_dir():
         raise RunFolderError(
-            f"{folder} is no folder of a run: there is no such folder{runs.meant_by(folder)}"
+            f"{folder} is no folder of a run: there is no such folder{run_folder.meant_by(folder)}"
         )
-    if not runs.is_run(folder):
+    if not run_folder.is_run(folder):
         raise RunFolderError(
-            f"{folder} is no folder of a run: there is no checkpoint in it{runs.meant_by(folder)}"
+            f"{folder} is no folder of a run: there is no checkpoint in it{run_folder.meant_by(folder)}"
         )
-    path, checkpoint = runs.read_trained(folder, read_checkpoint)
+    path, checkpoint = run_folder.read_trained(folder, read_checkpoint)
     if "training" not in checkpoint.description:
         raise CheckpointError(f"{path} is not of a training run")
     with followed(path):
@@ -108,7 +108,7 @@ def _layers(network: dict[str, Any]) -> Iterable[str]:
 
 
 def _record(folder: Path, path: Path, checkpoint: Checkpoint) -> Record:
-    description, lines = checkpoint.description, runs.read_history(folder)
+    description, lines = checkpoint.description, run_folder.read_history(folder)
     network, run = description["network"], description.get("run", {})
     settings, data = dict(run.get("settings", {})), description.get("data", {})
     name = str(data.get("name") or Path(settings.get("data", "mnist")).stem)

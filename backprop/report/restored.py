@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ..backends import Backend, BackendUnavailableError, get_backend
-from ..checkpoints import Checkpoint, followed
 from ..datasets import Dataset, Fingerprint, dataset_at, with_channels
-from ..networks import Network
-from ..optimizers import Optimizer
-from ..run_data import is_run_data, trained_part
-from ..saving import check_fit, network_of, on_host, put
+from ..networks.network import Network
+from ..optimizers.optimizers import Optimizer
+from ..saving.checkpoint import Checkpoint, followed
+from ..saving.network import check_fit, network_of, on_host, put
+from ..saving.run_data import is_run_data, trained_part
 from .diagnosis import Diagnosis, diagnose
 from .record import Record
 

@@ -1,0 +1,212 @@
+"""A network's parameters and gradients: by name, and as one flat vector.
+
+Where the array library has views, the parameters of all layers lie in one vector and every layer
+holds views into it, so an update of the vector is an update of every layer; gradients likewise.
+Where it has none, the vector is put together when it is read and taken apart when it is set.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+
+from ..backends import Array, Backend, InPlaceDict, dtype_name, namespace_of
+from ..layers.base import Node, Views, check_replaces
+
+
+class NamedParameters(MutableMapping[str, Array]):
+    """`params["W1"]`: the live parameter of the layer that has the first weights.
+
+    `params["W1"] -= step` and `params["W1"] = values` change what the layer uses. Values of another
+    shape are a `ValueError`, of another library or kind a `TypeError`; another floating-point dtype is
+    converted, unless a finite number would overflow, which is a `ValueError`.
+    """
+
+    def __init__(self, places: dict[str, tuple[Node, str]]) -> None:
+        self._places = places
+
+    def __getitem__(self, name: str) -> Array:
+        layer, key = _place(self._places, name, "parameter")
+        return layer.params[key]
+
+    def __setitem__(self, name: str, value: Array) -> None:
+        layer, key = _place(self._places, name, "parameter")
+        current = layer.params[key]
+        if value is current:
+            return
+        check_replaces(name, value, current)
+        if value.dtype != current.dtype:
+            value = namespace_of(current).astype(value, current.dtype)
+        layer.params[key] = value
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError("a network's parameters cannot be deleted")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name}={tuple(self[name].shape)}" for name in self)
+        return f"NamedParameters({shapes})"
+
+
+class FlatVector(MutableMapping[str, Array]):
+    """All arrays of one kind (`"params"` or `"grads"`) as a mapping with a single vector, `"flat"`.
+
+    A mapping, so that an optimizer treats the vector and the named arrays alike.
+    """
+
+    def __init__(self, kind: str, places: Mapping[str, tuple[Node, str]], backend: Backend) -> None:
+        self._kind, self._places = kind, places
+        self._shapes = {name: tuple(layer.params[key].shape) for name, (layer, key) in places.items()}
+        self._backend, self._xp = backend, backend.xp
+        self._vector = None
+        if backend.has_views and places:
+            vector = self._concatenate("params")
+            self._vector = vector if kind == "params" else self._xp.zeros_like(vector)
+            self._share(self._vector)
+
+    def __getitem__(self, key: str) -> Array:
+        return self._concatenate(self._kind) if self._vector is None else self._vector
+
+    def __setitem__(self, key: str, value: Array) -> None:
+        if self._vector is None:
+            for name, part in self.split(value).items():
+                layer, own = self._places[name]
+                getattr(layer, self._kind)[own] = part
+        elif value is not self._vector:
+            self._vector[...] = value
+
+    def __delitem__(self, key: str) -> None:
+        raise TypeError("a network's flat vector cannot be deleted")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("flat",))
+
+    def __len__(self) -> int:
+        return 1
+
+    @contextmanager
+    def swapped(self, other: Mapping[str, Array]) -> Iterator[None]:
+        """While active, the layers hold parts of the vector in `other`, as a recording needs."""
+        if self._vector is None or other is self:
+            yield
+            return
+        self._share(other["flat"])
+        try:
+            yield
+        finally:
+            self._share(self._vector)
+
+    def split(self, vector: Array) -> dict[str, Array]:
+        """The named arrays in `vector`, as views where the library has them."""
+        parts, start, xp = {}, 0, namespace_of(vector)
+        for name, shape in self._shapes.items():
+            stop = start + math.prod(shape)
+            parts[name] = xp.reshape(vector[start:stop], shape)
+            start = stop
+        return parts
+
+    def _concatenate(self, kind: str) -> Array:
+        xp = self._xp
+        parts = [xp.reshape(getattr(layer, kind)[key], (-1,)) for layer, key in self._places.values()]
+        return xp.concat(parts) if parts else self._backend.asarray([], dtype="float32")
+
+    def _share(self, vector: Array) -> None:
+        """Make every layer's arrays views into `vector`."""
+        owned: dict[int, tuple[Node, Views]] = {}
+        for name, part in self.split(vector).items():
+            layer, key = self._places[name]
+            views = owned.setdefault(id(layer), (layer, Views()))[1]
+            views.backend = self._backend
+            dict.__setitem__(views, key, part)
+        for layer, views in owned.values():
+            setattr(layer, self._kind, views)
+
+
+class LayerState(MutableMapping[str, Array]):
+    """What the layers carry from step to step besides parameters, by name: `"running_mean1"`."""
+
+    def __init__(self, places: dict[str, tuple[Node, str]]) -> None:
+        self._places = places
+
+    def __getitem__(self, name: str) -> Array:
+        layer, key = _place(self._places, name, "state")
+        return layer.state[key]
+
+    def __setitem__(self, name: str, value: Array) -> None:
+        layer, key = _place(self._places, name, "state")
+        check_replaces(name, value, layer.state[key])
+        layer.state[key] = value
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError("the state of a network's layers cannot be deleted")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @contextmanager
+    def swapped(self, other: Mapping[str, Array]) -> Iterator[None]:
+        """While active, the layers change the arrays in `other` in place, not their own."""
+        if other is self:
+            yield
+            return
+        own = [(layer, layer.state) for layer in self._layers()]
+        for layer, _ in own:
+            layer.state = InPlaceDict(layer.state)
+        for name, (layer, key) in self._places.items():
+            dict.__setitem__(layer.state, key, other[name])
+        try:
+            yield
+        finally:
+            for layer, state in own:
+                layer.state = state
+
+    def _layers(self) -> list[Node]:
+        return list({id(layer): layer for layer, _ in self._places.values()}.values())
+
+
+def _place(places: Mapping[str, tuple[Node, str]], name: str, what: str) -> tuple[Node, str]:
+    try:
+        return places[name]
+    except KeyError:
+        raise KeyError(f"no {what} {name!r}: this network has {', '.join(places) or 'none'}") from None
+
+
+def named_parameters(layers: Mapping[str, Node], kind: str = "params") -> dict[str, tuple[Node, str]]:
+    """The book's name of every parameter (or `"state"`), with the layer and the key it has there.
+
+    The number counts the layers that have weights "W"; the parameters of other layers carry the
+    number of the weights before them, and where that name is taken, and within a block, their layer's
+    own name.
+    """
+    places: dict[str, tuple[Node, str]] = {}
+    number = 0
+    for layer_name, layer in layers.items():
+        number += "W" in layer.params
+        for key in getattr(layer, kind):
+            name = f"{key}{max(number, 1)}"
+            places[f"{layer_name}.{key}" if name in places or "." in key else name] = (layer, key)
+    return places
+
+
+def common_dtype(places: Mapping[str, tuple[Node, str]]) -> str | None:
+    """The dtype that all parameters share; None if there are none."""
+    dtypes = {name: dtype_name(layer.params[key].dtype) for name, (layer, key) in places.items()}
+    if len(set(dtypes.values())) > 1:
+        listed = ", ".join(f"{name} {dtype}" for name, dtype in dtypes.items())
+        raise TypeError(f"a network's parameters must have one dtype, got {listed}")
+    return next(iter(dtypes.values()), None)
+
+
+def layer_of(params: Mapping[str, Array]) -> Node | None:
+    """A layer of the network that these parameters are of, its own alone; None for other mappings."""
+    places = params._places if isinstance(params, NamedParameters | FlatVector) else {}
+    return next((layer for layer, _ in places.values()), None)

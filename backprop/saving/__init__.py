@@ -1,0 +1,19 @@
+"""Networks and trainings on disk: checkpoint files, the folder of a run, and its history."""
+
+from ..lazy import lazy_names
+
+# The command line reads a checkpoint's description before it loads NumPy.
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "checkpoint": (
+            "Checkpoint",
+            "CheckpointError",
+            "ResumeWarning",
+            "read_checkpoint",
+            "write_checkpoint",
+        ),
+        "network": ("load_network", "restore_network", "save_network"),
+    },
+    globals(),
+)

@@ -1,0 +1,244 @@
+"""Checkpoint files: arrays and a description in one safetensors file, whole or not there at all.
+
+The file's metadata has two entries: `backprop`, the description as JSON, and `sha256`, the SHA-256 of
+the whole file with its own 64 digits as zeros. So every bit is covered: the arrays, their names and
+shapes, the description, even the padding. Nothing in a file is code, and nothing is imported by a name
+that stands in one.
+
+Source: https://huggingface.co/docs/safetensors (the format).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+
+from ..files import FileError, memory, open_file, read_file, replace_file
+from ..text import visible
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FORMAT = 2
+"""The version of the description; a newer one is refused. In format 1 the history stood in it."""
+
+SUFFIX = ".safetensors"
+
+LARGEST_HEADER = 2**23
+"""The most bytes of a header, which takes twenty times as many when it is read."""
+
+LONGEST_CAUSE = 500
+"""The most characters of an error that are shown of what a file has made go wrong."""
+
+MOST_DIMENSIONS = 64
+"""The most that an array of NumPy has."""
+
+UNSIGNED = "0" * 64
+_SIGNATURE = re.compile(rb'"sha256":"([0-9a-f]{64})"')
+
+
+class CheckpointError(Exception):
+    """A checkpoint cannot be read, or does not fit."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(visible(message))
+
+
+class ResumeWarning(UserWarning):
+    """A resumed run may not be the uninterrupted one to the last bit, and why."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds: a description, of JSON's kinds of values, and host arrays by name."""
+
+    description: dict[str, Any]
+    arrays: dict[str, np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file says of itself: the description, and every array's dtype, shape and size in bytes."""
+
+    description: dict[str, Any]
+    arrays: dict[str, tuple[str, tuple[int, ...], int]]
+    sha256: str
+    size: int
+
+
+def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
+    """Write a checkpoint to `path`, in place of what is there.
+
+    Raises `OSError`, with the path and the bytes that are needed, if the disk is full or the folder
+    cannot be written; the old file is then as it was.
+
+    >>> import numpy as np
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_checkpoint(f"{folder}/a.safetensors", Checkpoint({"step": 3}, {"W": np.ones((2, 2))}))
+    ...     checkpoint = read_checkpoint(f"{folder}/a.safetensors")
+    >>> checkpoint.description, checkpoint.arrays["W"].shape
+    ({'step': 3}, (2, 2))
+    """
+    replace_file(path, _signed(checkpoint))
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """The checkpoint in a file, all of it checked first. Raises `CheckpointError`, or `OSError`."""
+    return read_whole(path)[0]
+
+
+def read_whole(path: str | os.PathLike[str]) -> tuple[Checkpoint, Contents]:
+    """The checkpoint in a file, and what the file says of itself, from one look at it."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    with _a_file(path):
+        data = read_file(path, memory() or sys.maxsize)
+    contents = _contents(path, io.BytesIO(data))
+    try:
+        arrays = load(data)
+    except (SafetensorError, KeyError, ValueError, TypeError, ModuleNotFoundError) as error:
+        _refuse(path, f"its arrays cannot be read ({error})")
+    return Checkpoint(contents.description, arrays), contents
+
+
+def read_contents(path: str | os.PathLike[str]) -> Contents:
+    """What is in a file, without its arrays: they are passed over once, for the SHA-256."""
+    with _a_file(path), open_file(path) as file:
+        return _contents(path, file)
+
+
+def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What the header of a file says, with no look at the rest: it may still be damaged."""
+    with _a_file(path), open_file(path) as file:
+        header, size = _header(path, file)
+        return _parsed(path, header, "", size).description
+
+
+@contextmanager
+def followed(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Make a `CheckpointError` of what goes wrong when a description is not as backprop writes it."""
+    try:
+        yield
+    except (CheckpointError, OSError):
+        raise
+    except Exception as error:  # whatever a stranger has put in it
+        told = isinstance(error, ValueError)
+        why = str(error) if told else f"its description cannot be followed: {error!r}"
+        raise CheckpointError(f"{os.fspath(path)}: {why[:LONGEST_CAUSE]}") from None
+
+
+def _signed(checkpoint: Checkpoint) -> bytes:
+    """The bytes of the file."""
+    import numpy as np  # not above: the command line reads a description before it loads NumPy
+    from safetensors.numpy import save
+
+    description = json.dumps({"format": FORMAT, **checkpoint.description}, allow_nan=False)
+    arrays = {name: np.asarray(array, order="C") for name, array in checkpoint.arrays.items()}
+    data = save(arrays, {"backprop": description, "sha256": UNSIGNED})
+    place = data.index(b'"sha256":"') + len(b'"sha256":"')
+    return b"".join((data[:place], hashlib.sha256(data).hexdigest().encode(), data[place + 64 :]))
+
+
+def _contents(path: str | os.PathLike[str], file: BinaryIO) -> Contents:
+    """What stands in the header, when it and all that follows it have been found whole."""
+    header, size = _header(path, file)
+    signatures = list(_SIGNATURE.finditer(header))
+    if len(signatures) != 1:
+        _refuse(path, "it was not written by backprop: there is no SHA-256 in it")
+    signature = signatures[0][1].decode()
+    if _digest(file, signatures[0].start(1)) != signature:
+        _refuse(path, "it has been damaged or changed: its SHA-256 is not the one that it names")
+    return _parsed(path, header, signature, size)
+
+
+def _header(path: str | os.PathLike[str], file: BinaryIO) -> tuple[bytes, int]:
+    """The header, and the size of the file."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    length = int.from_bytes(file.read(8), "little")
+    if length > size - 8:
+        _refuse(path, "it is no safetensors file, or not a whole one")
+    if length > LARGEST_HEADER:
+        _refuse(path, f"its header has {length:,} bytes; expected at most {LARGEST_HEADER:,}")
+    return file.read(length), size
+
+
+def _digest(file: BinaryIO, place: int) -> str:
+    """The SHA-256 of the file with zeros for the 64 digits at `place` in its header."""
+    file.seek(0)
+    digest = hashlib.sha256(file.read(8 + place))
+    digest.update(UNSIGNED.encode())
+    file.seek(64, os.SEEK_CUR)
+    while part := file.read(2**20):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _parsed(path: str | os.PathLike[str], header: bytes, signature: str, size: int) -> Contents:
+    try:
+        entries = _json(header)
+        description = _json(entries.pop("__metadata__")["backprop"])
+        version = description.pop("format")
+        if type(version) is not int or version > FORMAT:
+            raise ValueError(
+                f"it has format {version!r}, and this backprop reads {FORMAT}; install a newer backprop"
+            )
+        arrays = {name: _array(entry, size - 8 - len(header)) for name, entry in entries.items()}
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
+        _refuse(path, f"its header cannot be read ({str(error)[:LONGEST_CAUSE]})")
+    return Contents(description, arrays, signature, size)
+
+
+def _array(entry: Any, room: int) -> tuple[str, tuple[int, ...], int]:
+    """Dtype, shape and size in bytes of an array, which must lie within the file."""
+    shape, (start, end) = tuple(map(int, entry["shape"])), map(int, entry["data_offsets"])
+    if not 0 <= start <= end <= room or len(shape) > MOST_DIMENSIONS or min(shape, default=0) < 0:
+        raise ValueError("an array in it is not within the file")
+    if math.prod(shape) > 8 * (end - start):
+        raise ValueError("an array in it has a larger shape than its bytes")
+    return str(entry["dtype"]), shape, end - start
+
+
+def _json(text: bytes | str) -> Any:
+    return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; a key that stands in it twice is an error."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands in it twice")
+    return found
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _refuse(path: str | os.PathLike[str], why: str) -> NoReturn:
+    raise CheckpointError(f"{os.fspath(path)} is not a checkpoint that can be read: {why}")
+
+
+@contextmanager
+def _a_file(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Make a `CheckpointError` of what is no file, or too large for this machine."""
+    try:
+        yield
+    except FileError as error:
+        _refuse(path, str(error.strerror))

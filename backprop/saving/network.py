@@ -1,0 +1,151 @@
+"""Networks to and from checkpoint files.
+
+>>> from tempfile import TemporaryDirectory
+>>> import numpy as np
+>>> from backprop import TwoLayerNet
+>>> network, x = TwoLayerNet(4, 3, 2, weight_init_std=1.0, rng=0), np.eye(4, dtype="float32")
+>>> with TemporaryDirectory() as folder:
+...     save_network(f"{folder}/a.safetensors", network)
+...     again = load_network(f"{folder}/a.safetensors")
+>>> bool((again.predict(x) == network.predict(x)).all())
+True
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..backends import Array, Backend, dtype_name, get_backend
+from ..inputs import Inputs
+from ..networks.network import Network
+from .checkpoint import Checkpoint, CheckpointError, followed, read_checkpoint, write_checkpoint
+from .config import UnknownLayerError, build, describe
+from .run_folder import read_trained
+
+RESTORE = (
+    "build the network yourself, then: from backprop.saving import read_checkpoint, restore_network; "
+    "restore_network(network, read_checkpoint({!r}))"
+)
+"""How a network with layers of one's own is set to a file."""
+
+HostArrays = dict[str, np.ndarray[Any, Any]]
+
+
+def save_network(path: str | os.PathLike[str], network: Network) -> None:
+    """Write the network to a file: its layers, parameters and state."""
+    write_checkpoint(path, Checkpoint({"network": describe(network)}, network_arrays(network)))
+
+
+def load_network(path: str | os.PathLike[str], device: str | Backend = "cpu") -> Network:
+    """The network in a checkpoint file, on a device; the one it was saved from does not matter.
+
+    For the folder of a run it is the one that was best on the validation data, or else the last.
+
+    Raises `CheckpointError` for a file that is damaged, no checkpoint, or of a layer that is not one of
+    backprop's: then build the network yourself, `restore_network(network, read_checkpoint(path))`.
+    """
+    path, checkpoint = read_trained(path, read_checkpoint)
+    return network_of(path, checkpoint, device)
+
+
+def network_of(
+    path: str | os.PathLike[str], checkpoint: Checkpoint, device: str | Backend = "cpu"
+) -> Network:
+    """The network that a checkpoint describes; `path` is for errors."""
+    backend = get_backend(device)
+    with followed(path):
+        try:
+            network = build(checkpoint.description["network"], _of_network(checkpoint), backend)
+        except UnknownLayerError as error:
+            raise CheckpointError(f"{os.fspath(path)}: {error}; {RESTORE.format(os.fspath(path))}") from None
+    restore_network(network, checkpoint, path)
+    return network
+
+
+def restore_network(
+    network: Network, checkpoint: Checkpoint, path: str | os.PathLike[str] = "the checkpoint"
+) -> None:
+    """Set the network's parameters and state to those of the checkpoint.
+
+    Raises `CheckpointError` with every missing, unknown or misshapen one; the network is then unchanged.
+    """
+    arrays, inputs = network_arrays(network), _inputs(checkpoint, path)
+    checkpoint = _completed(checkpoint, arrays)
+    check_fit(path, arrays, checkpoint, "params", "state")
+    for kind, own in (("params", network.params), ("state", network.state)):
+        put(own, checkpoint, kind, network.backend)
+    network.inputs = inputs
+
+
+def _inputs(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> Inputs | None:
+    """What the inputs of the training were; None where the checkpoint does not say."""
+    with followed(path):
+        described = checkpoint.description.get("network")
+        values = described.get("inputs") if isinstance(described, Mapping) else None
+        return None if values is None else Inputs.from_dict(values)
+
+
+def _completed(checkpoint: Checkpoint, own: HostArrays) -> Checkpoint:
+    """The checkpoint, with the weight 1 of running statistics that were written without one, as once."""
+    weights = {
+        name: np.ones_like(array)
+        for name, array in own.items()
+        if "running_weight" in name and name.replace("running_weight", "running_var") in checkpoint.arrays
+    }
+    return Checkpoint(checkpoint.description, {**weights, **checkpoint.arrays})
+
+
+def network_arrays(network: Network) -> HostArrays:
+    """Copies of all parameters and state on the host, as `params.W1` and `state.running_mean1`."""
+    return {
+        **on_host("params", network.params, network.backend),
+        **on_host("state", network.state, network.backend),
+    }
+
+
+def on_host(kind: str, arrays: Mapping[str, Array], backend: Backend) -> HostArrays:
+    """Copies on the host, with the kind before their names."""
+    return {f"{kind}.{name}": np.array(backend.to_numpy(array)) for name, array in arrays.items()}
+
+
+def put(own: Any, checkpoint: Checkpoint, kind: str, backend: Backend) -> None:
+    """Set the arrays of a mapping to those of that kind in the checkpoint."""
+    for name in own:
+        own[name] = backend.asarray(checkpoint.arrays[f"{kind}.{name}"])
+
+
+def check_fit(
+    path: str | os.PathLike[str], own: Mapping[str, Any], checkpoint: Checkpoint, *kinds: str
+) -> None:
+    """Raise a `CheckpointError` with every difference between one's own arrays and those of these kinds."""
+    differences = list(_differences(own, _named(checkpoint, *kinds)))
+    if differences:
+        raise CheckpointError(f"{os.fspath(path)} does not fit this network: {'; '.join(differences)}")
+
+
+def _differences(own: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"{name}: missing" for name in own if name not in found)
+    yield from (f"{name}: unknown" for name in found if name not in own)
+    for name in own:
+        if name not in found:
+            continue
+        for what, mine, its in (
+            ("shape", tuple(own[name].shape), tuple(found[name].shape)),
+            ("dtype", dtype_name(own[name].dtype), dtype_name(found[name].dtype)),
+        ):
+            if mine != its:
+                yield f"{name}: expected {what} {mine}, got {its}"
+
+
+def _named(checkpoint: Checkpoint, *kinds: str) -> HostArrays:
+    """The arrays of these kinds, with their kind."""
+    return {name: array for name, array in checkpoint.arrays.items() if name.partition(".")[0] in kinds}
+
+
+def _of_network(checkpoint: Checkpoint) -> HostArrays:
+    """Parameters and state by the network's names."""
+    return {name.partition(".")[2]: array for name, array in _named(checkpoint, "params", "state").items()}

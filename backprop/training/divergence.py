@@ -1,0 +1,93 @@
+"""Divergence: where the first NaN or infinity of a training run is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backends import Array, backend_of, dtype_name, namespace_of
+from ..inputs import LARGE, root_mean_square
+from ..layers import Layer
+from .step import Epoch, Run, Snapshot
+
+
+class DivergenceError(ArithmeticError):
+    """Training met a NaN or an infinity: at which step, and where it first appeared."""
+
+    def __init__(
+        self,
+        step: int,
+        where: str,
+        state: str = "as it was before that step's update",
+        cure: str = "try a smaller learning rate",
+    ) -> None:
+        super().__init__(
+            f"training diverged at step {step}: the first NaN or infinity is in {where}; "
+            f"the network is {state}; {cure}"
+        )
+        self.step, self.where = step, where
+
+
+def locate(epoch: Epoch) -> DivergenceError:
+    """Run the stretch again to where the first value is not finite, and stop before that update."""
+    run, params = epoch.run, epoch.run.network.flat_params
+    epoch.start.restore()
+    for i in range(epoch.began, epoch.ran):
+        before = Snapshot(run)
+        row = epoch.numbers_of(i, i + 1)
+        numbers = [row[0, j] for j in range(row.shape[1])]
+        where = _first_bad(run, *run.batch(run.data, epoch.rows_of(i, i + 1)[0, ...]), numbers)
+        if where is None:
+            run.optimizer.step(params, run.network.flat_grads, run.optimizer.slots, numbers)
+            where = None if finite(params["flat"]) else "the updated parameters"
+        if where:
+            before.restore()
+            run.optimizer.steps = epoch.steps_before + i
+            return DivergenceError(epoch.done + i + 1, where, cure=_cure(run))
+    return DivergenceError(epoch.done + epoch.ran, "a value that a second run did not meet")
+
+
+def _cure(run: Run) -> str:
+    """What is likely to help."""
+    size = root_mean_square(run.data["x"]) if dtype_name(run.data["x"].dtype) != "uint8" else 0.0
+    if size > LARGE:
+        return (
+            f"the inputs are large, with a root mean square of {size:.4g}: scale them, or standardize every "
+            "column; a smaller learning rate alone will not do"
+        )
+    return "try a smaller learning rate"
+
+
+def _first_bad(run: Run, x: Array, t: Array, numbers: Any) -> str | None:
+    """Forward and backward on one batch; the first value that is not finite, by name."""
+    network = run.network
+    if not finite(x):
+        return "the input"
+    for name, layer in network.layers.items():
+        x = layer.forward(x, training=True)
+        if not finite(x):
+            return f"the output of {name}"
+    loss = network.last_layer.forward(x, t, training=True)
+    if not finite(loss):
+        return f"the value of {network.last_layer.name}"
+    if not finite(network.penalized(loss)):
+        return "the penalty of weight decay"
+    scale = run.optimizer.dout(numbers)
+    dout = network.last_layer.backward(scale)
+    for name, layer in reversed(network.layers.items()):
+        dout = layer.backward(dout)
+        if bad := _bad_gradient(name, layer):
+            return bad
+    network.decay(scale)
+    return next(filter(None, (_bad_gradient(name, layer) for name, layer in network.layers.items())), None)
+
+
+def _bad_gradient(name: str, layer: Layer) -> str | None:
+    for key, gradient in layer.grads.items():
+        if not finite(gradient):
+            return f"the gradient of {key} in {name}"
+    return None
+
+
+def finite(array: Array) -> bool:
+    xp = namespace_of(array)
+    return bool(backend_of(array).to_numpy(xp.all(xp.isfinite(array))))

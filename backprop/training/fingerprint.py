@@ -1,0 +1,453 @@
+"""What a training step could see and change besides its state: the attributes of a network's parts.
+
+A `Watch` goes through the network, its layers and loss, and the optimizer: their attributes, what lies in
+these, and the attributes of their classes. Numbers and texts are compared by value, arrays by their bytes,
+random generators by their state, and functions and whatever cannot be looked into by identity. What
+globals and closures hold is not seen.
+"""
+
+from __future__ import annotations
+
+import collections
+import copy
+import datetime
+import decimal
+import functools
+import io
+import random
+import re
+import threading
+import types
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from numbers import Real
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from ..backends import Backend, CaptureError, backend_of, digest, is_registered
+from ..layers.base import Node
+from ..networks.network import Network
+from ..optimizers.optimizers import Optimizer
+
+MOST = 20_000
+"""How many values are looked at; what holds more is not watched, and so not recorded."""
+
+KEPT = frozenset({"_saved", "_grads"})
+"""Attributes of layers that a step sets before it reads them."""
+
+CARRIED = KEPT | {"_params", "_state"}
+"""Those of a network's own layers, whose parameters and state are the network's."""
+
+OF_OPTIMIZERS = frozenset({"slots", "steps", "_given", "_network"})
+"""Those of an optimizer that are given to the step."""
+
+OF_NETWORKS = frozenset({"_params", "_state", "flat_params", "flat_grads", "backend", "inputs"})
+"""Those of a network that its layers hold, or that no step reads."""
+
+ATOMS = {int, float, complex, bool, str, bytes, type(None), type(...), range, slice}
+FUNCTIONS = (
+    types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType,
+    types.GetSetDescriptorType, types.MemberDescriptorType, types.ModuleType, staticmethod, classmethod,
+    property, functools.cached_property, np.ufunc, np.dtype, Backend,
+)  # fmt: skip
+
+
+OPAQUE = (
+    type(threading.Lock()), type(threading.RLock()), re.Pattern, decimal.Decimal, datetime.date,
+    datetime.time, datetime.timedelta, datetime.tzinfo, io.FileIO, io.BufferedIOBase, io.TextIOWrapper,
+    type(NotImplemented),
+)  # fmt: skip
+"""Objects without attributes that hold nothing a step could count in, or are for nobody to look at."""
+
+
+class Place(NamedTuple):
+    """An attribute of a part: what a value that is looked at lies in."""
+
+    part: Any
+    name: str
+    path: str
+
+
+NOT_COPIED = CARRIED | OF_OPTIMIZERS | OF_NETWORKS | {"_layers", "layers", "last_layer"}
+
+
+class Look:
+    """What was there at one time: a value to compare for every path, as `ReLU1.slope`."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.places: dict[str, Place | None] = {}
+        self.parts: list[Any] = []
+
+    def changed(self, other: Look, but: frozenset[str] = frozenset()) -> dict[str, Place | None]:
+        """The paths whose values differ, with the attribute that each lies in; None for a class's."""
+        mine, its = self.values, other.values
+        if mine == its:
+            return {}
+        paths = [
+            path for path in {**mine, **its} if path not in mine or path not in its or mine[path] != its[path]
+        ]
+        places = {path: other.places.get(path) or self.places.get(path) for path in paths}
+        return {path: place for path, place in places.items() if place is None or place.path not in but}
+
+
+class Watch:
+    """Looks at a network and an optimizer."""
+
+    def __init__(self, network: Network, optimizer: Optimizer) -> None:
+        self.network, self.optimizer = network, optimizer
+        self._classes: dict[type, _Class] = {}
+
+    def look(self) -> Look:
+        """What is there now. Raises `CaptureError` where that cannot be seen."""
+        network, optimizer = self.network, self.optimizer
+        walk = _Walk(self._classes, network)
+        for name, layer in network.layers.items():
+            walk.part(name, layer, CARRIED)
+        walk.part(network.last_layer.name, network.last_layer, KEPT)
+        walk.part(type(optimizer).__name__, optimizer, OF_OPTIMIZERS)
+        walk.part(type(network).__name__, network, OF_NETWORKS)
+        return walk.look
+
+
+def global_draws() -> Any:
+    """The states of Python's and NumPy's global random generators."""
+    return random.getstate(), _legacy_state(np.random.get_state(legacy=False))
+
+
+def _legacy_state(state: Any) -> Any:
+    """A comparable form of what NumPy's legacy generators tell of their state."""
+    if isinstance(state, dict):
+        return {key: _legacy_state(value) for key, value in state.items()}
+    return state.tobytes() if isinstance(state, np.ndarray) else state
+
+
+@contextmanager
+def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[dict[int, Any]]:
+    """While active, attributes that a step has changed cannot be read before they are set.
+
+    It gives the copies that a recording has read, which must live as long as that. Afterwards every part has
+    its attributes again. Raises `CaptureError` if one was read.
+    """
+    before = [(part, dict(vars(part))) for part in look.parts]
+    stale = {place.path: Stale(place.path) for place in changed.values() if place is not None}
+    for place in changed.values():
+        if place is not None:
+            vars(place.part)[place.name] = stale[place.path]
+    try:
+        yield _lend_copies(look)
+        for place in changed.values():
+            if place is not None and vars(place.part).get(place.name) is stale[place.path]:
+                stale[place.path]._refuse()
+        _check_set_alike(before, {(id(p.part), p.name): p.path for p in changed.values() if p is not None})
+    finally:
+        for part, attributes in before:
+            vars(part).clear()
+            vars(part).update(attributes)
+        read = next((value for value in stale.values() if vars(value)["_read"]), None)
+        if read is not None:
+            read._refuse()
+
+
+def _check_set_alike(before: list[tuple[Any, dict[str, Any]]], changed: dict[tuple[int, str], str]) -> None:
+    """Raise unless what a recorded step has set are the numbers and texts that the called step has set."""
+    for part, attributes in before:
+        for name, called in attributes.items():
+            path = changed.get((id(part), name)) or (f"{part.name}.saved" if name == "_saved" else None)
+            if path and not _is_same_text(called, vars(part).get(name)):
+                raise CaptureError(f"{path} changes from step to step and is not in the state")
+
+
+def _is_same_text(called: Any, recorded: Any) -> bool:
+    """Whether two values have the same numbers and texts, as far as both have any in one place."""
+    if type(called) in ATOMS and type(recorded) in ATOMS:
+        return type(called) is type(recorded) and repr(called) == repr(recorded)
+    if isinstance(called, list | tuple) and isinstance(recorded, list | tuple):
+        return len(called) == len(recorded) and all(map(_is_same_text, called, recorded))
+    if isinstance(called, dict) and isinstance(recorded, dict):
+        both = called.keys() & recorded.keys()
+        return len(called) == len(recorded) and all(_is_same_text(called[k], recorded[k]) for k in both)
+    return True
+
+
+def _lend_copies(look: Look) -> dict[int, Any]:
+    """Copies in place of what a step could write into, since a recording may end in its middle."""
+    memo: dict[int, Any] = {id(part): part for part in look.parts}
+    for part in look.parts:
+        own = vars(part)
+        for name, value in list(own.items()):
+            if name == "_grads" and type(value) is dict:
+                own[name] = {}
+            elif name not in NOT_COPIED and not isinstance(value, UNCOPIED):
+                own[name] = _copied(value, memo, f"{type(part).__name__}.{name}")
+    return memo
+
+
+def _copied(value: Any, memo: dict[int, Any], path: str) -> Any:
+    try:
+        return copy.deepcopy(value, memo)
+    except Exception as error:  # whatever the object raises
+        raise CaptureError(f"{path} cannot be copied: {error}") from None
+
+
+class Stale:
+    """Stands for what a step has changed: one that is recorded has to set it before it reads it."""
+
+    def __init__(self, path: str) -> None:
+        vars(self).update(_path=path, _read=False)
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        vars(self)["_read"] = True
+        raise CaptureError(f"{vars(self)['_path']} changes from step to step and is not in the state")
+
+    def __getattr__(self, name: str) -> Any:
+        self._refuse()
+
+    __setattr__ = __bool__ = __len__ = __iter__ = __next__ = __call__ = __array__ = _refuse
+    __getitem__ = __setitem__ = __contains__ = __int__ = __float__ = __index__ = __eq__ = __ne__ = _refuse
+    __add__ = __radd__ = __iadd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = _refuse
+    __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __rdivmod__ = _refuse
+    __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __lshift__ = __rlshift__ = __rshift__ = _refuse
+    __rrshift__ = __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __invert__ = _refuse
+    __neg__ = __pos__ = __abs__ = __round__ = __trunc__ = __floor__ = __ceil__ = __complex__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = __enter__ = __str__ = __repr__ = __format__ = __bytes__ = _refuse
+    __hash__ = __delitem__ = __reversed__ = __dir__ = __reduce_ex__ = _refuse
+    __class__ = property(_refuse)
+    __array_ufunc__ = __array_function__ = _refuse
+
+
+OF_ALL_CLASSES = frozenset(
+    {"__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__annotations__", "__slots__",
+     "__hash__", "__slotnames__", "__abstractmethods__", "__orig_bases__", "__parameters__",
+     "__type_params__", "__firstlineno__", "__static_attributes__", "__annotations_cache__", "__annotate__",
+     "__annotate_func__", "__match_args__", "__dataclass_fields__", "__dataclass_params__",
+     "__protocol_attrs__", "__non_callable_proto_members__", "_abc_impl", "_is_protocol",
+     "_is_runtime_protocol"}
+)  # fmt: skip
+"""Attributes that Python gives a class."""
+
+UNCOPIED = (Stale, Node, Network, Optimizer, *FUNCTIONS)
+
+
+def _is_bound(value: Any) -> bool:
+    """Whether it is a method of a built-in object, as deque.popleft, which can change the object."""
+    function = value.__func__ if isinstance(value, staticmethod | classmethod) else value
+    if not isinstance(function, types.BuiltinMethodType | types.MethodWrapperType):
+        return False
+    return not isinstance(function.__self__, types.ModuleType | type | None)
+
+
+class _Same:
+    """Equal to the same object alone, and keeps it alive so that no other takes its place."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+    __hash__ = None  # type: ignore[assignment]  # what has no hash is compared, too
+
+
+class _Class:
+    """The attributes of a class: functions, by identity, and others."""
+
+    def __init__(self, kind: type) -> None:
+        self.values = _values(kind)
+        self.others = [
+            name
+            for name, value in vars(kind).items()
+            if name not in OF_ALL_CLASSES and (_is_bound(value) or not isinstance(value, FUNCTIONS))
+        ]
+
+    def is_of(self, kind: type) -> bool:
+        """Whether these are still the attributes of `kind`."""
+        try:
+            return _values(kind) == self.values  # what is identical is not compared
+        except ValueError:  # an array in place of another
+            return False
+
+
+def _values(kind: type) -> tuple[Any, ...]:
+    """The attributes of a class, without what `copy` keeps there."""
+    return tuple([value for name, value in vars(kind).items() if name != "__slotnames__"])
+
+
+class _Walk:
+    """One look: every object once."""
+
+    def __init__(self, classes: dict[type, _Class], network: Network) -> None:
+        self.look, self._backend = Look(), network.backend
+        self._seen: set[int] = set()
+        layers = network.layers.values()
+        self._given = {id(x) for layer in layers for x in (*layer.params.values(), *layer.state.values())}
+        self._classes, self._seen_classes = classes, set[type]()
+
+    def part(self, path: str, part: Any, carried: frozenset[str] = KEPT) -> None:
+        """The attributes of a layer, a loss, an optimizer or a network, and those of its classes."""
+        if id(part) in self._seen:
+            return
+        self._seen.add(id(part))
+        self.look.parts.append(part)
+        self._note(path, type(part), None)
+        for name, value in list(vars(part).items()):
+            if name not in carried:
+                place = Place(part, name, f"{path}.{name}")
+                self._value(place.path, value, place)
+        for name, value in _slots(part):
+            self._value(f"{path}.{name}", value, None)
+        self._class(type(part))
+
+    def _note(self, path: str, value: Any, place: Place | None) -> None:
+        if len(self.look.values) > MOST:
+            where = path if place is None else place.path
+            raise CaptureError(f"{where} holds too much to see whether a step changes it")
+        while path in self.look.values:  # of two keys with one text, or two classes of one name
+            path += "'"
+        self.look.values[path] = value
+        self.look.places[path] = place
+
+    def _class(self, kind: type) -> None:
+        for base in kind.__mro__:
+            if base in self._seen_classes or base.__module__ in (
+                "builtins",
+                "abc",
+                "typing",
+                "collections.abc",
+            ):
+                continue
+            self._seen_classes.add(base)
+            if type(base) is not type:
+                self._class(type(base))
+            known = self._classes.get(base)
+            if known is None or not known.is_of(base):
+                known = self._classes[base] = _Class(base)
+            self._note(f"class {base.__module__}.{base.__qualname__}", _Same(known), None)
+            for name in known.others:
+                self._value(f"class {base.__name__}: {name}", vars(base)[name], None)
+
+    def _value(self, path: str, value: Any, place: Place | None) -> None:
+        if isinstance(value, np.generic) and not isinstance(value, np.object_):
+            self._note(path, (type(value), value.dtype.str, value.tobytes()), place)
+        elif type(value) in ATOMS:
+            self._note(path, (type(value), repr(value)), place)
+        elif id(value) in self._given:
+            self._note(path, _Same(value), place)
+        elif isinstance(value, np.ndarray) and value.dtype != object:
+            self._note(path, (value.shape, value.dtype.str, digest.digest(value)), place)
+            if type(value) is not np.ndarray:
+                self._attributes(path, value, place)
+        elif id(value) in self._seen:
+            self._note(path, _Same(value), place)
+        elif isinstance(value, (Node, Network, Optimizer)):
+            self._note(path, _Same(value), place)
+            self.part(path, value)
+        else:
+            self._seen.add(id(value))
+            self._structure(path, value, place)
+
+    def _structure(self, path: str, value: Any, place: Place | None) -> None:
+        if isinstance(value, Mapping):
+            self._note(path, (type(value), [repr(key) for key in value]), place)
+            for key, item in list(value.items()):
+                self._value(f"{path}[{key!r}]", item, place)
+            if isinstance(value, collections.defaultdict):
+                self._value(f"{path}.default_factory", value.default_factory, place)
+            self._attributes(path, value, place)
+        elif isinstance(value, list | tuple | set | frozenset | collections.deque):
+            self._note(path, (type(value), len(value)), place)
+            for i, item in enumerate(list(value)):
+                self._value(f"{path}[{i}]", item, place)
+            self._attributes(path, value, place)
+        elif isinstance(value, np.ndarray):
+            self._value(f"{path}[...]", value.ravel().tolist(), place)
+        elif (state := _generator_state(value)) is not None:
+            self._note(path, repr(state), place)
+            self._attributes(path, value, place)
+        elif isinstance(value, io.BytesIO | io.StringIO):
+            self._note(path, (type(value), value.getvalue(), value.tell()), place)
+            self._attributes(path, value, place)
+        elif isinstance(value, BaseException):
+            self._note(path, type(value), place)
+            self._value(f"{path}.args", value.args, place)
+            self._attributes(path, value, place)
+        elif isinstance(value, type):
+            self._note(path, _Same(value), place)
+            self._class(value)
+        elif isinstance(value, functools._lru_cache_wrapper):
+            self._note(path, (_Same(value), value.cache_info()), place)
+        elif _is_bound(value):
+            raise CaptureError(f"{path} is a method of an object, which it may change")
+        elif isinstance(value, FUNCTIONS):
+            self._note(path, _Same(value), place)
+        elif is_registered(value):
+            home = backend_of(value)  # what a recording reads on its own device, it reads anew in every step
+            self._note(
+                path, _Same(value) if home is self._backend else digest.digest(home.to_numpy(value)), place
+            )
+        elif isinstance(value, types.MethodType):
+            self._note(path, _Same(value.__func__), place)
+            self._value(f"{path}.__self__", value.__self__, place)
+        elif isinstance(value, functools.partial):
+            self._note(path, type(value), place)
+            for name in ("func", "args", "keywords"):
+                self._value(f"{path}.{name}", getattr(value, name), place)
+            self._attributes(path, value, place)
+        elif (contents := _buffer(value)) is not None:
+            self._note(path, (type(value), contents), place)
+        elif hasattr(value, "__next__") and not isinstance(value, OPAQUE):
+            raise CaptureError(f"{path} is an iterator, and how far it is cannot be seen")
+        else:
+            self._note(
+                path, (_Same(value), type(value), repr(value) if isinstance(value, Real | str) else ""), place
+            )
+            if not (self._attributes(path, value, place) or isinstance(value, (Real, str, *OPAQUE))):
+                raise CaptureError(f"{path} is a {type(value).__name__}, which cannot be looked into")
+            self._class(type(value))
+
+    def _attributes(self, path: str, value: Any, place: Place | None) -> bool:
+        """Look at the attributes of an object; whether it can have any."""
+        for name, item in [*getattr(value, "__dict__", {}).items(), *_slots(value)]:
+            self._value(f"{path}.{name}", item, place)
+        return hasattr(value, "__dict__") or any("__slots__" in vars(base) for base in type(value).__mro__)
+
+
+def _slots(value: Any) -> list[tuple[str, Any]]:
+    """The attributes that stand in `__slots__`."""
+    kind: Any = type(value)
+    return [(name, getattr(value, name)) for name in _slot_names(kind) if hasattr(value, name)]
+
+
+@functools.cache
+def _slot_names(kind: Any) -> tuple[str, ...]:
+    found: list[str] = []
+    for base in kind.__mro__:
+        slots = vars(base).get("__slots__", ())
+        own = f"_{base.__name__.lstrip('_')}"  # of private names
+        for name in (slots,) if isinstance(slots, str) else slots:
+            found.append(own + name if name.startswith("__") and not name.endswith("__") else name)
+    return tuple(name for name in found if name not in ("__dict__", "__weakref__"))
+
+
+def _generator_state(value: Any) -> Any:
+    """The state of a random generator; None for anything else."""
+    if isinstance(value, np.random.Generator):
+        return _generator_state(value.bit_generator)
+    if isinstance(value, np.random.BitGenerator):
+        return value.state, repr(value.seed_seq)  # which counts what it has spawned
+    if isinstance(value, np.random.SeedSequence):
+        return repr(value)
+    if isinstance(value, np.random.RandomState):
+        return _legacy_state(value.get_state(legacy=False))
+    if isinstance(value, random.SystemRandom):
+        return "the system's"
+    return value.getstate() if isinstance(value, random.Random) else None
+
+
+def _buffer(value: Any) -> bytes | None:
+    """The memory of what lends it, such as a bytearray or a number of ctypes."""
+    try:
+        return memoryview(value).tobytes()
+    except TypeError:
+        return None

@@ -1,0 +1,130 @@
+"""A line that shows how far a training is: in a terminal it moves, in a notebook it is written over."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from ..text import short
+from .loop import Progress
+
+Show = Callable[[Progress], None]
+
+SECONDS = 0.1
+"""How often a notebook's line is written at most."""
+
+
+@contextmanager
+def progress_line(steps: int, *, shown: bool | None = None, stays: bool = True) -> Iterator[Show | None]:
+    """A function that shows `Progress` in one line on stderr; None where there is no place for it.
+
+    Parameters
+    ----------
+    shown : by default in a terminal and in a notebook; False never, True also elsewhere, once at the end
+    stays : whether the line is left there at the end
+    """
+    terminal, notebook = sys.stderr.isatty(), _in_notebook()
+    if shown is False or not (shown or terminal or notebook):
+        yield None
+    elif terminal and not notebook:
+        with _moving(steps, stays=stays) as show:
+            yield show
+    else:
+        with _written_over(steps, often=notebook) as show:
+            yield show
+
+
+class _Rate:
+    """Steps a second since the first one shown."""
+
+    def __init__(self) -> None:
+        self.began, self.first = time.perf_counter(), 0
+
+    def numbers(self, progress: Progress) -> list[str]:
+        """Loss, accuracy where there is one, and steps a second."""
+        self.first = self.first or progress.step - 1
+        rate = (progress.step - self.first) / (time.perf_counter() - self.began)
+        accuracy = [] if progress.accuracy is None else [f"accuracy {progress.accuracy:.3f}"]
+        return [f"loss {short(progress.loss)}", *accuracy, f"{rate:,.0f} steps/s"]
+
+
+def _fitting(columns: int, step: str, numbers: Sequence[str], left: str) -> tuple[int, list[str], bool]:
+    """What of a line fits beside the step: the length of the bar, the numbers, and whether the time left.
+
+    The bar is the first to give way, then the last numbers, the time left, and the first number.
+
+    >>> numbers = ["loss 0.1234", "accuracy 0.912", "4,279 steps/s"]
+    >>> for columns in (100, 80, 60, 40, 30):
+    ...     _fitting(columns, "step 1,200/10,000", numbers, "0:00:02")
+    (20, ['loss 0.1234', 'accuracy 0.912', '4,279 steps/s'], True)
+    (11, ['loss 0.1234', 'accuracy 0.912', '4,279 steps/s'], True)
+    (0, ['loss 0.1234', 'accuracy 0.912'], True)
+    (0, ['loss 0.1234'], True)
+    (0, ['loss 0.1234'], False)
+    """
+    first, two = numbers[:1], numbers[:2]
+    for bar in (*range(20, 4, -1), 0):
+        if len(" ".join([step, "-" * bar, "  ".join(numbers), left])) - (bar == 0) <= columns:
+            return bar, list(numbers), True
+    for shown, timed in ((two, True), (first, True), (first, False)):
+        if len(" ".join([step, "  ".join(shown), *[left] * timed])) <= columns:
+            return 0, list(shown), timed
+    return 0, [], False
+
+
+@contextmanager
+def _moving(steps: int, *, stays: bool) -> Iterator[Show]:
+    from rich.console import Console, RenderableType
+    from rich.progress import BarColumn, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    step, left = TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"), TimeRemainingColumn()
+
+    class Line(Bar):
+        """One line, of what fits into the terminal."""
+
+        def get_renderables(self) -> Iterable[RenderableType]:
+            for task in self.tasks:
+                known = (step.render(task).plain, task.fields["numbers"], left.render(task).plain)
+                bar, numbers, timed = _fitting(self.console.width, *known)
+                columns: list[ProgressColumn] = [step]
+                columns += [BarColumn(bar_width=bar)] * (bar > 0)
+                columns += [TextColumn("  ".join(numbers)), *[left] * timed]
+                self.columns = tuple(columns)
+            return super().get_renderables()
+
+    # Rows that go to the same terminal are printed above the line, not through it, and are left whole.
+    line = Line(
+        console=Console(stderr=True, soft_wrap=True),
+        transient=not stays,
+        redirect_stdout=sys.stdout.isatty(),
+        refresh_per_second=10,
+    )
+    with line:
+        task, rate = line.add_task("train", total=steps, numbers=[]), _Rate()
+        yield lambda progress: line.update(task, completed=progress.step, numbers=rate.numbers(progress))
+
+
+@contextmanager
+def _written_over(steps: int, *, often: bool) -> Iterator[Show]:
+    rate, last, written = _Rate(), "", 0.0
+
+    def show(progress: Progress) -> None:
+        nonlocal last, written
+        last = f"step {progress.step:,}/{steps:,}  {'  '.join(rate.numbers(progress))}"
+        if often and time.perf_counter() - written >= SECONDS:
+            written = time.perf_counter()
+            print(f"\r{last}", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield show
+    finally:
+        if last:
+            print(f"\r{last}" if often else last, file=sys.stderr, flush=True)
+
+
+def _in_notebook() -> bool:
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return type(shell).__name__ == "ZMQInteractiveShell"

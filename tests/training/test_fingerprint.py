@@ -1,0 +1,397 @@
+"""A watch sees what a step can change besides its state, wherever it lies."""
+
+from __future__ import annotations
+
+import array
+import collections
+import ctypes
+import enum
+import functools
+import itertools
+import os
+import queue
+import random
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends import CaptureError, CaptureWarning, get_backend
+from backprop import SGD, Affine, Dropout, Identity, Network, Residual, Training
+from backprop.training.fingerprint import MOST, Stale, Watch, global_draws, untouched
+
+
+class Slotted:
+    __slots__ = ("n",)
+
+    def __init__(self) -> None:
+        self.n = 0
+
+    def count(self) -> None:
+        self.n += 1
+
+
+class Private:
+    __slots__ = ("__n",)
+
+    def __init__(self) -> None:
+        self.__n = 0
+
+    def count(self) -> None:
+        self.__n += 1
+
+
+class Named(dict[str, int]):
+    n = 0
+
+
+class NamedList(list[int]):
+    n = 0
+
+
+class Partial(functools.partial[Any]):
+    pass
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+def network(layer: Identity) -> Network:
+    return Network([Affine(np.ones((2, 2)), np.ones(2)), layer])
+
+
+def set_item(holder: Any, key: Any, value: Any) -> None:
+    holder[key] = value
+
+
+def ring() -> list[Any]:
+    """A list that lies in itself."""
+    held: list[Any] = [1]
+    held.append(held)
+    return held
+
+
+CHANGES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "list": (list, lambda v: v.append(1)),
+    "list in a tuple": (lambda: ([1, 2],), lambda v: set_item(v[0], 0, 3)),
+    "list in itself": (ring, lambda v: set_item(v, 0, 2)),
+    "dict": (lambda: {"a": 1}, lambda v: set_item(v, "a", 2)),
+    "order of a dict": (lambda: {"a": 1, "b": 1}, lambda v: set_item(v, "a", v.pop("a"))),
+    "set": (lambda: {1}, lambda v: v.add(2)),
+    "frozenset of what changes": (lambda: frozenset([Slotted()]), lambda v: next(iter(v)).count()),
+    "deque": (lambda: collections.deque([1, 2]), lambda v: v.rotate(1)),
+    "attribute of a list": (lambda: NamedList([1]), lambda v: setattr(v, "n", 1)),
+    "counter": (collections.Counter, lambda v: v.update("a")),
+    "attribute of an attribute": (lambda: SimpleNamespace(a=SimpleNamespace(n=1)), lambda v: setattr(v.a, "n", 2)),
+    "attribute in slots": (Slotted, lambda v: v.count()),
+    "attribute of a dict": (Named, lambda v: setattr(v, "n", 1)),
+    "array": (lambda: np.zeros(3), lambda v: set_item(v, 1, 1.0)),
+    "0-d array": (lambda: np.zeros(()), lambda v: set_item(v, (), -0.0)),
+    "array that is not contiguous": (lambda: np.zeros((4, 4))[::2, ::2], lambda v: set_item(v, (1, 1), 1.0)),
+    "array of objects": (lambda: np.asarray([1, None], object), lambda v: set_item(v, 0, 2)),
+    "array of another library": (lambda: get_backend("strict").asarray(np.zeros(2)), lambda v: set_item(v, 0, 1.0)),
+    "generator": (lambda: np.random.default_rng(0), lambda v: v.random()),
+    "generator that spawns": (lambda: np.random.default_rng(0), lambda v: v.spawn(1)),
+    "seed sequence": (lambda: np.random.SeedSequence(1), lambda v: v.spawn(1)),
+    "legacy generator": (lambda: np.random.RandomState(0), lambda v: v.rand()),
+    "Python's generator": (lambda: random.Random(0), lambda v: v.random()),
+    "bound method": (lambda: Slotted().count, lambda v: v()),
+    "partial": (lambda: functools.partial(set_item, [1]), lambda v: v(0, 2)),
+    "bytes": (lambda: bytearray(3), lambda v: set_item(v, 0, 1)),
+    "array.array": (lambda: array.array("i", [1]), lambda v: set_item(v, 0, 2)),
+    "cached function": (lambda: functools.lru_cache(abs), lambda v: v(3)),
+    "private slots": (Private, lambda v: v.count()),
+    "two partials": (lambda: [functools.partial(set_item, [i]) for i in range(2)], lambda v: v[1](0, 2)),
+    "ctypes": (lambda: ctypes.c_int(1), lambda v: setattr(v, "value", 2)),
+    "layer": (lambda: Dropout(0.5, seed=1), lambda v: setattr(v, "ratio", 0.1)),
+    "state of a layer inside": (lambda: Dropout(0.5, seed=1), lambda v: v.forward(np.ones(3), training=True)),
+    "parameter of a layer inside": (lambda: Affine(np.ones((1, 1)), np.ones(1)), lambda v: set_item(v.W, 0, 2.0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_changes_in_place_are_seen(kind: str) -> None:
+    make, change = CHANGES[kind]
+    layer: Any = Identity()
+    layer.held = make()
+    watch = Watch(network(layer), SGD())
+    before = watch.look()
+    assert not before.changed(watch.look())
+    change(layer.held)
+    changed = before.changed(watch.look())
+    assert changed
+    assert all(path.startswith("Identity1.held") for path in changed)
+    assert all(place and place.path.startswith("Identity1.held") for place in changed.values())
+    assert not before.changed(watch.look(), frozenset(place.path for place in changed.values() if place))
+    assert changed == before.changed(watch.look(), frozenset({"Identity1.other"}))
+
+
+shared = Slotted()
+
+REPLACED: dict[str, tuple[Any, Any]] = {
+    "number": (1, 2),
+    "number of another type": (1, 1.0),
+    "number of NumPy's": (np.float32(1.0), np.float64(1.0)),
+    "sign of zero": (0.0, -0.0),
+    "truth": (True, False),
+    "text": ("mean", "sum"),
+    "list": ([1], (1,)),
+    "mapping": ({"a": 1}, collections.OrderedDict(a=1)),
+    "shape": (np.zeros((2, 3)), np.zeros((3, 2))),
+    "dtype": (np.zeros(2, np.int32), np.zeros(2, np.float32)),
+    "values": (np.zeros(2), np.asarray([0.0, -0.0])),
+    "function": (abs, len),
+    "class": (Slotted, Private),
+    "cached function": (functools.lru_cache(abs), functools.lru_cache(len)),
+    "bound method": (shared.count, shared.__init__),
+    "object of a bound method": (Slotted().count, Slotted().count),
+    "argument of a partial": (functools.partial(set_item, key=1), functools.partial(set_item, key=2)),
+    "class of a partial": (functools.partial(abs, 1), Partial(abs, 1)),
+    "object": (SimpleNamespace(n=1), SimpleNamespace(n=1)),
+    "generator": (np.random.default_rng(0), np.random.default_rng(1)),
+    "kind of buffer": (bytearray(b"\0\0\0\0"), array.array("i", [0])),
+    "array of another library": (get_backend("strict").asarray([1.0]), get_backend("strict").asarray([2.0])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REPLACED)
+def test_one_attribute_in_place_of_another_is_seen(kind: str) -> None:
+    layer: Any = Identity()
+    layer.held, other = REPLACED[kind]
+    watch = Watch(network(layer), SGD())
+    before = watch.look()
+    layer.held = other
+    changed = before.changed(watch.look())
+    assert all(place is None or place.path == "Identity1.held" for place in changed.values())
+    assert any(changed.values())
+
+
+def test_another_name_for_something_else_is_seen_where_it_is() -> None:
+    layer: Any = Identity()
+    layer.one, layer.two = [1], [1]
+    layer.name_of_one = layer.one
+    watch = Watch(network(layer), SGD())
+    before = watch.look()
+    layer.name_of_one = layer.two
+    ((path, place),) = before.changed(watch.look()).items()
+    assert place
+    assert path == place.path == "Identity1.name_of_one"
+
+
+def test_slots_of_a_layer_are_seen_and_lie_in_no_attribute() -> None:
+    class OwnSlots(Identity):
+        __slots__ = ("note",)
+
+    layer: Any = OwnSlots()
+    layer.note = [1]
+    watch = Watch(network(layer), SGD())
+    before = watch.look()
+    layer.note[0] = 2
+    assert before.changed(watch.look()) == {"OwnSlots1.note[0]": None}
+
+
+def test_a_method_replaced_together_with_an_array_of_its_class_is_seen() -> None:
+    class Own(Identity):
+        table = np.ones(2)
+
+    watch = Watch(network(Own()), SGD())
+    before = watch.look()
+    Own.table, Own.backward = np.ones(2), lambda self, dout: dout  # type: ignore[method-assign]
+    assert f"class {__name__}.{Own.__qualname__}" in before.changed(watch.look())
+
+
+def test_a_change_of_a_class_lies_in_no_attribute() -> None:
+    class Own(Identity):
+        factor, log = 1.0, [1]
+
+    watch = Watch(network(Own()), SGD())
+    before = watch.look()
+    Own.log[0] = 2
+    assert before.changed(watch.look()) == {"class Own: log[0]": None}
+    Own.log = list(range(MOST + 1))
+    with pytest.raises(CaptureError, match=r"^class Own: log\[\d+\] holds too much to see"):
+        watch.look()
+
+
+def test_attributes_of_classes_methods_and_the_network_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(Identity):
+        factor, log = 1.0, [1]
+
+    net, optimizer = network(Own()), SGD(0.1)
+    watch = Watch(net, optimizer)
+    changes: list[tuple[str, Callable[[], Any]]] = [
+        ("class Own: factor", lambda: setattr(Own, "factor", 2.0)),
+        ("class Own: log[1]", lambda: Own.log.append(2)),
+        (f"class {__name__}.{Own.__qualname__}", lambda: setattr(Own, "backward", lambda self, dout: dout)),
+        ("class backprop.layers.activations.Identity", lambda: monkeypatch.setattr(Identity, "forward", id)),
+        ("Network.weight_decay", lambda: setattr(net, "weight_decay", 0.5)),
+        ("Network.note", lambda: setattr(net, "note", 1)),
+        ("SGD.lr", lambda: setattr(optimizer, "lr", 0.2)),
+        ("SoftmaxWithLoss.note", lambda: setattr(net.last_layer, "note", Colour.RED)),
+        ("Own1", lambda: set_item(net.layers, "Own1", Identity())),
+    ]
+    for path, change in changes:
+        before = watch.look()
+        assert not before.changed(watch.look())
+        change()
+        assert path in before.changed(watch.look())
+
+
+def test_attributes_of_an_attribute_s_class_are_seen() -> None:
+    class Rated:
+        rate = 1.0
+
+    layer: Any = Identity()
+    layer.held = Rated()
+    watch = Watch(network(layer), SGD())
+    before = watch.look()
+    Rated.rate = 2.0
+    assert "class Rated: rate" in before.changed(watch.look())
+
+
+def test_what_a_step_is_given_is_no_change() -> None:
+    net = Network([Affine(np.ones((2, 2)), np.ones(2)), Residual([Dropout(0.5, seed=1), Identity()])])
+    watch, optimizer = Watch(net, SGD()), SGD()
+    x, t = np.ones((3, 2)), np.asarray([0, 1, 1])
+    net.gradient(x, t)
+    before = watch.look()
+    optimizer.update(net.params, net.gradient(x, t))
+    assert not {path for path, place in before.changed(watch.look()).items() if place is None}
+    assert all("_state" in path or "_differentiated" in path for path in before.changed(watch.look()))
+
+
+def test_copies_share_what_was_shared_and_know_the_layers() -> None:
+    layer: Any = Identity()
+    net = network(layer)
+    layer.one = layer.two = [net.layers["Affine1"], np.zeros(2)]
+    kept = layer.one
+    with untouched(Watch(net, SGD()).look(), {}):
+        assert layer.one is layer.two
+        assert layer.one is not kept
+        assert layer.one[0] is net.layers["Affine1"]
+        layer.one[1] += 1.0
+    assert layer.one is layer.two is kept
+    np.testing.assert_array_equal(kept[1], 0.0)
+
+
+def test_what_cannot_be_copied_is_named() -> None:
+    class Single:
+        def __deepcopy__(self, memo: Any) -> Any:
+            raise ValueError("there is one")
+
+    layer: Any = Identity()
+    layer.held = Single()
+    look = Watch(network(layer), SGD()).look()
+    with (
+        pytest.raises(CaptureError, match=r"^Identity\.held cannot be copied: there is one$"),
+        untouched(look, {}),
+    ):
+        pass
+    assert isinstance(layer.held, Single)
+
+
+def test_iterators_and_too_much_cannot_be_watched() -> None:
+    for value, why in ((itertools.count(), "is an iterator"), (list(range(MOST + 1)), "holds too much")):
+        layer: Any = Identity()
+        layer.held = value
+        with pytest.raises(CaptureError, match=f"Identity1.held.* {why}"):
+            Watch(network(layer), SGD()).look()
+    layer = Identity()
+    with open(os.devnull, encoding="utf-8") as layer.held:  # a file is let be
+        watch = Watch(network(layer), SGD())
+        watch.look()
+    for value in (queue.SimpleQueue(), weakref.ref(layer)):
+        layer.held = value
+        with pytest.raises(CaptureError, match=r"Identity1\.held is an? "):
+            watch.look()
+    layer.held = type("Config", (), {"top": 1.0})  # a class that holds settings
+    before = watch.look()
+    layer.held.top = 2.0
+    assert "class Config: top" in before.changed(watch.look())
+
+
+def test_attributes_that_raise_when_they_are_looked_at_end_the_recording() -> None:
+    class Odd:
+        def __getattr__(self, name: str) -> Any:
+            raise KeyError(name)
+
+    layer: Any = Identity()
+    layer.odd = Odd()
+    x, t = np.random.default_rng(0).random((40, 2)), np.arange(40) % 2
+    with pytest.warns(CaptureWarning, match="the attributes cannot be watched: KeyError: "):
+        list(Training(network(layer), x, t, epochs=2, batch_size=4, rng=0))
+
+
+def test_global_draws() -> None:
+    before = global_draws()
+    assert global_draws() == before
+    random.random()
+    after = global_draws()
+    assert after != before
+    np.random.rand()
+    assert global_draws() != after
+
+
+def test_an_attribute_that_is_gone_is_a_change() -> None:
+    layer: Any = Identity()
+    layer.held = 1
+    watch = Watch(network(layer), SGD())
+    before = watch.look()
+    del layer.held
+    assert set(before.changed(watch.look())) == {"Identity1.held"}
+
+
+def test_what_has_changed_has_to_be_set() -> None:
+    layer: Any = Identity()
+    layer.n = 0
+    watch = Watch(network(layer), SGD())
+    before = watch.look()
+    layer.n = 1
+    look = watch.look()
+    with pytest.raises(CaptureError, match=r"Identity1\.n changes"), untouched(look, before.changed(look)):
+        pass
+    assert layer.n == 1
+
+
+def test_what_has_changed_cannot_be_read_before_it_is_set() -> None:
+    layer: Any = Identity()
+    layer.n, layer.kept, layer.grads["W"] = 0, [1], np.ones(2)
+    watch = Watch(network(layer), SGD())
+    before = watch.look()
+    layer.n += 1
+    look = watch.look()
+    with untouched(look, before.changed(look)):
+        layer.n = 1
+        layer.other = 8
+        layer.constants["made"] = 1
+        assert layer.grads == {}
+    assert (layer.n, layer.kept, layer.constants, list(layer.grads)) == (1, [1], {}, ["W"])
+    assert not hasattr(layer, "other")
+    reads: list[Callable[[Any], Any]] = [
+        lambda n: n + 1, lambda n: 1.0 * n, float, bool, len, iter, str, lambda n: n.x, lambda n: n[0],
+        lambda n: n == 1, lambda n: n < 1, np.asarray, lambda n: np.ones(2) * n, lambda n: n(), lambda n: -n, next,
+    ]  # fmt: skip
+
+    def in_a_step(read: Callable[[Any], Any]) -> None:
+        with untouched(look, before.changed(look)):
+            with suppress(CaptureError):  # which a layer may catch
+                read(layer.n)
+            layer.n = 2
+
+    for read in reads:
+        with pytest.raises(
+            CaptureError, match=r"Identity1\.n changes from step to step and is not in the state"
+        ):
+            in_a_step(read)
+        assert layer.n == 1
+    with pytest.raises(CaptureError, match=r"Identity1\.n changes"), untouched(look, before.changed(look)):  # noqa: PT012
+        with suppress(CaptureError):
+            layer.n + 1
+        layer.n = 1
+    with pytest.raises(CaptureError, match=r"Identity1\.n changes"):
+        Stale("Identity1.n").anything = 1

@@ -1,0 +1,124 @@
+"""`fit` trains and returns what it trained; a line shows how far it is, where there is somebody to see it."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import io
+import sys
+import warnings
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends import Backend
+from backprop import SGD, Training, TwoLayerNet, fit
+from backprop.training.loop import Progress
+from backprop.training.progress import progress_line
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((60, 4)).astype("float32")
+T = (X[:, 0] > 0.0).astype("int64")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def net(device: Any = "cpu") -> TwoLayerNet:
+    return TwoLayerNet(4, 8, 2, weight_init_std=0.5, device=device, rng=0)
+
+
+def test_fit_as_a_statement_trains(backend: Backend) -> None:
+    network, other = net(backend), net(backend)
+    training = fit(network, X, T, optimizer=SGD(0.5), epochs=5, batch_size=20, rng=0, test=(X, T))
+    metrics = list(Training(other, X, T, optimizer=SGD(0.5), epochs=5, batch_size=20, rng=0, test=(X, T)))
+    assert (training.step, training.total, training.stopped) == (15, 15, False)
+    assert [m.loss for m in training.history] == [m.loss for m in metrics]
+    assert list(training) == []
+    for name, value in other.params.items():
+        np.testing.assert_array_equal(backend.to_numpy(network.params[name]), backend.to_numpy(value))
+
+
+def test_fit_takes_what_a_training_takes() -> None:
+    calls: list[Any] = []
+    options: dict[str, Any] = {"iterations": 8, "batch_size": 10, "sampling": "with-replacement", "rng": 1}
+    seen = {"progress": calls.append, "progress_steps": 3, "hook": calls.append, "hook_steps": 4}
+    training = fit(net(), X, T, capture=False, **options, **seen)
+    assert [getattr(call, "step", None) for call in calls if isinstance(call, Progress)] == [3, 6]
+    assert sum(call is training for call in calls) == 2
+    resumed = fit(net(), X, T, resume=training.checkpoint(), **{**options, "iterations": 12})
+    assert resumed.step == 12
+    with pytest.raises(ValueError, match="give either epochs or iterations"):
+        fit(net(), X, T, batch_size=20)
+
+
+def test_a_training_that_is_dropped_unstarted_warns() -> None:
+    def drop() -> None:
+        Training(net(), X, T, epochs=1, batch_size=20)
+        gc.collect()
+
+    with pytest.warns(RuntimeWarning, match="never iterated, so nothing was trained: call fit"):
+        drop()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        next(Training(net(), X, T, epochs=2, batch_size=20))
+        Training(net(), X, T, epochs=1, batch_size=20).checkpoint()
+        with pytest.raises(ValueError, match="batch size"):
+            Training(net(), X, T, epochs=1, batch_size=100)
+        gc.collect()
+
+
+def test_ctrl_c_in_an_interactive_session_gives_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    training = fit(net(), X, T, epochs=5, batch_size=10, hook=lambda training: training.stop(), hook_steps=4)
+    assert (training.stopped, training.step) == (True, 4)
+
+
+@pytest.mark.parametrize(
+    ("verbose", "terminal", "shown"),
+    [(None, True, True), (None, False, False), (True, False, True), (False, True, False)],
+)
+def test_a_line_where_it_is_seen(
+    verbose: bool | None, terminal: bool, shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Terminal() if terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    fit(net(), X, T, epochs=2, batch_size=20, rng=0, verbose=verbose)
+    assert ("6/6" in screen.getvalue() and "loss" in screen.getvalue()) == shown
+    assert shown or not screen.getvalue()
+
+
+def test_a_notebook_s_line_is_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ZMQInteractiveShell: ...
+
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=ZMQInteractiveShell))
+    monkeypatch.setattr(sys, "stderr", screen := io.StringIO())
+    fit(net(), X, T, epochs=2, batch_size=20, rng=0)
+    *_, last = screen.getvalue().split("\r")
+    assert last.startswith("step 6/6  loss ")
+    assert last.endswith(" steps/s\n")
+
+
+def test_an_error_under_the_line_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with pytest.raises(RuntimeError, match="mine"), progress_line(10):
+        raise RuntimeError("mine")
+
+
+def test_a_line_changes_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    shown, alone = net(), net()
+    options: dict[str, Any] = {"epochs": 3, "batch_size": 7, "rng": 0, "progress_steps": 2}
+    fit(shown, X, T, **options)
+    fit(alone, X, T, verbose=False, **options)
+    np.testing.assert_array_equal(shown.flat_params["flat"], alone.flat_params["flat"])
+
+
+def test_the_parameters_of_fit_are_those_of_a_training() -> None:
+    ours, its = (dict(inspect.signature(function).parameters) for function in (fit, Training))
+    del ours["verbose"]
+    assert ours == its
