@@ -37,7 +37,9 @@ from ..saving.config import describe
 from ..saving.history import HistoryArrays, Metrics, history_of
 from ..saving.network import check_fit, network_arrays, on_host, put, restore_network
 from .divergence import DivergenceError, finite, locate
-from .step import BatchTooLargeError, Epoch, Means, Run, within_memory
+from .epoch import Epoch, Means
+from .memory import BatchTooLargeError, within_memory
+from .step import TrainStep
 from .validation import BestEpoch, BestWeights, as_validated, is_from_before
 
 __all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training"]
@@ -204,13 +206,13 @@ class Training(Iterator[Metrics]):
         n = x.shape[0]
         per_epoch = _check_batches(n, batch_size, sampling)
         total = _total_steps(epochs, iterations, per_epoch)
-        self._run = Run(network, x, t, optimizer or SGD(0.1), batch_size, capture)
+        self._step = TrainStep(network, x, t, optimizer or SGD(0.1), batch_size, capture)
         self.network = network
         self._scale(network.inputs or Inputs.of(x), first=network.inputs is None)
         if total >= per_epoch and sampling == "without-replacement":
-            _check_last_batch(network, self._run.data["x"], batch_size)
+            _check_last_batch(network, self._step.data["x"], batch_size)
         self._plan = _Plan(total, per_epoch, n, batch_size, sampling)
-        self.optimizer = self._run.optimizer
+        self.optimizer = self._step.optimizer
         self.patience, self._best_epoch = patience, BestEpoch()
         self.progress, self.progress_steps = progress, progress_steps
         self.hook, self.hook_steps = hook, hook_steps
@@ -234,7 +236,7 @@ class Training(Iterator[Metrics]):
             x, dtype = given.pop("x"), self.network.dtype
             given = {name: self._as_learnt(its, inputs) for name, its in given.items()}
             given["x"] = inputs.of_training(x, dtype) if first else self._as_learnt(x, inputs)
-        self._run.data["x"] = given.pop("x")
+        self._step.data["x"] = given.pop("x")
         self._held_out = {name: (its, self._held_out[name][1]) for name, its in given.items()}
 
     def _as_learnt(self, x: Array, inputs: Inputs) -> Array:
@@ -391,7 +393,7 @@ class Training(Iterator[Metrics]):
 
     def judged(self) -> Guessing | None:
         """What makes the network no better than guessing on the training data; None if it is better."""
-        data, backend = self._run.data, self.network.backend
+        data, backend = self._step.data, self.network.backend
         losses = [metrics.loss for metrics in self.history[-2:]]
         rows = backend.asarray(some_samples(self._plan.samples))
         x, t = (backend.xp.take(data[name], rows, axis=0) for name in ("x", "t"))
@@ -410,19 +412,19 @@ class Training(Iterator[Metrics]):
         self._drawn_from = self._rng.bit_generator.state
         order = _order(plan.samples, plan.per_epoch * plan.batch_size, plan.sampling, self._rng)
         count = min(plan.per_epoch, plan.total - self._done)
-        return Epoch(self._run, order, count, self._done, position, earlier)
+        return Epoch(self._step, order, count, self._done, position, earlier)
 
     def _train(self, epoch: Epoch) -> tuple[np.ndarray, float | None]:
         """Run the epoch to its end, or to where it is asked to stop."""
         look = self.progress_steps if self.progress or self.line else LOOK_STEPS
-        for i in within_memory(self._run, epoch.parts(partial(_next_multiple, look), self._hook_after)):
+        for i in within_memory(self._step, epoch.run(partial(_next_multiple, look), self._hook_after)):
             looked = i % look == 0 or i == self._hook_after(i - 1)
             if looked and not self._seen(epoch, look):
                 break
             if self._stopping:
-                epoch.settle()
+                epoch.verify()
                 break
-        self._run.forget()
+        self._step.release()
         losses, accuracy = epoch.read()
         if not (np.isfinite(losses).all() and finite(self.network.flat_params["flat"])):
             raise locate(epoch)
@@ -449,11 +451,11 @@ class Training(Iterator[Metrics]):
                 self.line(progress)
             if self.progress:
                 self.progress(progress)
-                epoch.told = True
+                epoch.observed = True
         if self.hook and self.hook_steps and self.step % self.hook_steps == 0:
             if not finite(self.network.flat_params["flat"]):
                 return False
-            self._run.forget()
+            self._step.release()
             self.hook(self)
         return True
 
@@ -500,7 +502,7 @@ class Training(Iterator[Metrics]):
         steps, generator, position = optimizer.steps, self._rng.bit_generator.state, 0
         if epoch:
             steps, generator, position = self._steps_before + epoch.ran, self._drawn_from, epoch.ran
-            arrays |= {f"epoch.{i}": values for i, values in enumerate(epoch.kept())}
+            arrays |= {f"epoch.{i}": values for i, values in enumerate(epoch.results())}
         description = {
             "network": describe(network),
             "optimizer": {"class": type(optimizer).__name__, "settings": repr(optimizer), "steps": steps},
