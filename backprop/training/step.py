@@ -21,17 +21,22 @@ class TrainStep:
 
     Parameters
     ----------
-    x, t : samples and targets, checked
+    data : the samples, `"x"`, and their targets, `"t"`
     batch_size : samples a step
     capture : whether to record the step and replay it, where the backend can
     """
 
     def __init__(
-        self, network: Network, x: Array, t: Array, optimizer: Optimizer, batch_size: int, capture: bool
+        self,
+        network: Network,
+        data: Mapping[str, Array],
+        optimizer: Optimizer,
+        batch_size: int,
+        capture: bool,
     ) -> None:
         self.network, self.optimizer, self.batch_size = network, optimizer, batch_size
         optimizer.prepare(network.flat_params if network.params else {})
-        self.data = {"x": x, "t": t}
+        self.data = data
         backend = network.backend
         self.capture = StepCapture(
             backend, self.scan, self.state, self.data, Fingerprinter(network, optimizer)

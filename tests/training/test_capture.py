@@ -430,7 +430,7 @@ def test_every_run_of_a_new_recording_is_compared(
         return bent(results)
 
     def run(net: Network, capture: bool) -> np.ndarray:
-        recording = TrainStep(net, X, LABELS, SGD(0.1), 10, capture).capture
+        recording = TrainStep(net, {"x": X, "t": LABELS}, SGD(0.1), 10, capture).capture
         recording.begin(10)
         for i in range(steps):
             recording.run(np.arange(10 * i, 10 * i + 10)[None, :], np.asarray([[0.1]], "float32"))
@@ -464,7 +464,7 @@ def test_many_steps_at_once_are_compared_where_they_do_not_drift_apart(
     monkeypatch.setattr(NumpyReplay, "__call__", spied(NumpyReplay.__call__, calls))
 
     def run(net: Network, capture: bool) -> np.ndarray:
-        recording = TrainStep(net, X, LABELS, SGD(0.1), 10, capture).capture
+        recording = TrainStep(net, {"x": X, "t": LABELS}, SGD(0.1), 10, capture).capture
         recording.backend = home
         recording.begin(13)
         order, numbers = np.arange(130).reshape(13, 10), np.full((3, 1), 0.1, "float32")
@@ -485,7 +485,7 @@ def test_many_steps_at_once_are_compared_where_they_do_not_drift_apart(
 def test_many_steps_that_are_wrong_are_found_by_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
     replay = NumpyReplay.__call__
     monkeypatch.setattr(NumpyReplay, "__call__", lambda self, *xs: tuple(y + 1 for y in replay(self, *xs)))
-    recording = TrainStep(network("cpu"), X, LABELS, SGD(0.1), 10, True).capture
+    recording = TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture
     recording.backend = Elsewhere()  # type: ignore[assignment]
     recording.begin(13)
     order, numbers = np.arange(130).reshape(13, 10), np.full((3, 1), 0.1, "float32")
@@ -506,7 +506,7 @@ def test_a_short_stretch_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_recordings_are_forgotten_once_something_has_changed() -> None:
-    recording = TrainStep(network("cpu"), X, LABELS, SGD(0.1), 10, True).capture
+    recording = TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture
     order, numbers = np.arange(50).reshape(5, 10), np.asarray([[0.1]], "float32")
     for i in range(4):
         recording.run(order[i : i + 1], numbers)
@@ -529,7 +529,7 @@ def test_recordings_are_forgotten_once_something_has_changed() -> None:
 
 def test_a_capture_is_not_pickled() -> None:
     with pytest.raises(TypeError, match="a step's capture cannot be pickled"):
-        pickle.dumps(TrainStep(network("cpu"), X, LABELS, SGD(0.1), 10, True).capture)
+        pickle.dumps(TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture)
 
 
 def test_an_attribute_that_begins_to_change_where_nobody_sees_it_is_told() -> None:
@@ -598,7 +598,10 @@ def test_stopping_runs_again_what_was_wrong(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_results_are_alike_if_they_are_as_many_of_one_shape_and_dtype() -> None:
-    recording, x = TrainStep(network("cpu"), X, LABELS, SGD(0.1), 10, True).capture, np.ones(3, np.float32)
+    recording, x = (
+        TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture,
+        np.ones(3, np.float32),
+    )
     assert recording._alike([x], (x.copy(),))
     for others in ([x.view(np.int32)], [x[None, :]], [np.ones(1, np.float32)], [], [x, x]):
         assert not recording._alike([x], others)

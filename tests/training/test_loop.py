@@ -358,7 +358,9 @@ def test_host_is_only_read_at_the_end_of_an_epoch(backend: Backend, monkeypatch:
 
 @pytest.mark.only("strict")
 def test_a_step_does_not_wait_for_the_device(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = backprop.training.step.TrainStep(net(backend), *map(backend.asarray, blobs()), SGD(0.1), 10, False)
+    run = backprop.training.step.TrainStep(
+        net(backend), dict(zip("xt", map(backend.asarray, blobs()), strict=True)), SGD(0.1), 10, False
+    )
 
     def refuse(*_: Any) -> None:
         raise AssertionError("a step read a value from the device")
