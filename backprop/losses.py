@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 
 from .backends import Array, dtype_name, namespace_of
+from .dtypes import is_integer, narrowed, widened
 from .inputs import as_numbers, kind_of
 from .layers.activations import sigmoid
-from .layers.base import ArraySpec, Node, is_integer, narrowed, widened
+from .layers.checks import check_float, check_like
+from .layers.node import Node
+from .layers.spec import ArraySpec
 
 __all__ = ["Loss", "MeanSquaredError", "SigmoidWithLoss", "SoftmaxWithLoss"]
 
@@ -56,7 +59,7 @@ class Loss(Node):
         """
 
     def _check_batch(self, x: Array) -> Any:
-        xp = self.check_float(x)
+        xp = check_float(self.name, x)
         if x.ndim == 0 or 0 in x.shape:
             raise ValueError(f"{self.name}: expected at least one sample, got input {tuple(x.shape)}")
         return xp
@@ -81,7 +84,7 @@ class Loss(Node):
             return float(dout) / count
         if dout.shape != ():
             raise ValueError(f"{self.name}: expected a scalar dout, got shape {tuple(dout.shape)}")
-        self.check_like(dout, x, "dout and input")
+        check_like(self.name, dout, x, "dout and input")
         return dout / count
 
 

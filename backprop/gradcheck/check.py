@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import Array, Backend, backend_of, get_backend, is_registered
-from ..layers.base import Layer, Node
+from ..layers import Layer, Node
 from ..losses import Loss
 from ..networks.network import Network
 from .comparison import GATE, compare

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import Array, Backend, dtype_name, is_registered, namespace_of
-from ..layers.base import Layer, Node
+from ..layers import Layer, Node
 from ..networks.network import Network
 from ..numerical import changes_with, writable
 from .aliasing import results_shared

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..backends import Array, Backend, backend_of, dtype_name, is_registered
-from ..layers.base import Layer
+from ..layers import Layer
 from ..losses import Loss
 from ..networks.network import Network
 from ..numerical import writable

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import Array, Backend, dtype_name, get_backend
+from ..dtypes import is_whole
 from ..layers import (
     GELU,
     Affine,
@@ -24,7 +25,6 @@ from ..layers import (
     Sigmoid,
     Tanh,
 )
-from ..layers.base import is_whole
 from ..lookup import lookup
 from ..losses import SoftmaxWithLoss
 from .initializers import normal, standard_deviation

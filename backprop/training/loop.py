@@ -28,9 +28,10 @@ import numpy as np
 from ..backends import Array, get_backend
 from ..datasets.split import split, warn_of_scarce_classes
 from ..diagnosis import Guessing, LearningWarning, no_better_than_guessing, some_samples
+from ..dtypes import is_whole
 from ..inputs import Inputs, as_numbers, check_finite
-from ..layers.base import is_whole
-from ..networks.network import Network, check_same_length
+from ..networks.checks import check_same_length
+from ..networks.network import Network
 from ..optimizers.optimizers import SGD, Optimizer
 from ..saving.checkpoint import Checkpoint, CheckpointError, ResumeWarning
 from ..saving.config import describe
@@ -466,7 +467,7 @@ class Training(Iterator[Metrics]):
 
         found: dict[str, float | None] = {"test_loss": None, "test_accuracy": None}
         for name, (x, t) in self._held_out.items():
-            loss, accuracy = self.network.evaluate_checked(x, t, between=go_on)
+            loss, accuracy = self.network.evaluate_validated(x, t, between=go_on)
             if not math.isfinite(loss):
                 raise DivergenceError(step, f"the loss on the {name} data", "trained up to that step")
             found |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}

@@ -289,12 +289,21 @@ def test_arrays_that_keep_their_place(backend: Backend) -> None:
     with pytest.raises(TypeError, match="a: expected an array or a number, got a list"):
         kept["a"] = [1.0, 2.0]
     for new in (lambda: kept.update(b=place), lambda: kept.setdefault("b", place)):
-        with pytest.raises(KeyError, match="no array 'b' here: there are a"):
+        with pytest.raises(
+            KeyError, match="no array 'b' here: there are a"
+        ):
             new()
     for delete in (lambda: kept.pop("a"), kept.popitem, kept.clear, lambda: kept.__delitem__("a")):
         with pytest.raises(TypeError, match=r"cannot be deleted; set one to 0\.0"):
             delete()
     assert backend.to_numpy(place).tolist() == [6.0, 6.0]
+    kept["a"] = backend.asarray([7.0, 8.0], dtype="float32")
+    assert (kept["a"] is place, backend.to_numpy(place).tolist()) == (True, [7.0, 8.0])
+    assert place.dtype == backend.dtype("float64")
+    kept.write_out("a", backend.xp.sum, backend.asarray([[1.0, 2.0], [5.0, 4.0]]), axis=0)
+    assert (kept["a"] is place, backend.to_numpy(place).tolist()) == (True, [6.0, 6.0])
+    with pytest.raises(KeyError, match="no array 'b' here: there are a"):
+        kept.write_out("b", backend.xp.sum, place)
     for copied in (copy.copy(kept), copy.deepcopy(kept), pickle.loads(pickle.dumps(kept))):
         assert type(copied) is dict
         assert backend.to_numpy(copied["a"]).tolist() == [6.0, 6.0]

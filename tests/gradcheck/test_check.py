@@ -44,6 +44,7 @@ from backprop.gradcheck.check import made
 from backprop.gradcheck.comparison import compare
 from backprop.gradcheck.rounding import rounding_changes
 from backprop.gradcheck.subjects import Variable
+from backprop.layers.checks import check_dout
 
 from ..cases import CASES
 
@@ -220,7 +221,7 @@ class SmallOneRoundsInSingle(Layer):
         return x + 0.01 * self.params["b"]
 
     def backward(self, dout: Array) -> Array:
-        self.check_dout(dout, self.saved)
+        check_dout(self.name, dout, self.saved)
         self.grads["b"] = dout * (0.01 if "64" in str(dout.dtype) else 0.01002)
         return dout * 1.0
 
@@ -277,7 +278,7 @@ class OtherShapeInTraining(Layer):
         return xp.reshape(x * 1.0, (-1,) if training else (1, -1))
 
     def backward(self, dout: Array) -> Array:
-        self.check_dout(dout, self.saved)
+        check_dout(self.name, dout, self.saved)
         return namespace_of(dout).reshape(dout * 1.0, self.saved.shape)
 
     @classmethod

@@ -14,7 +14,7 @@ from backends import Backend
 from backprop import DeepConvNet, MultiLayerNet, Network, ReLU, SimpleConvNet, check_gradients
 from backprop.cli import main
 from backprop.diagnosis.batch import look_at
-from backprop.layers.merged import shown_names
+from backprop.layers.naming import display_names
 from backprop.networks.initializers import normal, standard_deviation
 from backprop.networks.models import ACTIVATIONS
 from backprop.report import record
@@ -237,7 +237,7 @@ def test_what_is_merged_is_shown_as_the_layers_that_it_stands_for(
 
 def test_names_of_one_s_own_promise_no_layers() -> None:
     kinds = dict.fromkeys(("stem", "Conv1", "Conv3", "ConvolutionReLUPooling1"), "ConvolutionReLUPooling")
-    assert list(shown_names({**kinds, "Relu3": "ReLU"}).values()) == [
+    assert list(display_names({**kinds, "Relu3": "ReLU"}).values()) == [
         "stem with ReLU and pooling",
         "Conv1 with Relu1 and Pool2",
         "Conv3 with ReLU and pooling",
