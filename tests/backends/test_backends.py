@@ -289,9 +289,7 @@ def test_arrays_that_keep_their_place(backend: Backend) -> None:
     with pytest.raises(TypeError, match="a: expected an array or a number, got a list"):
         kept["a"] = [1.0, 2.0]
     for new in (lambda: kept.update(b=place), lambda: kept.setdefault("b", place)):
-        with pytest.raises(
-            KeyError, match="no array 'b' here: there are a"
-        ):
+        with pytest.raises(KeyError, match="no array 'b' here: there are a"):
             new()
     for delete in (lambda: kept.pop("a"), kept.popitem, kept.clear, lambda: kept.__delitem__("a")):
         with pytest.raises(TypeError, match=r"cannot be deleted; set one to 0\.0"):

@@ -38,12 +38,11 @@ from backprop import (
     check_gradients,
 )
 from backprop.cli.check import checkable
-from backprop.gradcheck import GATE, GradientEntry, check, promises
-from backprop.gradcheck.aliasing import results_shared
-from backprop.gradcheck.check import made
+from backprop.gradcheck import GATE, GradientEntry, gradients, promises
+from backprop.gradcheck.check import subject_of
 from backprop.gradcheck.comparison import compare
 from backprop.gradcheck.rounding import rounding_changes
-from backprop.gradcheck.subjects import Variable
+from backprop.gradcheck.variable import Variable
 from backprop.layers.checks import check_dout
 
 from ..cases import CASES
@@ -768,7 +767,7 @@ def test_one_entry_wrong_by_a_hundred_thousandth(name: str, backend: Backend) ->
     """In the largest entry of every array, and in another one that is not tiny beside it."""
     rng = np.random.default_rng(1)
     node, *inputs = CASES[name](rng)
-    subject = made(node, inputs, backend, 0, "float64")
+    subject = subject_of(node, inputs, backend, 0, "float64")
     for slot, gradient in subject.gradients().items():
         values = np.array(backend.to_numpy(gradient), order="C")
         largest = int(np.abs(values).argmax())
@@ -830,7 +829,7 @@ def test_a_gradient_whose_rounding_cannot_be_tried_is_compared(
     def fail(*_: Any) -> Any:
         raise ArithmeticError("no luck")
 
-    monkeypatch.setattr(check, "rounding_changes", fail)
+    monkeypatch.setattr(gradients, "rounding_changes", fail)
     assert check_gradients(*Tanh.case(rng)).passed
     assert check_gradients(*WrongSign.case(rng)).entries[0].verdict == "FAILED"
 
@@ -1072,7 +1071,7 @@ def test_shared_memory_in_a_network_is_found(backend: Backend, rng: np.random.Ge
 @pytest.mark.parametrize("name", CASES)
 def test_results_belong_to_the_caller(name: str, backend: Backend) -> None:
     node, *inputs = CASES[name](np.random.default_rng(0))
-    assert list(results_shared(made(node, inputs, backend, 0, "float64"), backend)) == []
+    assert list(subject_of(node, inputs, backend, 0, "float64").shared_results()) == []
 
 
 class ReturnsX(Network):
@@ -1110,8 +1109,8 @@ def test_results_of_a_network_are_the_callers(
 ) -> None:
     inputs = [rng.standard_normal((5, 3)), rng.integers(0, 3, 5)]
     network = kind([Affine(rng.standard_normal((3, 3)), np.ones(3))])
-    subject = made(network, inputs, backend, 0, "float64")
-    assert list(results_shared(subject, backend)) == ([problem] if problem else [])
+    subject = subject_of(network, inputs, backend, 0, "float64")
+    assert list(subject.shared_results()) == ([problem] if problem else [])
 
 
 OF_NODES = {
@@ -1122,7 +1121,7 @@ OF_NODES = {
     "_kind_kept": ["float64", "float32"],
     "_float32_agrees": ["precision"],
     "_inference_agrees": ["inference"],
-    "results_shared": ["memory"],
+    "_results_are_the_callers": ["memory"],
     "_needs_forward": ["order"],
     "_computes_in_float64": ["digits"],
     "_params_alone_agree": ["bottom"],
@@ -1149,7 +1148,7 @@ def test_a_promise_that_cannot_be_tried_is_named(
 
 @pytest.mark.parametrize("in_place", [True, False])
 def test_what_was_varied_is_as_it_was(in_place: bool, backend: Backend, rng: np.random.Generator) -> None:
-    subject = made(*stackable(rng), backend, 0, "float64")
+    subject = subject_of(*stackable(rng), backend, 0, "float64")
     subject.gradients()
     slot = ("Affine1", "W")
     variable: Any = Variable(subject, slot)
@@ -1188,7 +1187,7 @@ def stackable(rng: np.random.Generator) -> tuple[Network, list[np.ndarray]]:
 def test_what_rounding_changes_of_a_gradient(backend: Backend, rng: np.random.Generator) -> None:
     """Of dy/dx = a no more than a rounds, of dy/da = Σ x as much as the largest sum does."""
     W, x = rng.uniform(1.0, 2.0, (3, 2)), rng.uniform(1.0, 2.0, (4, 3))
-    subject = made(Affine(W, np.zeros(2)), [x], backend, 0, "float64")
+    subject = subject_of(Affine(W, np.zeros(2)), [x], backend, 0, "float64")
     changes = rounding_changes(subject, 1e-6)
     dout = subject.dout  # type: ignore[union-attr]
     of_x = np.abs(dout) @ np.abs(W).T
@@ -1203,7 +1202,7 @@ def test_what_rounding_changes_of_a_gradient(backend: Backend, rng: np.random.Ge
 
 def test_between_the_layers_of_a_network_all_is_rounded(rng: np.random.Generator) -> None:
     network, inputs = stackable(rng)
-    subject = made(network, inputs, get_backend("cpu"), 0, "float64")
+    subject = subject_of(network, inputs, get_backend("cpu"), 0, "float64")
     seen: list[tuple[int, ...]] = []
 
     def doubled(array: Array) -> Array:

@@ -13,7 +13,7 @@ from backends import Backend, namespace_of
 from backprop import check_gradients
 from backprop.gradcheck import promises
 from backprop.gradcheck.libraries import Library
-from backprop.gradcheck.subjects import on_host
+from backprop.gradcheck.subject import on_host
 
 
 def cubes(x: Any) -> Any:

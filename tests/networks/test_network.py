@@ -151,9 +151,7 @@ def test_layer_that_replaces_its_dicts_stays_in_the_network(backend: Backend) ->
     layer.params |= {"a": backend.asarray(np.full(4, 4.0), dtype="float32")}
     layer.params = {"a": layer.params["a"] + 1.0}
     assert backend.to_numpy(network.flat_params["flat"]).tolist() == [5.0] * 4
-    with pytest.raises(
-        KeyError, match="no array 'b' here: there are a"
-    ):
+    with pytest.raises(KeyError, match="no array 'b' here: there are a"):
         layer.params["b"] = layer.params["a"]
     for delete in (layer.params.clear, lambda: layer.params.pop("a"), lambda: layer.params.__delitem__("a")):
         with pytest.raises(TypeError, match="cannot be deleted"):
