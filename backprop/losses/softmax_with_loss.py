@@ -1,98 +1,22 @@
-"""Losses: the last layer of a network, a function of the network's output x and the target t.
-
-The value is a 0-d array on the device of x, the mean over the batch of N samples, and
-`backward(dout)` scales with `dout`: a Python number, or a 0-d array like the value. For float16 what is
-inside is float32.
-"""
+"""Softmax with cross-entropy: the loss of classification."""
 
 from __future__ import annotations
 
-import math
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from .backends import Array, dtype_name, namespace_of
-from .dtypes import is_integer, narrowed, widened
-from .inputs import as_numbers, kind_of
-from .layers.activations import sigmoid
-from .layers.checks import check_float, check_like
-from .layers.node import Node
-from .layers.spec import ArraySpec
-
-__all__ = ["Loss", "MeanSquaredError", "SigmoidWithLoss", "SoftmaxWithLoss"]
-
-
-class Loss(Node):
-    """A scalar function of x and t, differentiable in x."""
-
-    counts_correct: bool = False
-    """Whether `correct` has a meaning for this loss, so that accuracy is defined."""
-
-    def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
-        """The loss of the batch: 0-d, with the dtype and device of x."""
-        raise NotImplementedError(f"{self.name} has no forward")
-
-    def backward(self, dout: Any = 1.0) -> Array:
-        """The gradient ∂(dout · loss)/∂x, with the shape of x."""
-        raise NotImplementedError(f"{self.name} has no backward")
-
-    def correct(self, x: Array, t: Array) -> Array:
-        """How many samples x puts into their class t: a 0-d integer array on the device."""
-        raise TypeError(f"{self.name} does not classify: it has no accuracy")
-
-    def taken(self, t: np.ndarray) -> np.ndarray:
-        """Targets on the host in the form that this loss takes, where they say the same in another.
-
-        Objects and texts of numbers become floating-point numbers. Raises `TypeError` for what is no real
-        number.
-        """
-        numbers: np.ndarray = as_numbers(f"{self.name}: t", t)
-        return numbers
-
-    def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
-        """Raise unless the host array `t` is a valid target for an x of shape (samples, *outputs).
-
-        This looks at the values, so it belongs where data comes in; `forward` checks shapes only,
-        since looking at values would wait for the device.
-        """
-
-    def _check_batch(self, x: Array) -> Any:
-        xp = check_float(self.name, x)
-        if x.ndim == 0 or 0 in x.shape:
-            raise ValueError(f"{self.name}: expected at least one sample, got input {tuple(x.shape)}")
-        return xp
-
-    def _check_home(self, x: Array, t: Array) -> None:
-        if namespace_of(t) is not namespace_of(x):
-            raise TypeError(f"{self.name}: x and t are arrays of two libraries; bring both to one backend")
-        if t.device != x.device:
-            raise ValueError(
-                f"{self.name}: x and t are on two devices, {x.device} and {t.device}; bring both to one"
-            )
-
-    def _is_other_number(self, dout: Any, x: Array | ArraySpec) -> bool:
-        """Whether dout is a number of NumPy's that does not have x's library and dtype."""
-        xp = x.xp if isinstance(x, ArraySpec) else namespace_of(x)
-        own = namespace_of(dout) is xp and bool(dout.dtype == x.dtype)
-        return not own and isinstance(dout, Real)
-
-    def _scale(self, dout: Any, x: Array | ArraySpec, count: int) -> Any:
-        """Dout / count without promoting: a number of another dtype counts as the Python number it holds."""
-        if not hasattr(dout, "dtype") or self._is_other_number(dout, x):
-            return float(dout) / count
-        if dout.shape != ():
-            raise ValueError(f"{self.name}: expected a scalar dout, got shape {tuple(dout.shape)}")
-        check_like(self.name, dout, x, "dout and input")
-        return dout / count
-
+from ..backends import Array, dtype_name, namespace_of
+from ..dtypes import is_integer, narrowed, widened
+from ..inputs import kind_of
+from ..layers.spec import ArraySpec
+from .checks import check_batch, check_same_place, dout_share
+from .loss import Loss
 
 CONVERT = "convert them with astype, or give one-hot rows"
 NUMBER = "number the classes: names, t = numpy.unique(t, return_inverse=True)"
 CURES = {"U": NUMBER, "S": NUMBER, "O": NUMBER, "T": NUMBER}
 """What to do with labels that are no integers, by their kind of dtype."""
-
 
 ROUNDED = 1e-3
 """How far from 1 the sum of rounded probabilities may be."""
@@ -137,7 +61,7 @@ class SoftmaxWithLoss(Loss):
         self.label_smoothing = float(label_smoothing)
 
     def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
-        xp = self._check_batch(x)
+        xp = check_batch(self.name, x)
         hot, wide = self._target(x, t), widened(x)  # (N, C) bool or q, (N, C)
         shifted = wide - xp.max(wide, axis=1, keepdims=True)
         exp = xp.exp(shifted)
@@ -156,7 +80,7 @@ class SoftmaxWithLoss(Loss):
             hot = xp.astype(hot, p.dtype)
         else:
             p *= xp.sum(hot, axis=1, keepdims=True)
-        return narrowed((p - hot) * self._scale(dout, form, p.shape[0]), form.dtype)
+        return narrowed((p - hot) * dout_share(self.name, dout, form, p.shape[0]), form.dtype)
 
     def _target(self, x: Array, t: Array) -> Array:
         """Where the target is 1, or where it is in between, q."""
@@ -219,7 +143,7 @@ class SoftmaxWithLoss(Loss):
     def _check_pair(self, x: Array, t: Array) -> None:
         if x.ndim != 2:
             raise ValueError(f"{self.name}: expected input (N, C), got {tuple(x.shape)}")
-        self._check_home(x, t)
+        check_same_place(self.name, x, t)
         self._check_shape(t, *x.shape)
 
     def _one_hot(self, x: Array, t: Array) -> Array:
@@ -258,100 +182,3 @@ def _signed(t: Array) -> Array:
     if dtype_name(t.dtype) in ("uint16", "uint32", "uint64"):
         return namespace_of(t).astype(t, namespace_of(t).int64)
     return t
-
-
-class _RealTargetLoss(Loss):
-    """A loss whose target has the shape of x."""
-
-    def _pair(self, x: Array, t: Array) -> tuple[Array, Array]:
-        """x and t in one dtype, float32 for float16."""
-        xp = self._check_batch(x)
-        self._check_home(x, t)
-        self._check_shape(t, tuple(x.shape))
-        x = widened(x)
-        return x, t if t.dtype == x.dtype else xp.astype(t, x.dtype)
-
-    def _check_shape(self, t: Array, expected: tuple[int, ...]) -> None:
-        if tuple(t.shape) != expected:
-            raise ValueError(f"{self.name}: expected t {expected}, got {tuple(t.shape)}")
-
-    def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
-        self._check_shape(t, (samples, *outputs))
-        if not np.isfinite(t).all():
-            raise ValueError(f"{self.name}: expected finite t, got {t[~np.isfinite(t)][0]}")
-
-
-class SigmoidWithLoss(_RealTargetLoss):
-    """Sigmoid and binary cross-entropy: L = −(1/N) Σ t log y + (1 − t) log(1 − y), y = sigmoid(x).
-
-    The sum goes over all entries, N is the number of samples. dx = (y − t) · dout / N. Computed as
-    max(x, 0) − x t + log(1 + exp(−|x|)), which does not overflow.
-
-    x: (N,) or (N, …) floating point. t: the same shape, values 0 or 1 (or in between; a sample counts
-    as correct where x > 0 agrees with t > 1/2 in every entry).
-
-    Source: *Deep Learning from Scratch 2*, section 4.2.4.
-
-    >>> import numpy as np
-    >>> loss = SigmoidWithLoss()
-    >>> float(loss.forward(np.asarray([0.0]), np.asarray([1]), training=True))  # log 2
-    0.6931471805599453
-    >>> loss.backward()
-    array([-0.5])
-    """
-
-    counts_correct = True
-
-    def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
-        (wide, t), xp = self._pair(x, t), namespace_of(x)
-        self.saved = (wide, t, ArraySpec.of(x)) if training else None
-        entries = xp.maximum(wide, 0.0) - wide * t + xp.log1p(xp.exp(-xp.abs(wide)))
-        return narrowed(xp.sum(entries) / x.shape[0], x.dtype)
-
-    def backward(self, dout: Any = 1.0) -> Array:
-        x, t, form = self.saved
-        return narrowed((sigmoid(x) - t) * self._scale(dout, form, x.shape[0]), form.dtype)
-
-    def correct(self, x: Array, t: Array) -> Array:
-        (x, t), xp = self._pair(x, t), namespace_of(x)
-        same = (x > 0.0) == (t > 0.5)
-        return xp.count_nonzero(xp.all(xp.reshape(same, (x.shape[0], -1)), axis=1))
-
-    def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
-        super().check_targets(t, samples, outputs)
-        if t.min() < 0 or t.max() > 1:
-            raise ValueError(f"{self.name}: expected t between 0 and 1, got {t.min()} to {t.max()}")
-
-    @classmethod
-    def case(cls, rng: np.random.Generator) -> tuple[SigmoidWithLoss, np.ndarray, np.ndarray]:
-        return cls(), rng.standard_normal((4, 3)), rng.integers(0, 2, (4, 3))
-
-
-class MeanSquaredError(_RealTargetLoss):
-    """L = mean of (x − t)² over all entries; dx = 2 (x − t) · dout / (number of entries).
-
-    x: (N,) or (N, …) floating point. t: the same shape. (The book's `sum_squared_error` of section
-    4.2.1 is half the sum instead.)
-
-    >>> import numpy as np
-    >>> loss = MeanSquaredError()
-    >>> float(loss.forward(np.asarray([1.0, 4.0]), np.asarray([0.0, 2.0]), training=True))
-    2.5
-    >>> loss.backward()
-    array([1., 2.])
-    """
-
-    def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
-        wide, t = self._pair(x, t)
-        difference = wide - t
-        self.saved = (difference, ArraySpec.of(x)) if training else None
-        return narrowed(namespace_of(x).mean(difference * difference), x.dtype)
-
-    def backward(self, dout: Any = 1.0) -> Array:
-        difference, form = self.saved
-        dx = difference * (2.0 * self._scale(dout, form, math.prod(difference.shape)))
-        return narrowed(dx, form.dtype)
-
-    @classmethod
-    def case(cls, rng: np.random.Generator) -> tuple[MeanSquaredError, np.ndarray, np.ndarray]:
-        return cls(), rng.standard_normal((4, 3)), rng.standard_normal((4, 3))
