@@ -29,7 +29,7 @@ class Loss(Node):
         """How many samples x puts into their class t: a 0-d integer array on the device."""
         raise TypeError(f"{self.name} does not classify: it has no accuracy")
 
-    def taken(self, t: np.ndarray) -> np.ndarray:
+    def converted(self, t: np.ndarray) -> np.ndarray:
         """Targets on the host, converted from an equivalent form to the one that this loss takes.
 
         Objects and texts of numbers become floating-point numbers. Raises `TypeError` for what is no real

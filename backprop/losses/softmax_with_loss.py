@@ -115,7 +115,7 @@ class SoftmaxWithLoss(Loss):
                 f"t {t.shape}"
             )
 
-    def taken(self, t: np.ndarray) -> np.ndarray:
+    def converted(self, t: np.ndarray) -> np.ndarray:
         """Targets on the host as class numbers or bytes, where they say the same in another form.
 
         A column (N, 1), whole floating-point numbers and booleans become class numbers (N,), and one-hot
@@ -124,7 +124,7 @@ class SoftmaxWithLoss(Loss):
         if t.ndim == 2 and t.shape[1] == 1:
             t = t[:, 0]
         if t.ndim != 1 or t.dtype.kind not in CURES:  # names of classes have a cure of their own
-            t = super().taken(t)
+            t = super().converted(t)
         if t.ndim == 2:
             return t.astype(np.uint8) if _is_one_hot(t) else t
         is_whole = t.dtype.kind == "f" and bool((np.isfinite(t) & (np.floor(t) == t)).all())

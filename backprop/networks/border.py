@@ -78,7 +78,7 @@ def as_target(network: Network, t: Array, samples: int, outputs: tuple[int, ...]
     backend = backend_of(t)
     t = backend.detached(t)
     given = backend.to_numpy(t)
-    host = network.last_layer.taken(given)
+    host = network.last_layer.converted(given)
     network.last_layer.check_targets(host, samples, tuple(outputs))
     if host is not given:
         t = backend.asarray(host)

@@ -319,7 +319,7 @@ class Network:
     def as_target(self, t: Array, samples: int, outputs: tuple[int, ...]) -> Array:
         """t, validated on the host as the target for an output (samples, *outputs).
 
-        Equivalent forms are converted (`Loss.taken`). Integers become bytes where they fit, which are
+        Equivalent forms are converted (`Loss.converted`). Integers become bytes where they fit, which are
         quicker to gather, else int64.
         """
         return border.as_target(self, t, samples, outputs)

@@ -7,18 +7,7 @@ from typing import Any
 import numpy as np
 
 from backends import Array, backend_of, get_backend, namespace_of
-from backprop import (
-    Add,
-    Affine,
-    GradientReport,
-    Layer,
-    Mul,
-    Network,
-    ReLU,
-    Sigmoid,
-    SoftmaxWithLoss,
-    Tanh,
-)
+from backprop import Add, Affine, GradientReport, Layer, Mul, Network, ReLU, Sigmoid, SoftmaxWithLoss, Tanh
 from backprop.layers.checks import check_dout
 
 

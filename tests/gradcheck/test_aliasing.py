@@ -8,20 +8,11 @@ import numpy as np
 import pytest
 
 from backends import Array, Backend, namespace_of
-from backprop import (
-    Add,
-    Affine,
-    Layer,
-    Network,
-    Tanh,
-    check_gradients,
-)
+from backprop import Add, Affine, Layer, Network, Tanh, check_gradients
 from backprop.gradcheck.check import subject_of
 
 from ..cases import CASES
-from .faults import (
-    stack,
-)
+from .faults import stack
 
 
 class KeepsResult(Tanh):

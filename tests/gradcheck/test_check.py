@@ -9,14 +9,7 @@ import numpy as np
 import pytest
 
 from backends import Array, Backend, get_backend, namespace_of
-from backprop import (
-    Affine,
-    Layer,
-    SoftmaxWithLoss,
-    Tanh,
-    TwoLayerNet,
-    check_gradients,
-)
+from backprop import Affine, Layer, SoftmaxWithLoss, Tanh, TwoLayerNet, check_gradients
 from backprop.cli.check import checkable
 
 from .faults import (

@@ -25,10 +25,7 @@ from backprop.gradcheck.comparison import compare
 from backprop.gradcheck.variable import Variable
 
 from ..cases import CASES
-from .faults import (
-    Draws,
-    stack,
-)
+from .faults import Draws, stack
 
 
 def test_kinks_are_stepped_around(backend: Backend) -> None:

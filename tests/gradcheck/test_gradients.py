@@ -8,12 +8,7 @@ import numpy as np
 import pytest
 
 from backends import Array, Backend
-from backprop import (
-    Affine,
-    Network,
-    Tanh,
-    check_gradients,
-)
+from backprop import Affine, Network, Tanh, check_gradients
 from backprop.gradcheck import gradients
 
 from .faults import (

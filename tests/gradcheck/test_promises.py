@@ -7,20 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backprop import (
-    Affine,
-    Network,
-    SoftmaxWithLoss,
-    Tanh,
-    check_gradients,
-)
+from backprop import Affine, Network, SoftmaxWithLoss, Tanh, check_gradients
 from backprop.gradcheck import promises
 
-from .faults import (
-    AlwaysSingle,
-    DependsOnLayout,
-    stack,
-)
+from .faults import AlwaysSingle, DependsOnLayout, stack
 
 
 def test_three_numbers_show_that_they_are_rounded_and_two_do_not() -> None:

@@ -7,15 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backprop import (
-    Add,
-    Layer,
-    Network,
-    SoftmaxWithLoss,
-    Tanh,
-    TwoLayerNet,
-    check_gradients,
-)
+from backprop import Add, Layer, Network, SoftmaxWithLoss, Tanh, TwoLayerNet, check_gradients
 
 from .functions import cubes, cubes_gradient
 

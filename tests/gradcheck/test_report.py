@@ -10,11 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backprop import (
-    Affine,
-    GradientReport,
-    check_gradients,
-)
+from backprop import Affine, GradientReport, check_gradients
 from backprop.gradcheck import GradientEntry
 
 

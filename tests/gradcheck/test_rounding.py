@@ -5,17 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from backends import Array, Backend, get_backend
-from backprop import (
-    Affine,
-    Network,
-    Tanh,
-)
+from backprop import Affine, Network, Tanh
 from backprop.gradcheck.check import subject_of
 from backprop.gradcheck.rounding import rounding_changes
 
-from .faults import (
-    stack,
-)
+from .faults import stack
 
 
 def stackable(rng: np.random.Generator) -> tuple[Network, list[np.ndarray]]:

@@ -8,16 +8,11 @@ import numpy as np
 import pytest
 
 from backends import Backend
-from backprop import (
-    Network,
-    Tanh,
-)
+from backprop import Network, Tanh
 from backprop.gradcheck.check import subject_of
 from backprop.gradcheck.variable import Variable
 
-from .faults import (
-    stack,
-)
+from .faults import stack
 
 
 @pytest.mark.parametrize("in_place", [True, False])

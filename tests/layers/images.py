@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 
 from backends import Backend
-from backprop import (
-    Layer,
-)
+from backprop import Layer
 
 
 def filters(backend: Backend, *shape: int, dtype: str = "float32") -> tuple[Any, Any]:

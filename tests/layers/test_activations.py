@@ -9,15 +9,7 @@ import numpy as np
 import pytest
 
 from backends import Backend
-from backprop import (
-    GELU,
-    LeakyReLU,
-    ReLU,
-    Relu,
-    Sigmoid,
-    Softmax,
-    Tanh,
-)
+from backprop import GELU, LeakyReLU, ReLU, Relu, Sigmoid, Softmax, Tanh
 
 
 def test_the_books_spelling() -> None:

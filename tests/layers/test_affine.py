@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, get_backend
-from backprop import (
-    Affine,
-)
+from backprop import Affine
 
 
 def affine(backend: Backend, dtype: str = "float32") -> Affine:

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from backends import Backend
-from backprop import (
-    Mul,
-)
+from backprop import Mul
 from backprop.layers import Add
 
 

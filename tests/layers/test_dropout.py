@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, get_backend
-from backprop import (
-    Dropout,
-)
+from backprop import Dropout
 from backprop.layers.dropout import _hash_of_seed, _mixed
 
 

@@ -9,14 +9,7 @@ import numpy as np
 import pytest
 
 from backends import Backend
-from backprop import (
-    Convolution,
-    ConvolutionReLUPooling,
-    Layer,
-    MaxPooling,
-    ReLU,
-    check_gradients,
-)
+from backprop import Convolution, ConvolutionReLUPooling, Layer, MaxPooling, ReLU, check_gradients
 
 from .images import filters, run, whole
 

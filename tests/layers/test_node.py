@@ -8,16 +8,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, get_backend
-from backprop import (
-    Dropout,
-    MeanSquaredError,
-    Mul,
-    ReLU,
-    Sigmoid,
-    SigmoidWithLoss,
-    SoftmaxWithLoss,
-    Tanh,
-)
+from backprop import Dropout, MeanSquaredError, Mul, ReLU, Sigmoid, SigmoidWithLoss, SoftmaxWithLoss, Tanh
 from backprop.layers import Add, Identity, Node
 
 LAYERS = [ReLU, Sigmoid, Tanh, Identity]

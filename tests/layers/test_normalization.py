@@ -8,14 +8,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, get_backend
-from backprop import (
-    SGD,
-    BatchNormalization,
-    LayerNormalization,
-    MultiLayerNet,
-    Network,
-    Training,
-)
+from backprop import SGD, BatchNormalization, LayerNormalization, MultiLayerNet, Network, Training
 from backprop.datasets import mnist
 from backprop.optimizers.optimizers import Adam
 

@@ -9,12 +9,7 @@ import numpy as np
 import pytest
 
 from backends import Backend
-from backprop import (
-    AveragePooling,
-    ConvolutionReLUPooling,
-    MaxPooling,
-    Pooling,
-)
+from backprop import AveragePooling, ConvolutionReLUPooling, MaxPooling, Pooling
 
 from .images import run, whole
 

@@ -10,15 +10,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, dtype_name, get_backend
-from backprop import (
-    Affine,
-    BatchNormalization,
-    LeakyReLU,
-    MultiLayerNet,
-    Network,
-    ReLU,
-    Residual,
-)
+from backprop import Affine, BatchNormalization, LeakyReLU, MultiLayerNet, Network, ReLU, Residual
 
 
 def ones(backend: Backend, *shape: int) -> Any:

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backprop import (
-    Reshape,
-)
+from backprop import Reshape
 
 
 def test_a_shape_in_numpy_s_numbers() -> None:

@@ -8,11 +8,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, get_backend
-from backprop import (
-    MeanSquaredError,
-    SigmoidWithLoss,
-    SoftmaxWithLoss,
-)
+from backprop import MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
 
 
 @pytest.mark.only("strict")

@@ -9,11 +9,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, dtype_name
-from backprop import (
-    MeanSquaredError,
-    SigmoidWithLoss,
-    SoftmaxWithLoss,
-)
+from backprop import MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
 
 
 def test_extreme_values(backend: Backend) -> None:

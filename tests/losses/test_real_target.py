@@ -8,10 +8,7 @@ import numpy as np
 import pytest
 
 from backends import Backend
-from backprop import (
-    MeanSquaredError,
-    SigmoidWithLoss,
-)
+from backprop import MeanSquaredError, SigmoidWithLoss
 
 
 @pytest.mark.parametrize("loss_class", [SigmoidWithLoss, MeanSquaredError])

@@ -9,11 +9,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, get_backend
-from backprop import (
-    SoftmaxWithLoss,
-    Training,
-    TwoLayerNet,
-)
+from backprop import SoftmaxWithLoss, Training, TwoLayerNet
 
 
 def test_softmax_wrong_targets(backend: Backend) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backends import Array, Backend
-from backprop import (
-    TwoLayerNet,
-)
+from backprop import TwoLayerNet
 
 
 def net(backend: Backend, dtype: str = "float32") -> TwoLayerNet:

@@ -5,15 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backends import Backend, get_backend
-from backprop import (
-    Affine,
-    BatchNormalization,
-    Dropout,
-    LeakyReLU,
-    Network,
-    ReLU,
-    Residual,
-)
+from backprop import Affine, BatchNormalization, Dropout, LeakyReLU, Network, ReLU, Residual
 
 
 def stateful(backend: Backend | str) -> Network:

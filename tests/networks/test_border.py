@@ -9,14 +9,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, get_backend
-from backprop import (
-    Affine,
-    MeanSquaredError,
-    Network,
-    SigmoidWithLoss,
-    SoftmaxWithLoss,
-    TwoLayerNet,
-)
+from backprop import Affine, MeanSquaredError, Network, SigmoidWithLoss, SoftmaxWithLoss, TwoLayerNet
 from backprop.inputs import PrecisionWarning
 from backprop.losses import Loss
 

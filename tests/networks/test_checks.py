@@ -8,16 +8,7 @@ import numpy as np
 import pytest
 
 from backends import get_backend
-from backprop import (
-    Affine,
-    Identity,
-    MeanSquaredError,
-    Network,
-    ReLU,
-    Residual,
-    check_gradients,
-    fit,
-)
+from backprop import Affine, Identity, MeanSquaredError, Network, ReLU, Residual, check_gradients, fit
 from backprop.layers import Layer
 from backprop.optimizers.optimizers import SGD
 

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from backends import Backend
-from backprop import (
-    MultiLayerNet,
-)
+from backprop import MultiLayerNet
 
 from .small import net
 

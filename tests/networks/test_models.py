@@ -9,16 +9,9 @@ import numpy as np
 import pytest
 
 from backends import Backend, get_backend
-from backprop import (
-    DeepConvNet,
-    MultiLayerNet,
-    ReLU,
-    SimpleConvNet,
-    TwoLayerNet,
-    check_gradients,
-)
+from backprop import DeepConvNet, MultiLayerNet, ReLU, SimpleConvNet, TwoLayerNet, check_gradients
 from backprop.networks.initializers import normal, standard_deviation
-from backprop.networks.models import ACTIVATIONS
+from backprop.networks.models.multi_layer_net import ACTIVATIONS
 
 from .small import net
 

@@ -10,16 +10,7 @@ import numpy as np
 import pytest
 
 from backends import Array, Backend, dtype_name
-from backprop import (
-    SGD,
-    Affine,
-    Identity,
-    MeanSquaredError,
-    MultiLayerNet,
-    Network,
-    ReLU,
-    SigmoidWithLoss,
-)
+from backprop import SGD, Affine, Identity, MeanSquaredError, MultiLayerNet, Network, ReLU, SigmoidWithLoss
 
 from .small import data, net
 

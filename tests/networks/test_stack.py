@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backprop import (
-    TwoLayerNet,
-)
+from backprop import TwoLayerNet
 
 
 def test_a_layer_or_parameter_that_is_not_there_is_told_with_those_that_are() -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backprop import (
-    Network,
-    ReLU,
-)
+from backprop import Network, ReLU
 
 
 def test_summary_of_other_shapes() -> None:

@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backprop import (
-    Training,
-)
+from backprop import Training
 from backprop.saving.checkpoint import Checkpoint, CheckpointError, write_checkpoint
 from backprop.saving.config import describe
 from backprop.saving.network import load_network, network_arrays, restore_network

@@ -30,15 +30,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from backends import namespace_of
-from backprop import (
-    Affine,
-    BatchNormalization,
-    Dropout,
-    Layer,
-    LayerNormalization,
-    LeakyReLU,
-    ReLU,
-)
+from backprop import Affine, BatchNormalization, Dropout, Layer, LayerNormalization, LeakyReLU, ReLU
 from backprop.layers.checks import check_dout, check_float
 
 from .habits import User, layer
