@@ -32,8 +32,6 @@ from backprop import (
 )
 
 SCALES = (0.003, 0.03, 1.0, 300.0, 1e5)
-
-
 SCALED: dict[str, Callable[[np.random.Generator, float], Any]] = {
     "Affine": lambda rng, s: (
         Affine(rng.standard_normal((4, 3)), rng.standard_normal(3)),
