@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from .layers.base import is_whole
+from .dtypes import is_whole
 from .optimizers.optimizers import Schedule
 
 __all__ = ["Constant", "Cosine", "Step", "WarmUp"]

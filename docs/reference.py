@@ -125,7 +125,7 @@ GROUPS = (
 )
 
 INTERNAL = {
-    *("__main__", "cli", "files", "lazy", "lookup", "text"),
+    *("__main__", "cli", "dtypes", "errors", "files", "lazy", "lookup", "text"),
 }
 """Modules of `backprop` that are not for users of the library."""
 

@@ -20,7 +20,7 @@ from ..backends import get_backend
 from ..datasets import load_mnist
 from ..gradcheck import GradientReport, check_gradients
 from ..gradcheck.report import FAILED, PASSED, UNRESOLVED, WRONG_ABOVE, GradientEntry
-from ..layers.base import Node
+from ..layers import Node
 from ..lookup import UsageError, lookup
 from ..networks.models import DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet
 from ..networks.network import Network

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..layers.merged import shown_names
+from ..layers.naming import display_names
 from ..saving.checkpoint import Checkpoint, Contents, followed, read_contents, read_whole
 from ..saving.history import history_of, last_of
 from ..saving.run_folder import read_trained
@@ -78,7 +78,7 @@ def _trained(contents: Contents) -> bool:
 
 def _network(network: Mapping[str, Any]) -> Iterator[str]:
     layers = {name: layer.get("class") for name, layer in network.get("layers", {}).items()}
-    stack = [*shown_names(layers).values(), network.get("last_layer", {}).get("class", "?")]
+    stack = [*display_names(layers).values(), network.get("last_layer", {}).get("class", "?")]
     yield f"network   {network.get('class', '?')}({' · '.join(stack)}), {network.get('dtype', '?')}"
 
 

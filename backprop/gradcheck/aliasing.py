@@ -8,27 +8,26 @@ written over, and what must not have changed is looked at.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..backends import Array, Backend, dtype_name
 from ..numerical import writable
-from .subjects import NetworkSubject, NodeSubject, on_host
+from .subject import on_host
+
+if TYPE_CHECKING:
+    from .network_subject import NetworkSubject
+    from .node_subject import NodeSubject
 
 SCRIBBLE = -0.734
 
 
-def results_shared(subject: NodeSubject | NetworkSubject, backend: Backend) -> Iterator[str]:
-    """What writing over a result changes that is not the caller's. The subject is spoilt by it."""
-    if isinstance(subject, NodeSubject):
-        yield from _node_results(subject, backend)
-    else:
-        yield from _network_results(subject, backend)
-
-
-def _node_results(subject: NodeSubject, backend: Backend) -> Iterator[str]:
+def shared_by_node(subject: NodeSubject) -> Iterator[str]:
+    """What writing over a result of a layer or loss changes that is not the caller's."""
+    backend = subject.library
     expected = {slot: on_host(value) for slot, value in subject.gradients().items()}
-    arguments = {key: subject.get((subject.node.name, key)) for key in subject.input_names}
+    arguments = {key: subject.get((subject.name, key)) for key in subject.input_names}
     params = dict(subject.node.params)
 
     y = subject.forward(training=False)
@@ -55,10 +54,12 @@ def _node_results(subject: NodeSubject, backend: Backend) -> Iterator[str]:
     yield from _complaints("results", [f"the gradient of {key} in the next run" for key in spoilt])
 
 
-def _network_results(subject: NetworkSubject, backend: Backend) -> Iterator[str]:
+def shared_by_network(subject: NetworkSubject) -> Iterator[str]:
+    """The same for a network, and for each of its layers."""
+    backend = subject.library
     network, x, params = subject.network, subject.inputs[0], subject.network.params
     yield from _complaints("y of an inference", _changed_by(backend, network.forward(x), {"x": x, **params}))
-    subject.forward()
+    subject.run()
     dx = network.backward(1.0)
     grads = {
         f"the gradient of {name}.{key}": value
@@ -67,7 +68,7 @@ def _network_results(subject: NetworkSubject, backend: Backend) -> Iterator[str]
     }
     yield from _complaints("dx", _changed_by(backend, dx, {"x": x, **params, **grads}))
     for name, layer in subject.alone().items():
-        for complaint in _node_results(layer, backend):
+        for complaint in shared_by_node(layer):
             yield f"{name}: {complaint}"
 
 

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, Backend, backend_of, get_backend, is_registered
-from ..layers.base import Layer, Node
-from ..losses import Loss
+from ..backends import Backend, backend_of, get_backend, is_registered
+from ..layers import Node
 from ..networks.network import Network
 from .comparison import GATE, compare
-from .differences import EPSILON
+from .function_subject import FunctionSubject
+from .gradients import Compare, compare_gradients, localize
 from .libraries import library_of
-from .promises import broken_by_function, broken_promises
-from .report import FAILED, UNRESOLVED, GradientEntry, GradientReport, excused
-from .rounding import rounding_changes
-from .subjects import INPUTS, FunctionSubject, NetworkSubject, NodeSubject, Slot, Variable, on_host
-
-Compare = Callable[..., GradientEntry]
+from .network_subject import NetworkSubject
+from .node_subject import NodeSubject
+from .promises import broken
+from .questions import check_question
+from .report import FAILED, UNRESOLVED, GradientEntry, GradientReport
+from .subject import LayeredSubject, Subject
 
 
 def check_gradients(
@@ -58,15 +58,15 @@ def check_gradients(
     >>> check_gradients(lambda x: (x**3).sum(), lambda x: 3.0 * x**2, np.asarray([1.0, 2.0])).passed
     True
     """
-    _check_question(subject, inputs, elements, h)
+    check_question(subject, inputs, elements, h)
     rng = np.random.default_rng(rng)
     options = partial(compare, rng=rng, h=h, gate=gate, elements=elements)
     if isinstance(subject, (Node, Network)):
-        return _check_node(subject, inputs, device, rng, options, gate)
+        return _check_layers(subject, inputs, device, rng, options, gate)
     return _check_function(subject, inputs, rng, options, gate)
 
 
-def _check_node(
+def _check_layers(
     subject: Node | Network,
     inputs: tuple[Any, ...],
     device: str | Backend | None,
@@ -74,28 +74,66 @@ def _check_node(
     compare: Compare,
     gate: float,
 ) -> GradientReport:
+    """Check a layer, a loss or a network."""
     backend = get_backend(device) if device is not None else _home(subject, inputs)
     host = [
         backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value) for value in inputs
     ]
-    make = partial(made, subject, host, backend, int(rng.integers(2**31)))
+    make = partial(subject_of, subject, host, backend, int(rng.integers(2**31)))
     double = make("float64")
-    entries, problems = _compared(double, backend, compare)
+    entries, problems = compare_gradients(double, backend, compare)
     culprit, evaluations = None, double.evaluations
-    if isinstance(double, NetworkSubject):
-        entries, culprit, more = _localized(double, entries, backend, compare)
+    if double.parts:
+        entries, culprit, more = localize(double, entries, compare)
         evaluations += more
         if culprit is None and any(entry.verdict == FAILED for entry in entries):
             problems.append("every layer is right by itself: the network's own backward is wrong")
     cut_short = bool(problems)
     if not cut_short:
-        unresolved = {(entry.layer, entry.parameter) for entry in entries if entry.verdict == UNRESOLVED}
-        problems = list(broken_promises(subject, double, make, backend, unresolved))
-    name = subject.name if isinstance(subject, Node) else type(subject).__name__
+        problems = _broken_promises(double, make, entries)
+    return _report(double, gate, entries, problems, evaluations, culprit, cut_short)
+
+
+def _broken_promises(
+    double: LayeredSubject, make: Callable[[str], Any], entries: list[GradientEntry]
+) -> list[str]:
+    """What the subject promises besides the right gradient, and does not keep.
+
+    Gradients that are so small beside the rounding of float64 that they are unresolved are not compared in
+    float32.
+    """
+    try:
+        single = make("float32")
+    except Exception as error:  # a layer that cannot take float32 at all
+        return [f"float32: raised {type(error).__name__}: {error}"]
+    unresolved = {(entry.layer, entry.parameter) for entry in entries if entry.verdict == UNRESOLVED}
+    return list(broken(double.promises(single, make, unresolved)))
+
+
+def _check_function(
+    f: Callable[..., Any], inputs: tuple[Any, ...], rng: np.random.Generator, compare: Compare, gate: float
+) -> GradientReport:
+    gradient, *arguments = inputs
+    subject = FunctionSubject(f, gradient, arguments, library_of(arguments[0]), rng)
+    entries, problems = compare_gradients(subject, None, compare)
+    cut_short = bool(problems)
+    problems = problems or list(broken(subject.promises()))
+    return _report(subject, gate, entries, problems, subject.evaluations, None, cut_short)
+
+
+def _report(
+    subject: Subject,
+    gate: float,
+    entries: list[GradientEntry],
+    problems: list[str],
+    evaluations: int,
+    culprit: str | None,
+    cut_short: bool,
+) -> GradientReport:
     return GradientReport(
-        name,
-        backend.name,
-        backend.device,
+        subject.name,
+        subject.library.name,
+        subject.library.device,
         gate,
         tuple(entries),
         tuple(problems),
@@ -105,170 +143,18 @@ def _check_node(
     )
 
 
-def _check_function(
-    f: Callable[..., Any], inputs: tuple[Any, ...], rng: np.random.Generator, compare: Compare, gate: float
-) -> GradientReport:
-    gradient, *arguments = inputs
-    library = library_of(arguments[0])
-    subject = FunctionSubject(f, gradient, arguments, library, rng)
-    entries, problems = _compared(subject, None, compare)
-    cut_short = bool(problems)
-    problems = problems or list(broken_by_function(subject))
-    return GradientReport(
-        subject.name,
-        library.name,
-        library.device,
-        gate,
-        tuple(entries),
-        tuple(problems),
-        subject.evaluations,
-        cut_short=cut_short,
-    )
-
-
-def _check_question(subject: Any, inputs: tuple[Any, ...], elements: int | None, h: float | None) -> None:
-    """Raise unless there is something to check."""
-    if elements is not None and elements < 1:
-        raise ValueError(f"check_gradients: expected elements of at least 1, got {elements}")
-    if h is not None and not h > 0.0:
-        raise ValueError(f"check_gradients: expected a step h above 0, got {h}")
-    if not isinstance(subject, (Node, Network)):
-        _check_function_question(subject, inputs)
-        return
-    wanted = 1 if isinstance(subject, Layer) else 2
-    if len(inputs) != wanted:
-        what = {1: "x"}.get(wanted, "x and t" if isinstance(subject, (Loss, Network)) else "x and y")
-        raise TypeError(f"check_gradients: {type(subject).__name__} takes {what}, got {len(inputs)} input(s)")
-    for node in subject.layers.values() if isinstance(subject, Network) else [subject]:
-        if not set(INPUTS).isdisjoint(node.params):
-            raise ValueError(f"{node.name}: x and y are the inputs' names; give the parameter another")
-
-
-def _check_function_question(subject: Any, inputs: tuple[Any, ...]) -> None:
-    kind = subject if isinstance(subject, type) else type(subject)
-    if issubclass(kind, (Node, Network)):
-        raise TypeError(f"check_gradients: expected a layer, a loss or a network, got {subject!r}")
-    if hasattr(kind, "forward") and hasattr(kind, "backward"):
-        raise TypeError(
-            f"check_gradients: {kind.__name__} is no Layer: derive it from backprop.layers.Layer (a loss "
-            "from backprop.losses.Loss), or give a function and its gradient: check_gradients(f, grad, x)"
-        )
-    if not callable(subject):
-        raise TypeError(
-            f"check_gradients: expected a layer, a loss, a network or a function, got {subject!r}"
-        )
-    if len(inputs) < 2 or not callable(inputs[0]):
-        raise TypeError(
-            "check_gradients: of a function, expected its gradient and its arguments, "
-            f"check_gradients(f, grad, x), got {len(inputs)} input(s)"
-        )
-
-
-def made(
-    subject: Node | Network, host: list[np.ndarray], backend: Backend, seed: int, dtype: str
+def subject_of(
+    checked: Node | Network, host: list[np.ndarray], backend: Backend, seed: int, dtype: str
 ) -> NodeSubject | NetworkSubject:
-    """A copy of the subject with its inputs, on `backend` and in `dtype`, and with a dout from the seed."""
-    inputs, copies = (
-        [
-            backend.asarray(value.copy(), dtype=_input_dtype(i, value, subject, dtype))
-            for i, value in enumerate(host)
-        ]
-        for _ in range(2)
-    )
-    if isinstance(subject, Network):
-        network = subject.to(dtype=dtype, device=backend)
-        y = network.forward(copies[0])
-        inputs[1] = network.as_target(inputs[1], y.shape[0], y.shape[1:])
-        return NetworkSubject(network, inputs)
-    node: Any = subject.to(backend, dtype)
-    y = node.forward(*copies)
-    return NodeSubject(
-        node, inputs, np.asarray(np.random.default_rng(seed).uniform(0.5, 1.5, tuple(y.shape))), backend
-    )
-
-
-def _input_dtype(i: int, value: np.ndarray, subject: Node | Network, dtype: str) -> str | None:
-    """Labels keep their dtype; everything else is differentiated."""
-    is_target = i == 1 and isinstance(subject, (Loss, Network))
-    return None if is_target and value.dtype.kind in "biu" else dtype
+    """A copy of what is checked with its inputs, on `backend` and in `dtype`; the seed is for the dout."""
+    if isinstance(checked, Network):
+        return NetworkSubject.of(checked, host, backend, dtype)
+    return NodeSubject.of(checked, host, backend, seed, dtype)
 
 
 def _home(subject: Node | Network, inputs: tuple[Any, ...]) -> Backend:
+    """The backend of a network, or that of the first array."""
     if isinstance(subject, Network):
         return subject.backend
     arrays = [value for value in (*subject.params.values(), *inputs) if is_registered(value)]
     return backend_of(arrays[0]) if arrays else get_backend("cpu")
-
-
-def _compared(
-    subject: Any, backend: Backend | None, compare: Compare, slots: list[Slot] | None = None
-) -> tuple[list[GradientEntry], list[str]]:
-    """A line for every gradient, or for those of `slots`, and what is wrong with others as arrays."""
-    entries, problems = [], []
-    try:
-        gradients = subject.gradients()
-    except Exception as error:  # whatever the user's code raises is a finding, not a crash
-        return [], [f"raised {type(error).__name__}: {error}"]
-    changes = _rounding(subject)
-    for slot in subject.slots if slots is None else slots:
-        fault = _misfit(slot, gradients.get(slot), subject.get(slot), backend)
-        if fault:
-            problems.append(fault)
-        else:
-            line = compare(Variable(subject, slot), on_host(gradients[slot]), rounding=changes.get(slot, 0.0))
-            entries.append(line)
-    return entries, problems
-
-
-def _rounding(subject: Any) -> dict[Slot, float]:
-    """What rounding does to each gradient, where it can be told."""
-    try:
-        return rounding_changes(subject, EPSILON)
-    except Exception:  # a gradient that does not come, or in another shape, is a finding of its own
-        return {}
-
-
-def _misfit(slot: Slot, gradient: Any, reference: Array, backend: Backend | None) -> str | None:
-    """What is wrong with a gradient before its values are."""
-    what = f"{slot[0]}.{slot[1]}"
-    if 0 in reference.shape:
-        return f"{what}: an array without entries, {tuple(reference.shape)}, has nothing to compare"
-    if gradient is None:
-        return f"{what}: backward gives no gradient"
-    if backend is not None and not backend.owns(gradient):
-        return f"{what}: left {backend.name} on {backend.device} for a {type(gradient).__name__}"
-    if tuple(gradient.shape) != tuple(reference.shape):
-        return f"{what}: a gradient of shape {tuple(gradient.shape)}, expected {tuple(reference.shape)}"
-    return None
-
-
-def _localized(
-    subject: NetworkSubject, entries: list[GradientEntry], backend: Backend, compare: Compare
-) -> tuple[list[GradientEntry], str | None, int]:
-    """The lines with those of every layer's own dx; the first wrong layer, going backward; evaluations.
-
-    A layer is compared by itself, with the input and the dout that it has in the network, so what lies
-    below a wrong one is not taken for wrong.
-    """
-    failed = {(entry.layer, entry.parameter) for entry in entries if entry.verdict == FAILED}
-    bottom = next(iter(subject.network.layers), None)
-    layers = subject.alone()
-    own: dict[str, list[GradientEntry]] = {}
-    culprits = []
-    for name, layer in layers.items():
-        # Of the bottom layer, dx is the network's.
-        dx = [] if name == bottom and entries and ("input", "x") not in failed else [(name, "x")]
-        own[name], problems = _compared(
-            layer, backend, compare, [slot for slot in layer.param_slots if slot in failed] + dx
-        )
-        if problems or any(entry.verdict == FAILED for entry in own[name]):
-            culprits.append(name)
-    guilty = {(e.layer, e.parameter) for name in culprits for e in own[name] if e.verdict == FAILED}
-    lines = []
-    for name in [*subject.network.layers, subject.network.last_layer.name, "input"]:
-        for entry in (entry for entry in entries if entry.layer == name):
-            blameless = culprits and (name, entry.parameter) not in guilty
-            lines.append(excused(entry) if blameless else entry)
-        lines += [entry for entry in own.get(name, []) if entry.parameter == "x"]
-    evaluations = sum(layer.evaluations for layer in layers.values())
-    return lines, culprits[0] if culprits else None, evaluations

@@ -11,7 +11,7 @@ import numpy as np
 
 from .differences import EPSILON, FIRST_STEP, LARGEST_STEP, SMALLEST_STEP, Difference, Differences
 from .report import FAILED, PASSED, UNRESOLVED, GradientEntry
-from .subjects import Variable
+from .variable import Variable
 
 GATE = 1e-7
 """The relative error that always passes."""

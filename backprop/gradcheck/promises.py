@@ -8,18 +8,19 @@ float32 agrees with float64; `backward` without a `forward` is refused. For memo
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..backends import Array, Backend, dtype_name, is_registered, namespace_of
-from ..layers.base import Layer, Node
-from ..networks.network import Network
 from ..numerical import changes_with, writable
-from .aliasing import results_shared
 from .differences import EPSILON
 from .rounding import rounding_changes
-from .subjects import FunctionSubject, NodeSubject, Slot, Subject, on_host
+from .subject import LayeredSubject, Promise, Slot, Subject, on_host
+
+if TYPE_CHECKING:
+    from .function_subject import FunctionSubject
+    from .node_subject import NodeSubject
 
 FLOAT32_GATE = 1e-4
 """The relative deviation of a float32 gradient from the float64 one that always passes."""
@@ -27,60 +28,57 @@ FLOAT32_GATE = 1e-4
 SAME = 1e-10
 """The relative deviation of two computations of one gradient that always passes."""
 
-Make = Callable[[str], Any]
-"""Makes the subject anew, with arrays of this dtype."""
 
-
-def broken_promises(
-    subject: Node | Network, double: Any, make: Make, backend: Backend, unresolved: Collection[Slot] = ()
-) -> Iterator[str]:
-    """What the subject promises besides the right gradient, and does not keep.
-
-    Gradients that are so small beside the rounding of float64 that they are `unresolved` are not
-    compared in float32.
-    """
-    try:
-        single = make("float32")
-    except Exception as error:  # a layer that cannot take float32 at all
-        yield f"float32: raised {type(error).__name__}: {error}"
-        return
-    promises: list[tuple[str, Callable[[], Iterator[str]]]] = [
-        ("arguments", lambda: _arguments_kept(make("float64"), backend)),
-        ("layout", lambda: _layout_ignored(double)),
-        ("repetition", lambda: _repeats(double)),
-        ("zero", lambda: _zero_in_zero_out(double)),
-        ("float64", lambda: _kind_kept(double, backend)),
-        ("float32", lambda: _kind_kept(single, backend)),
-        ("precision", lambda: _float32_agrees(single, double, unresolved)),
-        ("inference", lambda: _inference_agrees(double, backend)),
-        ("memory", lambda: results_shared(make("float64"), backend)),
-    ]
-    if isinstance(subject, Node):
-        promises.append(("order", lambda: _needs_forward(make("float64"))))
-        promises.append(("digits", lambda: _computes_in_float64(make("float64"))))
-    if isinstance(subject, (Layer, Network)):
-        promises.append(("bottom", lambda: _params_alone_agree(double)))
-    yield from _each(promises)
-
-
-def broken_by_function(subject: FunctionSubject) -> Iterator[str]:
-    """What a plain function and its gradient promise, and do not keep."""
-    yield from _each(
-        [
-            ("arguments", lambda: _inputs_left_alone(subject)),
-            ("captured arrays", lambda: _computes_from_arguments(subject)),
-            ("repetition", lambda: _values_repeat(subject)),
-            ("zero", lambda: _zero_in_zero_out(subject)),
-        ]
-    )
-
-
-def _each(promises: list[tuple[str, Callable[[], Iterator[str]]]]) -> Iterator[str]:
+def broken(promises: list[Promise]) -> Iterator[str]:
+    """How promises are broken, each one named."""
     for what, promise in promises:
         try:
             yield from promise()
         except Exception as error:  # whatever the user's code raises is a finding, not a crash
             yield f"{what}: raised {type(error).__name__}: {error}"
+
+
+def of_gradients(
+    double: LayeredSubject,
+    single: LayeredSubject,
+    make: Callable[[str], LayeredSubject],
+    unresolved: Collection[Slot],
+) -> list[Promise]:
+    """What every layer, loss and network promises; see `LayeredSubject.promises`."""
+    return [
+        ("arguments", lambda: _arguments_kept(make("float64"))),
+        ("layout", lambda: _layout_ignored(double)),
+        ("repetition", lambda: _repeats(double)),
+        ("zero", lambda: _zero_in_zero_out(double)),
+        ("float64", lambda: _kind_kept(double)),
+        ("float32", lambda: _kind_kept(single)),
+        ("precision", lambda: _float32_agrees(single, double, unresolved)),
+        ("inference", lambda: _inference_agrees(double)),
+        ("memory", lambda: _results_are_the_callers(make("float64"))),
+    ]
+
+
+def of_nodes(make: Callable[[str], NodeSubject]) -> list[Promise]:
+    """What a layer or loss promises besides."""
+    return [
+        ("order", lambda: _needs_forward(make("float64"))),
+        ("digits", lambda: _computes_in_float64(make("float64"))),
+    ]
+
+
+def of_layers(double: LayeredSubject) -> list[Promise]:
+    """What a layer or network with `backward_params` promises besides."""
+    return [("bottom", lambda: _params_alone_agree(double))]
+
+
+def of_functions(subject: FunctionSubject) -> list[Promise]:
+    """What a plain function and its gradient promise."""
+    return [
+        ("arguments", lambda: _inputs_left_alone(subject)),
+        ("captured arrays", lambda: _computes_from_arguments(subject)),
+        ("repetition", lambda: _values_repeat(subject)),
+        ("zero", lambda: _zero_in_zero_out(subject)),
+    ]
 
 
 def _inputs_left_alone(subject: FunctionSubject) -> Iterator[str]:
@@ -111,21 +109,15 @@ def _host_gradients(subject: Subject, scale: float = 1.0) -> dict[Slot, np.ndarr
     return {slot: on_host(value) for slot, value in subject.gradients(scale).items()}
 
 
-def _arguments_kept(fresh: Any, backend: Backend) -> Iterator[str]:
+def _arguments_kept(fresh: LayeredSubject) -> Iterator[str]:
     """Inputs, dout and parameters are as before, and on NumPy may be read-only."""
+    backend = fresh.library
     host = [backend.to_numpy(value).copy() for value in fresh.inputs]
     fresh.inputs = [_read_only(backend, value) for value in fresh.inputs]
     params = {slot: backend.to_numpy(fresh.get(slot)).copy() for slot in fresh.slots}
     fresh.terms()
-    if isinstance(fresh, NodeSubject):
-        fresh.forward(training=True)
-        dout = _read_only(backend, fresh.device_dout())
-        dout_before = backend.to_numpy(dout).copy()
-        fresh.node.backward(dout)
-        if not np.array_equal(backend.to_numpy(dout), dout_before):
-            yield "backward changes its argument dout"
-    else:
-        fresh.gradients()
+    if fresh.changes_dout(lambda dout: _read_only(backend, dout)):
+        yield "backward changes its argument dout"
     for i, values in enumerate(host):
         if not np.array_equal(backend.to_numpy(fresh.inputs[i]), values):
             yield f"input {i} is changed"
@@ -141,7 +133,7 @@ def _read_only(backend: Backend, array: Array) -> Array:
     return backend.asarray(values)
 
 
-def _layout_ignored(subject: Any) -> Iterator[str]:
+def _layout_ignored(subject: LayeredSubject) -> Iterator[str]:
     """Inputs that are not contiguous give the same gradients."""
     expected = _host_gradients(subject)
     original = list(subject.inputs)
@@ -184,18 +176,21 @@ def _zero_in_zero_out(subject: Subject) -> Iterator[str]:
             yield f"{slot[0]}.{slot[1]}: not twice the gradient for twice the dout"
 
 
-def _kind_kept(subject: Any, backend: Backend) -> Iterator[str]:
+def _kind_kept(subject: LayeredSubject) -> Iterator[str]:
     """Gradients have the library, device, shape and dtype of what they belong to; so has the output."""
+    backend = subject.library
     gradients = subject.gradients()
     if set(gradients) != set(subject.slots):
         yield f"gradients for {sorted(gradients)}, expected {sorted(subject.slots)}"
-    pairs = [(f"{slot[0]}.{slot[1]}", value, subject.get(slot)) for slot, value in gradients.items()]
+    pairs: list[tuple[str, Array, Array | None]] = [
+        (f"{slot[0]}.{slot[1]}", value, subject.get(slot)) for slot, value in gradients.items()
+    ]
     x = subject.inputs[0]
-    if isinstance(subject, NodeSubject):
+    if subject.output_shape is not None:
         y = subject.forward(training=True)
-        pairs.append((f"output of {subject.node.name}", y, None))
-        if tuple(y.shape) != subject.dout.shape:
-            yield f"output {tuple(y.shape)} in training but {subject.dout.shape} in inference"
+        pairs.append((f"output of {subject.name}", y, None))
+        if tuple(y.shape) != subject.output_shape:
+            yield f"output {tuple(y.shape)} in training but {subject.output_shape} in inference"
     for what, value, reference in pairs:
         if not backend.owns(value):
             yield f"{what}: left {backend.name} on {backend.device} for a {type(value).__name__}"
@@ -216,10 +211,12 @@ def _computes_in_float64(subject: NodeSubject) -> Iterator[str]:
     with np.errstate(over="ignore"):
         telling = np.unique(y[y.astype(np.float16) != y])  # 0 and 1 say nothing
     if telling.size > 2 and np.array_equal(telling.astype(np.float32), telling):
-        yield f"output of {subject.node.name}: float64 with the digits of float32"
+        yield f"output of {subject.name}: float64 with the digits of float32"
 
 
-def _float32_agrees(single: Any, double: Any, unresolved: Collection[Slot]) -> Iterator[str]:
+def _float32_agrees(
+    single: LayeredSubject, double: LayeredSubject, unresolved: Collection[Slot]
+) -> Iterator[str]:
     """The float32 gradient is the float64 one, rounded.
 
     One that cancels out, as that of a bias before a normalization, is compared on the others' scale.
@@ -231,15 +228,14 @@ def _float32_agrees(single: Any, double: Any, unresolved: Collection[Slot]) -> I
     for slot, values in expected.items():
         cancels = float(np.abs(values).max(initial=0.0)) <= 1e-9 * largest
         least = (1.0 if cancels else 0.01) * FLOAT32_GATE * largest
-        if isinstance(double, NodeSubject):  # dout times what is left of 1 - y² and the like
-            least = max(least, 10.0 * epsilon * float(np.abs(double.dout).max(initial=0.0)))
-        allowed_here = max(allowed[slot], 100.0 * rounded[slot], least)
+        of_dout = 10.0 * epsilon * double.largest_dout  # times what is left of 1 - y² and the like
+        allowed_here = max(allowed[slot], 100.0 * rounded[slot], least, of_dout)
         if slot not in unresolved and _farther(found[slot], values, allowed_here):
             error = np.abs(found[slot] - values).max() / max(np.abs(values).max(), 0.01 * largest)
             yield f"{slot[0]}.{slot[1]}: in float32 off by {error:.1e} relative to float64"
 
 
-def _tolerances(subject: Any, relative: float, epsilon: float = EPSILON) -> dict[Slot, float]:
+def _tolerances(subject: Subject, relative: float, epsilon: float = EPSILON) -> dict[Slot, float]:
     """For each gradient how far two ways of computing it, rounding to `epsilon`, may lie apart.
 
     That is `relative` to its largest entry or, where rounding does more, a hundred times what it does.
@@ -255,16 +251,19 @@ def _farther(one: np.ndarray, other: np.ndarray, allowed: float) -> bool:
     return not float(np.abs(one - other).max(initial=0.0)) <= allowed
 
 
-def _inference_agrees(subject: Any, backend: Backend) -> Iterator[str]:
+def _inference_agrees(subject: LayeredSubject) -> Iterator[str]:
     """Without a state, which training alone may use, inference gives what training gives."""
-    node = subject.node if isinstance(subject, NodeSubject) else subject.network
-    inputs = subject.inputs if isinstance(subject, NodeSubject) else subject.inputs[:1]
     if not subject.start:
         training, inference = (
-            backend.to_numpy(node.forward(*inputs, training=training)).copy() for training in (True, False)
+            subject.library.to_numpy(subject.forward(training=training)).copy() for training in (True, False)
         )
         if not np.array_equal(training, inference):
             yield "inference gives another output than training"
+
+
+def _results_are_the_callers(fresh: LayeredSubject) -> Iterator[str]:
+    """Writing over a result changes nothing else; see `aliasing`."""
+    return fresh.shared_results()
 
 
 def _needs_forward(subject: NodeSubject) -> Iterator[str]:
@@ -280,7 +279,7 @@ def _needs_forward(subject: NodeSubject) -> Iterator[str]:
         subject.forward(training=False)
 
 
-def _params_alone_agree(subject: Any) -> Iterator[str]:
+def _params_alone_agree(subject: LayeredSubject) -> Iterator[str]:
     """`backward_params` sets the same gradients as `backward`."""
     expected = _host_gradients(subject)
     found, allowed = subject.params_alone(), _tolerances(subject, SAME)

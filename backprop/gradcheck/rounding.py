@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..backends import Array, dtype_name
-from .subjects import Slot, on_host
+from .subject import Slot, Subject, on_host
 
 
-def rounding_changes(subject: Any, epsilon: float) -> dict[Slot, float]:
+def rounding_changes(subject: Subject, epsilon: float) -> dict[Slot, float]:
     """How much rounding to `epsilon` changes each gradient.
 
     What is rounded are parameters, inputs and, in a network, what goes from layer to layer.

@@ -6,10 +6,11 @@ A new one is a class in a file of this folder and a line in the table below.
 from .activations import GELU, Identity, LeakyReLU, ReLU, Relu, Sigmoid, Softmax, Tanh
 from .affine import Affine
 from .arithmetic import Add, Mul
-from .base import Layer, Node
 from .convolution import Convolution
 from .dropout import Dropout
+from .layer import Layer
 from .merged import ConvolutionReLUPooling
+from .node import Node
 from .normalization import BatchNormalization, LayerNormalization
 from .pooling import AveragePooling, MaxPooling, Pooling
 from .residual import Residual

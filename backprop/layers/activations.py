@@ -7,7 +7,10 @@ import math
 import numpy as np
 
 from ..backends import Array, namespace_of
-from .base import ArraySpec, Layer, copied, narrowed, widened
+from ..dtypes import copied, narrowed, widened
+from .checks import check_dout, check_float
+from .layer import Layer
+from .spec import ArraySpec
 
 
 class Identity(Layer):
@@ -21,12 +24,12 @@ class Identity(Layer):
     """
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        self.check_float(x)
+        check_float(self.name, x)
         self.saved = ArraySpec.of(x) if training else None
         return copied(x)
 
     def backward(self, dout: Array) -> Array:
-        self.check_dout(dout, self.saved)
+        check_dout(self.name, dout, self.saved)
         return copied(dout)
 
     @classmethod
@@ -48,14 +51,14 @@ class ReLU(Layer):
     """
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        xp = self.check_float(x)
+        xp = check_float(self.name, x)
         y = xp.maximum(x, 0.0)
         self.saved = (y > 0.0, ArraySpec.of(y)) if training else None
         return y
 
     def backward(self, dout: Array) -> Array:
         positive, form = self.saved
-        self.check_dout(dout, form)
+        check_dout(self.name, dout, form)
         return dout * form.xp.astype(positive, form.dtype)
 
     def region(self, x: Array) -> Array:
@@ -80,13 +83,13 @@ class Sigmoid(Layer):
     """
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        self.check_float(x)
+        check_float(self.name, x)
         y = sigmoid(x)
         self.saved = y * (1.0 - y) if training else None  # dy/dx
         return y
 
     def backward(self, dout: Array) -> Array:
-        self.check_dout(dout, self.saved)
+        check_dout(self.name, dout, self.saved)
         return dout * self.saved
 
     @classmethod
@@ -105,12 +108,12 @@ class Tanh(Layer):
     """
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        y = self.check_float(x).tanh(x)
+        y = check_float(self.name, x).tanh(x)
         self.saved = 1.0 - y * y if training else None  # dy/dx
         return y
 
     def backward(self, dout: Array) -> Array:
-        self.check_dout(dout, self.saved)
+        check_dout(self.name, dout, self.saved)
         return dout * self.saved
 
     @classmethod
@@ -139,7 +142,7 @@ class LeakyReLU(Layer):
         self.slope = float(slope)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        xp = self.check_float(x)
+        xp = check_float(self.name, x)
         self.saved = x if training else None
         if self.slope == 0.0:
             return xp.maximum(x, 0.0)
@@ -147,7 +150,7 @@ class LeakyReLU(Layer):
 
     def backward(self, dout: Array) -> Array:
         x = self.saved
-        self.check_dout(dout, x)
+        check_dout(self.name, dout, x)
         positive = namespace_of(x).astype(x > 0.0, x.dtype)
         return dout * (positive * (1.0 - self.slope) + self.slope)
 
@@ -172,7 +175,7 @@ class GELU(Layer):
     """
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        xp, wide = self.check_float(x), widened(x)
+        xp, wide = check_float(self.name, x), widened(x)
         near = xp.clip(wide, -10.0, 10.0)  # beyond, tanh u is ±1 and x³ may overflow
         tanh = xp.tanh(_GELU_UNIT * near * (1.0 + _GELU_CUBE * near * near))
         self.saved = (near, tanh, ArraySpec.of(x)) if training else None
@@ -180,7 +183,7 @@ class GELU(Layer):
 
     def backward(self, dout: Array) -> Array:
         x, tanh, form = self.saved  # x as far as tanh u is not yet ±1
-        self.check_dout(dout, form)
+        check_dout(self.name, dout, form)
         du = _GELU_UNIT * (1.0 + (3.0 * _GELU_CUBE) * x * x)
         return dout * narrowed(0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * du, form.dtype)
 
@@ -205,7 +208,7 @@ class Softmax(Layer):
     """
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        xp = self.check_float(x)
+        xp = check_float(self.name, x)
         if x.ndim == 0:
             raise ValueError(f"{self.name}: expected input (…, C), got a single number")
         if x.shape[-1] == 0:
@@ -218,7 +221,7 @@ class Softmax(Layer):
 
     def backward(self, dout: Array) -> Array:
         exp, total, form = self.saved
-        self.check_dout(dout, form)
+        check_dout(self.name, dout, form)
         y, dout = exp / total, widened(dout)
         return narrowed(y * (dout - form.xp.sum(dout * y, axis=-1, keepdims=True)), form.dtype)
 

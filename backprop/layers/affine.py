@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from ..backends import Array, namespace_of
-from .base import Layer
+from .checks import check_float, check_like
+from .layer import Layer
 
 
 class Affine(Layer):
@@ -43,13 +44,13 @@ class Affine(Layer):
             raise ValueError(
                 f"Affine: expected W (D, M) and b (M,), got {tuple(W.shape)} and {tuple(b.shape)}"
             )
-        self.check_float(W)
-        self.check_like(b, W, "b and W")
+        check_float(self.name, W)
+        check_like(self.name, b, W, "b and W")
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         W, b = self.params["W"], self.params["b"]
         xp = namespace_of(x)
-        self.check_like(x, W, "x and W")
+        check_like(self.name, x, W, "x and W")
         x2 = self._flat(x, W.shape[0])  # (N, D)
         self.saved = (x2, x.shape) if training else None
         y = xp.matmul(x2, W)
@@ -69,7 +70,7 @@ class Affine(Layer):
             raise ValueError(
                 f"{self.name}: expected dout {(x.shape[0], b.shape[0])}, got {tuple(dout.shape)}"
             )
-        self.check_like(dout, b, "dout and b")
+        check_like(self.name, dout, b, "dout and b")
         self.set_grad("W", xp.matmul, xp.matrix_transpose(x), dout)  # (D, M)
         self.set_grad("b", xp.sum, dout, axis=0)  # (M,)
 

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..backends import Array
-from .base import ArraySpec, Node, copied
+from ..dtypes import copied
+from .checks import check_dout, check_float, check_like
+from .node import Node
+from .spec import ArraySpec
 
 
 class _Binary(Node):
@@ -18,8 +21,8 @@ class _Binary(Node):
         """Raise unless `x` and `y` can meet without broadcasting or promotion."""
         if isinstance(x, Real) and isinstance(y, Real):
             return
-        self.check_float(x)
-        self.check_like(y, x, "y and x")
+        check_float(self.name, x)
+        check_like(self.name, y, x, "y and x")
         if x.shape != y.shape:
             raise ValueError(
                 f"{self.name}: expected inputs of one shape, got {tuple(x.shape)} and {tuple(y.shape)}"
@@ -28,7 +31,7 @@ class _Binary(Node):
     def check_gradient(self, dout: Any, x: Any) -> None:
         """Raise unless `dout` is a number where `x` is, or an array that fits it."""
         if not isinstance(x, Real):
-            self.check_dout(dout, x)
+            check_dout(self.name, dout, x)
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[Any, ...]:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..backends import Array, namespace_of
-from .base import Layer
-from .windows import Phase, Windows, check_whole, slabs
+from .checks import check_float, check_like, check_whole
+from .layer import Layer
+from .windows import Phase, Windows, slabs
 
 
 class Convolution(Layer):
@@ -54,8 +55,8 @@ class Convolution(Layer):
                 f"{self.name}: expected W (FN, C, FH, FW) and b (FN,), "
                 f"got {tuple(W.shape)} and {tuple(b.shape)}"
             )
-        self.check_float(W)
-        self.check_like(b, W, "b and W")
+        check_float(self.name, W)
+        check_like(self.name, b, W, "b and W")
         check_whole(self.name, 1, stride=stride)
         check_whole(self.name, 0, pad=pad)
         self.stride, self.pad = int(stride), int(pad)
@@ -86,7 +87,7 @@ class Convolution(Layer):
         images, windows, shape, kept = self.saved
         if tuple(dout.shape) != shape:
             raise ValueError(f"{self.name}: expected dout {shape}, got {tuple(dout.shape)}")
-        self.check_like(dout, self.params["W"], "dout and W")
+        check_like(self.name, dout, self.params["W"], "dout and W")
         xp, W, dW, db = namespace_of(dout), self.matrix(), 0.0, 0.0
         for part, keep in zip(self.slabs(windows, images), kept, strict=True):
             d = xp.permute_dims(dout[part, ...], (1, 0, 2, 3))  # (FN, n, OH, OW)
@@ -120,7 +121,7 @@ class Convolution(Layer):
     def windows(self, x: Array) -> Windows:
         """Where the kernel stands on x; raises unless it can."""
         W = self.params["W"]
-        self.check_like(x, W, "x and W")
+        check_like(self.name, x, W, "x and W")
         _, c, height, width = W.shape
         if x.ndim != 4 or x.shape[1] != c:
             hint = "; give a single image as x[None, ...]" if tuple(x.shape[:-2]) == (c,) else ""

@@ -7,7 +7,9 @@ import math
 import numpy as np
 
 from ..backends import Array, dtype_name, namespace_of
-from .base import Layer, copied, is_whole
+from ..dtypes import copied, is_whole
+from .checks import check_dout, check_float
+from .layer import Layer
 
 LOW = 2**32 - 1
 """The lower 32 bits: numbers of 32 bits in int64, whose products by less than 2³¹ cannot overflow."""
@@ -49,7 +51,7 @@ class Dropout(Layer):
         self.state["drawn"] = np.zeros((), np.int64)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        self.check_float(x)
+        check_float(self.name, x)
         if not training:
             self.saved = None
             return copied(x) if self.inverted else x * (1.0 - self.ratio)
@@ -60,7 +62,7 @@ class Dropout(Layer):
         return x * self.saved
 
     def backward(self, dout: Array) -> Array:
-        self.check_dout(dout, self.saved)
+        check_dout(self.name, dout, self.saved)
         return dout * self.saved
 
     def _kept(self, x: Array) -> Array:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..backends import Array, namespace_of
+from .checks import check_whole
 from .convolution import Convolution
 from .pooling import MaxPooling
-from .windows import Phase, Windows, check_whole
+from .windows import Phase, Windows
 
 
 class ConvolutionReLUPooling(Convolution):
@@ -91,27 +90,3 @@ class ConvolutionReLUPooling(Convolution):
     def case(cls, rng: np.random.Generator) -> tuple[ConvolutionReLUPooling, np.ndarray]:
         layer = cls(rng.standard_normal((3, 2, 3, 2)), rng.standard_normal(3), pad=1)
         return layer, rng.standard_normal((2, 2, 4, 6))
-
-
-def shown_names(kinds: Mapping[str, Any]) -> dict[str, str]:
-    """What a network's layers are shown as, by name: a merged one with what it stands for.
-
-    kinds : the names of their classes, by their own names, in order
-
-    >>> kinds = {"Conv1": "Convolution", "Relu1": "ReLU", "Conv2": "ConvolutionReLUPooling"}
-    >>> shown_names(kinds)["Conv2"]
-    'Conv2 with Relu2 and Pool1'
-    """
-    shown, pools = {}, 0
-    for name, kind in kinds.items():
-        merged = kind == ConvolutionReLUPooling.__name__
-        pools += merged or kind == MaxPooling.__name__
-        number = re.fullmatch(r"Conv(\d+)", name)
-        parts = (f"Relu{number[1]}", f"Pool{pools}") if number else ()
-        if not merged or name.startswith(ConvolutionReLUPooling.__name__):
-            shown[name] = name
-        elif parts and not kinds.keys() & set(parts):
-            shown[name] = f"{name} with {' and '.join(parts)}"
-        else:
-            shown[name] = f"{name} with ReLU and pooling"
-    return shown

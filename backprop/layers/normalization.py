@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..backends import Array, namespace_of
-from .base import ArraySpec, Layer, is_half, narrowed, widened
+from ..dtypes import is_float16, narrowed, widened
+from .checks import check_dout, check_float, check_like
+from .layer import Layer
+from .spec import ArraySpec
 
 
 class _Normalization(Layer):
@@ -25,8 +28,8 @@ class _Normalization(Layer):
             )
         if not (math.isfinite(epsilon) and epsilon > 0.0):
             raise ValueError(f"{self.name}: expected a finite epsilon above 0, got {epsilon}")
-        self.check_float(gamma)
-        self.check_like(beta, gamma, "beta and gamma")
+        check_float(self.name, gamma)
+        check_like(self.name, beta, gamma, "beta and gamma")
         self.epsilon = float(epsilon)
 
     def set_grad(self, key: str, function: Callable[..., Array], *args: Array, **options: Any) -> None:
@@ -92,7 +95,7 @@ class BatchNormalization(_Normalization):
         var = xp.ones_like(wide) if running_var is None else running_var
         for what, value in (("running_mean", mean), ("running_var", var)):
             namespace_of(value)  # a TypeError for what is no array
-            self.check_like(widened(value), wide, f"{what} and gamma")
+            check_like(self.name, widened(value), wide, f"{what} and gamma")
             if tuple(value.shape) != tuple(gamma.shape):
                 raise ValueError(
                     f"{self.name}: expected {what} {tuple(gamma.shape)}, got {tuple(value.shape)}"
@@ -102,7 +105,7 @@ class BatchNormalization(_Normalization):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         gamma, beta, xp = self.params["gamma"], self.params["beta"], namespace_of(x)
-        self.check_like(x, gamma, "x and gamma")
+        check_like(self.name, x, gamma, "x and gamma")
         if x.ndim < 2 or x.shape[1] != gamma.shape[0]:
             raise ValueError(f"{self.name}: expected input (N, {gamma.shape[0]}, …), got {tuple(x.shape)}")
         self.saved, shape = None, (1, -1) + (1,) * (x.ndim - 2)
@@ -131,7 +134,7 @@ class BatchNormalization(_Normalization):
 
     def backward(self, dout: Array) -> Array:
         centred, inverse, n, shape, form = self.saved
-        self.check_dout(dout, form)
+        check_dout(self.name, dout, form)
         xp, dout, gamma = form.xp, widened(dout), widened(self.params["gamma"])
         products = self._sum(dout * centred)  # (D,)
         self.set_grad("gamma", xp.multiply, products, inverse)
@@ -152,7 +155,7 @@ class BatchNormalization(_Normalization):
             self.state[key] += new * value
 
     def state_dtype(self, dtype: Any) -> Any:
-        return "float32" if dtype is not None and is_half(dtype) else dtype
+        return "float32" if dtype is not None and is_float16(dtype) else dtype
 
     def _sum(self, x: Array) -> Array:
         return namespace_of(x).sum(x, axis=self._all_but_features(x))  # (D,)
@@ -193,7 +196,7 @@ class LayerNormalization(_Normalization):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         gamma, xp = self.params["gamma"], namespace_of(x)
-        self.check_like(x, gamma, "x and gamma")
+        check_like(self.name, x, gamma, "x and gamma")
         if x.ndim <= gamma.ndim or x.shape[-gamma.ndim :] != gamma.shape:
             expected = ", ".join(["N", "…", *map(str, gamma.shape)])
             raise ValueError(f"{self.name}: expected input ({expected}), got {tuple(x.shape)}")
@@ -207,7 +210,7 @@ class LayerNormalization(_Normalization):
 
     def backward(self, dout: Array) -> Array:
         normal, inverse, axes, form = self.saved
-        self.check_dout(dout, form)
+        check_dout(self.name, dout, form)
         xp, dout, batch = form.xp, widened(dout), tuple(range(dout.ndim - len(axes)))
         self.set_grad("beta", xp.sum, dout, axis=batch)
         self.set_grad("gamma", xp.sum, dout * normal, axis=batch)

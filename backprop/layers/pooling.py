@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..backends import Array, namespace_of
-from .base import ArraySpec, Layer, copied, narrowed, widened
-from .windows import check_whole, padded
+from ..dtypes import copied, narrowed, widened
+from .checks import check_dout, check_float, check_whole
+from .layer import Layer
+from .spec import ArraySpec
+from .windows import padded
 
 
 class _Pooling(Layer):
@@ -31,7 +34,7 @@ class _Pooling(Layer):
 
     def images(self, x: Array, around: float = 0.0) -> Array:
         """The images (C, N, H, W), padded with `around`; raises unless a window fits."""
-        xp, pad = self.check_float(x), self.pad
+        xp, pad = check_float(self.name, x), self.pad
         if x.ndim != 4:
             raise ValueError(f"{self.name}: expected input (N, C, H, W), got {tuple(x.shape)}")
         if x.shape[2] + 2 * pad < self.pool_h or x.shape[3] + 2 * pad < self.pool_w:
@@ -108,7 +111,7 @@ class MaxPooling(_Pooling):
 
     def backward(self, dout: Array) -> Array:
         images, larger, form = self.saved
-        self.check_dout(dout, form)
+        check_dout(self.name, dout, form)
         xp, parts = form.xp, []
         rest = xp.permute_dims(dout, (1, 0, 2, 3))  # (C, N, OH, OW): what goes to earlier entries
         for won in reversed(larger):
@@ -165,7 +168,7 @@ class AveragePooling(_Pooling):
 
     def backward(self, dout: Array) -> Array:
         images, form = self.saved
-        self.check_dout(dout, form)
+        check_dout(self.name, dout, form)
         part = form.xp.permute_dims(dout, (1, 0, 2, 3)) * (1.0 / (self.pool_h * self.pool_w))
         entries = self.entries(images)
         return self.spread([part] * len(entries), entries, images)

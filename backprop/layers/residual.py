@@ -10,7 +10,10 @@ import numpy as np
 from ..backends import Array, Backend, namespace_of
 from .activations import ReLU
 from .affine import Affine
-from .base import ArraySpec, Layer, by_name
+from .checks import check_dout
+from .layer import Layer
+from .naming import by_name
+from .spec import ArraySpec
 
 
 class Residual(Layer):
@@ -35,7 +38,7 @@ class Residual(Layer):
         for name, layer in self.layers.items():
             if not isinstance(layer, Layer):
                 raise TypeError(f"Residual: expected a layer, such as ReLU(), as {name}, got {layer!r}")
-            if layer.in_network:
+            if layer.is_owned:
                 raise ValueError(
                     f"Residual: {name} is in a network or a block already; give a copy, layer.to(backend)"
                 )
@@ -61,7 +64,7 @@ class Residual(Layer):
         return x + y
 
     def backward(self, dout: Array) -> Array:
-        self.check_dout(dout, self.saved)
+        check_dout(self.name, dout, self.saved)
         dx = dout
         for layer in reversed(self.layers.values()):
             dx = layer.backward(dx)
@@ -93,7 +96,7 @@ class Residual(Layer):
 
     def _own(self) -> None:
         for layer in self.layers.values():
-            layer.in_network = True
+            layer.is_owned = True
 
     def _all(self, kind: str) -> Iterator[tuple[str, Layer, str]]:
         return ((name, layer, key) for name, layer in self.layers.items() for key in getattr(layer, kind))

@@ -8,7 +8,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..backends import Array, namespace_of
-from .base import ArraySpec, Layer, copied, is_whole
+from ..dtypes import copied, is_whole
+from .checks import check_dout, check_float
+from .layer import Layer
+from .spec import ArraySpec
 
 
 class Reshape(Layer):
@@ -32,7 +35,7 @@ class Reshape(Layer):
             raise ValueError(f"{self.name}: expected whole numbers of at least 1 in shape, got {shape}")
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        xp, old = self.check_float(x), tuple(x.shape)
+        xp, old = check_float(self.name, x), tuple(x.shape)
         new = self.target(old)
         if not old or math.prod(new) != math.prod(old[1:]):
             raise ValueError(
@@ -44,7 +47,7 @@ class Reshape(Layer):
 
     def backward(self, dout: Array) -> Array:
         old, form = self.saved
-        self.check_dout(dout, form)
+        check_dout(self.name, dout, form)
         return namespace_of(dout).reshape(copied(dout), old)
 
     def target(self, old: tuple[int, ...]) -> tuple[int, ...]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..backends import Array, Backend, backend_of, is_registered, namespace_of
-from .base import is_whole
 
 Phase: TypeAlias = tuple[int, int]
 """The row and column of a window in its block."""
@@ -137,12 +136,3 @@ def slabs(x: Array, numbers_each: int) -> Iterator[slice]:
     parts = max(1, -(-n * bytes_each // max(limit, bytes_each)))
     size = max(1, -(-n // parts))
     return (slice(start, min(start + size, n)) for start in range(0, n or 1, size))
-
-
-def check_whole(name: str, least: int, **values: Any) -> None:
-    """Raise unless the values are whole numbers of at least `least`."""
-    for what, value in values.items():
-        if not is_whole(value) or value < least:
-            raise ValueError(
-                f"{name}: expected {what} to be a whole number of at least {least}, got {value!r}"
-            )

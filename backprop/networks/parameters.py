@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 
 from ..backends import Array, Backend, InPlaceDict, dtype_name, namespace_of
-from ..layers.base import Node, Views, check_replaces
+from ..layers import Node
+from ..layers.checks import check_replaces
 
 
 class NamedParameters(MutableMapping[str, Array]):
@@ -124,14 +125,12 @@ class FlatVector(MutableMapping[str, Array]):
 
     def _share(self, vector: Array) -> None:
         """Make every layer's arrays views into `vector`."""
-        owned: dict[int, tuple[Node, Views]] = {}
+        views: dict[int, tuple[Node, dict[str, Array]]] = {}
         for name, part in self.split(vector).items():
             layer, key = self._places[name]
-            views = owned.setdefault(id(layer), (layer, Views()))[1]
-            views.backend = self._backend
-            dict.__setitem__(views, key, part)
-        for layer, views in owned.values():
-            setattr(layer, self._kind, views)
+            views.setdefault(id(layer), (layer, {}))[1][key] = part
+        for layer, own in views.values():
+            setattr(layer, self._kind, InPlaceDict(own))
 
 
 class LayerState(MutableMapping[str, Array]):
@@ -165,10 +164,11 @@ class LayerState(MutableMapping[str, Array]):
             yield
             return
         own = [(layer, layer.state) for layer in self._layers()]
-        for layer, _ in own:
-            layer.state = InPlaceDict(layer.state)
+        swapped: dict[int, dict[str, Array]] = {id(layer): {} for layer, _ in own}
         for name, (layer, key) in self._places.items():
-            dict.__setitem__(layer.state, key, other[name])
+            swapped[id(layer)][key] = other[name]
+        for layer, _ in own:
+            layer.state = InPlaceDict(swapped[id(layer)])
         try:
             yield
         finally:

@@ -16,7 +16,8 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..backends import Array, InPlaceDict, backend_of, dtype_name, namespace_of, without_aliases
-from ..layers.base import HALF, is_half, no_constructor
+from ..dtypes import is_float16
+from ..errors import float16_training, missing_super_init
 from ..networks.parameters import FlatVector, NamedParameters, layer_of
 
 Schedule = Callable[[int], float]
@@ -76,7 +77,7 @@ class Optimizer:
 
         def __getattr__(self, name: str) -> Any:
             if name == "lr":
-                raise no_constructor(type(self), "super().__init__(lr)")
+                raise missing_super_init(type(self), "super().__init__(lr)")
             return super().__getattribute__(name)  # which says what is missing
 
     def rate(self, step: int) -> float:
@@ -101,8 +102,8 @@ class Optimizer:
         self._bind(params)
         own, new = vars(self).get("slots", {}), {}
         for key, p in params.items():
-            if is_half(p.dtype):
-                raise TypeError(f"{type(self).__name__}: {HALF}")
+            if is_float16(p.dtype):
+                raise float16_training(type(self).__name__)
             for name in self.kept:
                 slot = f"{name}.{key}"
                 if slot in own:

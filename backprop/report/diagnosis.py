@@ -140,7 +140,7 @@ def diagnose(
 def _guesses(network: Network, x: Host, t: Host, optimizer: Optimizer | None) -> Guessing | None:
     """Whether the network is no better than guessing on the training data."""
     rows = some_samples(len(x))
-    some, target = network.checked(_on_device(network, x[rows])), _on_device(network, t[rows])
+    some, target = network.validated(_on_device(network, x[rows])), _on_device(network, t[rows])
     return no_better_than_guessing(network, some, network.as_target_for(some, target), optimizer)
 
 

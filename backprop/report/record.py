@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..layers.merged import shown_names
+from ..layers.naming import display_names
 from ..saving import run_folder
 from ..saving.checkpoint import Checkpoint, CheckpointError, followed, read_checkpoint
 from ..saving.run_folder import RunFolderError
@@ -104,7 +104,7 @@ def read_record(folder: Path) -> tuple[Record, Checkpoint]:
 
 
 def _layers(network: dict[str, Any]) -> Iterable[str]:
-    return shown_names({name: layer["class"] for name, layer in network["layers"].items()}).values()
+    return display_names({name: layer["class"] for name, layer in network["layers"].items()}).values()
 
 
 def _record(folder: Path, path: Path, checkpoint: Checkpoint) -> Record:

@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import layers, losses
 from ..backends import Array, Backend, get_backend
-from ..layers.base import Node
+from ..layers import Node
 from ..networks.network import Network
 from ..networks.parameters import named_parameters
 from .extents import check_extents

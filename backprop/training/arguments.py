@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ..backends import Array
-from ..layers.base import is_whole
+from ..dtypes import is_whole
 from ..networks import Network
 
 Sampling = Literal["without-replacement", "with-replacement"]

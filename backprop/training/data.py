@@ -11,7 +11,7 @@ from ..backends import Array, get_backend
 from ..datasets.split import split, warn_of_scarce_classes
 from ..inputs import Inputs, as_numbers, check_finite
 from ..networks import Network
-from ..networks.network import check_same_length
+from ..networks.checks import check_same_length
 
 
 class TrainingData:

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from ..backends import Backend, CaptureError, backend_of, digest, is_registered
-from ..layers.base import Node
+from ..layers import Node
 from ..networks.network import Network
 from ..optimizers.optimizers import Optimizer
 

@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 
 from ..diagnosis import Guessing, LearningWarning, no_better_than_guessing, some_samples
-from ..networks.network import Network, check_same_length
+from ..networks.checks import check_same_length
+from ..networks.network import Network
 from ..optimizers.optimizers import SGD, Optimizer
 from ..saving.checkpoint import Checkpoint, CheckpointError, ResumeWarning
 from ..saving.config import describe
@@ -422,7 +423,7 @@ class Training(Iterator[Metrics]):
 
         found: dict[str, float | None] = {"test_loss": None, "test_accuracy": None}
         for name, (x, t) in self._data.held_out.items():
-            loss, accuracy = self.network.evaluate_checked(x, t, between=go_on)
+            loss, accuracy = self.network.evaluate_validated(x, t, between=go_on)
             if not math.isfinite(loss):
                 raise DivergenceError(step, f"the loss on the {name} data", "trained up to that step")
             found |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import backends
-from ..layers.base import Node
+from ..layers import Node
 from ..optimizers.optimizers import Optimizer
 
 

@@ -248,7 +248,10 @@ def test_a_module_of_ones_own_called_backends(name: str, tmp_path: Path) -> None
     environment = {**os.environ, "PYTHONPATH": str(Path(backprop.__file__).parents[1])}
     for order in ("import backends, backprop", "import backprop, backends"):
         printed = in_python(code.format(order), cwd=tmp_path, env=environment)
-        assert printed == "42 <backend numpy on cpu> <class 'backprop.networks.models.TwoLayerNet'>"
+        assert (
+            printed
+            == "42 <backend numpy on cpu> <class 'backprop.networks.models.two_layer_net.TwoLayerNet'>"
+        )
 
 
 def test_both_names_give_the_same_modules() -> None:
@@ -295,6 +298,13 @@ def test_arrays_that_keep_their_place(backend: Backend) -> None:
         with pytest.raises(TypeError, match=r"cannot be deleted; set one to 0\.0"):
             delete()
     assert backend.to_numpy(place).tolist() == [6.0, 6.0]
+    kept["a"] = backend.asarray([7.0, 8.0], dtype="float32")
+    assert (kept["a"] is place, backend.to_numpy(place).tolist()) == (True, [7.0, 8.0])
+    assert place.dtype == backend.dtype("float64")
+    kept.write_out("a", backend.xp.sum, backend.asarray([[1.0, 2.0], [5.0, 4.0]]), axis=0)
+    assert (kept["a"] is place, backend.to_numpy(place).tolist()) == (True, [6.0, 6.0])
+    with pytest.raises(KeyError, match="no array 'b' here: there are a"):
+        kept.write_out("b", backend.xp.sum, place)
     for copied in (copy.copy(kept), copy.deepcopy(kept), pickle.loads(pickle.dumps(kept))):
         assert type(copied) is dict
         assert backend.to_numpy(copied["a"]).tolist() == [6.0, 6.0]

@@ -320,7 +320,7 @@ def test_a_run_that_ended_within_an_epoch_is_resumed_to_more_steps(
 BEST_NAMES = {run_folder.BEST, run_folder.BEST_WHOLE}
 
 
-EVALUATE = Network.evaluate_checked
+EVALUATE = Network.evaluate_validated
 
 
 def losses_of_validation(values: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,7 +330,7 @@ def losses_of_validation(values: list[float], monkeypatch: pytest.MonkeyPatch) -
     def evaluated(self: Network, *args: Any, **options: Any) -> Any:
         return next(left, 9.0), EVALUATE(self, *args, **options)[1]
 
-    monkeypatch.setattr(Network, "evaluate_checked", evaluated)
+    monkeypatch.setattr(Network, "evaluate_validated", evaluated)
 
 
 def test_the_best_before_a_part_of_an_epoch_is_the_best_again(monkeypatch: pytest.MonkeyPatch) -> None:

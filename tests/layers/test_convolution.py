@@ -1,8 +1,7 @@
-"""Convolution and pooling: values, slabs and their memory, the merged layer, and errors."""
+"""Convolution: values, slabs and their memory, and errors."""
 
 from __future__ import annotations
 
-import math
 import re
 import tracemalloc
 from typing import Any
@@ -17,42 +16,17 @@ from backprop import (
     AveragePooling,
     Convolution,
     ConvolutionReLUPooling,
-    Layer,
     MaxPooling,
     Network,
-    Pooling,
     ReLU,
     Training,
     check_gradients,
 )
 
 from ..cases import CASES
+from .images import filters, run
 
 CONVOLUTIONS = [name for name in CASES if name.startswith("Convolution")]
-
-
-def filters(backend: Backend, *shape: int, dtype: str = "float32") -> tuple[Any, Any]:
-    rng = np.random.default_rng(1)
-    W, b = rng.standard_normal(shape), rng.standard_normal(shape[0])
-    return backend.asarray(W, dtype=dtype), backend.asarray(b, dtype=dtype)
-
-
-def whole(*shape: int, most: int = 2) -> np.ndarray:
-    """Whole numbers, whose sums and products are exact and often equal."""
-    return np.random.default_rng(2).integers(-most, most + 1, shape).astype("float32")
-
-
-def run(layer: Layer, x: np.ndarray, dout: np.ndarray, backend: Backend) -> list[np.ndarray]:
-    """Output, input gradient and parameter gradients."""
-    y = layer.forward(backend.asarray(x), training=True)
-    dx = layer.backward(backend.asarray(dout))
-    return [backend.to_numpy(value).copy() for value in (y, dx, *layer.grads.values())]
-
-
-def test_the_books_spelling(backend: Backend) -> None:
-    assert Pooling is MaxPooling
-    y = Pooling(2, 2, 2, 0).forward(backend.asarray(np.arange(16.0).reshape(1, 1, 4, 4)))
-    np.testing.assert_array_equal(backend.to_numpy(y), [[[[5.0, 7.0], [13.0, 15.0]]]])
 
 
 def test_against_the_definition(backend: Backend, rng: np.random.Generator) -> None:
@@ -114,88 +88,6 @@ def test_memory_is_bounded(kind: type[Convolution]) -> None:
         tracemalloc.stop()
     masks = dout.size * 4 if kind is ConvolutionReLUPooling else 0
     assert peak < dout.nbytes + x.nbytes + masks + 4 * backend.slab_bytes < columns / 2
-
-
-def three(W: Any, b: Any, stride: int, pad: int, pool_h: int, pool_w: int) -> list[Layer]:
-    return [Convolution(W, b, stride, pad), ReLU(), MaxPooling(pool_h, pool_w)]
-
-
-def run_three(layers: list[Layer], x: np.ndarray, dout: np.ndarray, backend: Backend) -> list[np.ndarray]:
-    y = backend.asarray(x)
-    for layer in layers:
-        y = layer.forward(y, training=True)
-    dx = backend.asarray(dout)
-    for layer in reversed(layers):
-        dx = layer.backward(dx)
-    return [backend.to_numpy(value).copy() for value in (y, dx, *layers[0].grads.values())]
-
-
-SETTINGS = [(1, 0, 2, 2), (1, 1, 2, 2), (2, 1, 2, 3), (1, 2, 3, 1), (3, 0, 1, 2), (1, 0, 1, 1), (2, 2, 3, 2)]
-
-
-@pytest.mark.parametrize("slab_bytes", [1, 2**26])
-@pytest.mark.parametrize("setting", SETTINGS)
-def test_merged_is_the_three_layers_bit_by_bit_where_sums_are_exact(
-    setting: tuple[int, ...], slab_bytes: int, backend: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Small whole numbers: many windows have several largest entries, many outputs are 0."""
-    monkeypatch.setattr(type(backend), "slab_bytes", slab_bytes)
-    W, b = (backend.asarray(whole(*shape)) for shape in ((4, 2, 3, 2), (4,)))
-    x = whole(3, 2, 11, 12, most=1)
-    merged, layers = ConvolutionReLUPooling(W, b, *setting), three(W, b, *setting)
-    dout = whole(*merged.forward(backend.asarray(x)).shape, most=5)
-    for ours, theirs in zip(run(merged, x, dout, backend), run_three(layers, x, dout, backend), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-        assert ours.dtype == "float32"
-        assert np.any(ours != 0)
-
-
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-6), ("float64", 1e-14)])
-@pytest.mark.parametrize("setting", SETTINGS)
-def test_merged_is_the_three_layers(
-    setting: tuple[int, ...], dtype: str, tolerance: float, backend: Backend, rng: np.random.Generator
-) -> None:
-    W, b = filters(backend, 4, 2, 3, 2, dtype=dtype)
-    x = rng.standard_normal((3, 2, 11, 12)).astype(dtype)
-    merged, layers = ConvolutionReLUPooling(W, b, *setting), three(W, b, *setting)
-    dout = rng.standard_normal(merged.forward(backend.asarray(x)).shape).astype(dtype)
-    for ours, theirs in zip(run(merged, x, dout, backend), run_three(layers, x, dout, backend), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())
-
-
-@pytest.mark.only("torch")
-@pytest.mark.parametrize("setting", [(2, 2, 2, 0), (3, 3, 1, 1), (3, 2, 2, 1), (2, 3, 4, 0)])
-def test_ties_go_where_pytorch_sends_them(setting: tuple[int, ...], backend: Backend) -> None:
-    import torch
-
-    pool_h, pool_w, stride, pad = setting
-    x = torch.from_numpy(whole(2, 3, 9, 8, most=1)).requires_grad_()
-    expected = torch.nn.functional.max_pool2d(x, (pool_h, pool_w), stride, pad)
-    dout = torch.from_numpy(whole(*expected.shape, most=5))
-    expected.backward(dout)
-    y, dx = run(MaxPooling(*setting), x.detach().numpy(), dout.numpy(), backend)
-    np.testing.assert_array_equal(y, expected.detach().numpy())
-    np.testing.assert_array_equal(dx, x.grad.numpy())
-
-
-def test_padding_counts_as_minus_infinity_or_as_zeros(backend: Backend) -> None:
-    x = backend.asarray(np.full((1, 1, 2, 2), -4.0))
-    np.testing.assert_array_equal(
-        backend.to_numpy(MaxPooling(2, pad=1).forward(x)), np.full((1, 1, 2, 2), -4)
-    )
-    mean = AveragePooling(2, pad=1).forward(x)
-    np.testing.assert_array_equal(backend.to_numpy(mean), np.full((1, 1, 2, 2), -1))
-
-
-def test_ties_and_kinks_are_seen(backend: Backend) -> None:
-    report = check_gradients(MaxPooling(2), np.zeros((1, 1, 2, 2)), device=backend)
-    assert [entry.kinks for entry in report.entries] == [4]
-    one = np.ones((1, 1, 1, 1))
-    layer = ConvolutionReLUPooling(one, np.zeros(1), pool_h=1, pool_w=2)
-    for x, kinks in [([0.0, -1.0], 1), ([2.0, 2.0], 2), ([-2.0, -2.0], 0), ([1.0, 2.0], 0)]:
-        report = check_gradients(layer, np.asarray(x).reshape(1, 1, 1, 2), device=backend)
-        assert report.entries[-1].kinks == kinks
-        assert report.passed is (kinks == 0)
 
 
 def images(n: int, *shape: int) -> np.ndarray:
@@ -272,22 +164,6 @@ def test_wrong_parameters(kind: Any, shapes: Any, options: Any, message: str) ->
         kind(*(np.ones(shape) for shape in shapes), **options)
 
 
-@pytest.mark.parametrize(("args", "message"), [
-    ((0,), "expected pool_h to be a whole number of at least 1, got 0"),
-    ((2, -1), "expected pool_w to be a whole number of at least 1, got -1"),
-    ((2, 2, 0), "expected stride to be a whole number of at least 1, got 0"),
-    ((2, 2, 2, -1), "expected pad to be a whole number of at least 0, got -1"),
-    ((3, 2, 2, 2), "expected pad of at most half the window 3×2, got 2"),
-])  # fmt: skip
-@pytest.mark.parametrize("kind", [MaxPooling, AveragePooling])
-def test_wrong_windows(kind: Any, args: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=f"^{kind.__name__}: {message}$"):
-        kind(*args)
-    if len(args) < 3:
-        with pytest.raises(ValueError, match=f"^ConvolutionReLUPooling: {message}$"):
-            ConvolutionReLUPooling(np.ones((2, 1, 3, 3)), np.ones(2), 1, 0, *args)
-
-
 @pytest.mark.parametrize("kind", [Convolution, ConvolutionReLUPooling])
 def test_wrong_input(kind: Any, backend: Backend) -> None:
     def zeros(*shape: int, dtype: str = "float32") -> Any:
@@ -313,29 +189,6 @@ def test_wrong_input(kind: Any, backend: Backend) -> None:
         layer.backward(zeros(*y.shape, dtype="float64"))
 
 
-def test_nothing_to_pool(backend: Backend) -> None:
-    layer = ConvolutionReLUPooling(*filters(backend, 2, 1, 3, 3), pool_h=2, pool_w=3)
-    x = backend.asarray(np.zeros((5, 1, 4, 4)), dtype="float32")
-    with pytest.raises(
-        ValueError, match="pooled, 2×3, is larger than the 2×2 that the convolution makes of an image 4×4$"
-    ):
-        layer.forward(x)
-
-
-@pytest.mark.parametrize("kind", [MaxPooling, AveragePooling])
-def test_wrong_pooling_input(kind: Any, backend: Backend) -> None:
-    layer = kind(3, 2, pad=1)
-    with pytest.raises(ValueError, match=rf"^{layer.name}: expected input \(N, C, H, W\), got \(2, 3, 4\)$"):
-        layer.forward(backend.asarray(np.zeros((2, 3, 4))))
-    with pytest.raises(ValueError, match="a window 3×2 is larger than the image 0×4 with pad 1$"):
-        layer.forward(backend.asarray(np.zeros((2, 3, 0, 4))))
-    with pytest.raises(TypeError, match="expected floating-point input, got int64"):
-        layer.forward(backend.asarray(np.zeros((2, 3, 4, 4), np.int64)))
-    layer.forward(backend.asarray(np.zeros((2, 3, 4, 4))), training=True)
-    with pytest.raises(ValueError, match=r"expected dout \(2, 3, 2, 3\), got \(2, 3, 2, 2\)"):
-        layer.backward(backend.asarray(np.zeros((2, 3, 2, 2))))
-
-
 @pytest.mark.parametrize("kind", [Convolution, ConvolutionReLUPooling])
 def test_no_images(kind: Any, backend: Backend) -> None:
     layer = kind(*filters(backend, 2, 1, 3, 3))
@@ -356,27 +209,6 @@ def test_the_message_about_a_wrong_bias_names_it(backend: Backend) -> None:
             layer.forward(backend.asarray(np.zeros(shape), dtype="float32"))
 
 
-def test_a_window_wider_than_the_padded_image_is_refused(backend: Backend) -> None:
-    x = backend.asarray(np.zeros((1, 1, 9, 2)), dtype="float32")
-    with pytest.raises(ValueError, match="a window 2×5 is larger than the image 9×2 with pad 1"):
-        MaxPooling(2, 5, pad=1).forward(x)
-
-
-def test_the_regions_of_padded_windows(backend: Backend) -> None:
-    x = -1.0 - np.arange(9.0).reshape(1, 1, 3, 3)  # below 0, and so below a pad of zeros
-    found = MaxPooling(2, pad=1).region(backend.asarray(x))
-    assert backend.to_numpy(found).tolist() == [[[[3, 2], [1, 0]]]]
-
-
-def test_the_regions_of_the_merged_layer(backend: Backend) -> None:
-    W, b = backend.asarray([[[[1.0]]]]), backend.asarray([0.0])
-    x = np.zeros((1, 1, 6, 6))
-    x[0, 0, 1, 1], x[0, 0, 3, 3] = 5.0, -5.0  # with stride 2 from the pad on: these are what is looked at
-    x[0, 0, 1, 5] = 2.0
-    found = ConvolutionReLUPooling(W, b, stride=2, pad=1).region(backend.asarray(x))
-    assert backend.to_numpy(found).tolist() == [[[[3, 3], [-1, -1]]]]
-
-
 @pytest.mark.parametrize("shape", [(2, 1, 0, 4), (2, 1, 4, 0), (2, 1, 0, 0)])
 def test_images_without_pixels(shape: tuple[int, ...], backend: Backend) -> None:
     """Padding alone is no image."""
@@ -392,104 +224,3 @@ def test_images_without_pixels(shape: tuple[int, ...], backend: Backend) -> None
         ValueError, match=r"MaxPooling: expected images with pixels, got input \(2, 0, 4, 4\)"
     ):
         MaxPooling(2).forward(backend.asarray(np.zeros((2, 0, 4, 4))))
-
-
-POOLINGS = [
-    (2,),
-    (3, 2, 2, 1),
-    (2, 3, 1, 1),
-    (3, 3, 2, 1),
-    (4, 4, 3, 2),
-    (5, 5, 1, 2),
-    (4, 4, 1, 2),
-    (2, 2, 3, 1),
-]
-
-
-@pytest.mark.parametrize("settings", POOLINGS)
-def test_a_window_of_minus_infinity_has_its_gradient_inside(
-    settings: tuple[int, ...], backend: Backend, rng: np.random.Generator
-) -> None:
-    """At its first pixel, not in the padding around it."""
-    pooling = MaxPooling(*settings)
-    x = rng.standard_normal((2, 3, 6, 5))
-    x[rng.random(x.shape) < 0.7] = -math.inf
-    x[0, 0] = -math.inf
-    y = pooling.forward(backend.asarray(x), training=True)
-    dout = rng.uniform(0.5, 1.5, tuple(y.shape))
-    dx = backend.to_numpy(pooling.backward(backend.asarray(dout)))
-    expected, values = by_windows(pooling, x, dout)
-    np.testing.assert_array_equal(backend.to_numpy(y), values)
-    np.testing.assert_allclose(dx, expected, rtol=1e-12)
-    assert dx.sum() == pytest.approx(dout.sum())
-
-
-def by_windows(pooling: MaxPooling, x: np.ndarray, dout: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """dx and y, window by window, from the pixels of the image alone."""
-    dx, y, pad = np.zeros_like(x), np.empty_like(dout), pooling.pad
-    for n, c, a, b in np.ndindex(dout.shape):
-        top, left = a * pooling.stride_h - pad, b * pooling.stride_w - pad
-        rows, columns = slice(max(top, 0), top + pooling.pool_h), slice(max(left, 0), left + pooling.pool_w)
-        window = x[n, c, rows, columns]
-        nan = np.flatnonzero(np.isnan(window))
-        place = nan[-1] if nan.size else window.argmax()
-        i, j = np.unravel_index(place, window.shape)
-        dx[n, c, rows.start + i, columns.start + j] += dout[n, c, a, b]
-        y[n, c, a, b] = window[i, j]
-    return dx, y
-
-
-@pytest.mark.parametrize("settings", POOLINGS)
-def test_nan_is_the_largest(settings: tuple[int, ...], backend: Backend, rng: np.random.Generator) -> None:
-    pooling = MaxPooling(*settings)
-    x = rng.standard_normal((2, 3, 6, 5))
-    x[rng.random(x.shape) < 0.15] = math.nan
-    y = pooling.forward(backend.asarray(x), training=True)
-    dout = rng.uniform(0.5, 1.5, tuple(y.shape))
-    dx = backend.to_numpy(pooling.backward(backend.asarray(dout)))
-    expected, values = by_windows(pooling, x, dout)
-    np.testing.assert_array_equal(backend.to_numpy(y), values)
-    np.testing.assert_array_equal(backend.to_numpy(pooling.forward(backend.asarray(x))), values)
-    np.testing.assert_allclose(dx, expected, rtol=1e-12)
-
-
-@pytest.mark.only("torch")
-@pytest.mark.parametrize("settings", POOLINGS)
-def test_special_values_are_pooled_as_in_pytorch(settings: tuple[int, ...], backend: Backend) -> None:
-    import torch
-
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn((3, 2, 6, 5), generator=generator, dtype=torch.float64)
-    kinds = torch.rand(x.shape, generator=generator)
-    x[kinds < 0.1], x[kinds > 0.6] = math.nan, -math.inf
-    x.requires_grad_()
-    pooling = MaxPooling(*settings)
-    stride = (pooling.stride_h, pooling.stride_w)
-    expected = torch.nn.functional.max_pool2d(x, (pooling.pool_h, pooling.pool_w), stride, pooling.pad)
-    dout = torch.rand(expected.shape, generator=generator, dtype=torch.float64)
-    expected.backward(dout)
-    y = pooling.forward(x.detach(), training=True)
-    torch.testing.assert_close(y, expected.detach(), equal_nan=True)
-    torch.testing.assert_close(pooling.backward(dout), x.grad)
-
-
-@pytest.mark.filterwarnings("ignore:invalid value")
-@pytest.mark.parametrize("special", [math.nan, -math.inf])
-def test_special_values_in_merged_layers(special: float, backend: Backend, rng: np.random.Generator) -> None:
-    """As in the three layers it stands for."""
-    W, b = np.abs(rng.standard_normal((2, 1, 2, 2))) + 0.1, rng.standard_normal(2)
-    x = rng.standard_normal((3, 1, 7, 7))
-    x[0, 0, 2, 3] = x[1, 0, :4, :4] = special
-    merged = ConvolutionReLUPooling(backend.asarray(W), backend.asarray(b))
-    apart = [Convolution(backend.asarray(W), backend.asarray(b)), ReLU(), MaxPooling(2)]
-    y, z = merged.forward(backend.asarray(x), training=True), backend.asarray(x)
-    for layer in apart:
-        z = layer.forward(z, training=True)
-    np.testing.assert_allclose(backend.to_numpy(y), backend.to_numpy(z), rtol=1e-10, atol=1e-12)
-    assert np.isnan(backend.to_numpy(y)).any() == math.isnan(special)
-    dout = backend.asarray(rng.uniform(0.5, 1.5, tuple(y.shape)))
-    dx, d = merged.backward(dout), dout
-    for layer in reversed(apart):
-        d = layer.backward(d)
-    if special == -math.inf:
-        np.testing.assert_allclose(backend.to_numpy(dx), backend.to_numpy(d), rtol=1e-10, atol=1e-12)

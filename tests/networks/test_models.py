@@ -1,25 +1,35 @@
-"""The book's networks, ready made: their shapes, gradients, initial values, and parameters by name."""
+"""The book's networks: gradients, initial values, errors."""
 
 from __future__ import annotations
 
 import math
-import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from backends import Backend
-from backprop import DeepConvNet, MultiLayerNet, Network, ReLU, SimpleConvNet, check_gradients
-from backprop.cli import main
-from backprop.diagnosis.batch import look_at
-from backprop.layers.merged import shown_names
+from backends import Backend, get_backend
+from backprop import DeepConvNet, MultiLayerNet, ReLU, SimpleConvNet, TwoLayerNet, check_gradients
 from backprop.networks.initializers import normal, standard_deviation
-from backprop.networks.models import ACTIVATIONS
-from backprop.report import record
-from backprop.saving.config import describe
-from backprop.saving.network import save_network
+from backprop.networks.models.multi_layer_net import ACTIVATIONS
+
+from .small import net
+
+
+def test_same_seed_same_weights_everywhere(backend: Backend) -> None:
+    ours, reference = net(backend), net(get_backend("cpu"))
+    for name in reference.params:
+        np.testing.assert_array_equal(backend.to_numpy(ours.params[name]), reference.params[name])
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, "5"])
+def test_wrong_sizes(size: Any) -> None:
+    with pytest.raises(ValueError, match=r"expected hidden_size of at least 1, got"):
+        TwoLayerNet(4, size, 3)
+    with pytest.raises(ValueError, match="expected dtype float32 or float64, got int64"):
+        TwoLayerNet(4, 5, 3, dtype="int64")
+    with pytest.raises(ValueError, match="expected a finite standard deviation of at least 0, got -1"):
+        TwoLayerNet(4, 5, 3, weight_init_std=-1)
 
 
 def mlp(backend: Backend, **options: Any) -> MultiLayerNet:
@@ -70,11 +80,13 @@ def test_the_penalty(backend: Backend) -> None:
     assert difference == pytest.approx(0.1 * weights)
     assert decayed.evaluate(x, t) == plain.evaluate(x, t)
     for dout in (1.0, 0.5):
-        for net in (plain, decayed):
-            net.last_layer.forward(net.forward(x, training=True), t, training=True)
-            net.backward_params(dout)
+        for network in (plain, decayed):
+            network.last_layer.forward(network.forward(x, training=True), t, training=True)
+            network.backward_params(dout)
         for i in (1, 2, 3):
-            ours, theirs = (backend.to_numpy(net.layers[f"Affine{i}"].grads["W"]) for net in (decayed, plain))
+            ours, theirs = (
+                backend.to_numpy(network.layers[f"Affine{i}"].grads["W"]) for network in (decayed, plain)
+            )
             expected = theirs + dout * 0.2 * backend.to_numpy(plain.params[f"W{i}"])
             np.testing.assert_allclose(ours, expected, atol=1e-12)
 
@@ -148,99 +160,3 @@ def test_arguments_of_another_kind(make: Any, message: str) -> None:
 def test_sizes_in_an_array() -> None:
     net = MultiLayerNet(4, np.asarray([3, 5]), 2, rng=0)
     assert list(net.params["W2"].shape) == [3, 5]
-
-
-def test_parameters_by_name(backend: Backend) -> None:
-    net = mlp(backend, use_batchnorm=True, dtype="float32")
-    rng = np.random.default_rng(5)
-    values = {name: rng.standard_normal(tuple(value.shape)) for name, value in net.params.items()}
-    as_given: dict[str, Any] = {**values, "b1": values["b1"].tolist(), "W1": backend.asarray(values["W1"])}
-    net.load_params(as_given)
-    for name, value in values.items():
-        np.testing.assert_allclose(backend.to_numpy(net.params[name]), value, rtol=1e-6)
-        assert net.params[name].dtype == backend.dtype("float32")
-    x = backend.asarray(rng.standard_normal((5, 4)), dtype="float32")
-    assert net.predict(x).shape == (5, 3)
-
-
-def test_every_difference_is_listed_and_nothing_changed(backend: Backend) -> None:
-    net = mlp(backend, use_batchnorm=True, dtype="float32")
-    before = backend.to_numpy(net.flat_params["flat"]).copy()
-    given: dict[str, Any] = {name: np.zeros(tuple(value.shape)) for name, value in net.params.items()}
-    del given["b1"]
-    given |= {
-        "W2": np.zeros((6, 6)),
-        "b3": np.zeros(3, int),
-        "gamma7": np.zeros(3),
-        "W3": np.zeros((5, 3), object),
-        "beta1": [[1.0, 2.0], [3.0]],
-        "b2": [np.ones((2, 3)), np.ones((2, 2))],
-        "W1": np.full((4, 6), 1e39),
-    }
-    with pytest.raises(ValueError, match="these parameters do not fit MultiLayerNet") as caught:
-        net.load_params(given)
-    for difference in (
-        "b1: missing", "gamma7: unknown", "W2: expected shape (6, 5), got (6, 6)",
-        "b3: expected floating-point numbers, got int64", "W3: expected floating-point numbers, got object",
-        "beta1: expected floating-point numbers, got object", "b2: expected floating-point numbers, got object",
-        "W1: expected numbers that fit into float32, got 1e+39",
-    ):  # fmt: skip
-        assert difference in str(caught.value)
-    np.testing.assert_array_equal(backend.to_numpy(net.flat_params["flat"]), before)
-
-
-def test_parameters_that_are_no_mapping() -> None:
-    with pytest.raises(TypeError, match="expected a mapping of names to parameters, got a list"):
-        MultiLayerNet(4, [3], 2).load_params([np.ones((4, 3))])  # type: ignore[arg-type]
-
-
-def test_parameters_that_are_infinite_stay_so() -> None:
-    net = MultiLayerNet(1, [], 1)
-    net.load_params({"W1": [[np.inf]], "b1": [np.nan]})
-    assert net.params["W1"] == np.inf
-    assert np.isnan(net.params["b1"])
-
-
-def test_float16_inference(backend: Backend) -> None:
-    net = mlp(backend, use_batchnorm=True, dtype="float32")
-    x = np.random.default_rng(0).standard_normal((50, 4)).astype("float32")
-    full = backend.to_numpy(net.predict(backend.asarray(x)))
-    if not hasattr(backend.xp, "float16"):
-        pytest.skip("the standard has no float16")
-    half = net.to(dtype="float16")
-    y = backend.to_numpy(half.predict(backend.asarray(x, dtype="float16")))
-    assert y.dtype == np.float16
-    np.testing.assert_allclose(y, full, atol=0.05, rtol=0.02)
-
-
-@pytest.mark.parametrize("kind", [SimpleConvNet, DeepConvNet])
-def test_what_is_merged_is_shown_as_the_layers_that_it_stands_for(
-    kind: type[Network], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """In the terminal, the summary, `inspect` and the report; names of layers and parameters stay."""
-    network, book = kind(rng=0), kind(rng=0, merged=False)  # type: ignore[call-arg]
-    shown = list(network.layers.shown.values())
-    assert [part for name in shown for part in re.split(" with | and ", name)] == list(book.layers)
-    stack = " · ".join([*shown, "SoftmaxWithLoss"])
-    assert repr(network).startswith(f"{kind.__name__}({stack}; ")
-    assert [line for line in network.summary().splitlines() if " with " in line] != []
-    x = np.zeros((2, *network.input_shape), "f")  # type: ignore[misc]
-    outputs, gradients = look_at(network, x, np.asarray([0, 1]))
-    assert [output.name for output in outputs] == shown
-    assert {gradient.layer for gradient in gradients} <= set(shown)
-    assert [*record._layers(describe(network))] == shown
-    save_network(tmp_path / "a.safetensors", network)
-    assert main(["inspect", str(tmp_path / "a.safetensors")]) == 0
-    assert stack in capsys.readouterr().out
-    assert not any(" " in name for name in (*describe(network)["layers"], *network.params))
-
-
-def test_names_of_one_s_own_promise_no_layers() -> None:
-    kinds = dict.fromkeys(("stem", "Conv1", "Conv3", "ConvolutionReLUPooling1"), "ConvolutionReLUPooling")
-    assert list(shown_names({**kinds, "Relu3": "ReLU"}).values()) == [
-        "stem with ReLU and pooling",
-        "Conv1 with Relu1 and Pool2",
-        "Conv3 with ReLU and pooling",
-        "ConvolutionReLUPooling1",
-        "Relu3",
-    ]

@@ -262,7 +262,7 @@ def test_what_a_step_is_given_is_no_change() -> None:
     before = watch.take()
     optimizer.update(net.params, net.gradient(x, t))
     assert not {path for path, place in before.changed(watch.take()).items() if place is None}
-    assert all("_state" in path or "_differentiated" in path for path in before.changed(watch.take()))
+    assert all("_state" in path or "_gradient_states" in path for path in before.changed(watch.take()))
 
 
 def test_copies_share_what_was_shared_and_know_the_layers() -> None:

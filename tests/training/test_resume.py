@@ -158,13 +158,13 @@ def test_stopped_in_an_evaluation(backend: Backend, monkeypatch: pytest.MonkeyPa
     expected = finished(training(backend))
     run = training(backend)
     next(run)
-    evaluate = Network.evaluate_checked
+    evaluate = Network.evaluate_validated
 
     def stopping(self: Network, *args: Any, **options: Any) -> Any:
         run.stop()
         return evaluate(self, *args, **options)
 
-    monkeypatch.setattr(Network, "evaluate_checked", stopping)
+    monkeypatch.setattr(Network, "evaluate_validated", stopping)
     assert list(run) == []
     assert (run.stopped, run.step, len(run.history)) == (True, 2 * PER_EPOCH, 1)
     monkeypatch.undo()

@@ -53,7 +53,7 @@ def looking(hidden: int = 5) -> tuple[Network, BoundsCheck]:
     layers: list[Layer] = list(TwoLayerNet(4, hidden, 3, rng=0).to().layers.values())
     look = BoundsCheck()
     for layer in layers:
-        layer.in_network = False
+        layer.is_owned = False
     return Network([*layers, look]), look
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from backends import CaptureWarning
 from backprop import DivergenceError, Layer, Training
-from backprop.layers.base import Node
+from backprop.layers import Node
 
 from .cases import Case, Trial, make
 from .changes import Here
@@ -42,7 +42,7 @@ FAILURES = (SEEN, WRONG, SILENT)
 NUMBERS = ("error", "loss", "params", "state", "slots")
 """What the training gives; all else is what a user may look at along the way."""
 
-OWN = {"_params", "_grads", "_saved", "state", "cache", "name", "in_network", "layers", "slots"}
+OWN = {"_params", "_grads", "_saved", "state", "constants", "name", "is_owned", "layers", "slots"}
 """Attributes of layers and optimizers that are looked at elsewhere, or are for nobody to look at."""
 
 BLAS = re.compile("encountered in (matmul|dot)")

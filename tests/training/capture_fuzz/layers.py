@@ -30,15 +30,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from backends import namespace_of
-from backprop import (
-    Affine,
-    BatchNormalization,
-    Dropout,
-    Layer,
-    LayerNormalization,
-    LeakyReLU,
-    ReLU,
-)
+from backprop import Affine, BatchNormalization, Dropout, Layer, LayerNormalization, LeakyReLU, ReLU
+from backprop.layers.checks import check_dout, check_float
 
 from .habits import User, layer
 
@@ -62,12 +55,12 @@ class softplus(User):
     """The layer of CONTRIBUTING."""
 
     def train(self, x):
-        xp = self.check_float(x)
+        xp = check_float(self.name, x)
         self.saved = x
         return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
 
     def backward(self, dout):
-        self.check_dout(dout, self.saved)
+        check_dout(self.name, dout, self.saved)
         xp = namespace_of(dout)
         return dout / (1.0 + xp.exp(-self.saved))
 

@@ -1,9 +1,8 @@
-"""The gradient check of plain functions, in any array library."""
+"""Plain functions and gradients that somebody has written."""
 
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,16 +11,8 @@ import pytest
 from backends import Backend, namespace_of
 from backprop import check_gradients
 from backprop.gradcheck import promises
-from backprop.gradcheck.libraries import Library
-from backprop.gradcheck.subjects import on_host
 
-
-def cubes(x: Any) -> Any:
-    return namespace_of(x).sum(x * x * x)
-
-
-def cubes_gradient(x: Any) -> Any:
-    return 3.0 * x * x
+from .functions import cubes, cubes_gradient
 
 
 def test_number_of_an_array(backend: Backend, rng: np.random.Generator) -> None:
@@ -171,131 +162,6 @@ def test_kink_of_a_function() -> None:
 def test_wrong_shape() -> None:
     report = check_gradients(cubes, lambda x: 3.0, np.ones(2))
     assert report.problems == ("cubes.x: a gradient of shape (), expected (2,)",)
-
-
-def test_questions_about_functions_that_make_no_sense() -> None:
-    x = np.ones(2)
-    with pytest.raises(
-        TypeError, match=r"expected its gradient and its arguments, check_gradients\(f, grad, x\), got 1"
-    ):
-        check_gradients(cubes, x)
-    with pytest.raises(TypeError, match=r"expected its gradient and its arguments"):
-        check_gradients(cubes, x, x)
-    with pytest.raises(TypeError, match="expected real arguments, got complex128"):
-        check_gradients(cubes, cubes_gradient, x * 1j)
-    with pytest.raises(TypeError, match="expected a layer, a loss, a network or a function, got 3"):
-        check_gradients(3, x)  # type: ignore[arg-type]
-
-
-class Square:
-    """What a newcomer writes: the methods of a layer, but no Layer."""
-
-    def forward(self, x: Any) -> Any:
-        return x * x
-
-    def backward(self, dout: Any) -> Any:
-        return dout
-
-
-@pytest.mark.parametrize("subject", [Square, Square()])
-def test_class_that_is_no_layer(subject: Any) -> None:
-    with pytest.raises(TypeError, match=r"Square is no Layer: derive it from backprop.layers.Layer"):
-        check_gradients(subject, np.ones(2))
-
-
-def test_library_without_a_backend() -> None:
-    """The array API standard is enough; NumPy's own namespace stands for such a library."""
-    library = Library(np.ones(2, np.float32))
-    assert (library.asarray([1, 2]).dtype, library.asarray([1, 2]).tolist()) == (np.float64, [1.0, 2.0])
-    assert library.asarray([1, 2], dtype="float32").dtype == np.float32
-    assert (library.name, library.device) == ("numpy", "cpu")
-    assert library.to_numpy(np.ones(2)).tolist() == [1.0, 1.0]
-
-
-def test_what_comes_to_the_host_is_a_copy_in_float64(backend: Backend) -> None:
-    for values in (
-        np.ones(2, np.float32),
-        np.ones(2, np.int64),
-        np.ones(2),
-        backend.asarray([1.0, 1.0]),
-        [1, 1],
-    ):
-        host = on_host(values)
-        assert (type(host), host.dtype, host.tolist()) == (np.ndarray, np.float64, [1.0, 1.0])
-        assert not isinstance(values, np.ndarray) or not np.may_share_memory(host, values)
-    assert on_host(3).dtype == np.float64
-
-
-def test_library_without_float64() -> None:
-    class Single:
-        float64 = np.float32
-
-        def asarray(self, values: Any, dtype: Any, device: Any) -> Any:
-            return np.asarray(values, dtype)
-
-    class Alien:
-        device = "cpu"
-
-        def __array_namespace__(self) -> Any:
-            return Single()
-
-    with pytest.raises(TypeError, match="differences need float64, but tests makes float32 of it here$"):
-        check_gradients(cubes, cubes_gradient, Alien())
-    Alien.__module__ = "jaxlib.of_a_kind"
-    with pytest.raises(
-        TypeError, match=r"jaxlib makes float32 of it here; set jax.config.update\('jax_enable"
-    ):
-        check_gradients(cubes, cubes_gradient, Alien())
-
-
-class Foreign:
-    """An array of a library that nobody knows, on a device of its own."""
-
-    def __init__(self, values: Any) -> None:
-        self.values = np.array(values)
-        self.device, self.shape, self.dtype = "elsewhere", self.values.shape, self.values.dtype
-
-    def __array_namespace__(self) -> Any:
-        return ForeignNamespace
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        return np.array(self.values, dtype)
-
-    def __mul__(self, other: Foreign) -> Foreign:
-        return Foreign(self.values * other.values)
-
-
-class ForeignNamespace:
-    float64 = np.float64
-
-    @staticmethod
-    def asarray(values: Any, *, dtype: Any = None, device: Any = "elsewhere", copy: Any = None) -> Foreign:
-        assert device == "elsewhere"
-        return Foreign(np.array(values, dtype))
-
-
-def test_arrays_of_an_unknown_library_stay_what_they_are() -> None:
-    seen: set[type] = set()
-
-    def f(x: Foreign, y: Foreign) -> Foreign:
-        seen.update({type(x), type(y)})
-        return Foreign(x.values * y.values)
-
-    def gradient(x: Foreign, y: Foreign, dout: Foreign) -> tuple[Foreign, Foreign]:
-        seen.add(type(dout))
-        return dout * y, dout * x
-
-    x, y = Foreign([1.0, -2.0]), Foreign([3.0, 0.5])
-    report = check_gradients(f, gradient, x, y)
-    assert report.passed, f"\n{report}"
-    assert (report.subject, report.backend, report.device) == ("f", "tests", "elsewhere")
-    assert seen == {Foreign}
-    assert check_gradients(f, lambda x, y, dout: (dout * x, dout * y), x, y).failed
-    x.dtype = SimpleNamespace(name="bfloat16")
-    assert check_gradients(f, gradient, x, y).passed
-    x.dtype = SimpleNamespace(name="string")
-    with pytest.raises(TypeError, match="expected real arguments, got string"):
-        check_gradients(f, gradient, x, y)
 
 
 def test_outside_its_domain_a_function_may_raise() -> None:

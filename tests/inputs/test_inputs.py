@@ -1,4 +1,4 @@
-"""How inputs are scaled belongs to the network: what was learnt is what is predicted, or refused."""
+"""Pixels and numbers: later inputs are scaled like the training data."""
 
 from __future__ import annotations
 
@@ -6,23 +6,14 @@ import pickle
 import warnings
 from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from backends import Backend, get_backend, namespace_of
+from backends import Backend
 from backprop import (
-    Affine,
-    Convolution,
-    Flatten,
-    Layer,
-    MaxPooling,
     Network,
-    ReLU,
-    Reshape,
-    SimpleConvNet,
     Training,
     TwoLayerNet,
     fit,
@@ -32,6 +23,7 @@ from backprop.saving.checkpoint import CheckpointError, read_checkpoint, write_c
 from backprop.saving.network import load_network, restore_network, save_network
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*float64 input is converted")
+
 
 RNG = np.random.default_rng(0)
 T = np.arange(90) % 3
@@ -165,147 +157,6 @@ def test_a_second_training_goes_on_as_the_first() -> None:
     np.testing.assert_allclose(
         network.flat_params["flat"], expected.flat_params["flat"], rtol=1e-4, atol=1e-5
     )
-
-
-def conv() -> SimpleConvNet:
-    return SimpleConvNet((3, 8, 8), {"filter_num": 4, "filter_size": 3, "pad": 1}, 8, 3, rng=0)
-
-
-def test_images_with_channels_last_are_turned(backend: Backend) -> None:
-    images = np.stack([PIXELS, 255 - PIXELS, PIXELS // 2], axis=1)
-    network = conv()
-    fit(network, images, T, epochs=1, batch_size=10, rng=0)
-    network = network.to(device=backend)
-    with pytest.warns(InputWarning, match=r"images \(8, 8, 3\) have their channels last"):
-        turned = outputs(network, np.moveaxis(images, 1, -1))
-    np.testing.assert_array_equal(turned, outputs(network, images))
-    np.testing.assert_array_equal(outputs(network, images.reshape(90, -1)), outputs(network, images))
-    other = conv()
-    with pytest.warns(InputWarning, match="channels last"):
-        fit(other, np.moveaxis(images, 1, -1), T, epochs=1, batch_size=10, rng=0)
-    np.testing.assert_array_equal(other.predict(images), conv_after(images).predict(images))
-
-
-def conv_after(images: np.ndarray) -> SimpleConvNet:
-    network = conv()
-    fit(network, images, T, epochs=1, batch_size=10, rng=0)
-    return network
-
-
-def test_as_many_numbers_in_another_order_are_refused() -> None:
-    network = trained(PIXELS)
-    np.testing.assert_array_equal(outputs(network, PIXELS[:, None]), outputs(network, PIXELS))
-    np.testing.assert_array_equal(outputs(network, PIXELS.reshape(90, 64)), outputs(network, PIXELS))
-    with pytest.raises(ValueError, match=r"expected samples of shape \(8, 8\).*, got \(4, 16\): as many"):
-        outputs(network, PIXELS.reshape(90, 4, 16))
-
-
-class MeanOfImage(Layer):
-    """(N, C, H, W) to (N, C)."""
-
-    def forward(self, x: Any, *, training: bool = False) -> Any:
-        self.saved = x.shape if training else None
-        return namespace_of(x).mean(x, axis=(2, 3))
-
-    def backward(self, dout: Any) -> Any:
-        _, _, height, width = self.saved
-        xp = namespace_of(dout)
-        each = dout[:, :, None, None] / (height * width)
-        return xp.astype(xp.broadcast_to(each, self.saved), dout.dtype)
-
-
-def of_any_size(*last: Layer) -> Network:
-    W = np.random.default_rng(1).standard_normal((3, 2, 3, 3)).astype("float32")
-    return Network([Convolution(W, np.zeros(3, "float32"), pad=1), ReLU(), MaxPooling(2), *last])
-
-
-def test_a_network_for_any_size_takes_images_of_another_with_as_many_pixels(backend: Backend) -> None:
-    images = RNG.random((90, 2, 8, 12)).astype("float32")
-    network = of_any_size(MeanOfImage())
-    fit(network, images, T, epochs=1, batch_size=10, rng=0, test=(images.reshape(90, 2, 6, 16), T))
-    network = network.to(device=backend)
-    for size in ((12, 8), (6, 16), (16, 16)):
-        x = RNG.random((4, 2, *size)).astype("float32")
-        y = network.forward(backend.asarray(x))
-        np.testing.assert_array_equal(outputs(network, x), backend.to_numpy(y))
-    for size in ((12, 8, 2), (96, 2), (4, 6, 8)):  # where the channels are is not certain
-        with pytest.raises(ValueError, match=r"expected samples of shape \(2, 8, 12\)"):
-            outputs(network, RNG.random((4, *size)).astype("float32"))
-
-
-@pytest.mark.parametrize(
-    "network",
-    [
-        of_any_size(Flatten(), Affine(np.ones((72, 3), "float32"), np.zeros(3, "float32"))),
-        of_any_size(Reshape((72,))),
-        TwoLayerNet(192, 4, 3),
-    ],
-    ids=["affine", "reshape", "mlp"],
-)
-def test_a_network_for_one_size_takes_no_other(network: Network) -> None:
-    images = RNG.random((90, 2, 8, 12)).astype("float32")
-    network.inputs = Inputs.of(images)
-    network.predict(images)
-    with pytest.raises(ValueError, match=r"expected samples of shape \(2, 8, 12\), .*, got \(2, 12, 8\)"):
-        network.predict(images.reshape(90, 2, 12, 8))
-
-
-def test_the_first_gap_is_named() -> None:
-    get_backend("cpu")
-    x = np.zeros((2500, 2, 3), "float32")
-    x[2100, 1, 2] = -np.inf
-    with pytest.raises(
-        ValueError, match=r"x: -inf in row 2100, at \[1, 2\] \(counted from 0\): expected finite"
-    ):
-        Training(TwoLayerNet(6, 4, 3), x, np.arange(2500) % 3, epochs=1)
-
-
-def small(device: Any = "cpu") -> TwoLayerNet:
-    return TwoLayerNet(2, 4, 3, weight_init_std=1.0, device=device, rng=0)
-
-
-def test_objects_and_texts_that_are_numbers_are_numbers() -> None:
-    x = RNG.random((90, 2)).astype("float32")
-    for other in (x.astype(object), x.astype("U20"), x.astype(">f4")):
-        network, expected = small(), small()
-        fit(network, other, T, epochs=1, batch_size=10, rng=0)
-        fit(expected, x.astype("float64"), T, epochs=1, batch_size=10, rng=0)
-        np.testing.assert_allclose(network.flat_params["flat"], expected.flat_params["flat"], rtol=1e-5)
-        np.testing.assert_allclose(network.predict(other), expected.predict(x), rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize("value", ["a", np.datetime64("2026-01-01"), [1.0]])
-def test_what_is_no_number_is_named(value: Any) -> None:
-    x = RNG.random((90, 2)).astype(object)
-    x[7, 1] = value
-    for use in (lambda: Training(small(), x, T, epochs=1, batch_size=10), lambda: small().predict(x)):
-        with pytest.raises(TypeError, match=r"expected numbers, got .* at \[7, 1\]; leave such columns out"):
-            use()
-    x[7, 1] = None
-    with pytest.raises(ValueError, match="x: nan in row 7, column 1"):
-        Training(small(), x, T, epochs=1, batch_size=10)
-    days = np.full((3, 2), np.datetime64("2026-01-01"))
-    with pytest.raises(
-        TypeError, match=r"the input: expected real numbers, got datetime64.*array - array\.min\(\)"
-    ):
-        small().predict(days)
-
-
-def test_tables_of_others_are_told_how_to_become_arrays() -> None:
-    sparse, table = SimpleNamespace(toarray=0, shape=(3, 2)), SimpleNamespace(to_numpy=0, shape=(3, 2))
-    for other, cure in ((sparse, r"give x\.toarray\(\)"), (table, r"give x\.to_numpy\(\)")):
-        with pytest.raises(TypeError, match=cure):
-            small().predict(other)
-
-
-@pytest.mark.only("torch")
-def test_tensors_that_require_grad_are_inputs(backend: Backend) -> None:
-    x = backend.asarray(RNG.random((90, 2)), dtype="float32")
-    network, expected = small(backend), small(backend)
-    fit(network, x.clone().requires_grad_(), T, epochs=1, batch_size=10, rng=0)
-    fit(expected, x, T, epochs=1, batch_size=10, rng=0)
-    assert bool((network.predict(x.clone().requires_grad_()) == expected.predict(x)).all())
-    assert not network.predict(x.clone().requires_grad_()).requires_grad
 
 
 def test_floats_from_0_to_1_are_scaled_already() -> None:

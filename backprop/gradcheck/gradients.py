@@ -1,0 +1,90 @@
+"""All gradients of a subject against differences; in a network, which layer is the wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..backends import Array, Backend
+from .differences import EPSILON
+from .report import FAILED, GradientEntry, excused
+from .rounding import rounding_changes
+from .subject import LayeredSubject, Slot, Subject, on_host
+from .variable import Variable
+
+Compare = Callable[..., GradientEntry]
+"""`comparison.compare` with its options."""
+
+
+def compare_gradients(
+    subject: Subject, backend: Backend | None, compare: Compare, slots: list[Slot] | None = None
+) -> tuple[list[GradientEntry], list[str]]:
+    """An entry for every gradient, or for those of `slots`; problems with what cannot be compared."""
+    entries, problems = [], []
+    try:
+        gradients = subject.gradients()
+    except Exception as error:  # whatever the user's code raises is a finding, not a crash
+        return [], [f"raised {type(error).__name__}: {error}"]
+    changes = _rounding(subject)
+    for slot in subject.slots if slots is None else slots:
+        fault = _misfit(slot, gradients.get(slot), subject.get(slot), backend)
+        if fault:
+            problems.append(fault)
+        else:
+            variable, rounding = Variable(subject, slot), changes.get(slot, 0.0)
+            entries.append(compare(variable, on_host(gradients[slot]), rounding=rounding))
+    return entries, problems
+
+
+def _rounding(subject: Subject) -> dict[Slot, float]:
+    """What rounding does to each gradient, where it can be told."""
+    try:
+        return rounding_changes(subject, EPSILON)
+    except Exception:  # a gradient that does not come, or in another shape, is a finding of its own
+        return {}
+
+
+def _misfit(slot: Slot, gradient: Any, reference: Array, backend: Backend | None) -> str | None:
+    """What is wrong with a gradient before its values are."""
+    what = f"{slot[0]}.{slot[1]}"
+    if 0 in reference.shape:
+        return f"{what}: an array without entries, {tuple(reference.shape)}, has nothing to compare"
+    if gradient is None:
+        return f"{what}: backward gives no gradient"
+    if backend is not None and not backend.owns(gradient):
+        return f"{what}: left {backend.name} on {backend.device} for a {type(gradient).__name__}"
+    if tuple(gradient.shape) != tuple(reference.shape):
+        return f"{what}: a gradient of shape {tuple(gradient.shape)}, expected {tuple(reference.shape)}"
+    return None
+
+
+def localize(
+    subject: LayeredSubject, entries: list[GradientEntry], compare: Compare
+) -> tuple[list[GradientEntry], str | None, int]:
+    """The entries with those of every layer's own dx; the first wrong layer, going backward; evaluations.
+
+    A layer is compared by itself, with the input and the dout that it has in the network, so what lies
+    below a wrong one is not taken for wrong.
+    """
+    failed = {(entry.layer, entry.parameter) for entry in entries if entry.verdict == FAILED}
+    bottom = subject.parts[0]
+    layers = subject.alone()
+    own: dict[str, list[GradientEntry]] = {}
+    culprits = []
+    for name, layer in layers.items():
+        # Of the bottom layer, dx is the network's.
+        dx = [] if name == bottom and entries and ("input", "x") not in failed else [(name, "x")]
+        own[name], problems = compare_gradients(
+            layer, subject.library, compare, [slot for slot in layer.param_slots if slot in failed] + dx
+        )
+        if problems or any(entry.verdict == FAILED for entry in own[name]):
+            culprits.append(name)
+    guilty = {(e.layer, e.parameter) for name in culprits for e in own[name] if e.verdict == FAILED}
+    lines = []
+    for name in subject.parts:
+        for entry in (entry for entry in entries if entry.layer == name):
+            blameless = culprits and (name, entry.parameter) not in guilty
+            lines.append(excused(entry) if blameless else entry)
+        lines += [entry for entry in own.get(name, []) if entry.parameter == "x"]
+    evaluations = sum(layer.evaluations for layer in layers.values())
+    return lines, culprits[0] if culprits else None, evaluations

@@ -1,0 +1,129 @@
+"""What is checked, as a function of its arrays: a layer or loss, a network, a plain function.
+
+Each one is a scalar, Σ dout · y or the loss, as the sum of an array of terms on the host; it says its
+gradient by backpropagation, and computes itself anew with one entry of one array changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..backends import Array, Backend, backend_of, dtype_name, is_registered
+from ..layers import Layer
+from .libraries import Library
+
+Slot = tuple[str, str]
+"""A layer's name, and the name of one of its parameters or inputs."""
+
+INPUTS = ("x", "y")
+
+Promise = tuple[str, Callable[[], Iterator[str]]]
+"""A promise besides the right gradient: its name, and what finds how it is broken."""
+
+
+class Subject(Protocol):
+    """A scalar function of arrays."""
+
+    name: str
+    slots: list[Slot]
+    inputs: list[Array]
+    evaluations: int
+
+    @property
+    def library(self) -> Backend | Library: ...
+    def get(self, slot: Slot) -> Array: ...
+    def set(self, slot: Slot, values: Array) -> None: ...
+    def terms(self, slot: Slot | None = None) -> np.ndarray:
+        """Terms whose sum is the function, from the same state every time; only `slot` has changed."""
+
+    def regions(self) -> list[np.ndarray]:
+        """Which piece of every piecewise smooth layer each entry lies on."""
+
+    def gradients(self, scale: float = 1.0) -> dict[Slot, Array]:
+        """The gradient of scale · function by backpropagation, for every slot."""
+
+    def gradients_with(self, rounded: Callable[[Array], Array]) -> dict[Slot, Array]:
+        """The gradients with what goes from layer to layer as `rounded` makes it."""
+
+
+class LayeredSubject(Subject, Protocol):
+    """A layer, a loss or a network, on a backend."""
+
+    @property
+    def library(self) -> Backend: ...
+
+    param_slots: list[Slot]
+
+    start: dict[str, np.ndarray]
+    """The state from which every run starts."""
+
+    output_shape: tuple[int, ...] | None
+    """The shape of the output in inference, where training has to give the same."""
+
+    largest_dout: float
+    """The largest entry of the dout that a layer is given; 0 for a network, which has no such thing."""
+
+    parts: list[str]
+    """The names of what a network's gradients belong to, from the input's side; empty for a layer or loss."""
+
+    def forward(self, *, training: bool) -> Array:
+        """The output, always from the same state: the same masks, the same statistics."""
+
+    def changes_dout(self, prepared: Callable[[Array], Array]) -> bool:
+        """Run forward and backward; whether backward changes its dout, which `prepared` makes."""
+
+    def params_alone(self) -> dict[Slot, Array]:
+        """The gradients of the parameters that `backward_params` sets."""
+
+    def alone(self) -> Mapping[str, LayeredSubject]:
+        """Every layer, and the loss, by itself; empty for a layer or loss."""
+
+    def shared_results(self) -> Iterator[str]:
+        """What writing over a result changes that is not the caller's. The subject is spoilt by it."""
+
+    def promises(
+        self, single: LayeredSubject, make: Callable[[str], Any], unresolved: Collection[Slot]
+    ) -> list[Promise]:
+        """What the subject promises besides the right gradient.
+
+        `single` is the subject in float32, `make` makes it anew in a dtype, and `unresolved` are gradients
+        that cannot be compared in float32.
+        """
+
+
+def on_host(value: Any) -> np.ndarray:
+    """A copy of an array or number of any library, in float64."""
+    host = backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value)
+    return np.array(host, dtype=np.float64)
+
+
+def real(what: str, value: Any) -> np.ndarray:
+    """`on_host` for what a user gives; a `TypeError` unless it is real numbers."""
+    name = dtype_name(value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype)
+    if not name.startswith(("float", "bfloat", "int", "uint")):
+        raise TypeError(f"check_gradients: expected real {what}, got {name}")
+    return on_host(value)
+
+
+def host_copies(arrays: Mapping[str, Array], backend: Backend) -> dict[str, np.ndarray]:
+    """The arrays, on the host."""
+    return {key: np.array(backend.to_numpy(value)) for key, value in arrays.items()}
+
+
+def regions_of(layer: Layer, x: Array, backend: Backend) -> list[np.ndarray]:
+    """Which piece of the layer each entry of x lies on; empty where the layer is smooth."""
+    found = layer.region(x)
+    return [] if found is None else [np.array(backend.to_numpy(found))]
+
+
+def device_inputs(host: list[np.ndarray], has_target: bool, backend: Backend, dtype: str) -> list[Array]:
+    """Copies of the inputs on `backend`: in `dtype`, except a target of labels, which keeps its own."""
+    return [
+        backend.asarray(
+            value.copy(), dtype=None if has_target and i == 1 and value.dtype.kind in "biu" else dtype
+        )
+        for i, value in enumerate(host)
+    ]

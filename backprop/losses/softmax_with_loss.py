@@ -1,0 +1,184 @@
+"""Softmax with cross-entropy: the loss of classification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..backends import Array, dtype_name, namespace_of
+from ..dtypes import is_integer, narrowed, widened
+from ..inputs import kind_of
+from ..layers.spec import ArraySpec
+from .checks import check_batch, check_same_place, dout_share
+from .loss import Loss
+
+CONVERT = "convert them with astype, or give one-hot rows"
+NUMBER = "number the classes: names, t = numpy.unique(t, return_inverse=True)"
+CURES = {"U": NUMBER, "S": NUMBER, "O": NUMBER, "T": NUMBER}
+"""What to do with labels that are no integers, by their kind of dtype."""
+
+ROUNDED = 1e-3
+"""How far from 1 the sum of rounded probabilities may be."""
+
+
+class SoftmaxWithLoss(Loss):
+    """Softmax and cross-entropy: L = −(1/N) Σₙ Σₖ qₙₖ log pₙₖ, p = softmax(x), q the target.
+
+    dx = (p Σₖ q − q) · dout / N. log p is x − logsumexp(x), so that no x overflows and no constant is
+    added inside the logarithm.
+
+    x: (N, C) floating point. t: (N,) integer class numbers in [0, C), or (N, C) one-hot, of which q has a
+    single 1 in each row; or (N, C) probabilities q, in floating point. `Network` and `fit` refuse other
+    values with a `ValueError` when the data comes in. Here a label outside [0, C), or a row of integers
+    without a 1, makes the loss infinite; of a row with several, the loss counts the one with the largest
+    x, and the gradient all of them.
+
+    Parameters
+    ----------
+    label_smoothing : ε; the target is then (1 − ε) q + ε / C (Szegedy and others, *Rethinking the
+        Inception Architecture*, 2016, section 7)
+
+    Source: *Deep Learning from Scratch*, section 5.6.3 and appendix A.
+
+    >>> import numpy as np
+    >>> loss = SoftmaxWithLoss()
+    >>> x, t = np.asarray([[0.0, 0.0, 0.0, 0.0]]), np.asarray([2])
+    >>> float(loss.forward(x, t, training=True))  # log 4
+    1.3862943611198906
+    >>> loss.backward()
+    array([[ 0.25,  0.25, -0.75,  0.25]])
+    """
+
+    counts_correct = True
+    label_smoothing: float = 0.0
+    """ε, also of a pickle from before there was one."""
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        if not 0.0 <= label_smoothing < 1.0:
+            raise ValueError(f"expected label_smoothing from 0 to below 1, got {label_smoothing}")
+        self.label_smoothing = float(label_smoothing)
+
+    def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
+        xp = check_batch(self.name, x)
+        hot, wide = self._target(x, t), widened(x)  # (N, C) bool or q, (N, C)
+        shifted = wide - xp.max(wide, axis=1, keepdims=True)
+        exp = xp.exp(shifted)
+        total = xp.sum(exp, axis=1, keepdims=True)  # (N, 1)
+        self.saved = (exp, total, hot, ArraySpec.of(x)) if training else None
+        if dtype_name(hot.dtype) != "bool":
+            finite = xp.where(hot == 0.0, 0.0, shifted)  # 0 · −∞ is NaN
+            return narrowed(xp.mean(xp.sum(hot * (xp.log(total) - finite), axis=1)), x.dtype)
+        chosen = xp.max(xp.where(hot, shifted, -float("inf")), axis=1)  # (N,)
+        return narrowed(xp.mean(xp.log(total[:, 0]) - chosen), x.dtype)
+
+    def backward(self, dout: Any = 1.0) -> Array:
+        exp, total, hot, form = self.saved
+        p, xp = exp / total, form.xp
+        if dtype_name(hot.dtype) == "bool":
+            hot = xp.astype(hot, p.dtype)
+        else:
+            p *= xp.sum(hot, axis=1, keepdims=True)
+        return narrowed((p - hot) * dout_share(self.name, dout, form, p.shape[0]), form.dtype)
+
+    def _target(self, x: Array, t: Array) -> Array:
+        """Where the target is 1, or where it is in between, q."""
+        xp, wide = namespace_of(x), widened(x).dtype
+        is_soft = t.ndim == 2 and dtype_name(t.dtype).startswith("float")
+        if not (is_soft or self.label_smoothing):
+            return self._one_hot(x, t)
+        self._check_pair(x, t)
+        q = xp.astype(t if is_soft else self._one_hot(x, t), wide)
+        if self.label_smoothing:
+            q = q * (1.0 - self.label_smoothing) + self.label_smoothing / x.shape[1]
+        return q
+
+    def correct(self, x: Array, t: Array) -> Array:
+        xp = namespace_of(x)
+        labels = _signed(t) if t.ndim == 1 else xp.argmax(xp.astype(t, x.dtype), axis=1)
+        return xp.count_nonzero(xp.argmax(x, axis=1) == labels)
+
+    def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
+        if len(outputs) != 1:
+            raise ValueError(f"{self.name}: expected input (N, C), got {(samples, *outputs)}")
+        (classes,) = outputs
+        self._check_shape(t, samples, classes)
+        if t.ndim == 1:
+            if t.min() < 0 or t.max() >= classes:
+                wrong = t[(t < 0) | (t >= classes)][0]
+                from_1 = "; count them from 0: t - 1" if (t.min(), t.max()) == (1, classes) else ""
+                raise ValueError(f"{self.name}: expected labels 0 to {classes - 1}, got {wrong}{from_1}")
+        elif not _is_one_hot(t) and not (t.dtype.kind == "f" and _is_distribution(t)):
+            raise ValueError(
+                f"{self.name}: expected one-hot rows (a single 1, else 0), or probabilities of sum 1, in "
+                f"t {t.shape}"
+            )
+
+    def converted(self, t: np.ndarray) -> np.ndarray:
+        """Targets on the host as class numbers or bytes, where they say the same in another form.
+
+        A column (N, 1), whole floating-point numbers and booleans become class numbers (N,), and one-hot
+        rows become bytes.
+        """
+        if t.ndim == 2 and t.shape[1] == 1:
+            t = t[:, 0]
+        if t.ndim != 1 or t.dtype.kind not in CURES:  # names of classes have a cure of their own
+            t = super().converted(t)
+        if t.ndim == 2:
+            return t.astype(np.uint8) if _is_one_hot(t) else t
+        is_whole = t.dtype.kind == "f" and bool((np.isfinite(t) & (np.floor(t) == t)).all())
+        return t.astype(np.int64) if is_whole or t.dtype.kind == "b" else t
+
+    def _check_shape(self, t: Array, samples: int, classes: int) -> None:
+        expected = f"labels ({samples},) or one-hot ({samples}, {classes})"
+        if tuple(t.shape) not in ((samples,), (samples, classes)):
+            raise ValueError(f"{self.name}: expected {expected}, got {tuple(t.shape)}")
+        if t.ndim == 1 and not is_integer(t.dtype):
+            on_host = isinstance(t, np.ndarray)
+            found = kind_of(t.dtype) if on_host else dtype_name(t.dtype)
+            cure = CURES.get(t.dtype.kind if on_host else "", CONVERT)
+            raise TypeError(f"{self.name}: expected integer class numbers, got {found}; {cure}")
+
+    def _check_pair(self, x: Array, t: Array) -> None:
+        if x.ndim != 2:
+            raise ValueError(f"{self.name}: expected input (N, C), got {tuple(x.shape)}")
+        check_same_place(self.name, x, t)
+        self._check_shape(t, *x.shape)
+
+    def _one_hot(self, x: Array, t: Array) -> Array:
+        xp = namespace_of(x)
+        self._check_pair(x, t)
+        if t.ndim == 2:
+            return t if dtype_name(t.dtype) == "bool" else _signed(t) == 1
+        t = _signed(t)
+        return xp.matrix_transpose(self._numbers(xp, x, t)[:, None] == t)
+
+    def _numbers(self, xp: Any, x: Array, t: Array) -> Array:
+        """The class numbers 0 to C − 1 on the device of x, in t's dtype where they fit, made once."""
+        key = x.shape[1], t.dtype.__class__, dtype_name(t.dtype), str(x.device)
+        if key not in self.constants:
+            fits = x.shape[1] <= xp.iinfo(t.dtype).max
+            dtype = t.dtype if fits else xp.int64
+            self.constants[key] = xp.arange(x.shape[1], dtype=dtype, device=x.device)
+        return self.constants[key]
+
+    @classmethod
+    def case(cls, rng: np.random.Generator) -> tuple[SoftmaxWithLoss, np.ndarray, np.ndarray]:
+        return cls(), rng.standard_normal((4, 3)), rng.integers(0, 3, 4)
+
+
+def _is_one_hot(t: np.ndarray) -> bool:
+    return bool(((t == 0) | (t == 1)).all() and (t.sum(axis=1) == 1).all())
+
+
+def _is_distribution(t: np.ndarray) -> bool:
+    """Whether the rows are probabilities, as far as they are rounded."""
+    return bool((t >= 0.0).all() and (np.abs(t.astype(np.float64).sum(axis=1) - 1.0) <= ROUNDED).all())
+
+
+def _signed(t: Array) -> Array:
+    """Unsigned labels of more than 8 bits as int64, since PyTorch computes little with them."""
+    if dtype_name(t.dtype) in ("uint16", "uint32", "uint64"):
+        return namespace_of(t).astype(t, namespace_of(t).int64)
+    return t

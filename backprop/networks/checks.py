@@ -1,0 +1,92 @@
+"""What a network asks of its layers, its loss and its data."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from ..backends import Array, Backend, backend_of, namespace_of
+from ..errors import missing_super_init
+from ..layers import Layer, Node
+from ..losses import Loss
+
+
+def check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
+    """Raise unless every layer is one, and free to be put into a network; likewise the loss, if any."""
+    if not layers:
+        raise ValueError("expected at least one layer, such as Affine(W, b), got none")
+    for name, layer in layers.items():
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{name}: expected a layer, such as ReLU(), got {described(layer)}")
+        _check_takes_training(name, layer)
+        _check_constructed(layer)
+        if layer.is_owned:
+            raise ValueError(
+                f"{name}: this layer is in a network or a block already; give a copy, layer.to(backend)"
+            )
+    if last_layer is not None:
+        if not isinstance(last_layer, Loss):
+            raise TypeError(
+                f"expected a loss, such as SoftmaxWithLoss(), as last_layer, got {described(last_layer)}"
+            )
+        _check_constructed(last_layer)
+    if len({id(layer) for layer in layers.values()}) < len(layers):
+        raise ValueError("a layer stands in this network twice: give every place a layer of its own")
+
+
+def _check_takes_training(name: str, layer: Layer) -> None:
+    """Raise unless `forward` can be called as a network calls it."""
+    if not inspect.ismethod(layer.forward):
+        return
+    parameters = inspect.signature(layer.forward).parameters.values()
+    if not any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters):
+        raise TypeError(
+            f"{name}: {type(layer).__name__}.forward does not take `training`: write "
+            "def forward(self, x, *, training=False)"
+        )
+
+
+def _check_constructed(node: Node) -> None:
+    if "_params" not in vars(node):
+        raise missing_super_init(type(node))
+
+
+def check_no_alias(name: str, layer: Layer) -> None:
+    """Raise if an attribute is a parameter's array, which the network's vector is about to replace."""
+    for attribute, value in vars(layer).items():
+        for key, parameter in layer.params.items():
+            if value is parameter:
+                raise ValueError(
+                    f"{name}.{attribute} is the array of the parameter {key}, and would not be trained, as a "
+                    f'network moves its parameters: use self.params["{key}"], or self.{key}, instead'
+                )
+
+
+def check_same_length(x: Array, t: Array) -> None:
+    """Raise unless both are arrays and there is a target for every sample."""
+    for array in (x, t):
+        namespace_of(array)
+        if array.ndim == 0:
+            raise ValueError("expected an array of samples, got a single number")
+    if x.shape[0] != t.shape[0]:
+        raise ValueError(
+            f"{x.shape[0]} samples but {t.shape[0]} targets; expected as many targets as samples"
+        )
+
+
+def common_backend(places: Mapping[str, tuple[Node, str]], default: Backend) -> Backend:
+    """The backend that all parameters share; `default` if there are none."""
+    backends = {name: backend_of(layer.params[key]) for name, (layer, key) in places.items()}
+    if len({id(backend) for backend in backends.values()}) > 1:
+        listed = ", ".join(f"{name} {backend.name} ({backend.device})" for name, backend in backends.items())
+        raise TypeError(f"a network's parameters must be on one device, got {listed}")
+    return next(iter(backends.values()), default)
+
+
+def described(value: Any) -> str:
+    """A value in an error message: its class, and whether that is why it is wrong."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    hint = ", which does not derive from backprop.Layer" if hasattr(value, "backward") else ""
+    return f"a {type(value).__name__}{hint}"

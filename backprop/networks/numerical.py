@@ -1,0 +1,44 @@
+"""A network's gradient by central differences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..backends import Array
+from ..numerical import central_differences
+
+if TYPE_CHECKING:
+    from .network import Network
+
+
+def numerical_gradient(network: Network, x: Array, t: Array, h: float) -> dict[str, Array]:
+    """The gradient of the loss for every parameter, in float64, on a copy of the network."""
+    copied, backend = network.to(dtype="float64"), network.backend
+    x = copied.as_input(x)
+    with network.limit_threads(x.shape[0]):
+        y = copied.forward(x)
+        t = copied.as_target(t, y.shape[0], tuple(y.shape[1:]))
+        start = copied.copy_state()
+
+        def loss() -> float:
+            for key, value in start.items():  # the same masks in every run
+                copied.state[key] = backend.xp.asarray(value, copy=True)
+            y = copied.forward(x, training=True)
+            return float(backend.to_numpy(copied.penalized(copied.last_layer.forward(y, t))))
+
+        def gradient(name: str) -> Array:
+            values = np.array(backend.to_numpy(copied.params[name]))
+
+            def with_entry(index: tuple[int, ...], entry: float) -> float:
+                changed = values.copy()
+                changed[index] = entry
+                copied.params[name] = backend.asarray(changed)
+                return loss()
+
+            differences = central_differences(with_entry, values, h)
+            copied.params[name] = backend.asarray(values)
+            return backend.asarray(differences)
+
+        return {name: gradient(name) for name in network.params}

@@ -1,0 +1,46 @@
+"""`Stack`: the layers of a network by name."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from ..layers import Layer
+from ..layers.naming import display_names
+from .checks import check_stack
+
+
+class Stack(dict[str, Layer]):
+    """A network's layers by name. A layer without parameters and state can be replaced by another such."""
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """The name that each layer is shown with: a merged one lists the layers it stands for."""
+        return display_names({name: type(layer).__name__ for name, layer in self.items()})
+
+    def __setitem__(self, name: str, layer: Layer) -> None:
+        own = self.get(name)
+        if layer is own:
+            return
+        if own is None or any(node.params or node.state for node in (own, layer)):
+            raise TypeError(
+                f"{name}: a network's layers stay, as its parameters are parts of one vector; only a layer "
+                "without parameters can be replaced by another. Build a new Network"
+            )
+        check_stack({name: layer}, None)
+        layer.name, layer.is_owned = name, True
+        own.is_owned = False
+        super().__setitem__(name, layer)
+
+    def __missing__(self, name: object) -> NoReturn:
+        hint = ""
+        if isinstance(name, int) and -len(self) <= name < len(self):
+            hint = f"; by position: list(network.layers.values())[{name}]"
+        raise KeyError(f"no layer {name!r}: expected one of {', '.join(map(repr, self))}{hint}")
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("a network's layers stay: build a new Network")
+
+    __delitem__ = pop = popitem = clear = update = setdefault = __ior__ = _refuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
