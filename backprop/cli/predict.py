@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from ..files import open_file
+from ..files import advised, open_file
 from ..inputs import IN_A_FILE, kind_of
 from ..layers import Layer, Sigmoid, Softmax
 from ..lookup import UsageError
@@ -24,7 +24,6 @@ from ..saving.checkpoint import Checkpoint, CheckpointError, read_checkpoint
 from ..saving.network import network_of
 from ..saving.run_folder import read_trained
 from . import report_error
-from .advice import advised
 from .screen import say
 
 ACTIVATIONS: dict[type[Loss], type[Layer]] = {SoftmaxWithLoss: Softmax, SigmoidWithLoss: Sigmoid}

@@ -9,11 +9,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from ..files import advised
 from ..optimizers.optimizers import Optimizer
 from ..report import write_report
 from ..report.comparison import Groups, is_of, read_groups, short_results, write_groups
 from ..text import visible
-from .advice import advised
 from .build import build_optimizer, defaults, steps_of
 from .configuration import checked
 from .parser import build_parser

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from ..backends import Array, namespace_of
 from ..networks.network import Network
 from ..optimizers.optimizers import Optimizer
+from ..saving.history import Means
 from .capture import Recorder
 from .fingerprint import Watch
 
@@ -26,19 +26,6 @@ class BatchTooLargeError(MemoryError):
             f"out of memory on {device}: a step with a batch of {batch_size:,} needs about "
             f"{needed / 1e6:,.0f} MB{known}; try a batch size of {fits}"
         )
-
-
-@dataclass(frozen=True)
-class Means:
-    """Loss and accuracy as means over the last steps, each before its update."""
-
-    step: int
-    """The last of the steps."""
-    mean_of: int
-    """How many steps."""
-    loss: float
-    accuracy: float | None
-    """None where the loss does not classify."""
 
 
 CHANGED = 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
 import json
 import os
@@ -17,7 +16,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,11 +23,11 @@ import pytest
 
 from backprop import Network, TwoLayerNet
 from backprop.cli import main
-from backprop.cli.train import _Keeper, _mean_steps, _split
+from backprop.cli.train import Recorder
 from backprop.datasets import Dataset, data_digest, held_back, load_dataset, split
 from backprop.datasets.split import of_seed
 from backprop.files import TEMPORARY, WriteError, reason
-from backprop.saving import run_folder
+from backprop.saving import history_file, run_folder
 from backprop.saving.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -40,8 +38,9 @@ from backprop.saving.checkpoint import (
 )
 from backprop.saving.history import history_of
 from backprop.saving.network import load_network, save_network
-from backprop.saving.run_data import trained_part
+from backprop.saving.run_data import hold_back, trained_part
 from backprop.schedules import Cosine
+from backprop.training.recorder import mean_steps
 from backprop.training.step import Epoch
 
 from ..datasets.test_datasets import idx
@@ -87,12 +86,12 @@ def arrays(path: Path) -> dict[str, tuple[Any, ...]]:
 
 def history(folder: str | Path) -> list[dict[str, Any]]:
     return [
-        {k: v for k, v in line.items() if k != "seconds"} for line in run_folder.read_history(Path(folder))
+        {k: v for k, v in line.items() if k != "seconds"} for line in history_file.read_history(Path(folder))
     ]
 
 
 def epochs(folder: str | Path) -> list[dict[str, Any]]:
-    return [line for line in run_folder.read_history(Path(folder)) if line["event"] == "epoch"]
+    return [line for line in history_file.read_history(Path(folder)) if line["event"] == "epoch"]
 
 
 def test_what_a_run_keeps() -> None:
@@ -146,12 +145,12 @@ def test_a_run_resumed_from_an_earlier_step_goes_its_own_way() -> None:
     assert main(["train", "--resume", str(first), "--iters", "7", "--save-every", "6", "--keep", "1"]) == 0
     (last,) = run_folder.checkpoints(Path("here"))
     assert last.name == "checkpoint-00000007.safetensors"
-    assert [line["step"] for line in run_folder.read_history(Path("here"))] == [*range(1, 8), 7]
+    assert [line["step"] for line in history_file.read_history(Path("here"))] == [*range(1, 8), 7]
 
 
 def test_lines_within_an_epoch() -> None:
     train("--iters", "16", "--out", "here", "--log-every", "3")
-    lines = [(line["event"], line["step"]) for line in run_folder.read_history(Path("here"))]
+    lines = [(line["event"], line["step"]) for line in history_file.read_history(Path("here"))]
     assert lines == [
         ("steps", 1), ("steps", 3), ("steps", 6), ("epoch", 7), ("steps", 10), ("steps", 13), ("epoch", 14),
         ("epoch", 16),
@@ -191,8 +190,7 @@ def test_the_last_batch_counts_as_many_samples_as_it_has() -> None:
 def test_a_run_has_about_a_hundred_lines_or_epochs(
     per_epoch: int, total: int, steps: int, lines: int
 ) -> None:
-    training: Any = SimpleNamespace(per_epoch=per_epoch, total=total)
-    assert _mean_steps(training) == steps
+    assert mean_steps(total, per_epoch) == steps
     whole, rest = divmod(total, per_epoch)
     assert whole * (per_epoch // steps) + rest // steps == lines
 
@@ -247,7 +245,7 @@ def test_the_test_result_of_a_validated_run_is_kept(
     assert main(["train", "--resume", "here"]) == 0
     assert of_a_test("here") == [first]
     with monkeypatch.context() as patch:  # as if it were killed at its end
-        patch.setattr(_Keeper, "tested", lambda *_: None)
+        patch.setattr(Recorder, "add_test", lambda *_: None)
         assert main(["train", "--resume", "here", "--epochs", "6"]) == 0
     assert of_a_test("here") == []
     assert main(["train", "--resume", "here"]) == 0
@@ -627,7 +625,10 @@ def test_a_folder_with_a_run_is_not_written_over(capsys: pytest.CaptureFixture[s
     train("--epochs", "1", "--out", "here")
     before = sorted(os.listdir("here"))
     err = fails(capsys, *TRAIN, "--out", "here")
-    assert "here has a run already, checkpoint-00000007.safetensors: go on with it by --resume here" in err
+    assert (
+        "here has a run already, checkpoint-00000007.safetensors: go on with it by backprop train --resume here"
+        in err
+    )
     assert sorted(os.listdir("here")) == before
 
 
@@ -1138,21 +1139,21 @@ LINES = {
 def test_a_line_of_the_history_that_is_none_is_left_out(line: str) -> None:
     whole = '{"event": "epoch", "step": 7, "loss": 0.5, "test_accuracy": null}'
     Path(run_folder.HISTORY).write_bytes(f"{whole}\n{line}\n{whole}\n".encode("utf-8", "surrogateescape"))
-    assert run_folder.read_history(Path()) == [json.loads(whole)] * 2
+    assert history_file.read_history(Path()) == [json.loads(whole)] * 2
 
 
 def test_of_a_line_of_the_history_the_metrics_are_kept() -> None:
     Path(run_folder.HISTORY).write_text('{"event": "steps", "step": 7, "loss": 0.5, "more": {"a": [1]}}\n')
-    assert run_folder.read_history(Path()) == [{"event": "steps", "step": 7, "loss": 0.5}]
+    assert history_file.read_history(Path()) == [{"event": "steps", "step": 7, "loss": 0.5}]
 
 
 def test_a_history_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    run_folder.write_history(Path(), [{"event": "steps", "step": 7}])
-    monkeypatch.setattr(run_folder, "LARGEST_HISTORY", 10)
+    history_file.write_history(Path(), [{"event": "steps", "step": 7}])
+    monkeypatch.setattr(history_file, "LARGEST_HISTORY", 10)
     with pytest.raises(
         OSError, match="history.jsonl cannot be used: it has 30 bytes; expected at most 10; move it"
     ):
-        run_folder.read_history(Path())
+        history_file.read_history(Path())
 
 
 def test_a_file_of_settings_that_is_too_large_is_not_read(capsys: pytest.CaptureFixture[str]) -> None:
@@ -1388,11 +1389,10 @@ def test_held_back_samples_are_taken_out_where_they_are(by_class: bool) -> None:
     x, t = rng.standard_normal((20_000, 50)), rng.integers(0, 5, 20_000)
     whole = Dataset("a", x.copy(), t.copy(), x[:1], t[:1])
     tracemalloc.start()
-    left, held_out = _split(whole, argparse.Namespace(validation=0.1, seed=3), by_class)
+    left, held_out = hold_back(whole, 0.1, 3, by_class=by_class)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.3 * x.nbytes
-    assert held_out is not None
     order = np.random.default_rng([3, 1]).permutation(20_000)
     out = np.sort(held_back(t[order], 2000, order) if by_class else order[:2000])
     rest = np.setdiff1d(np.arange(20_000), out)
