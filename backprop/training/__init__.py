@@ -4,7 +4,7 @@ from ..saving.history import Metrics
 from .divergence import DivergenceError
 from .fitting import fit
 from .loop import Progress, Training
+from .memory import BatchTooLargeError
 from .recorder import RunRecorder
-from .step import BatchTooLargeError
 
 __all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "RunRecorder", "Training", "fit"]

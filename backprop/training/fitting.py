@@ -11,8 +11,9 @@ import numpy as np
 from ..networks.network import Network
 from ..optimizers.optimizers import Optimizer
 from ..saving.checkpoint import Checkpoint
+from .arguments import Sampling
 from .best_weights import BestWeights
-from .loop import Progress, Sampling, Training
+from .loop import Progress, Training
 from .progress import progress_line
 from .recorder import RunRecorder
 

@@ -14,11 +14,11 @@ from typing import Any, Literal, Self
 
 from ..datasets import Dataset, data_digest
 from ..files import advised
-from ..layers.base import is_whole
 from ..pictures import learn_style
 from ..saving import history_file, run_folder
 from ..saving.checkpoint import Checkpoint, CheckpointError, followed, read_checkpoint
 from ..saving.history import Metrics, last_of
+from .arguments import check_whole
 from .best_weights import without_best
 from .divergence import DivergenceError
 from .early_stopping import EarlyStopping
@@ -82,11 +82,9 @@ class RunRecorder:
         report: bool = True,
         resume: bool | str | os.PathLike[str] = False,
     ) -> None:
-        if save_every != "epoch":
-            _check_whole(save_every=save_every)
-        _check_whole(keep=keep, **({} if log_every is None else {"log_every": log_every}))
         self.folder = Path(folder)
         self.save_steps = None if save_every == "epoch" else save_every
+        check_whole(save_every=self.save_steps, keep=keep, log_every=log_every)
         self.keep, self.log_every, self.report = keep, log_every, report
         self._source = self.folder if resume is True else None if resume is False else Path(resume)
         self.saved: Path | None = None
@@ -364,9 +362,3 @@ def _dataset(training: Training) -> Dataset:
     parts = training.samples()
     x, t = parts["train"]
     return Dataset("", x, t, *parts.get("test", (x[:0], t[:0])))
-
-
-def _check_whole(**numbers: Any) -> None:
-    for name, value in numbers.items():
-        if not is_whole(value) or value < 1:
-            raise ValueError(f"expected {name} to be a whole number of at least 1, got {value!r}")

@@ -40,8 +40,8 @@ from backprop.saving.history import history_of
 from backprop.saving.network import load_network, save_network
 from backprop.saving.run_data import hold_back, trained_part
 from backprop.schedules import Cosine
+from backprop.training.epoch import Epoch
 from backprop.training.recorder import mean_steps
-from backprop.training.step import Epoch
 
 from ..datasets.test_datasets import idx
 
