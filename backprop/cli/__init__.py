@@ -19,9 +19,10 @@ from typing import Any
 
 from ..backends import THREAD_VARIABLES
 from ..files import reason
-from .configuration import resolved
+from .merge import merge_settings
 from .parser import build_parser
 from .screen import say
+from .settings import TrainSettings
 
 NOBODY = logging.NullHandler()
 
@@ -32,19 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no "·" gets a question mark
     words = list(sys.argv[1:] if arguments is None else arguments)
-    parser, train = build_parser()
+    parser = build_parser()
     if not words:
         parser.print_help()
         return 0
-    options = parser.parse_args(words)
+    options: argparse.Namespace | TrainSettings = parser.parse_args(words)
+    given = vars(options).copy()
+    command = given.pop("command")
     try:
-        if options.command == "train":
-            options.command_line = shlex.join(["backprop", *words])
-            resolved(options, train, words[words.index("train") + 1 :])
-        _set_threads(options)
-        if getattr(options, "precision", "") == "tf32":
-            os.environ["CUPY_TF32"] = "1"  # CuPy reads it when it is loaded
-        return _run(options)
+        if command == "train":
+            options = merge_settings(given, shlex.join(["backprop", *words]))
+            _configure_libraries(options)
+        return _run(command, options)
     except KeyboardInterrupt as interrupt:
         say(f"backprop: interrupted {interrupt}".rstrip(), file=sys.stderr)
         return getattr(interrupt, "status", 130)
@@ -52,12 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # a user gets one line; --debug shows where it came from
-        if options.debug:
+        if getattr(options, "debug", False):
             raise
         return report_error(error)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(command: str, options: argparse.Namespace | TrainSettings) -> int:
     with warnings.catch_warnings():
         if not options.debug:
             # Overflow on the way to a divergence is reported as the divergence.
@@ -68,7 +68,7 @@ def _run(options: argparse.Namespace) -> int:
             warnings.showwarning = _show_once(set())
             _keep_matplotlib_quiet()
         # The command's module, and with it NumPy, is imported only now: --help stays quick.
-        status: int = import_module(f".{options.command}", __name__).run(options)
+        status: int = import_module(f".{command}", __name__).main(options)
         sys.stdout.flush()
         return status
 
@@ -103,14 +103,17 @@ def _message(error: Exception) -> str:
     return "; ".join([text, *getattr(error, "__notes__", ())])
 
 
-def _set_threads(options: argparse.Namespace) -> None:
-    """Give the BLAS libraries their thread count, which they read when they are loaded.
+def _configure_libraries(settings: TrainSettings) -> None:
+    """Set what libraries read when they are loaded: the threads of BLAS and the precision of CuPy.
 
-    A resumed run has that of its checkpoint, on which its last bits depend, unless `--threads` is given.
+    A resumed run has the threads of its checkpoint, on which its last bits depend, unless `--threads` is
+    given.
     """
-    threads = getattr(options, "threads_there", None) or getattr(options, "threads", None)
+    threads = settings.threads_there or settings.threads
     if threads is not None:
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    if settings.precision == "tf32":
+        os.environ["CUPY_TF32"] = "1"
 
 
 def _show_once(shown: set[str]) -> Callable[..., None]:

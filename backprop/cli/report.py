@@ -15,12 +15,11 @@ from ..report.comparison import Groups, is_of, read_groups, short_results, write
 from ..text import visible
 from .advice import advised
 from .build import build_optimizer, defaults, steps_of
-from .configuration import checked
-from .parser import build_parser
 from .screen import say, table, width
+from .settings import TrainSettings, convert
 
 
-def run(options: argparse.Namespace) -> int:
+def main(options: argparse.Namespace) -> int:
     """Write the page of a run, or one that compares several, and say where it is."""
     out = None if options.out is None else Path(options.out)
     folders = [Path(folder) for folder in options.folders]
@@ -42,10 +41,7 @@ def _free(groups: Groups) -> Path:
     return next(name for name in names if not os.path.lexists(name) or is_of(groups, name))
 
 
-def make_optimizer(settings: dict[str, Any], samples: int) -> Optimizer:
+def make_optimizer(kept: dict[str, Any], samples: int) -> Optimizer:
     """The optimizer of a run on that many samples, from the settings in its checkpoints."""
-    _, train = build_parser()
-    actions = {action.dest: action for action in train._actions}
-    given = argparse.Namespace(**checked(settings, actions, "the settings"))
-    options = train.parse_args([], given)  # all else is the default
-    return build_optimizer(options, steps_of(options, samples))
+    settings = TrainSettings(**convert(kept, "the settings"))
+    return build_optimizer(settings, steps_of(settings, samples))

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import Any
-
 from ..datasets import Dataset, Fingerprint
 from ..lookup import UsageError
 from ..networks.network import Network
 from ..saving.checkpoint import Checkpoint, followed
 from ..saving.run_data import BY_CLASS
 from .fit import misfit
-
-
-def options_from(options: argparse.Namespace) -> Any:
-    """The value of `--from`, whose name is a word of Python's."""
-    return getattr(options, "from")
+from .settings import TrainSettings
 
 
 def check_takes(network: Network, data: Dataset, path: str) -> None:
@@ -31,12 +24,13 @@ def step_of(path: str, checkpoint: Checkpoint) -> int | None:
         return None if step is None else int(step)
 
 
-def leak_of(options: argparse.Namespace, start: Checkpoint, data: Fingerprint) -> str:
+def leak_of(settings: TrainSettings, start: Checkpoint, data: Fingerprint) -> str:
     """That the run has learnt from samples that are held back here; empty if not, as far as that is known.
 
     It may have done so by itself, or the run that it started from, or the one before.
     """
-    name = options_from(options)
+    name = settings.start_from
+    assert name is not None
     with followed(name):
         description = start.description
         if "training" not in description or ("run" in description and not data.is_of(description)):
@@ -50,7 +44,7 @@ def leak_of(options: argparse.Namespace, start: Checkpoint, data: Fingerprint) -
             f"{name}, or what it began with, has learnt from the samples held back here: these figures are "
             "too good"
         )
-    if by_class and split == (options.validation, options.seed):
+    if by_class and split == (settings.validation, settings.seed):
         return ""
     return (
         f"{name} has learnt from some of the samples held back here, so these figures are too good; give "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 import shlex
 import sys
@@ -35,11 +34,12 @@ from ..training.progress import progress_line
 from ..training.validation import BestEpoch
 from .advice import ELSEWHERE, advised
 from .build import build_network, build_optimizer, network_to_go_on_with, steps_of
-from .configuration import as_toml, settings
 from .report import make_optimizer
 from .screen import say
+from .settings import TrainSettings
 from .signals import Interrupted, Signals
-from .start import check_takes, leak_of, options_from, step_of
+from .start import check_takes, leak_of, step_of
+from .toml import as_toml
 from .views import Json, Lines, View, named
 
 LINES = 100
@@ -49,7 +49,7 @@ ROWS = 1000
 """Samples that are moved at once."""
 
 
-def run(options: argparse.Namespace) -> int:
+def main(options: TrainSettings) -> int:
     """Train as the options say; show the run on stdout and a live line on stderr, keep it in a folder."""
     with Signals() as signals, ExitStack() as stack:
         locked = options.resume is not None and not options.no_save
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
 class _Job:
     """What is trained on what, and what is shown of it."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: TrainSettings) -> None:
         self.options, self.began = options, time.perf_counter()
         self.backend = get_backend(options.device)
         if options.precision == "tf32" and self.backend.name != "cupy":
@@ -89,7 +89,7 @@ class _Job:
             )
         if options.patience and not options.validation:
             raise UsageError("--patience N needs data to judge by: give --validation 0.1")
-        start = options_from(options) if options.resume is None else None
+        start = options.start_from if options.resume is None else None
         of_a_run = start is not None or options.resume is not None
         whole = load_run_data(options.data) if of_a_run else dataset_at(options.data)
         self.fingerprint = Fingerprint.of(whole)
@@ -113,8 +113,8 @@ class _Job:
         }
         if self.held_out and by_class:
             self.facts["split"] = BY_CLASS
-        if self.start:
-            self.facts["started_from"] = step_of(options_from(options), self.start)
+        if self.start and options.start_from:
+            self.facts["started_from"] = step_of(options.start_from, self.start)
             if leak := leak_of(options, self.start, self.fingerprint):
                 self.facts["learnt_from_all"] = True
                 if self.held_out:
@@ -123,18 +123,18 @@ class _Job:
     def _network(self, data: Dataset) -> Network:
         """The network: a new one, or that of the run that is resumed or started from."""
         options = self.options
-        if self.start:
-            network = network_to_go_on_with(options, options_from(options), self.start, self.backend)
-            check_takes(network, data, options_from(options))
+        if self.start and options.start_from:
+            network = network_to_go_on_with(options, options.start_from, self.start, self.backend)
+            check_takes(network, data, options.start_from)
             return network
-        if self.checkpoint and options_from(options) is not None:
+        if self.checkpoint and options.resume and options.start_from:
             return network_to_go_on_with(options, options.resume, self.checkpoint, self.backend)
         return build_network(options, data, self.backend, self.rng)
 
     def training(self, keeper: _Keeper, stack: ExitStack) -> Training:
         """The training, resumed if that is asked for."""
         options, data, checkpoint = self.options, self.data, self.checkpoint
-        if checkpoint:
+        if checkpoint and options.resume:
             check_run_data(options.resume, checkpoint.description, self.fingerprint, data.name)
         name, (x, t) = (
             ("validation", self.held_out) if self.held_out else ("test", (data.x_test, data.t_test))
@@ -162,7 +162,7 @@ class _Job:
             training.mean_steps = options.log_every or _mean_steps(training)
         line = progress_line(self.steps, shown=False if options.json or options.quiet else None, stays=False)
         training.line = stack.enter_context(line)
-        if checkpoint:
+        if checkpoint and options.resume:
             training.restore(checkpoint, options.resume)
         with advised(ELSEWHERE, run_folder.RunFolderError):
             keeper.begin(training, self.view)
@@ -172,7 +172,7 @@ class _Job:
         """The first lines on the screen."""
         place = {"out": keeper.name, "resumed": self.options.resume, "step": training.step}
         if self.start:
-            place |= {"from": options_from(self.options), "from_step": self.facts["started_from"]}
+            place |= {"from": self.options.start_from, "from_step": self.facts["started_from"]}
         self.view.start({**_settings(self), "threads": training.threads, **place})
         if keeper.later:
             self.view.note(f"the next checkpoint takes the place of the later one, {keeper.later[-1]}")
@@ -238,7 +238,7 @@ class _Keeper:
     """Keeps the run in its folder, if it has one; a thread writes while the training goes on."""
 
     def __init__(
-        self, folder: Path | None, options: argparse.Namespace, facts: dict[str, Any], writer: Executor
+        self, folder: Path | None, options: TrainSettings, facts: dict[str, Any], writer: Executor
     ) -> None:
         self.folder, self.options, self.facts = folder, options, facts
         self._writer, self._writing = writer, Future[Path | None]()
@@ -261,7 +261,7 @@ class _Keeper:
             self.best = self._kept(training.best)
         if self.folder is None:
             return
-        replace_file(self.folder / run_folder.CONFIG, as_toml(settings(self.options)))
+        replace_file(self.folder / run_folder.CONFIG, as_toml(self.options.kept()))
         if self.saved is None:
             run_folder.write_history(self.folder, [])  # in place of that of a run without a checkpoint
             return
@@ -310,7 +310,7 @@ class _Keeper:
         checkpoint = training.checkpoint()
         run = {
             "command": self.options.command_line,
-            "settings": settings(self.options),
+            "settings": self.options.kept(),
             "saved": time.time(),
         }
         checkpoint.description.update(self.facts, run=run)
@@ -409,7 +409,7 @@ class _Keeper:
             return None
 
 
-def _folder(options: argparse.Namespace, stack: ExitStack) -> Path:
+def _folder(options: TrainSettings, stack: ExitStack) -> Path:
     """The folder of the run, made and locked."""
     with advised(ELSEWHERE, run_folder.RunFolderError):
         if options.out is not None:
@@ -430,7 +430,7 @@ def _folder(options: argparse.Namespace, stack: ExitStack) -> Path:
 
 
 def _split(
-    data: Dataset, options: argparse.Namespace, by_class: bool = True
+    data: Dataset, options: TrainSettings, by_class: bool = True
 ) -> tuple[Dataset, tuple[np.ndarray, np.ndarray] | None]:
     """The data without what `--validation` holds back, and that; the rest stays in the memory it has."""
     if not options.validation:
@@ -466,7 +466,7 @@ def _settings(job: _Job) -> dict[str, Any]:
         "network": repr(job.network).partition(";")[0] + ")",
         "parameters": job.network.size,
         "dtype": job.network.dtype,
-        "precision": options.precision,
+        **options.shown(),
         "capture": not options.no_capture,
         "device": backend.device,
         "backend": backend.name,
@@ -477,13 +477,6 @@ def _settings(job: _Job) -> dict[str, Any]:
         "validation_samples": len(job.held_out[0]) if job.held_out else 0,
         "test_samples": len(data.x_test),
         "steps": job.steps,
-        "batch_size": options.batch_size,
-        "sampling": options.sampling,
         "optimizer": type(job.optimizer).__name__,
         "lr": job.optimizer.rate(1 + options.warm_up),
-        "schedule": options.schedule,
-        "warm_up": options.warm_up,
-        "weight_decay": options.weight_decay,
-        "clip_norm": options.clip_norm,
-        "seed": options.seed,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
 import json
 import os
@@ -25,6 +24,7 @@ import pytest
 
 from backprop import Network, TwoLayerNet
 from backprop.cli import main
+from backprop.cli.settings import TrainSettings
 from backprop.cli.train import _Keeper, _mean_steps, _split
 from backprop.datasets import Dataset, data_digest, held_back, load_dataset, split
 from backprop.datasets.split import of_seed
@@ -1021,10 +1021,8 @@ def test_wrong_variables(capsys: pytest.CaptureFixture[str], monkeypatch: pytest
 def test_help_imports_no_numpy_with_settings_from_elsewhere() -> None:
     train("--epochs", "1", "--out", "here")
     code = (
-        "import sys; from backprop.cli.configuration import checkpoint_of, run_of\n"
-        "from backprop.cli.parser import build_parser\n"
-        "actions = {a.dest: a for a in build_parser()[1]._actions}\n"
-        "print(run_of(checkpoint_of('here'), actions)[0]['epochs'], 'numpy' in sys.modules)"
+        "import sys; from backprop.cli.merge import merge_settings\n"
+        "print(merge_settings({'resume': 'here'}, '').epochs, 'numpy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "False"]
@@ -1388,7 +1386,7 @@ def test_held_back_samples_are_taken_out_where_they_are(by_class: bool) -> None:
     x, t = rng.standard_normal((20_000, 50)), rng.integers(0, 5, 20_000)
     whole = Dataset("a", x.copy(), t.copy(), x[:1], t[:1])
     tracemalloc.start()
-    left, held_out = _split(whole, argparse.Namespace(validation=0.1, seed=3), by_class)
+    left, held_out = _split(whole, TrainSettings(validation=0.1, seed=3), by_class)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.3 * x.nbytes
