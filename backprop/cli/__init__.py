@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that has no "·" gets a question mark
+            stream.reconfigure(errors="replace")  # a terminal without "·" shows a question mark
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = build_parser()
     if not words:
@@ -48,10 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         say(f"backprop: interrupted {interrupt}".rstrip(), file=sys.stderr)
         return getattr(interrupt, "status", 130)
-    except BrokenPipeError:  # the reader of our output has gone: | head
+    except BrokenPipeError:  # the reader has gone, such as | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:  # a user gets one line; --debug shows where it came from
+    except Exception as error:  # users get one line; --debug adds the traceback
         if getattr(options, "debug", False):
             raise
         return report_error(error)
@@ -60,27 +60,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(command: str, options: argparse.Namespace | TrainSettings) -> int:
     with warnings.catch_warnings():
         if not options.debug:
-            # Overflow on the way to a divergence is reported as the divergence.
+            # An overflow that leads to divergence is reported as divergence.
             warnings.simplefilter("ignore", RuntimeWarning)
             from ..inputs import PrecisionWarning
 
             warnings.simplefilter("ignore", PrecisionWarning)
             warnings.showwarning = _show_once(set())
             _keep_matplotlib_quiet()
-        # The command's module, and with it NumPy, is imported only now: --help stays quick.
+        # Import the command, and with it NumPy, only now: --help stays quick.
         status: int = import_module(f".{command}", __name__).main(options)
         sys.stdout.flush()
         return status
 
 
 def _keep_matplotlib_quiet() -> None:
-    """What it says of its caches and folders is of no use to who waits for a report."""
-    logging.getLogger("matplotlib").addHandler(NOBODY)  # what has no handler goes to stderr
+    """Hide messages about caches and folders, which nobody who waits for a report needs."""
+    logging.getLogger("matplotlib").addHandler(NOBODY)  # without a handler, messages go to stderr
     warnings.filterwarnings("ignore", module=r"matplotlib|mpl_toolkits")
 
 
 def report_error(error: Exception) -> int:
-    """Print what an error says, in one line on stderr; the exit status for it."""
+    """Print an error in one line on stderr; return its exit status."""
     from ..backends import UnknownDeviceError
     from ..lookup import UsageError
     from ..saving.checkpoint import CheckpointError
@@ -96,7 +96,7 @@ def report_error(error: Exception) -> int:
 
 
 def _message(error: Exception) -> str:
-    """What an error says, and what to do about it; of the operating system's, not the number."""
+    """The message and the notes of an error; without the number, if the operating system raised it."""
     text = str(error)
     if isinstance(error, OSError) and error.errno and error.strerror:
         text = reason(error) if error.filename is None else f"{error.filename}: {reason(error)}"
@@ -104,11 +104,7 @@ def _message(error: Exception) -> str:
 
 
 def _configure_libraries(settings: TrainSettings) -> None:
-    """Set what libraries read when they are loaded: the threads of BLAS and the precision of CuPy.
-
-    A resumed run has the threads of its checkpoint, on which its last bits depend, unless `--threads` is
-    given.
-    """
+    """Set what libraries read on import: the number of threads (BLAS) and the precision (CuPy)."""
     threads = settings.threads_there or settings.threads
     if threads is not None:
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
@@ -117,7 +113,7 @@ def _configure_libraries(settings: TrainSettings) -> None:
 
 
 def _show_once(shown: set[str]) -> Callable[..., None]:
-    """Shows a warning in a line, and no line twice."""
+    """Show each warning once, in one line."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         line = _in_a_line(message)

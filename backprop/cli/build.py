@@ -1,4 +1,4 @@
-"""The network and the optimizer that the settings of `backprop train` ask for."""
+"""Build the network and the optimizer from the settings of `backprop train`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .setting import KEPT, is_set
 from .settings import EXCLUSIVE, NETWORK, SETTINGS, TrainSettings
 
 MLP_WIDTHS = (100, 100)
-"""The widths of mlp's hidden layers by default."""
+"""Default widths of the hidden layers of mlp."""
 
 
 class Model(NamedTuple):
-    """A network of the book, and which of its arguments each of its settings is."""
+    """A network of the book, and the name of its argument for each of its settings."""
 
     kind: Callable[..., Network]
     arguments: Mapping[str, str]
@@ -50,7 +50,7 @@ MODELS = {
 
 
 def defaults(kept: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the settings that a run was not given, as far as those that it was given tell.
+    """The values of settings that were not given, as far as the others determine them.
 
     kept : the settings in a checkpoint of the run
     """
@@ -69,7 +69,7 @@ def defaults(kept: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _network_default(name: str, kept: Mapping[str, Any]) -> Any:
-    """The table's default for an argument of a network, or else that of its class."""
+    """The default of a network's setting, from the table or else from the class."""
     kind, arguments = MODELS[kept["net"]]
     value = SETTINGS[name].fallback(kept)
     if value is None:
@@ -80,8 +80,8 @@ def _network_default(name: str, kept: Mapping[str, Any]) -> Any:
 def build_network(
     settings: TrainSettings, data: Dataset, backend: Backend, rng: np.random.Generator
 ) -> Network:
-    """The network of `--net`, for the shape and the classes of the data."""
-    assert settings.net is not None  # only a run that starts from a network has none
+    """Build the network of `--net` for the shape and the classes of the data."""
+    assert settings.net is not None  # it is None only for `--from`, which builds nothing
     model = lookup("network", settings.net, MODELS)
     arguments = _arguments(settings, model)
     size, classes = data.sample_size, data.classes
@@ -98,7 +98,7 @@ def build_network(
 
 
 def _arguments(settings: TrainSettings, model: Model) -> dict[str, Any]:
-    """The network's arguments that are given; a `UsageError` for what it does not know."""
+    """The given arguments of the network; raises a `UsageError` for those of other networks."""
     found = {}
     for setting in SETTINGS.values():
         name, value = setting.attribute, getattr(settings, setting.attribute)
@@ -111,10 +111,10 @@ def _arguments(settings: TrainSettings, model: Model) -> dict[str, Any]:
     return found
 
 
-def network_to_go_on_with(
+def network_from_checkpoint(
     settings: TrainSettings, path: str, checkpoint: Checkpoint, backend: Backend
 ) -> Network:
-    """The network in a checkpoint, with the dtype and the weight decay of the settings."""
+    """Load the network in a checkpoint, with the dtype and the weight decay of the settings."""
     network = network_of(path, checkpoint, backend)
     if network.dtype != settings.dtype:
         network = network.to(dtype=settings.dtype)
@@ -123,7 +123,7 @@ def network_to_go_on_with(
 
 
 def image_shape(data: Dataset) -> tuple[int, int, int]:
-    """(C, H, W) of the data's images; images without channels have one."""
+    """(C, H, W) of the images; C = 1 if they have no channels."""
     *channels, height, width = (1, *data.x_train.shape[1:])[-3:]
     if data.x_train.ndim not in (3, 4):
         shape = data.x_train.shape[1:]
@@ -132,14 +132,14 @@ def image_shape(data: Dataset) -> tuple[int, int, int]:
 
 
 def steps_of(settings: TrainSettings, samples: int) -> int:
-    """The steps of a whole run on that many samples."""
+    """The number of steps of the whole run."""
     if settings.epochs:
         return settings.epochs * -(-samples // settings.batch_size)
     return int(settings.effective("iters"))
 
 
 def _widths(text: str | None, size: int, classes: int) -> list[int]:
-    """The widths in "784-100-10", which must begin and end with those of the data."""
+    """Parse widths such as "784-100-10"; the first and the last must be those of the data."""
     usual = [size, *MLP_WIDTHS, classes]
     if text is None:
         return usual
@@ -165,7 +165,7 @@ def _number_or_name(text: str) -> str | float:
 
 
 def build_optimizer(settings: TrainSettings, steps: int) -> Optimizer:
-    """The optimizer of `--optimizer`, with its rate, schedule, clipping and decoupled weight decay."""
+    """Build the optimizer of `--optimizer`, with rate, schedule, clipping and decoupled weight decay."""
     kind = lookup("optimizer", settings.optimizer, OPTIMIZERS)
     arguments: dict[str, Any] = {"max_norm": settings.clip_norm}
     if kind is AdamW and settings.weight_decay is not None:
@@ -174,7 +174,7 @@ def build_optimizer(settings: TrainSettings, steps: int) -> Optimizer:
 
 
 def _schedule(settings: TrainSettings, lr: float, steps: int) -> float | Schedule:
-    """`--schedule constant`, `cosine[:LOWEST]` or `step:EVERY[:FACTOR]`, after `--warm-up` steps."""
+    """Parse `--schedule` constant, cosine[:LOWEST] or step:EVERY[:FACTOR], after `--warm-up` steps."""
     name, *numbers = settings.schedule.split(":")
     left = max(steps - settings.warm_up, 1)
     try:

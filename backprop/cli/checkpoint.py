@@ -1,4 +1,4 @@
-"""Settings from a checkpoint: of a run that is resumed, or that another one starts from."""
+"""Settings from a checkpoint, for `--resume` and `--from`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INHERITED = [s for s in SETTINGS.values() if s.group is NETWORK or s.inherited]
 
 
 class StoredRun(NamedTuple):
-    """A run as its checkpoint tells of it."""
+    """What a checkpoint says about its run."""
 
     path: Path
     settings: dict[str, Any]
@@ -28,7 +28,7 @@ class StoredRun(NamedTuple):
 
 
 def find_checkpoint(name: str) -> Path:
-    """The checkpoint file of `--resume`: the file itself, a run's last one, or that of the latest run."""
+    """Find the checkpoint for `--resume`: a file, the last one in a folder, or the latest run's."""
     if not name:
         return _latest_checkpoint(PARENT)
     path = Path(name)
@@ -43,7 +43,7 @@ def find_checkpoint(name: str) -> Path:
 
 
 def _latest_checkpoint(folder: Path) -> Path:
-    """The last checkpoint of the run that was saved last, as the runs themselves say."""
+    """The last checkpoint of the run that was saved last, according to its checkpoints."""
     runs = [found for run in folder.glob("*") if (found := checkpoints(run))]
     if not runs:
         raise CheckpointError(f"--resume: there is no checkpoint in {folder}/; name a run: --resume DIR")
@@ -51,7 +51,7 @@ def _latest_checkpoint(folder: Path) -> Path:
 
 
 def _saved(found: Sequence[Path]) -> tuple[float, int]:
-    """When a run was saved, and at which step, as the last of its checkpoints that can be read says."""
+    """When a run was saved, and at which step, according to its last readable checkpoint."""
     for path in reversed(found):
         with suppress(CheckpointError, OSError), followed(path):
             description = read_description(path)
@@ -61,7 +61,7 @@ def _saved(found: Sequence[Path]) -> tuple[float, int]:
 
 
 def read_run(path: Path) -> StoredRun:
-    """The run of a checkpoint; raises a `CheckpointError` if it is damaged or not of `backprop train`."""
+    """Read about a checkpoint's run; a damaged file, or one of no run, raises a `CheckpointError`."""
     try:
         description = read_contents(path).description
         run, threads = description["run"], description.get("machine", {}).get("threads")
@@ -72,14 +72,14 @@ def read_run(path: Path) -> StoredRun:
         others = [str(other) for other in checkpoints(path.parent) if other != path]
         hint = f"; another one of the run: --resume {others[-1]}" if others else ""
         raise CheckpointError(f"{error}{hint}") from None
-    except ValueError as error:  # a `UsageError`, too: the file's, not the user's
+    except ValueError as error:  # or a `UsageError`: the file is wrong, not the command
         raise CheckpointError(str(error)) from None
     except (LookupError, TypeError, AttributeError):
         raise CheckpointError(f"{path} is not of 'backprop train': it has no settings of a run") from None
 
 
 def check_unchanged(run: StoredRun, given: Mapping[str, Any]) -> None:
-    """Raise a `UsageError` for a setting that a resume may not change."""
+    """Raise a `UsageError` if a setting differs that resuming cannot change."""
     for attribute, value in given.items():
         setting, stored = SETTINGS[attribute], run.settings.get(attribute)
         if setting.scope is not Scope.RUN or value == stored or not (is_set(value) or is_set(stored)):
@@ -91,7 +91,7 @@ def check_unchanged(run: StoredRun, given: Mapping[str, Any]) -> None:
 
 
 def inherited(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What `--from` takes from its run besides the weights, and the checkpoint's file in its place."""
+    """Read the settings that `--from` takes along with the weights; `start_from` becomes the file."""
     name = given["start_from"]
     path = trained(name)
     with followed(path):

@@ -11,7 +11,7 @@ PREFIX = "BACKPROP_"
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The settings in the variables that begin with `BACKPROP_` and are not empty."""
+    """Read the settings in the variables that begin with `BACKPROP_` and are not empty, by attribute."""
     found = {}
     for variable, text in environment.items():
         if variable.startswith(PREFIX) and text:

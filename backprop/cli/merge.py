@@ -1,7 +1,7 @@
-"""The settings of a run from all their sources.
+"""Merge the settings from all sources.
 
-Flags come before variables, these before a TOML file, and that before the checkpoint of a run that is
-resumed or started from; the table's defaults come last.
+A flag overrides a variable, which overrides a TOML file, which overrides the checkpoint of a run that is
+resumed or started from, which overrides the default.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .toml import from_toml
 
 
 def merge_settings(flags: Mapping[str, Any], command_line: str) -> TrainSettings:
-    """The settings that these flags, by attribute, and all other sources give."""
+    """Merge flags, by attribute, with the environment, a TOML file and a checkpoint."""
     given = _merged(_one_of_each(from_environment(os.environ), "the variables"), flags)
     if config := given.get("config"):
         given = _merged(_one_of_each(from_toml(Path(config)), config), given)
@@ -36,7 +36,7 @@ def _resumed(given: Mapping[str, Any], command_line: str) -> TrainSettings:
     check_unchanged(run, given)
     settings = {**_merged(run.settings, given), "resume": str(run.path)}
     if "start_from" in run.settings and "net" not in run.settings:
-        settings["net"] = None  # its network is that of a program
+        settings["net"] = None  # a program built its network
     return TrainSettings(
         **settings,
         command_line=f"{run.command_line} && {command_line}",
@@ -45,13 +45,13 @@ def _resumed(given: Mapping[str, Any], command_line: str) -> TrainSettings:
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Both; where they differ, or exclude each other, what is above."""
+    """Override the settings below, and those that are excluded, by those above."""
     hidden = {attribute for group in EXCLUSIVE if group & above.keys() for attribute in group}
     return {**{attribute: value for attribute, value in below.items() if attribute not in hidden}, **above}
 
 
 def _one_of_each(values: dict[str, Any], source: str) -> dict[str, Any]:
-    """The values, unless two of them exclude each other."""
+    """Return the values; raises a `UsageError` if two of them exclude each other."""
     for group in EXCLUSIVE:
         both = sorted(SETTINGS[attribute].name for attribute in group & values.keys())
         if len(both) > 1:

@@ -1,4 +1,4 @@
-"""Parsers of the numbers on a command line; each says what it expected.
+"""Parsers for numbers on the command line, which say what they expected.
 
 >>> positive("10_000")
 10000

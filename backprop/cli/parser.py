@@ -1,4 +1,4 @@
-"""The arguments of the `backprop` command; imports nothing but the standard library."""
+"""The arguments of the `backprop` command; NumPy is not imported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .settings import DEVICE_HELP, SETTINGS
 
 
 class Formatter(argparse.HelpFormatter):
-    """A usage that fits into a narrow terminal, too."""
+    """Break the usage so that it fits a narrow terminal."""
 
     def _format_usage(self, *arguments: Any) -> str:
         usage = super()._format_usage(*arguments)
@@ -27,13 +27,13 @@ class Formatter(argparse.HelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """One line for what is wrong, with the nearest word, in place of the whole usage."""
+    """Report an error in one line with a close match, in place of the whole usage."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **{"formatter_class": Formatter, **options})
 
     def error(self, message: str) -> NoReturn:
-        """Say it, and exit with status 2."""
+        """Print the message and exit with status 2."""
         say(f"{self.prog}: error: {message}{self._nearest(message)}; see {self.prog} --help", file=sys.stderr)
         self.exit(2)
 
@@ -48,14 +48,14 @@ class Parser(argparse.ArgumentParser):
         return f"; did you mean {near[0]}?" if near else ""
 
     def _all_options(self) -> list[str]:
-        """The options of this parser and of its commands."""
+        """The flags of this parser and of its commands."""
         commands = (action.choices for action in self._actions if action.nargs == argparse.PARSER)
         parsers = [self, *(parser for choices in commands for parser in dict(choices or {}).values())]
         return [option for parser in parsers for option in parser._option_string_actions]
 
 
 def build_parser() -> Parser:
-    """The parser of all commands; `options.command` is the module whose `main` runs."""
+    """Build the parser; `options.command` is the module whose `main` runs."""
     parser = Parser(
         prog="backprop", description="Train neural networks and prove their gradients, on a CPU or a GPU."
     )
@@ -72,11 +72,12 @@ def build_parser() -> Parser:
 
 
 def _add_train(commands: argparse._SubParsersAction[Parser]) -> None:
-    """The flags of the table; what is not given is left out of the result, for other sources to give."""
+    """Add a flag for every setting; those that are not given are left out of the result."""
     train = commands.add_parser(
         "train",
         help="train a network",
-        description="Train a network; by default the book's run: 10,000 steps on MNIST.",
+        description="Train a network; by default the book's run: "
+        f"{SETTINGS['iters'].usual:,} steps on MNIST.",
     )
     groups: dict[object, argparse._ActionsContainer] = {None: train}
     for setting in SETTINGS.values():
@@ -122,8 +123,8 @@ def _add_report(commands: argparse._SubParsersAction[Parser]) -> None:
     report.add_argument(
         "--out",
         metavar="FILE",
-        help="the page (default: report.html in the folder; of several, comparison.html, or "
-        "comparison-N.html where that is of other runs)",
+        help="file of the page (default: report.html in the folder; for several runs comparison.html, or "
+        "comparison-N.html if other runs have that)",
     )
     _add_debug(report)
 
@@ -146,15 +147,21 @@ def _add_predict(commands: argparse._SubParsersAction[Parser]) -> None:
     predict.add_argument(
         "--show-input",
         metavar="FILE",
-        help="write what the network sees of the picture, of which there is one, into FILE, as PNG",
+        help="write what the network sees of the picture to FILE, as PNG; for one picture only",
     )
-    predict.add_argument("--array", metavar="NAME", help="the array in the .npz file (default: x or x_test)")
+    predict.add_argument("--array", metavar="NAME", help="array in the .npz file (default: x or x_test)")
     predict.add_argument(
-        "--top", type=positive, default=3, metavar="N", help="how many classes (default: %(default)s)"
+        "--top",
+        type=positive,
+        default=3,
+        metavar="N",
+        help="number of classes to show (default: %(default)s)",
     )
     _add_device(predict)
     predict.add_argument(
-        "--json", action="store_true", help="one JSON object a sample, with its file where there are several"
+        "--json",
+        action="store_true",
+        help="print JSON, one object per sample, with the file if there are several",
     )
     _add_debug(predict)
 
@@ -162,25 +169,25 @@ def _add_predict(commands: argparse._SubParsersAction[Parser]) -> None:
 def _add_evaluate(commands: argparse._SubParsersAction[Parser]) -> None:
     evaluate = commands.add_parser(
         "evaluate",
-        help="loss and accuracy of a trained network",
+        help="show loss and accuracy of a trained network",
         description="Show the loss and the accuracy of a network on the test data.",
     )
     evaluate.add_argument("file", metavar="RUN", help="a checkpoint, or the folder of a run")
     evaluate.add_argument("--data", metavar="PATH", help="as for train (default: the data of the run)")
-    evaluate.add_argument("--train", action="store_true", help="on the training data instead")
+    evaluate.add_argument("--train", action="store_true", help="use the training data instead")
     _add_device(evaluate)
-    evaluate.add_argument("--json", action="store_true", help="as one JSON object")
+    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     _add_debug(evaluate)
 
 
 def _add_inspect(commands: argparse._SubParsersAction[Parser]) -> None:
     inspect = commands.add_parser(
         "inspect",
-        help="what is in a checkpoint",
-        description="Show what is in a checkpoint: network, training, settings and arrays.",
+        help="show what a checkpoint contains",
+        description="Show what a checkpoint contains: network, training, settings and arrays.",
     )
     inspect.add_argument("file", metavar="RUN", help="a checkpoint, or the folder of a run")
-    inspect.add_argument("--json", action="store_true", help="as one JSON object")
+    inspect.add_argument("--json", action="store_true", help="print one JSON object")
     _add_debug(inspect)
 
 
@@ -188,16 +195,15 @@ def _add_check(commands: argparse._SubParsersAction[Parser]) -> None:
     check = commands.add_parser(
         "check",
         help="prove gradients",
-        description="Compare every gradient with differences in float64. Without a choice, all layers, all "
-        "losses and all networks. The exit status is 1 where a gradient is wrong.",
+        description="Compare every gradient with differences in float64. By default all layers, "
+        "losses and networks. The exit status is 1 if a gradient is wrong.",
     )
     check.add_argument(
         "subjects",
         nargs="*",
         metavar="MODULE:NAME",
-        help="a layer, loss or network of yours, in a module or a file (code/mine.py:Mine), with a "
-        "classmethod case(rng), or a function f with "
-        "f.case = lambda rng: (f, its_gradient, x)",
+        help="your own layer, loss or network, in a module or a file (code/mine.py:Mine), with a "
+        "classmethod case(rng); or a function f with f.case = lambda rng: (f, its_gradient, x)",
     )
     _add_device(check)
     check.add_argument(
@@ -210,17 +216,17 @@ def _add_check(commands: argparse._SubParsersAction[Parser]) -> None:
         metavar="N",
         help="compare N random entries of each array (default: all)",
     )
-    check.add_argument("--seed", type=natural, default=0, help="of the inputs (default: %(default)s)")
+    check.add_argument("--seed", type=natural, default=0, help="seed of the inputs (default: %(default)s)")
     check.add_argument(
-        "--strict", action="store_true", help="exit status 1 also where differences cannot tell"
+        "--strict", action="store_true", help="exit with status 1 also if differences cannot tell"
     )
-    check.add_argument("--json", action="store_true", help="the report as JSON")
+    check.add_argument("--json", action="store_true", help="print the report as JSON")
     _add_debug(check)
 
 
 def _add_devices(commands: argparse._SubParsersAction[Parser]) -> None:
-    devices = commands.add_parser("devices", help="list the backends, and what each one lacks here")
-    devices.add_argument("--json", action="store_true", help="the list as JSON")
+    devices = commands.add_parser("devices", help="list the backends, and what each one is missing")
+    devices.add_argument("--json", action="store_true", help="print the list as JSON")
     _add_debug(devices)
 
 

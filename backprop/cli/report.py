@@ -20,7 +20,7 @@ from .settings import TrainSettings, convert
 
 
 def main(options: argparse.Namespace) -> int:
-    """Write the page of a run, or one that compares several, and say where it is."""
+    """Write the page of a run, or one that compares several, and print its path."""
     out = None if options.out is None else Path(options.out)
     folders = [Path(folder) for folder in options.folders]
     with advised("write the page elsewhere with --out FILE"):
@@ -36,12 +36,12 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _free(groups: Groups) -> Path:
-    """Where the page of these runs is, or else a name that nothing has."""
+    """The page of these runs if there is one, or else a free name."""
     names = (Path(f"comparison{'' if n == 1 else f'-{n}'}.html") for n in count(1))
     return next(name for name in names if not os.path.lexists(name) or is_of(groups, name))
 
 
 def make_optimizer(kept: dict[str, Any], samples: int) -> Optimizer:
-    """The optimizer of a run on that many samples, from the settings in its checkpoints."""
+    """Build the optimizer of a run on so many samples, from the settings in its checkpoint."""
     settings = TrainSettings(**convert(kept, "the settings"))
     return build_optimizer(settings, steps_of(settings, samples))

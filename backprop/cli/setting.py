@@ -1,4 +1,4 @@
-"""What one setting of `backprop train` is: its names, its values, and how long it holds."""
+"""A setting of `backprop train`: its names, its values, and how long it holds."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
 class Scope(Enum):
-    """How long a setting holds, and so where it may come from."""
+    """How long a setting holds, and therefore where it may come from."""
 
     RUN = auto()
-    """For the whole run: checkpoints keep it, and a resume may not change it."""
+    """For the whole run: checkpoints keep it, and resuming cannot change it."""
 
     CHANGEABLE = auto()
-    """Until a resume changes it: checkpoints keep it."""
+    """Until a resumed run changes it: checkpoints keep it."""
 
     PROCESS = auto()
     """For one process: checkpoints do not keep it."""
 
     COMMAND = auto()
-    """For one command: neither checkpoints nor files hold it."""
+    """For one command: neither checkpoints nor TOML files hold it."""
 
 
 KEPT = frozenset({Scope.RUN, Scope.CHANGEABLE})
-"""The scopes of what checkpoints keep."""
+"""The scopes that checkpoints keep."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Flags that stand together in the help."""
+    """A heading in the help."""
 
     title: str
     description: str | None = None
@@ -60,7 +60,7 @@ class ByChoice:
     otherwise: Any = None
 
     def of(self, settings: Mapping[str, Any]) -> Any:
-        """The value for these settings; None where they do not have the other one."""
+        """The value for these settings; None if they lack the other one."""
         choice = settings.get(self.setting)
         return None if choice is None else self.values.get(choice, self.otherwise)
 
@@ -71,25 +71,25 @@ class ByChoice:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One line of the table.
+    """One entry of the table.
 
     Parameters
     ----------
-    attribute : its name in `TrainSettings`
-    name : its name in a checkpoint; with hyphens, that of the flag, the variable and the TOML key
-    default : the value where none is given; a setting with False is a switch
-    usual : what is used in place of None, a value or `ByChoice`
-    help : what the flag does; the default is added
-    parse : makes a value of a text, or raises `argparse.ArgumentTypeError`
-    metavar : what stands for the value in the help
-    choices : the only values
-    bare : the value of the flag alone, if it may stand alone
-    group : where the flag stands in the help
-    exclusive : of the settings with the same word here only one may be given
+    attribute : name in `TrainSettings`
+    name : name in a checkpoint, and in hyphens or capitals that of the flag, TOML key and variable
+    default : value if none is given; False makes a switch, whose flag takes no value
+    usual : replaces None when the setting is used: a value or a `ByChoice`
+    help : what the flag does, without the default, which is appended
+    parse : converts a text, or raises `argparse.ArgumentTypeError`
+    metavar : placeholder for the value in the help
+    choices : the valid values, if they are few
+    bare : value of the flag without one, if that is valid
+    group : heading in the help
+    exclusive : settings with the same word exclude each other
     scope : how long it holds
-    inherited : whether a run that starts `--from` another takes it from there, as it does the network's
-    shown : whether the start of a run shows it
-    label : what the screen calls it where it is not the default
+    inherited : whether `--from` takes it from the other run, as it takes the network's settings
+    shown : whether it is shown when a run starts
+    label : what the screen calls it, for one that is shown there only if it is not the default
     """
 
     attribute: str
@@ -110,7 +110,7 @@ class Setting:
 
     @property
     def hyphenated(self) -> str:
-        """The name as TOML has it."""
+        """The name in a TOML file."""
         return self.name.replace("_", "-")
 
     @property
@@ -125,16 +125,16 @@ class Setting:
 
     @property
     def help_with_default(self) -> str:
-        """The help and the default, if there is one."""
+        """The help, with the default if there is one."""
         default = self.usual if self.default is None else self.default
         return self.help if default is None or self.is_switch else f"{self.help} (default: {default})"
 
     def fallback(self, settings: Mapping[str, Any]) -> Any:
-        """What is used in place of None, given the other settings."""
+        """The value that replaces None, given the other settings."""
         return self.usual.of(settings) if isinstance(self.usual, ByChoice) else self.usual
 
     def convert(self, value: object, source: str) -> Any:
-        """A value from a file or a variable as the flag would take it; errors name the source."""
+        """Convert a value from a file or a variable as the flag would; errors name the source."""
         text = str(value)
         if self.is_switch:
             if text.lower() not in TRUE | FALSE:
@@ -154,10 +154,10 @@ class Setting:
 def setting(
     default: Default, help: str, *, parse: Callable[[str], Parsed] | None = None, **rest: Any
 ) -> Default | Parsed:
-    """A dataclass field that is a `Setting`; `rest` are the other arguments of that."""
+    """Declare a field as a `Setting`, whose other arguments are `rest`."""
     return field(default=default, metadata={"help": help, "parse": parse or str, **rest})
 
 
 def is_set(value: object) -> bool:
-    """Whether a setting has a value: None and False, a switch that is off, are none."""
+    """Whether a value is given: None is none, nor is False, a switch that is off."""
     return value is not None and value is not False

@@ -1,8 +1,8 @@
-"""The table of the settings of `backprop train`: one field each.
+"""The settings of `backprop train`: a table with one field each.
 
-All else derives from it: the flags and their help (`parser.py`), the `BACKPROP_*` variables
+Everything else derives from it: flags and their help (`parser.py`), `BACKPROP_*` variables
 (`environment.py`), TOML files (`toml.py`), what checkpoints keep and give back (`checkpoint.py`), and what
-the start of a run shows. Nothing here imports NumPy, which reads its number of threads when it is loaded.
+is shown when a run starts. Nothing here imports NumPy, which reads its number of threads on import.
 """
 
 from __future__ import annotations
@@ -17,43 +17,43 @@ from .numbers import finite, natural, nonnegative_float, positive, positive_floa
 from .setting import KEPT, ByChoice, Group, Scope, Setting, is_set, setting
 
 NETWORK = Group("network")
-RUN = Group("run", "where it is kept, and how it goes on")
+RUN = Group("run", "where it is kept, and how it continues")
 OPTIMIZER = Group("optimizer")
 
-DEVICE_HELP = "auto, cpu, gpu, gpu:1, torch, torch:cuda, …; see 'backprop devices'"
+DEVICE_HELP = "device to compute on: auto, cpu, gpu, gpu:1, torch, torch:cuda, …; see 'backprop devices'"
 
 
 def absolute_path(text: str) -> str:
-    """Parse a path, so that it holds in every folder."""
+    """Parse a path; it stays valid when the current folder changes."""
     return os.path.abspath(text) if text else text
 
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """All that `backprop train` is told, and the command line that says it."""
+    """The settings of one `backprop train`, and its command line."""
 
     device: str = setting("auto", DEVICE_HELP, scope=Scope.CHANGEABLE)
     net: str | None = setting(
         "two-layer",
-        "two-layer, mlp, simple-conv or deep-conv: the book's networks",
+        "network of the book: two-layer, mlp, simple-conv or deep-conv",
         parse=str.lower,
         metavar="NAME",
         group=NETWORK,
     )
     hidden: int | None = setting(
         None,
-        "width of the hidden affine layer, but for mlp",
+        "width of the hidden affine layer; mlp takes --layers",
         usual=ByChoice("net", {"two-layer": 50, "simple-conv": 100, "deep-conv": 50}),
         parse=positive,
         metavar="N",
         group=NETWORK,
     )
     layers: str | None = setting(
-        None, "widths of mlp, from inputs to classes, as in 784-100-100-10", metavar="WIDTHS", group=NETWORK
+        None, "widths of mlp from input to output, such as 784-100-100-10", metavar="WIDTHS", group=NETWORK
     )
     activation: str | None = setting(
         None,
-        "of mlp: relu, sigmoid, tanh, leaky-relu, gelu or identity",
+        "activation of mlp: relu, sigmoid, tanh, leaky-relu, gelu or identity",
         parse=str.lower,
         metavar="NAME",
         group=NETWORK,
@@ -64,9 +64,9 @@ class TrainSettings:
         metavar="NAME|STD",
         group=NETWORK,
     )
-    batch_norm: bool = setting(False, "batch normalization in mlp", group=NETWORK)
+    batch_norm: bool = setting(False, "batch normalization, in mlp", group=NETWORK)
     dropout: float | None = setting(
-        None, "the share dropped, of mlp and deep-conv", parse=finite, metavar="RATIO", group=NETWORK
+        None, "share of units to drop, in mlp and deep-conv", parse=finite, metavar="RATIO", group=NETWORK
     )
 
     data: str | None = setting(
@@ -80,14 +80,14 @@ class TrainSettings:
 
     config: str | None = setting(
         None,
-        "a TOML file of these settings by name, as in the config.toml of a run",
+        "TOML file with these settings by name, such as the config.toml of a run",
         metavar="FILE",
         group=RUN,
         scope=Scope.COMMAND,
     )
     out: str | None = setting(
         None,
-        "the folder of the run (default: the first free runs/NAME-N)",
+        "folder of the run (default: the first free runs/NAME-N)",
         metavar="DIR",
         group=RUN,
         scope=Scope.PROCESS,
@@ -95,18 +95,18 @@ class TrainSettings:
     no_save: bool = setting(False, "keep nothing", group=RUN, scope=Scope.PROCESS)
     save_every: int | Literal["epoch"] = setting(
         "epoch",
-        "a checkpoint every N steps, or every epoch",
+        "save a checkpoint every N steps, or every epoch",
         parse=steps_or_epoch,
         metavar="N|epoch",
         group=RUN,
         scope=Scope.CHANGEABLE,
     )
     keep: int = setting(
-        2, "the last N checkpoints", parse=positive, metavar="N", group=RUN, scope=Scope.CHANGEABLE
+        2, "keep the last N checkpoints", parse=positive, metavar="N", group=RUN, scope=Scope.CHANGEABLE
     )
     resume: str | None = setting(
         None,
-        "go on with a run from its last checkpoint, or from this one; without a name, the latest run",
+        "resume a run from its last checkpoint, or from this one; without a name, the latest run",
         metavar="DIR|FILE",
         bare="",
         group=RUN,
@@ -114,15 +114,15 @@ class TrainSettings:
     )
     start_from: str | None = setting(
         None,
-        "start from the weights of this run or checkpoint: network, dtype and data are its own, all else is "
-        "as given here",
+        "start from the weights of this run or checkpoint; network, dtype and data come from it, all other "
+        "settings from here",
         name="from",
         metavar="DIR|FILE",
         group=RUN,
     )
     log_every: int | None = setting(
         None,
-        "a line in history.jsonl every N steps of an epoch (default: about a hundred lines a run)",
+        "write a line to history.jsonl every N steps within an epoch (default: about a hundred lines a run)",
         parse=positive,
         metavar="N",
         group=RUN,
@@ -137,13 +137,13 @@ class TrainSettings:
     )
     patience: int | None = setting(
         None,
-        "stop when N epochs have not lowered the loss on the validation data",
+        "stop after N epochs without a lower loss on the validation data",
         parse=positive,
         metavar="N",
         group=RUN,
         scope=Scope.CHANGEABLE,
     )
-    no_report: bool = setting(False, "no report.html at the end", group=RUN, scope=Scope.CHANGEABLE)
+    no_report: bool = setting(False, "write no report.html at the end", group=RUN, scope=Scope.CHANGEABLE)
 
     iters: int | None = setting(
         None,
@@ -162,7 +162,7 @@ class TrainSettings:
         exclusive="length",
         scope=Scope.CHANGEABLE,
     )
-    batch_size: int = setting(100, "samples a step", parse=positive, metavar="N", shown=True)
+    batch_size: int = setting(100, "samples per step", parse=positive, metavar="N", shown=True)
 
     optimizer: str = setting(
         "sgd",
@@ -181,7 +181,7 @@ class TrainSettings:
     )
     schedule: str = setting(
         "constant",
-        "of the rate: constant, cosine[:LOWEST] or step:EVERY[:FACTOR]",
+        "schedule of the learning rate: constant, cosine[:LOWEST] or step:EVERY[:FACTOR]",
         parse=str.lower,
         metavar="NAME",
         group=OPTIMIZER,
@@ -190,7 +190,7 @@ class TrainSettings:
     )
     warm_up: int = setting(
         0,
-        "steps in which the rate rises to its start",
+        "steps over which the learning rate rises to its start",
         parse=natural,
         metavar="N",
         group=OPTIMIZER,
@@ -199,7 +199,7 @@ class TrainSettings:
     )
     weight_decay: float | None = setting(
         None,
-        "adds LAMBDA/2 times the weights' squares to the loss, as in the book; adamw: decoupled",
+        "add LAMBDA/2 times the squared weights to the loss, as in the book; decoupled in adamw",
         parse=nonnegative_float,
         metavar="LAMBDA",
         group=OPTIMIZER,
@@ -208,7 +208,7 @@ class TrainSettings:
     )
     clip_norm: float | None = setting(
         None,
-        "the largest norm that the gradient may have",
+        "scale gradients with a larger norm down to this one",
         parse=positive_float,
         metavar="NORM",
         group=OPTIMIZER,
@@ -218,16 +218,16 @@ class TrainSettings:
 
     sampling: Literal["without-replacement", "with-replacement"] = setting(
         "without-replacement",
-        "batches are drawn without-replacement or, as in the book, with-replacement",
+        "draw batches without-replacement or, as in the book, with-replacement",
         choices=["without-replacement", "with-replacement"],
         metavar="HOW",
         shown=True,
     )
-    seed: int = setting(0, "of weights and batch order", parse=natural, shown=True)
-    dtype: str = setting("float32", "of data and weights", choices=["float32", "float64"])
+    seed: int = setting(0, "seed of weights and batch order", parse=natural, shown=True)
+    dtype: str = setting("float32", "floating-point type of data and weights", choices=["float32", "float64"])
     threads: int | None = setting(
         None,
-        "CPU threads of the matrix products (default: 1 for small products, else the library's)",
+        "CPU threads for matrix products (default: 1 for small products, else the library's)",
         parse=positive,
         metavar="N",
         scope=Scope.CHANGEABLE,
@@ -245,28 +245,28 @@ class TrainSettings:
         scope=Scope.CHANGEABLE,
     )
     json: bool = setting(
-        False, "one JSON object a line on stdout, and nothing else there", scope=Scope.PROCESS
+        False, "print JSON on stdout, one object a line, and nothing else", scope=Scope.PROCESS
     )
-    quiet: bool = setting(False, "only the folder of the run and the last line", scope=Scope.PROCESS)
+    quiet: bool = setting(False, "print only the folder of the run and the last line", scope=Scope.PROCESS)
     debug: bool = setting(False, "show the traceback of an error", scope=Scope.COMMAND)
 
-    # Not settings, as nobody gives them by name.
+    # Facts about the process; nobody sets them by name.
     command_line: str = ""
     threads_there: int | None = None
-    """The threads that a run had before it was resumed, on which its last bits depend."""
+    """The threads of a resumed run, on which its last bits depend, unless others are given."""
 
     def effective(self, attribute: str) -> Any:
-        """A setting's value, or what is used in place of None."""
+        """The value of a setting, or what replaces None."""
         value = getattr(self, attribute)
         return SETTINGS[attribute].fallback(vars(self)) if value is None else value
 
     def kept(self) -> dict[str, Any]:
-        """What a checkpoint keeps, by name: the settings of the run that have a value."""
+        """The settings that a checkpoint keeps, by name, without those that are not set."""
         values = {s.name: getattr(self, s.attribute) for s in SETTINGS.values() if s.scope in KEPT}
         return {name: value for name, value in values.items() if is_set(value)}
 
     def shown(self) -> dict[str, Any]:
-        """What the start of a run shows, by name."""
+        """The settings that are shown when a run starts, by name."""
         return {s.name: getattr(self, s.attribute) for s in SETTINGS.values() if s.shown}
 
 
@@ -275,17 +275,17 @@ SETTINGS: Mapping[str, Setting] = {
     for f in fields(TrainSettings)
     if f.metadata
 }
-"""The table, by attribute."""
+"""Every setting by its attribute."""
 
 EXCLUSIVE = [
     {s.attribute for s in SETTINGS.values() if s.exclusive == group}
     for group in {s.exclusive: None for s in SETTINGS.values() if s.exclusive}
 ]
-"""Settings of which only one may be given."""
+"""Sets of settings that exclude each other."""
 
 
 def find_setting(name: str, source: str) -> Setting:
-    """The setting of this name; a `UsageError` offers the nearest ones and names the source."""
+    """Look up a setting by name; a `UsageError` names the source and suggests close matches."""
     try:
         return lookup("option", name.replace("_", "-"), {s.hyphenated: s for s in SETTINGS.values()})
     except UsageError as error:
@@ -298,9 +298,10 @@ def convert(
     scopes: Collection[Scope] = KEPT,
     otherwise: str = "is no setting of a run",
 ) -> dict[str, Any]:
-    """Values by name, as a file has them, to values by attribute, as their flags would take them.
+    """Convert values by name, from a file, into values by attribute, as flags would give them.
 
-    Raises a `UsageError` for a setting of another scope: it, and what `otherwise` says.
+    Raises a `UsageError` for an unknown setting, an invalid value, and, with the words of `otherwise`, a
+    setting of another scope.
     """
     found = {}
     for name, value in values.items():

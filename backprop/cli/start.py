@@ -1,4 +1,4 @@
-"""`backprop train --from RUN`: what the run's network fits, and what it has seen already."""
+"""`backprop train --from RUN`: whether its network fits the data, and which samples it has seen."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def check_takes(network: Network, data: Dataset, path: str) -> None:
 
 
 def step_of(path: str, checkpoint: Checkpoint) -> int | None:
-    """The step of a checkpoint; None for a network without a training."""
+    """The step of a checkpoint; None if it holds a network alone."""
     with followed(path):
         step = checkpoint.description.get("training", {}).get("step")
         return None if step is None else int(step)
 
 
 def leak_of(settings: TrainSettings, start: Checkpoint, data: Fingerprint) -> str:
-    """That the run has learnt from samples that are held back here; empty if not, as far as that is known.
+    """Say so if the run has learnt from samples that are held back here; else, or if unknown, "".
 
-    It may have done so by itself, or the run that it started from, or the one before.
+    The run itself may have done so, or one of those that it started from.
     """
     name = settings.start_from
     assert name is not None

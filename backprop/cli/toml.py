@@ -14,13 +14,13 @@ from .setting import Scope
 from .settings import convert
 
 LARGEST = 2**14
-"""The most bytes of a file of settings: the memory that a key takes grows with the square of its length."""
+"""Limit of a file's bytes: the memory for a key grows with the square of its length."""
 
 IN_A_FILE = set(Scope) - {Scope.COMMAND}
 
 
 def from_toml(path: Path) -> dict[str, Any]:
-    """The settings in a file."""
+    """Read the settings in a TOML file, by attribute."""
     try:
         values = tomllib.loads(read_file(path, LARGEST).decode("utf-8", "surrogateescape"))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -29,7 +29,7 @@ def from_toml(path: Path) -> dict[str, Any]:
 
 
 def as_toml(values: Mapping[str, Any]) -> bytes:
-    r"""The settings as a file for `--config`; a name that is not UTF-8 keeps its bytes.
+    r"""Write settings, by name, as a file for `--config`; a name that is not UTF-8 keeps its bytes.
 
     >>> as_toml({"batch_size": 50, "net": "mlp"})
     b'batch-size = 50\nnet = "mlp"\n'

@@ -33,7 +33,7 @@ from ..training.loop import DivergenceError, Metrics, Training
 from ..training.progress import progress_line
 from ..training.validation import BestEpoch
 from .advice import ELSEWHERE, advised
-from .build import build_network, build_optimizer, network_to_go_on_with, steps_of
+from .build import build_network, build_optimizer, network_from_checkpoint, steps_of
 from .report import make_optimizer
 from .screen import say
 from .settings import TrainSettings
@@ -124,11 +124,11 @@ class _Job:
         """The network: a new one, or that of the run that is resumed or started from."""
         options = self.options
         if self.start and options.start_from:
-            network = network_to_go_on_with(options, options.start_from, self.start, self.backend)
+            network = network_from_checkpoint(options, options.start_from, self.start, self.backend)
             check_takes(network, data, options.start_from)
             return network
         if self.checkpoint and options.resume and options.start_from:
-            return network_to_go_on_with(options, options.resume, self.checkpoint, self.backend)
+            return network_from_checkpoint(options, options.resume, self.checkpoint, self.backend)
         return build_network(options, data, self.backend, self.rng)
 
     def training(self, keeper: _Keeper, stack: ExitStack) -> Training:

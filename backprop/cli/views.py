@@ -163,7 +163,7 @@ class Cell(NamedTuple):
 
 
 def _extras(s: dict[str, Any]) -> str:
-    """What is not as usual with the optimizer."""
+    """The labelled settings that differ from their defaults."""
     labels = {x.name: x.label for x in SETTINGS.values() if x.label and s[x.name] not in (x.default, 0)}
     return "".join(f", {label} {s[name]}" for name, label in labels.items())
 

@@ -17,6 +17,7 @@ from backprop.backends import get_backend
 from backprop.cli import settings as table
 from backprop.cli.build import MODELS, build_network, build_optimizer, defaults, steps_of
 from backprop.cli.environment import from_environment
+from backprop.cli.numbers import share
 from backprop.cli.parser import build_parser
 from backprop.cli.setting import KEPT, ByChoice, Scope, Setting
 from backprop.cli.settings import SETTINGS, TrainSettings, convert
@@ -32,7 +33,7 @@ def example(setting: Setting) -> tuple[str, Any]:
     """A text for a setting, and the value that is made of it; not its default."""
     if setting.is_switch:
         return "true", True
-    text = setting.choices[-1] if setting.choices else "0.5" if setting.name == "validation" else "7"
+    text = setting.choices[-1] if setting.choices else "0.5" if setting.parse is share else "7"
     return text, setting.parse(text)
 
 

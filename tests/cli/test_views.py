@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from backprop.cli import main
+from backprop.cli.settings import SETTINGS
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
@@ -75,3 +76,19 @@ def test_what_is_unusual_is_said(small: str, capsys: pytest.CaptureFixture[str])
     assert line.endswith(
         "Nesterov lr 0.01, schedule step:9, warm-up 2, weight decay 0.01, norm at most 3.0, seed 0"
     )
+
+
+def test_the_start_shows_what_the_table_says(small: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--seed", "3", "--batch-size", "20", "--warm-up", "2", "--weight-decay", "0.0"]
+    assert main(["train", "--device", "cpu", "--data", small, "--epochs", "1", "--json", *words]) == 0
+    start = json.loads(capsys.readouterr().out.splitlines()[0])
+    shown = {setting.name for setting in SETTINGS.values() if setting.shown}
+    assert shown == {
+        "batch_size", "sampling", "schedule", "warm_up", "weight_decay", "clip_norm", "seed", "precision",
+    }  # fmt: skip
+    assert {name: start[name] for name in shown} == {
+        "batch_size": 20, "sampling": "without-replacement", "schedule": "constant", "warm_up": 2,
+        "weight_decay": 0.0, "clip_norm": None, "seed": 3, "precision": "full",
+    }  # fmt: skip
+    assert main(["train", "--device", "cpu", "--data", small, "--epochs", "1", *words]) == 0
+    assert capsys.readouterr().out.splitlines()[3].endswith("SGD lr 0.1, warm-up 2, seed 3")
