@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from backprop.cli import main
+from backprop.cli.build import build_optimizer
+from backprop.cli.settings import TrainSettings
 
 from ..commands import fails
 
@@ -107,6 +109,19 @@ def test_train_with_every_optimizer(
 ) -> None:
     start = first_event(capsys, "--data", small, "--epochs", "2", *options)
     assert {key: start[key] for key in found} == found
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments"),
+    [
+        ({"optimizer": "sgd", "clip_norm": 2.0}, {"lr": 0.1, "max_norm": 2.0}),
+        ({"optimizer": "adamw", "weight_decay": 0.2}, {"lr": 0.001, "weight_decay": 0.2}),
+        ({"optimizer": "sgd", "lr": 0.0}, {"lr": 0.0, "max_norm": None}),
+    ],
+)
+def test_an_optimizer_takes_its_settings(settings: dict[str, Any], arguments: dict[str, Any]) -> None:
+    optimizer = build_optimizer(TrainSettings(**settings), 1)
+    assert {name: getattr(optimizer, name) for name in arguments} == arguments
 
 
 @pytest.mark.parametrize(
