@@ -13,6 +13,8 @@ import pytest
 
 from backprop import TwoLayerNet
 from backprop.cli import main
+from backprop.cli.merge import merge_settings
+from backprop.cli.settings import TrainSettings
 from backprop.saving import run_folder
 from backprop.saving.checkpoint import (
     read_checkpoint,
@@ -219,3 +221,15 @@ def test_what_from_cannot_start_from(capsys: pytest.CaptureFixture[str]) -> None
     assert not Path("runs").exists()
     Path("damaged.safetensors").write_bytes(b"no")
     assert "damaged.safetensors" in fails(capsys, *TRAIN, "--from", "damaged.safetensors")
+
+
+def test_from_takes_network_dtype_and_data_and_nothing_else() -> None:
+    train(*MLP, "--dtype", "float64", "--epochs", "1", "--lr", "0.3", "--seed", "4", "--out", "here")
+    settings = merge_settings({"start_from": "here", "epochs": 2}, "")
+    assert settings.data == os.path.abspath("small.npz")
+    assert settings.start_from == os.path.abspath("here/checkpoint-00000007.safetensors")
+    expected = TrainSettings(
+        net="mlp", layers="4-8-8-3", batch_norm=True, dropout=0.2, dtype="float64", epochs=2, no_report=True,
+        data=settings.data, start_from=settings.start_from,
+    )  # fmt: skip
+    assert settings == expected
