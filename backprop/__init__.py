@@ -99,6 +99,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "DivergenceError",
             "Metrics",
             "Progress",
+            "RunRecorder",
             "Training",
             "fit",
         ),

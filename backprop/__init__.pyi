@@ -147,6 +147,9 @@ from .training import (
     Progress as Progress,
 )
 from .training import (
+    RunRecorder as RunRecorder,
+)
+from .training import (
     Training as Training,
 )
 from .training import (

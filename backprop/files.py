@@ -13,7 +13,8 @@ import errno
 import os
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
@@ -56,6 +57,17 @@ class WriteError(OSError):
         old = "; what was there before is untouched" if os.path.isfile(path) else ""
         super().__init__(visible(f"{path} cannot be written: {reason(error, path.parent)}{needs}{old}"))
         self.errno = error.errno
+
+
+@contextmanager
+def advised(advice: str, *others: type[OSError]) -> Iterator[None]:
+    """Add what to do to a `WriteError`, or an error of the `others`."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, (WriteError, *others)):
+            error.add_note(advice)
+        raise
 
 
 def reason(error: OSError, folder: Path | None = None) -> str:

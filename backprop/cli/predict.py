@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from ..files import open_file
+from ..files import advised, open_file
 from ..inputs import IN_A_FILE, kind_of
 from ..layers import Layer, Sigmoid, Softmax
 from ..lookup import UsageError
@@ -24,7 +24,6 @@ from ..saving.checkpoint import Checkpoint, CheckpointError, read_checkpoint
 from ..saving.network import network_of
 from ..saving.run_folder import read_trained
 from . import report_error
-from .advice import advised
 from .screen import say
 
 ACTIVATIONS: dict[type[Loss], type[Layer]] = {SoftmaxWithLoss: Softmax, SigmoidWithLoss: Sigmoid}
@@ -36,7 +35,7 @@ UNREADABLE = (ValueError, EOFError, BadZipFile, SyntaxError, TokenError, zlib.er
 UNKNOWN = "what the network was trained on is not in its checkpoint: taken for bright ink on dark"
 
 
-def run(options: argparse.Namespace) -> int:
+def main(options: argparse.Namespace) -> int:
     """Show, for every sample of the input, the most probable classes, or the numbers that come out."""
     _find_run(options)
     several = len(options.input) > 1

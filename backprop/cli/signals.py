@@ -1,53 +1,40 @@
-"""SIGINT and SIGTERM while a network is trained: the first one asks, the second one ends the process."""
+"""SIGINT and SIGTERM during `backprop train`."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from types import FrameType, TracebackType
-from typing import Any, Self
 
+from ..training.interrupts import Interrupts
 from ..training.loop import Training
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SHOW_CURSOR = b"\x1b[?25h"
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal has ended the command; 128 + its number is the exit status."""
+    """A signal has ended the command; the exit status is 128 + its number."""
 
     def __init__(self, signum: int, message: str = "") -> None:
         super().__init__(message)
         self.status = 128 + signum
 
 
-class Signals:
-    """While active, the first signal ends the step of `training`; before there is one, it raises.
+class Signals(Interrupts):
+    """While active, the first signal ends the step of `training`, and the second one kills the process.
 
-    The second signal kills the process.
+    Before there is a training, the first one raises `Interrupted`.
     """
 
     training: Training | None = None
-    signum: int | None = None
 
-    def __enter__(self) -> Self:
-        self._before: dict[int, Any] = {number: signal.signal(number, self._handle) for number in SIGNALS}
-        return self
+    def __init__(self) -> None:
+        super().__init__(self._stop, {signal.SIGINT: signal.SIG_DFL, signal.SIGTERM: signal.SIG_DFL})
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _handle(self, signum: int, frame: FrameType | None) -> None:
-        if self.signum is not None:
-            signal.signal(signum, signal.SIG_DFL)
-            os.kill(os.getpid(), signum)
-        self.signum = signum
+    def _stop(self) -> None:
         if sys.stderr.isatty():
-            os.write(sys.stderr.fileno(), SHOW_CURSOR)  # a moving line hides it, and a kill would leave it so
+            os.write(sys.stderr.fileno(), SHOW_CURSOR)  # else a kill would leave it hidden
         if self.training is None:
-            raise Interrupted(signum, "before the first step")
+            assert self.signum is not None
+            raise Interrupted(self.signum, "before the first step")
         self.training.stop()

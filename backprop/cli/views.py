@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any, NamedTuple, Protocol
 
+from ..saving.history import Metrics
+from ..saving.history_file import epoch_line
 from ..text import short
-from ..training.loop import Metrics
 from .screen import say, width
+from .settings import SETTINGS
 
 
 class View(Protocol):
@@ -17,30 +18,27 @@ class View(Protocol):
 
     def start(self, settings: dict[str, Any]) -> None: ...
     def epoch(self, metrics: Metrics) -> None: ...
-    def note(self, text: str, **facts: Any) -> None: ...
+    def note(self, text: str) -> None: ...
     def end(self, result: dict[str, Any]) -> None: ...
 
 
 class Json:
     """One object a line."""
 
-    def __init__(self, held_out: str) -> None:
-        self.held_out = held_out
-
     def start(self, settings: dict[str, Any]) -> None:
-        self._print("start", settings)
+        self._print({"event": "start", **settings})
 
     def epoch(self, metrics: Metrics) -> None:
-        self._print("epoch", named(metrics, self.held_out))
+        self._print(epoch_line(metrics))
 
-    def note(self, text: str, **facts: Any) -> None:
-        self._print("note", {"text": text, **facts})
+    def note(self, text: str) -> None:
+        self._print({"event": "note", "text": text})
 
     def end(self, result: dict[str, Any]) -> None:
-        self._print("end", result)
+        self._print({"event": "end", **result})
 
-    def _print(self, event: str, values: dict[str, Any]) -> None:
-        print(json.dumps({"event": event, **values}, allow_nan=False), flush=True)
+    def _print(self, line: dict[str, Any]) -> None:
+        print(json.dumps(line, allow_nan=False), flush=True)
 
 
 class Lines:
@@ -81,7 +79,7 @@ class Lines:
         if not self.quiet:
             say(self.epochs.row(m))
 
-    def note(self, text: str, **facts: Any) -> None:
+    def note(self, text: str) -> None:
         if not self.quiet:
             say(text)
 
@@ -162,21 +160,6 @@ class Cell(NamedTuple):
 
 
 def _extras(s: dict[str, Any]) -> str:
-    """What is not as usual with the optimizer."""
-    extras = []
-    if s["schedule"] != "constant":
-        extras.append(f"schedule {s['schedule']}")
-    for key, name in (
-        ("warm_up", "warm-up"),
-        ("weight_decay", "weight decay"),
-        ("clip_norm", "norm at most"),
-    ):
-        if s[key]:
-            extras.append(f"{name} {s[key]}")
-    return "".join(f", {extra}" for extra in extras)
-
-
-def named(metrics: Metrics, held_out: str) -> dict[str, Any]:
-    """The metrics by name, those of validation or those of a test, whichever was held out."""
-    other = "test" if held_out == "validation" else "validation"
-    return {key: value for key, value in asdict(metrics).items() if not key.startswith(other)}
+    """The labelled settings that differ from their defaults."""
+    labels = {x.name: x.label for x in SETTINGS.values() if x.label and s[x.name] not in (x.default, 0)}
+    return "".join(f", {label} {s[name]}" for name, label in labels.items())

@@ -58,7 +58,8 @@ def page(record: Record, diagnosis: Diagnosis | None, missing: str = "") -> byte
     if diagnosis:
         parts += [confusion(diagnosis), mistakes(diagnosis), weights(diagnosis), layers(diagnosis)]
     parts += [_epochs(record), _run(record)]
-    return html.document(f"{record.network} on {record.data}", _lead(record), parts)
+    title = f"{record.network} on {record.data}" if record.data else record.network
+    return html.document(title, _lead(record), parts)
 
 
 def notes(missing: str = "") -> Iterator[str]:
@@ -86,7 +87,7 @@ def _results(record: Record, diagnosis: Diagnosis | None) -> str:
 def _epochs(record: Record) -> str:
     if not record.epochs:
         return ""
-    columns = list(dict.fromkeys(name for m in record.epochs for name in m if name != "event"))
+    columns = list(dict.fromkeys(name for m in record.epochs for name in m))
     rows = [[html.number(m.get(name)) for name in columns] for m in record.epochs]
     content = html.table(*html.filled([name.replace("_", " ") for name in columns], rows))
     return html.section("Epochs", html.details("The metrics of every epoch", content))

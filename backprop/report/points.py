@@ -35,10 +35,10 @@ def trained(record: Record) -> list[Point]:
     The very first batch is a point by itself, and does not stand for its epoch.
     """
     points, start, before, has_others = [], 0, 0, False
-    lines = [*record.epochs, *record.steps]
-    for line in sorted(lines, key=lambda line: (line["step"], line["event"] == "epoch")):
+    lines = [*((line, False) for line in record.steps), *((line, True) for line in record.epochs)]
+    for line, is_epoch in sorted(lines, key=lambda found: found[0]["step"]):
         step = line["step"]
-        if line["event"] == "steps":
+        if not is_epoch:
             points.append(_mean(line, _length(line, step - before)))
             has_others = has_others or step > 1
         else:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..layers.naming import display_names
-from ..saving import run_folder
+from ..saving import history_file, run_folder
 from ..saving.checkpoint import Checkpoint, CheckpointError, followed, read_checkpoint
 from ..saving.run_folder import RunFolderError
 from .html import NONE, number, share
@@ -51,7 +51,7 @@ class Record:
     """The network's layers and loss, in a line."""
     parameters: int
     data: str
-    """The name of the data."""
+    """The name of the data; empty for a run of `fit`, which has none."""
     digest: str | None
     """The SHA-256 of the data, where the checkpoint says it."""
     settings: dict[str, Any]
@@ -108,10 +108,11 @@ def _layers(network: dict[str, Any]) -> Iterable[str]:
 
 
 def _record(folder: Path, path: Path, checkpoint: Checkpoint) -> Record:
-    description, lines = checkpoint.description, run_folder.read_history(folder)
+    description = checkpoint.description
+    history = history_file.by_event(history_file.read_history(folder))
     network, run = description["network"], description.get("run", {})
     settings, data = dict(run.get("settings", {})), description.get("data", {})
-    name = str(data.get("name") or Path(settings.get("data", "mnist")).stem)
+    name = str(data.get("name") or (Path(settings.get("data", "mnist")).stem if settings else ""))
     return Record(
         folder,
         folder.resolve().name,
@@ -124,7 +125,5 @@ def _record(folder: Path, path: Path, checkpoint: Checkpoint) -> Record:
         None if data.get("sha256") is None else str(data["sha256"]),
         settings,
         str(run.get("command", "")),
-        [line for line in lines if line["event"] == "epoch"],
-        [line for line in lines if line["event"] == "steps"],
-        [line for line in lines if line["event"] == "test"],
+        *history,
     )

@@ -31,13 +31,14 @@ def diagnose_run(
     Raises `OSError`, `ValueError` or `CheckpointError` if they cannot be restored.
     """
     settings = record.settings
-    if not settings:
-        raise ValueError("the checkpoint does not say what data the run was on")
-    data = data or _data_of(record, checkpoint)
+    if data is None:
+        data = _data_of(record, checkpoint)
+    if len(data.x_test) == 0:
+        raise ValueError("there is no test data")
     with followed(record.checkpoint):
         network = network_of(record.checkpoint, checkpoint, _device(settings))
         optimizer = None
-        if make_optimizer is not None:
+        if make_optimizer is not None and settings:
             optimizer = make_optimizer(settings, int(checkpoint.description["training"]["samples"]))
             _restore(optimizer, network, checkpoint, record.checkpoint)
         x_train, x_test = (with_channels(x, network.input_shape) for x in (data.x_train, data.x_test))
@@ -46,6 +47,8 @@ def diagnose_run(
 
 def _data_of(record: Record, checkpoint: Checkpoint) -> Dataset:
     """What the run was trained and tested on, as it was."""
+    if not record.settings:
+        raise ValueError("the checkpoint does not say what data the run was on")
     place = record.settings.get("data")
     data, description = dataset_at(None if place is None else str(place)), checkpoint.description
     if "data" in description and not is_run_data(record.checkpoint, description, Fingerprint.of(data)):

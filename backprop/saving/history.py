@@ -1,4 +1,4 @@
-"""The history of a run: the metrics of every epoch, and the arrays that they are in a checkpoint."""
+"""The history of a training: the metrics of every epoch, and how a checkpoint keeps them as arrays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .checkpoint import Checkpoint
 
 @dataclass(frozen=True)
 class Metrics:
-    """What is known at the end of an epoch."""
+    """The results of an epoch."""
 
     epoch: int
     """Epochs so far, counting this one; the last may be a part of one."""
@@ -36,6 +36,19 @@ class Metrics:
     """Accuracy on the validation data after the epoch."""
 
 
+@dataclass(frozen=True)
+class Means:
+    """Loss and accuracy as means over the last steps, each before its update."""
+
+    step: int
+    """The last of the steps."""
+    mean_of: int
+    """How many steps."""
+    loss: float
+    accuracy: float | None
+    """None where the loss does not classify."""
+
+
 ROW = np.dtype(
     [
         ("epoch", "int64"),
@@ -44,17 +57,17 @@ ROW = np.dtype(
         *((name, "float64") for name in ("validation_loss", "validation_accuracy")),
     ]
 )
-"""An epoch of the history as it is kept: `Metrics`, with NaN for None."""
+"""An epoch in a checkpoint: `Metrics`, with NaN for None."""
 
 NEVER_NONE = ("epoch", "step", "loss", "seconds")
 LATER = ("validation_loss", "validation_accuracy")
-"""Columns that earlier checkpoints lack."""
+"""Columns that older checkpoints lack."""
 
 _figures = attrgetter(*(ROW.names or ()))
 
 
 class HistoryArrays:
-    """The arrays of a history that grows: what has been made of its earlier epochs is kept."""
+    """The arrays of a growing history; the rows of earlier epochs are reused."""
 
     def __init__(self) -> None:
         self._made: list[Metrics] = []
@@ -80,9 +93,9 @@ class HistoryArrays:
 
 
 def history_of(checkpoint: Checkpoint) -> list[Metrics]:
-    """The history in a checkpoint; in a file of format 1 it stands in the description.
+    """The history in a checkpoint; a file of format 1 has it in the description.
 
-    Raises `KeyError`, `TypeError` or `ValueError` if it is not as `HistoryArrays` makes it.
+    Raises `KeyError`, `TypeError` or `ValueError` unless it is as `HistoryArrays` makes it.
     """
     if "history" in checkpoint.description:
         return [Metrics(**metrics) for metrics in checkpoint.description["history"]]
@@ -101,7 +114,7 @@ def history_of(checkpoint: Checkpoint) -> list[Metrics]:
 
 
 def last_of(description: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The metrics of the last epoch, as the description of a checkpoint has them; None before the first.
+    """The metrics of the last epoch in the description of a checkpoint; None before the first epoch.
 
     >>> last_of({"last": {"step": 6}}), last_of({"last": None}), last_of({})
     ({'step': 6}, None, None)

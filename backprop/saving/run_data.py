@@ -1,4 +1,4 @@
-"""The data of a run, found again: where they lie, whether they are the same, what was trained on."""
+"""The data of a run: what is held back to validate on, and whether data are those of a run."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets import Dataset, DatasetError, Fingerprint, dataset_at, split
-from ..datasets.split import of_seed
+from ..datasets.dataset import HostArray
+from ..datasets.split import of_seed, warn_of_scarce_classes
 from .checkpoint import CheckpointError, followed
 
 BY_CLASS = "by class"
-"""How `--validation` holds samples back; runs from before drew from all of them alike."""
+"""How `--validation` holds samples back; older runs drew from all of them alike."""
+
+ROWS = 1000
+"""Samples that are moved at once."""
 
 
 def load_run_data(place: str | None) -> Dataset:
-    """The data that a run was on, MNIST for None."""
+    """The data of a run, MNIST for None."""
     try:
         return dataset_at(place)
     except DatasetError as error:
@@ -48,8 +52,31 @@ def is_run_data(path: Path | str, description: Mapping[str, Any], fingerprint: F
         return fingerprint.is_of(description)
 
 
+def hold_back(
+    data: Dataset, share: float, seed: int, *, by_class: bool = True
+) -> tuple[Dataset, tuple[HostArray, HostArray]]:
+    """The data to train on, and the share of the training samples that is held back to validate on.
+
+    The training data stays in its memory, which is overwritten. Raises `ValueError` as `split` does.
+    """
+    left, held = split(data.t_train, share, of_seed(seed), by_class=by_class)
+    if by_class:
+        warn_of_scarce_classes(data.t_train[left], data.t_train[held])
+    held_out = data.x_train[held], data.t_train[held]
+    x_train, t_train = _compacted(data.x_train, left), _compacted(data.t_train, left)
+    return replace(data, x_train=x_train, t_train=t_train), held_out
+
+
+def _compacted(array: HostArray, rows: HostArray) -> HostArray:
+    """The array with these rows, in rising order, moved to its start, and cut to them."""
+    for start in range(0, len(rows), ROWS):
+        part = rows[start : start + ROWS]
+        array[start : start + len(part)] = array[part]  # no row lies before its new place
+    return array[: len(rows)]
+
+
 def trained_part(path: Path | str, description: Mapping[str, Any], data: Dataset) -> Dataset:
-    """The run's own data, the training data without what `--validation` held back."""
+    """The data that a run was trained on: without the samples that `--validation` held back."""
     with followed(path):
         settings = description.get("run", {}).get("settings", {})
         if not settings.get("validation"):

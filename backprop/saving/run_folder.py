@@ -1,11 +1,10 @@
-"""The folder of a training run: checkpoints, history, and a lock that keeps a second process out.
+"""The folder of a training run: the names of its files, its checkpoints, and a lock.
 
 run/
   checkpoint-00000600.safetensors    the last ones; the number is the step
-  best.safetensors                   where there is validation data: the one with the lowest loss on it
-  best-whole.safetensors             where that is of a last epoch that is only a part of one: the best before
-  history.jsonl                      one JSON object a line: "epoch" with its metrics, "steps" with the means
-                                     over `mean_of` steps, "test" with the result of a run that was validated
+  best.safetensors                   with validation data: the checkpoint with the lowest loss on it
+  best-whole.safetensors             the best of the whole epochs, if the best one was cut short
+  history.jsonl                      the metrics of every epoch, see `history_file`
   config.toml                        all settings, for `backprop train --config`
   report.html                        the page
   lock                               held while a process trains here
@@ -14,29 +13,17 @@ run/
 from __future__ import annotations
 
 import errno
-import io
-import json
 import os
 import re
 import socket
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from ..files import (
-    FileError,
-    make_folder,
-    make_folders,
-    open_file,
-    open_to_change,
-    read_file,
-    reason,
-    replace_file,
-    sweep,
-)
+from ..files import make_folder, make_folders, open_file, open_to_change, reason, sweep
 from ..text import visible
 from .checkpoint import SUFFIX, Checkpoint, CheckpointError, write_checkpoint
 
@@ -45,32 +32,20 @@ HISTORY, CONFIG, REPORT, LOCK = "history.jsonl", "config.toml", "report.html", "
 PREFIX = "checkpoint-"
 NUMBERED = re.compile(rf"{PREFIX}\d{{8,}}{re.escape(SUFFIX)}")
 
-
-LARGEST_HISTORY = 2**27
-"""The most bytes of a history: more than a million lines."""
-
-LONGEST_LINE = 2**10
-"""The most bytes of a line of it."""
-
-EVENTS = ("epoch", "steps", "test")
-"""What a line of the history may be of."""
-
-METRICS = {
-    *("step", "epoch", "mean_of", "seconds", "loss", "accuracy"),
-    *("test_loss", "test_accuracy", "validation_loss", "validation_accuracy"),
-}
-"""What a line of the history may say."""
+LONGEST_HOLDER = 2**10
+"""The most bytes of a lock that are read."""
 
 PARENT = Path("runs")
-"""Where runs are kept that are given no folder."""
+"""The folder of runs that are given none."""
 
 MOST_MEANT = 3
+"""The most runs that an error suggests."""
 
 TRIES = 100
-"""How often a checkpoint is looked for that a running process replaces again and again."""
+"""How often to look for a checkpoint that a running process keeps replacing."""
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
-"""What a file system without locks answers."""
+"""The errors of a file system without locks."""
 
 Read = TypeVar("Read")
 
@@ -83,7 +58,7 @@ class RunFolderError(OSError):
 
 
 def new_folder(name: str, parent: Path = PARENT) -> Path:
-    """Make the first free one of runs/name-1, runs/name-2, …; `RunFolderError` if none can be made."""
+    """Make the first free folder of runs/name-1, runs/name-2, …; `RunFolderError` if that fails."""
     with _taking(parent):
         make_folders(parent)
         taken = [path.name.rpartition("-")[2] for path in parent.glob(f"{name}-*")]
@@ -96,7 +71,7 @@ def new_folder(name: str, parent: Path = PARENT) -> Path:
 
 
 def usable(folder: Path) -> None:
-    """Make the folder if need be; `RunFolderError` unless files can be written there."""
+    """Make the folder if it is missing; `RunFolderError` unless files can be written in it."""
     with _taking(folder):
         if not folder.is_dir():
             make_folder(folder)
@@ -106,7 +81,7 @@ def usable(folder: Path) -> None:
 
 @contextmanager
 def _taking(folder: Path) -> Iterator[None]:
-    """Say that the folder cannot take a run, and why."""
+    """Raise a `RunFolderError` that says why the folder cannot take a run."""
     try:
         yield
     except OSError as error:
@@ -118,14 +93,14 @@ def _taking(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder; `RunFolderError` names the process that holds it. A killed process lets go."""
-    with _named(folder / LOCK):
+    """Lock the folder; `RunFolderError` names the process that holds it. A killed process releases it."""
+    with writing(folder / LOCK):
         file = open_to_change(folder / LOCK, "ab")
     with file:
         if not _lock(file.fileno(), folder):
             raise RunFolderError(f"{folder} is in use by {_holder(folder) or 'another process'}")
         sweep(folder)
-        with _named(folder / LOCK):
+        with writing(folder / LOCK):
             file.truncate(0)
             os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield
@@ -133,13 +108,13 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _holder(folder: Path) -> str:
-    """What the process that holds the lock has written into it."""
+    """The text that the process holding the lock has written into it."""
     with open_file(folder / LOCK) as file:
-        return file.read(LONGEST_LINE).decode("utf-8", "replace").strip()
+        return file.read(LONGEST_HOLDER).decode("utf-8", "replace").strip()
 
 
 def _lock(handle: int, folder: Path) -> bool:
-    """Whether this process now has the file for itself, until it ends; where there are no locks, it has."""
+    """Lock the file until this process ends; whether that worked. Without locks there is a warning only."""
     if os.name == "nt":
         import msvcrt
 
@@ -165,9 +140,9 @@ def _lock(handle: int, folder: Path) -> bool:
 
 
 def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
-    """Write the checkpoint of a step; of the others, keep the last before it.
+    """Write a checkpoint and keep the last `keep`, counting this one.
 
-    Later ones are of a run that was then resumed from an earlier step: this one takes their place.
+    Later ones, of a run that was resumed from an earlier step, are deleted.
     """
     path = folder / f"{PREFIX}{checkpoint.description['training']['step']:08d}{SUFFIX}"
     put_checkpoint(path, checkpoint)
@@ -181,17 +156,17 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
 
 
 def put_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint of the run, when the lines of the history before it have reached the disk."""
+    """Write a checkpoint of the run, after flushing the lines of the history before it to the disk."""
     history = path.parent / HISTORY
-    with _named(history), suppress(FileNotFoundError), open_to_change(history, "r+b") as file:
+    with writing(history), suppress(FileNotFoundError), open_to_change(history, "r+b") as file:
         os.fsync(file.fileno())
     write_checkpoint(path, checkpoint)
 
 
 def save_best(folder: Path, checkpoint: Checkpoint, before: Checkpoint | None) -> None:
-    """Write the checkpoint of the best epoch; `before` is the best before it.
+    """Write the checkpoint of the best epoch; `before` is the previous best one.
 
-    An epoch that was only a part of one is gone when the run is resumed, so the best before it is kept.
+    Resuming replaces an epoch that was cut short, so the previous best one is kept beside it.
     """
     if checkpoint.description["training"]["position"]:
         if before is not None:
@@ -203,18 +178,28 @@ def save_best(folder: Path, checkpoint: Checkpoint, before: Checkpoint | None) -
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a run, the last one at the end; files of other names are not ours."""
+    """The checkpoints of a run, the last one at the end; files with other names are left alone."""
     return sorted(path for path in folder.glob(f"{PREFIX}*{SUFFIX}") if NUMBERED.fullmatch(path.name))
 
 
 def trained(name: str | os.PathLike[str]) -> Path:
-    """The checkpoint to use: the file itself, or of a run's folder the best one, or else the last."""
+    """The checkpoint to use: the file itself, or a run's best checkpoint, or else its last."""
     path = Path(name)
+    return _checkpoint_of(path, [path / BEST] if (path / BEST).exists() else checkpoints(path))
+
+
+def latest(name: str | os.PathLike[str]) -> Path:
+    """The checkpoint to resume from: the file itself, or a run's last checkpoint."""
+    path = Path(name)
+    return _checkpoint_of(path, checkpoints(path))
+
+
+def _checkpoint_of(path: Path, found: list[Path]) -> Path:
+    """The path itself if it is a file, or the last of the checkpoints found in the folder."""
     if not path.is_dir():
         if not path.exists() and (meant := meant_by(path)):
             raise CheckpointError(f"{path}: there is no such file or folder{meant}")
         return path
-    found = [path / BEST] if (path / BEST).exists() else checkpoints(path)
     if not found:
         raise CheckpointError(f"{path}: there is no checkpoint in this folder{meant_by(path)}")
     return found[-1]
@@ -226,7 +211,7 @@ def is_run(folder: Path) -> bool:
 
 
 def meant_by(path: Path) -> str:
-    """The runs that may be meant by a name that is no run's, as the end of an error."""
+    """The end of an error about a path that is no run: the runs that may be meant."""
     found: list[Path] = []
     with suppress(OSError):
         inside = filter(is_run, path.iterdir()) if path.is_dir() else filter(is_run, [PARENT / path])
@@ -238,9 +223,9 @@ def meant_by(path: Path) -> str:
 
 
 def read_trained(name: str | os.PathLike[str], read: Callable[[Path], Read]) -> tuple[Path, Read]:
-    """The checkpoint to use, and what `read` makes of it.
+    """The checkpoint to use, and what `read` returns for it.
 
-    A process that trains in the folder may replace it after it was found: then it is looked for again.
+    Looks again if a process that trains in the folder has replaced the checkpoint meanwhile.
     """
     tries = 0
     while True:
@@ -252,52 +237,9 @@ def read_trained(name: str | os.PathLike[str], read: Callable[[Path], Read]) -> 
                 raise
 
 
-def write_history(folder: Path, lines: Iterable[dict[str, Any]]) -> None:
-    """Put these lines in place of the history."""
-    replace_file(folder / HISTORY, _text(lines))
-
-
-def add_history(folder: Path, *lines: dict[str, Any]) -> None:
-    """Add lines to the history."""
-    with _named(folder / HISTORY), open_to_change(folder / HISTORY, "ab") as file:
-        file.write(_text(lines))
-
-
-def _text(lines: Iterable[dict[str, Any]]) -> bytes:
-    return "".join(f"{json.dumps(line, allow_nan=False)}\n" for line in lines).encode()
-
-
-def read_history(folder: Path) -> list[dict[str, Any]]:
-    """The lines of the history; malformed ones, such as a last line truncated by a crash, are skipped."""
-    try:
-        data = read_file(folder / HISTORY, LARGEST_HISTORY)
-    except FileNotFoundError:
-        return []
-    except FileError as error:
-        raise RunFolderError(f"{error}; move it away, the checkpoints have the epochs, too") from None
-    return [line for text in io.BytesIO(data) if (line := _line(text))]
-
-
-def _line(text: bytes) -> dict[str, Any] | None:
-    """A line of the history with the metrics that there are, all of them finite numbers or None."""
-    line = None
-    with suppress(ValueError, RecursionError):
-        line = json.loads(text) if len(text) <= LONGEST_LINE else None
-    if not isinstance(line, dict) or line.get("event") not in EVENTS:
-        return None
-    metrics = {key: value for key, value in line.items() if key in METRICS}
-    if type(metrics.get("step")) is int and all(map(_is_metric, metrics.values())):
-        return {"event": line["event"], **metrics}
-    return None
-
-
-def _is_metric(value: Any) -> bool:
-    return value is None or (type(value) in (int, float) and abs(value) < 2**63)  # NaN and infinity are not
-
-
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Say which file an error is about."""
+def writing(path: Path) -> Iterator[None]:
+    """Name the file in an error about writing it."""
     try:
         yield
     except OSError as error:

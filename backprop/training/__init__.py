@@ -1,9 +1,10 @@
-"""The training loop: `fit`, the `Training` it runs, and what a run tells of itself."""
+"""Training: `fit`, the `Training` that it loops over, and the `RunRecorder` that keeps it in a folder."""
 
 from ..saving.history import Metrics
 from .divergence import DivergenceError
 from .fitting import fit
 from .loop import Progress, Training
 from .memory import BatchTooLargeError
+from .recorder import RunRecorder
 
-__all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training", "fit"]
+__all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "RunRecorder", "Training", "fit"]

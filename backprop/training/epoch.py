@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..backends import Array
+from ..saving.history import Means
 from .state import TrainState
 from .step import Results, TrainStep
-
-
-@dataclass(frozen=True)
-class Means:
-    """Loss and accuracy as means over the last steps, each before its update."""
-
-    step: int
-    """The last of the steps."""
-    mean_of: int
-    """How many steps."""
-    loss: float
-    accuracy: float | None
-    """None where the loss does not classify."""
 
 
 class Epoch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from ..networks.network import Network
 from ..optimizers.optimizers import Optimizer
 from ..saving.checkpoint import Checkpoint
 from .arguments import Sampling
+from .best_weights import BestWeights
 from .loop import Progress, Training
 from .progress import progress_line
-from .validation import BestWeights
+from .recorder import RunRecorder
 
 
 def fit(
@@ -36,19 +38,21 @@ def fit(
     resume: Checkpoint | None = None,
     validation: float | tuple[Any, Any] | None = None,
     patience: int | None = None,
+    recorder: RunRecorder | None = None,
     verbose: bool | None = None,
 ) -> Training:
-    """Train `network` on x and t; the finished `Training`, with its `history`.
+    """Train `network` on x and t, and return the finished `Training` with its `history`.
 
-    Loop over a `Training` instead to do something after every epoch. Ctrl-C ends the step first: the
-    network is whole, and an interactive session gets the `Training` as far as it went.
+    To do something after every epoch, loop over a `Training` instead. Ctrl-C finishes the step first, so
+    that the network is whole; an interactive session gets the `Training` as far as it went.
 
-    With `validation`, the network ends as it was after `training.best`, the epoch with the lowest loss on
-    that data; so it does where an error ends the training. What the last step left is in
-    `training.checkpoint()`, with the best weights so far.
+    With `validation` the network ends as it was after `training.best`, the epoch with the lowest loss on
+    that data, even if an error ends the training. `training.checkpoint()` has the state after the last
+    step, with the best weights so far.
 
-    Parameters and errors are those of `Training`, and besides:
+    Parameters and errors are those of `Training`, and:
 
+    recorder : keeps the training in a folder, and resumes it from there: `RunRecorder("runs/mine")`
     verbose : show a line with steps, loss and accuracy; by default in a terminal and in a notebook
 
     Source: *Deep Learning from Scratch*, section 5.7.4.
@@ -65,6 +69,8 @@ def fit(
     >>> training.stopped_early, training.history[-1].epoch - training.best.epoch
     (True, 3)
     """
+    if resume is not None and recorder is not None:
+        raise ValueError("give the run to go on from to the recorder alone: RunRecorder(…, resume=…)")
     training = Training(
         network,
         x,
@@ -89,7 +95,11 @@ def fit(
     if resume is not None:
         training.restore(resume)
     try:
-        with progress_line(training.total, shown=verbose) as training.line:
+        with ExitStack() as stack:
+            if recorder is not None:
+                stack.enter_context(recorder.record(training))
+            if show := stack.enter_context(progress_line(training.total, shown=verbose)):
+                training.on_progress.append(show)
             for _ in training:
                 pass
     except BaseException as error:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import math
 import re
-import signal
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
@@ -23,13 +21,14 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets.dataset import HostArray
 from ..diagnosis import Guessing, LearningWarning, no_better_than_guessing, some_samples
 from ..networks.checks import check_same_length
 from ..networks.network import Network
 from ..optimizers.optimizers import SGD, Optimizer
 from ..saving.checkpoint import Checkpoint, CheckpointError, ResumeWarning
 from ..saving.config import describe
-from ..saving.history import HistoryArrays, Metrics, history_of
+from ..saving.history import HistoryArrays, Means, Metrics, history_of
 from ..saving.network import check_fit, network_arrays, on_host, put, restore_network
 from .arguments import (
     Sampling,
@@ -41,12 +40,14 @@ from .arguments import (
     steps_per_epoch,
     total_steps,
 )
+from .best_weights import BestWeights, as_validated, is_from_before
 from .data import TrainingData
 from .divergence import DivergenceError, finite, locate
-from .epoch import Epoch, Means
+from .early_stopping import EarlyStopping
+from .epoch import Epoch
+from .interrupts import deferred_ctrl_c
 from .memory import BatchTooLargeError, within_memory
 from .step import TrainStep
-from .validation import BestEpoch, BestWeights, as_validated, is_from_before
 
 __all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training"]
 
@@ -140,9 +141,6 @@ class Training(Iterator[Metrics]):
     stopped = False
     """Whether it has ended before its last step, because `stop` was called."""
 
-    line: Callable[[Progress], None] | None = None
-    """Shows the same as `progress` is told, and changes nothing."""
-
     best_weights: BestWeights | None = None
     """The network of the best epoch, where somebody wants it kept."""
 
@@ -204,9 +202,15 @@ class Training(Iterator[Metrics]):
             check_last_batch(network, self._data.train["x"], batch_size)
         self._plan = _Plan(total, per_epoch, n, batch_size, sampling)
         self.optimizer = self._step.optimizer
-        self.patience, self._best_epoch = patience, BestEpoch()
+        self.early_stopping = EarlyStopping(patience)
         self.progress, self.progress_steps = progress, progress_steps
         self.hook, self.hook_steps = hook, hook_steps
+        self.on_progress: list[Callable[[Progress], None]] = []
+        """Functions called when `progress` is, and after an epoch; they must not change anything."""
+        self.on_steps: list[tuple[int, Callable[[Training], None]]] = []
+        """More hooks, each with its number of steps; called after `hook`."""
+        self.on_epoch: list[Callable[[Training, Metrics], None]] = []
+        """Functions called after every epoch, before the body of the loop over the training."""
         self.history: list[Metrics] = []
         self._done, self._seconds = 0, 0.0
         self._stopping = self._interrupted = False
@@ -249,14 +253,14 @@ class Training(Iterator[Metrics]):
     @property
     def best(self) -> Metrics | None:
         """The first epoch with the lowest validation loss; None without validation."""
-        return self._best_epoch.of(self.history)
+        return self.early_stopping.best(self.history)
 
     @property
     def stopped_early(self) -> bool:
         """Whether `patience` has ended it before its last step."""
-        if not (self.patience and self.best) or self._done >= self._plan.total or self._epoch:
+        if self._done >= self._plan.total or self._epoch:
             return False
-        return self.history[-1].epoch - self.best.epoch >= self.patience
+        return self.early_stopping.ends(self.history)
 
     @property
     def per_epoch(self) -> int:
@@ -295,8 +299,11 @@ class Training(Iterator[Metrics]):
         try:
             if self._stopping:
                 raise _Stop
-            with self._deferred_interrupt(), self._limited():
-                return self._next()
+            with deferred_ctrl_c(self._interrupt), self._limited():
+                metrics = self._next()
+                for listener in self.on_epoch:
+                    listener(self, metrics)
+                return metrics
         except DivergenceError:  # which has put everything back to a step before
             raise
         except BaseException as error:
@@ -327,8 +334,8 @@ class Training(Iterator[Metrics]):
         if self.best_weights and self.best is metrics:
             self.best_weights.keep(metrics, part=self._part is not None)
         self.optimizer.steps = self._steps_before + epoch.count
-        if self.line:
-            self.line(Progress(done, loss, accuracy))
+        for listener in self.on_progress:
+            listener(Progress(done, loss, accuracy))
         if not self.looked_into:
             self._look_into()
         return metrics
@@ -345,6 +352,12 @@ class Training(Iterator[Metrics]):
             warnings.warn(f"after step {self.step:,} {found}", LearningWarning, stacklevel=4)
         elif found is None:
             self.looked_into = True
+
+    def samples(self) -> dict[str, tuple[HostArray, HostArray]]:
+        """Samples and targets on the host: `"train"`, and `"validation"` and `"test"` if there are any."""
+        to_numpy, train = self.network.backend.to_numpy, self._data.train
+        parts = {"train": (train["x"], train["t"]), **self._data.held_out}
+        return {part: (to_numpy(x), to_numpy(t)) for part, (x, t) in parts.items()}
 
     def judged(self) -> Guessing | None:
         """What makes the network no better than guessing on the training data; None if it is better."""
@@ -371,7 +384,7 @@ class Training(Iterator[Metrics]):
 
     def _train(self, epoch: Epoch) -> tuple[np.ndarray, float | None]:
         """Run the epoch to its end, or to where it is asked to stop."""
-        look = self.progress_steps if self.progress or self.line else LOOK_STEPS
+        look = self.progress_steps if self.progress or self.on_progress else LOOK_STEPS
         for i in within_memory(self._step, epoch.run(partial(_next_multiple, look), self._hook_after)):
             looked = i % look == 0 or i == self._hook_after(i - 1)
             if looked and not self._seen(epoch, look):
@@ -387,11 +400,16 @@ class Training(Iterator[Metrics]):
             raise _Stop
         return losses, accuracy
 
+    def _hooks(self) -> Iterator[tuple[int, Callable[[Training], None]]]:
+        """What is called every so many steps: the hook, and then `on_steps`."""
+        if self.hook and self.hook_steps:
+            yield self.hook_steps, self.hook
+        yield from self.on_steps
+
     def _hook_after(self, step: int) -> int:
-        """The first step of the epoch after `step` at which the hook is called; far away if there is none."""
-        if not (self.hook and self.hook_steps):
-            return sys.maxsize
-        return step + self.hook_steps - (self._done + step) % self.hook_steps
+        """The first step of the epoch after `step` at which a hook is called; far away if there is none."""
+        next_calls = (step + every - (self._done + step) % every for every, _ in self._hooks())
+        return min(next_calls, default=sys.maxsize)
 
     def _seen(self, epoch: Epoch, look: int) -> bool:
         """Look at the last steps, and call who wants to know; whether all of it is finite."""
@@ -402,16 +420,16 @@ class Training(Iterator[Metrics]):
             return False
         if i % look == 0:
             progress = Progress(self.step, float(losses.mean()), accuracy)
-            if self.line:
-                self.line(progress)
+            for listener in self.on_progress:
+                listener(progress)
             if self.progress:
                 self.progress(progress)
                 epoch.observed = True
-        if self.hook and self.hook_steps and self.step % self.hook_steps == 0:
+        for hook in [hook for every, hook in self._hooks() if self.step % every == 0]:
             if not finite(self.network.flat_params["flat"]):
                 return False
             self._step.release()
-            self.hook(self)
+            hook(self)
         return True
 
     def _evaluate(self, step: int) -> dict[str, float | None]:
@@ -524,7 +542,8 @@ class Training(Iterator[Metrics]):
         put(optimizer.slots, checkpoint, "optimizer", backend)
         if mine_by and is_from_before(checkpoint):
             history = [as_validated(metrics) for metrics in history]
-        self.history, self._seconds, self._best_epoch = history, seconds, BestEpoch()
+        self.history, self._seconds = history, seconds
+        self.early_stopping = EarlyStopping(self.early_stopping.patience)
         self._done, optimizer.steps = step - position, steps - position
         if position:
             self._epoch = self._begin(position, earlier)
@@ -576,24 +595,9 @@ class Training(Iterator[Metrics]):
         plan = self._plan
         return {"samples": plan.samples, "batch_size": plan.batch_size, "sampling": plan.sampling}
 
-    @contextmanager
-    def _deferred_interrupt(self) -> Iterator[None]:
-        """Make the first Ctrl-C wait for the end of a step, where nobody else handles it."""
-        main = threading.current_thread() is threading.main_thread()
-        if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-            yield
-            return
-
-        def handle(*_: Any) -> None:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            self._interrupted = True
-            self.stop()
-
-        signal.signal(signal.SIGINT, handle)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+    def _interrupt(self) -> None:
+        self._interrupted = True
+        self.stop()
 
 
 def _next_multiple(of: int, step: int) -> int:

@@ -47,7 +47,7 @@ from backprop.report.html import number, setting
 from backprop.report.images import png, sample_image, weight_image
 from backprop.report.record import Record, read_record
 from backprop.report.sections import _matrix, _most_frequent
-from backprop.saving import run_folder
+from backprop.saving import history_file, run_folder
 from backprop.saving.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -80,7 +80,7 @@ def kept_run(folder: Path, network: Network, its: Optimizer | None = None, **set
         x, x_test = x[:, None], x_test[:, None]
     training = Training(network, x, t, optimizer=its, epochs=3, batch_size=50, rng=0, test=(x_test, t_test))
     lines = [{"event": "epoch", **asdict(metrics)} for metrics in training]
-    run_folder.write_history(folder, lines)
+    history_file.write_history(folder, lines)
     checkpoint = training.checkpoint()
     checkpoint.description["run"] = {"command": "backprop train --epochs 3", "settings": settings}
     run_folder.save(folder, checkpoint, 2)
@@ -434,7 +434,7 @@ def test_page(run: Path) -> None:
     pytest.importorskip("matplotlib")
     assert write_report(run, make_optimizer=make_optimizer) == run / "report.html"
     page = read(run / "report.html")
-    history = run_folder.read_history(run)
+    history = history_file.read_history(run)
     for text in (
         "TwoLayerNet on data",
         "the checkpoint of step 36, the last one kept",
@@ -478,7 +478,7 @@ def test_page_without_the_data(run: Path) -> None:
     assert "There is no diagnosis of the network: " in page.text
     assert "data.npz: no such file or folder" in page.text
     assert "Confusion" not in page.text
-    assert f"test loss{number(run_folder.read_history(run)[-1]['test_loss'])}" in page.text
+    assert f"test loss{number(history_file.read_history(run)[-1]['test_loss'])}" in page.text
 
 
 def test_page_of_a_checkpoint_without_settings(run: Path) -> None:
@@ -583,7 +583,7 @@ def test_page_with_validation_and_steps(run: Path) -> None:
         "event": "epoch", "epoch": 1, "step": 36, "loss": 2.0, "accuracy": 0.5, "validation_loss": 0.01,
         "validation_accuracy": 0.875, "seconds": 2.0,
     })  # fmt: skip
-    run_folder.write_history(run, lines)
+    history_file.write_history(run, lines)
     page = read(write_report(run))
     assert "validation accuracy87.50%" in page.text
     assert "Loss validation train" in page.text
@@ -598,8 +598,8 @@ def test_page_of_regression(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = Network([Affine(rng.standard_normal((4, 2)), np.zeros(2))], MeanSquaredError())
     diagnosis = diagnose(network, x, t, x, t)
     monkeypatch.setattr(page_module, "diagnose_run", lambda *_: diagnosis)
-    line = {**run_folder.read_history(run)[-1], "accuracy": None, "test_accuracy": None}
-    run_folder.write_history(run, [line])
+    line = {**history_file.read_history(run)[-1], "accuracy": None, "test_accuracy": None}
+    history_file.write_history(run, [line])
     page = read(write_report(run))
     assert "accuracy" not in page.text.replace("test accuracy–", "").partition("Epochs")[0]
     assert f"test loss{number(diagnosis.test_loss)}" in page.text
@@ -627,7 +627,7 @@ def test_comparison_lists_the_settings_that_differ(run: Path) -> None:
     assert heads(target)[1] == ["run", "lr", "hidden"]
     assert tables(target)[1] == {"run": ["0.1", "–"], "other": ["0.2", "7"]}
     assert column(target, "parameters") == ["683", "479"]
-    accuracies = [run_folder.read_history(folder)[-1]["test_accuracy"] for folder in (run, other)]
+    accuracies = [history_file.read_history(folder)[-1]["test_accuracy"] for folder in (run, other)]
     assert column(target, "test accuracy") == [f"{accuracy:.2%}" for accuracy in accuracies]
     assert "2 runs" in read(target).text
     write_comparison([run, run], target)
@@ -649,8 +649,8 @@ def column(path: Path, name: str) -> list[str]:
 
 def with_result(folder: Path, accuracy: float | None, loss: float, **more: float) -> Path:
     """A run whose last epoch has this result, or without an accuracy: on the validation data, like the loss."""
-    line = {**run_folder.read_history(folder)[-1], "test_accuracy": accuracy, "test_loss": loss, **more}
-    run_folder.write_history(folder, [line])
+    line = {**history_file.read_history(folder)[-1], "test_accuracy": accuracy, "test_loss": loss, **more}
+    history_file.write_history(folder, [line])
     return folder
 
 
@@ -777,7 +777,7 @@ def test_a_comparison_links_to_the_pages_that_there_are(run: Path) -> None:
 
 
 def record_of(folder: Path, *lines: dict[str, Any]) -> Record:
-    run_folder.write_history(folder, lines)
+    history_file.write_history(folder, lines)
     return read_record(folder)[0]
 
 
@@ -839,14 +839,14 @@ def test_the_points_of_a_training_are_where_the_network_was(run: Path) -> None:
 def test_the_page_says_what_its_points_are(run: Path) -> None:
     pytest.importorskip("matplotlib")
     lines = [steps_line(1, 1), steps_line(4, 4), steps_line(8, 4), epoch_line(9, test_loss=1.0)]
-    run_folder.write_history(run, lines)
+    history_file.write_history(run, lines)
     said = read(write_report(run)).text
     assert "Each train point is the mean over 4 steps and stands in their middle" in said
     assert "The train point at step 0 is the first batch alone" in said
     assert "Each test point is all test data, at the end of an epoch." in said
-    run_folder.write_history(run, [steps_line(1), steps_line(2), epoch_line(9)])
+    history_file.write_history(run, [steps_line(1), steps_line(2), epoch_line(9)])
     assert "Each train point is one step;" in read(write_report(run)).text
-    run_folder.write_history(run, [steps_line(9), epoch_line(9), epoch_line(36)])
+    history_file.write_history(run, [steps_line(9), epoch_line(9), epoch_line(36)])
     said = read(write_report(run)).text
     assert "over 9 to 27 steps" in said
     assert "step 0" not in said
@@ -910,7 +910,7 @@ def test_an_outlier_does_not_flatten_a_curve(run: Path) -> None:
     steps = [steps_line(step) for step in range(1, 37)]
     for i, line in enumerate(steps):
         line["loss"] = 2.35e16 if i == 0 else 1.0
-    run_folder.write_history(run, [*run_folder.read_history(run), *steps])
+    history_file.write_history(run, [*history_file.read_history(run), *steps])
     text = read(write_report(run)).text
     assert "Loss (cut off above; the largest is 2.4e+16)" in text
     assert "Accuracy (cut off" not in text
@@ -960,7 +960,7 @@ def test_the_test_result_of_a_validated_run(run: Path) -> None:
     validated = epoch_line(36, validation_loss=0.5, validation_accuracy=0.75, seconds=2.0)
     tested = {"event": "test", "epoch": 3, "step": 36, "test_loss": 0.25, "test_accuracy": 0.875}
     target = run.parent / "comparison.html"
-    run_folder.write_history(run, [validated, tested])
+    history_file.write_history(run, [validated, tested])
     write_comparison([run], target)
     assert column(target, "test accuracy") == ["87.50%"]
     assert column(target, "test loss") == ["0.25"]
@@ -969,7 +969,7 @@ def test_the_test_result_of_a_validated_run(run: Path) -> None:
     (run.parent / "data.npz").unlink()
     assert "test accuracy87.50%" in read(write_report(run)).text  # without a diagnosis
     for lines in ([validated], [validated, {**tested, "step": 24}]):  # of a run from before; of another step
-        run_folder.write_history(run, lines)
+        history_file.write_history(run, lines)
         write_comparison([run], target)
         assert "test accuracy" not in heads(target)[0]
 
@@ -998,7 +998,7 @@ def test_command(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     assert main(["report", "run", "run"]) == 0
     *rows, page = capsys.readouterr().out.splitlines()
     assert page == "comparison.html"
-    accuracy = f"{run_folder.read_history(run)[-1]['test_accuracy']:.2%}"
+    accuracy = f"{history_file.read_history(run)[-1]['test_accuracy']:.2%}"
     assert [row.split() for row in rows] == [["run", "test", "accuracy"], *[["run", accuracy]] * 2]
     for name in ("run/report.html", "page.html", "comparison.html"):
         read(run.parent / name)

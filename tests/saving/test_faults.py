@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from backprop.files import TEMPORARY
-from backprop.saving import run_folder
+from backprop.saving import history_file, run_folder
 from backprop.saving.checkpoint import read_checkpoint
 
 KILLS = int(os.environ.get("TEST_KILLS", "20"))
@@ -85,7 +85,7 @@ def final(folder: str | Path) -> tuple[Any, ...]:
     }
     place = {k: v for k, v in checkpoint.description["training"].items() if k != "seconds"}
     lines = [
-        {k: v for k, v in line.items() if k != "seconds"} for line in run_folder.read_history(Path(folder))
+        {k: v for k, v in line.items() if k != "seconds"} for line in history_file.read_history(Path(folder))
     ]
     return last.name, arrays, place, lines
 
@@ -102,7 +102,7 @@ def resumed(err: str) -> None:
 WRITER = """
 import sys, numpy as np
 from pathlib import Path
-from backprop.saving import run_folder
+from backprop.saving import history_file, run_folder
 from backprop.saving import Checkpoint, write_checkpoint
 step = int(sys.argv[1])
 with run_folder.locked(Path(".")):
@@ -192,7 +192,7 @@ WHERE = {
     "save": "import backprop.saving.run_folder as m; kind, name, call = m, 'write_checkpoint', 3",
     "flush": "import os as m; kind, name, call = m, 'fsync', 7",
     "rename": "import os as m; kind, name, call = m, 'replace', 9",
-    "history": "import backprop.saving.run_folder as m; kind, name, call = m, 'add_history', 2",
+    "history": "import backprop.saving.history_file as m; kind, name, call = m, 'add_history', 2",
 }
 SIGNALLED = """
 import os

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from backprop.cli import main
-from backprop.saving import run_folder
+from backprop.saving import history_file
 from backprop.saving.checkpoint import read_checkpoint
 from backprop.saving.history import history_of
 from backprop.saving.network import load_network
@@ -45,7 +45,7 @@ def test_the_history() -> None:
     history = history_of(read_checkpoint(DATA / "run" / "checkpoint-00000020.safetensors"))
     assert [metrics.step for metrics in history] == [4, 8, 12, 16, 20]
     assert all(metrics.validation_loss is not None and metrics.test_loss is None for metrics in history)
-    lines = run_folder.read_history(DATA / "run")
+    lines = history_file.read_history(DATA / "run")
     assert [line["validation_loss"] for line in lines if line["event"] == "epoch"] == [
         metrics.validation_loss for metrics in history
     ]
@@ -62,8 +62,8 @@ def test_evaluate_and_inspect(folder: Path, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.filterwarnings("ignore:.*what is resumed may not be")
 def test_it_goes_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--resume", "run", "--data", SMALL, "--epochs", "7", "--no-report"]) == 0
-    epochs = [line for line in run_folder.read_history(folder) if line["event"] == "epoch"]
-    before = [line for line in run_folder.read_history(DATA / "run") if line["event"] == "epoch"]
+    epochs = [line for line in history_file.read_history(folder) if line["event"] == "epoch"]
+    before = [line for line in history_file.read_history(DATA / "run") if line["event"] == "epoch"]
     assert epochs[:5] == before
     assert [line["step"] for line in epochs] == [4, 8, 12, 16, 20, 24, 28]
     assert (

@@ -12,7 +12,7 @@ from backends import Backend
 from backprop import Adam, MeanSquaredError, Metrics, Network, Training, TwoLayerNet, fit
 from backprop.datasets.split import split
 from backprop.saving.checkpoint import Checkpoint, CheckpointError, ResumeWarning
-from backprop.training.validation import BestEpoch
+from backprop.training.early_stopping import EarlyStopping
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((120, 6)).astype("float32")
@@ -173,7 +173,7 @@ def test_going_on_starts_from_the_last_step() -> None:
     whole = trained(net(), epochs=30)
     training = trained(net(), epochs=30, patience=2)
     assert training.stopped_early
-    training.patience = None
+    training.early_stopping.patience = None
     list(training)
     assert [m.validation_loss for m in training.history] == [m.validation_loss for m in whole.history]
 
@@ -248,8 +248,8 @@ def test_a_resume_with_nothing_left_to_do_keeps_all_best_weights() -> None:
 
 def test_the_best_epoch_is_the_first_of_equals() -> None:
     history = [Metrics(i, i, 1.0, None, None, None, 1.0, loss) for i, loss in enumerate([3.0, 2.0, 2.0, 4.0])]
-    assert BestEpoch().of(history) is history[1]
-    assert BestEpoch().of([]) is None
+    assert EarlyStopping().best(history) is history[1]
+    assert EarlyStopping().best([]) is None
 
 
 @pytest.mark.parametrize(

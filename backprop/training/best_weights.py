@@ -1,8 +1,8 @@
-"""What a training is judged by: the epoch that was best on the validation data, and its network."""
+"""The network of the best epoch on the validation data."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,45 +17,28 @@ from ..saving.network import HostArrays, network_arrays, restore_network
 Host = np.ndarray[Any, Any]
 
 
-class BestEpoch:
-    """The first epoch with the lowest validation loss; it looks at every epoch once."""
-
-    def __init__(self) -> None:
-        self._seen = 0
-        self._found: Metrics | None = None
-
-    def of(self, history: Sequence[Metrics]) -> Metrics | None:
-        """The best of the history, which has grown since the last call; None without validation."""
-        for metrics in history[self._seen :]:
-            loss = metrics.validation_loss
-            best = None if self._found is None else self._found.validation_loss
-            if loss is not None and (best is None or loss < best):
-                self._found = metrics
-        self._seen = len(history)
-        return self._found
-
-
 class BestWeights:
     """The network as it was after its best epoch.
 
-    An epoch that was only a part of one is gone when its run is resumed, so the best before it is kept too.
+    Resuming replaces an epoch that was cut short, so the network of the previous best one is kept, too.
     """
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.kept: list[tuple[int, HostArrays]] = []  # the epoch's last step, and its arrays; the best last
+        self.kept: list[tuple[int, HostArrays]] = []
+        """The last step of an epoch, and the network's arrays; the best epoch is the last one."""
 
     def keep(self, metrics: Metrics, *, part: bool) -> None:
-        """The network is at its best after this epoch."""
+        """Keep the network as the best one, after this epoch; `part` if that was cut short."""
         before = self.kept[-1:] if part else []
         self.kept = [*before, (metrics.step, network_arrays(self.network))]
 
     def arrays(self) -> HostArrays:
-        """All of it, for a checkpoint: `best.600.params.W1`, the number being the step."""
+        """The arrays for a checkpoint: `best.600.params.W1`, where 600 is the step."""
         return {f"best.{step}.{key}": value for step, own in self.kept for key, value in own.items()}
 
     def take(self, arrays: Mapping[str, Host], best: int) -> None:
-        """Take what the arrays of a checkpoint have of the best epoch, which ended at this step."""
+        """Take the arrays of a checkpoint whose best epoch ended at the step `best`."""
         found: dict[int, HostArrays] = {}
         for key, value in arrays.items():
             if key.startswith("best."):
@@ -63,19 +46,30 @@ class BestWeights:
                 found.setdefault(int(step), {})[name] = value
         self.kept = [(step, found[step]) for step in sorted(found) if step <= best] if best in found else []
 
+    def take_network(self, checkpoint: Checkpoint, best: int) -> None:
+        """Take the network of a checkpoint that was written after the best epoch, at the step `best`."""
+        arrays = {k: v for k, v in checkpoint.arrays.items() if k.partition(".")[0] in ("params", "state")}
+        self.kept = [(best, arrays)]
+
     def put_back(self) -> None:
-        """Set the network to its best."""
+        """Set the network to its best epoch."""
         restore_network(self.network, Checkpoint({"network": describe(self.network)}, self.kept[-1][1]))
 
 
+def without_best(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint without the arrays of `BestWeights`."""
+    arrays = {name: array for name, array in checkpoint.arrays.items() if not name.startswith("best.")}
+    return Checkpoint(checkpoint.description, arrays)
+
+
 def is_from_before(checkpoint: Checkpoint) -> bool:
-    """Whether it is of a run with validation of an earlier version, which kept that in the test's columns."""
+    """Whether an older version wrote it, with the validation metrics in the columns of the test."""
     settings = checkpoint.description.get("run", {}).get("settings", {})
     return bool(settings.get("validation")) and "history.validation_loss" not in checkpoint.arrays
 
 
 def as_validated(metrics: Metrics) -> Metrics:
-    """The metrics of an epoch, where what is in the test's columns of an earlier version is of validation."""
+    """The metrics of an epoch of an older version, with the validation metrics in their own columns."""
     if metrics.validation_loss is not None:
         return metrics
     loss, accuracy = metrics.test_loss, metrics.test_accuracy

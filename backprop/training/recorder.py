@@ -1,0 +1,364 @@
+"""`RunRecorder`: keeps a training in a folder, so that it can be looked at, used and resumed."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from ..datasets import Dataset, data_digest
+from ..files import advised
+from ..pictures import learn_style
+from ..saving import history_file, run_folder
+from ..saving.checkpoint import Checkpoint, CheckpointError, followed, read_checkpoint
+from ..saving.history import Metrics, last_of
+from .arguments import check_whole
+from .best_weights import without_best
+from .divergence import DivergenceError
+from .early_stopping import EarlyStopping
+from .loop import Progress, Training
+
+LINES = 100
+"""About how many lines within epochs a history has; with more epochs than that it has none."""
+
+
+class RunRecorder:
+    """Keeps a training in a folder: its history, checkpoints, and at the end a page.
+
+    `fit(…, recorder=RunRecorder("runs/mine"))` makes the folder and locks it until the training ends.
+    Checkpoints are written in the background. With validation data the best epoch has one of its own,
+    `best.safetensors`, which `load_network("runs/mine")` and `backprop predict runs/mine` then use. Ctrl-C
+    saves before it ends the training; a `DivergenceError` names the last good checkpoint. What the
+    recorder keeps changes no number of the training: validation and patience are arguments of `fit`.
+
+    Parameters
+    ----------
+    folder : made if it is missing; the folder above it must exist
+    save_every : `"epoch"`, or a number of steps
+    keep : how many checkpoints to keep, besides the best
+    log_every : steps per line within an epoch; by default the history has about 100 such lines
+    report : whether to write the page `report.html` at the end
+    resume : True to go on from the last checkpoint in the folder, or the path of another checkpoint or run
+        to go on from; all else has to be as it was, as for `Training.restore`
+
+    Entering the recorder, which `record` does by itself, raises `RunFolderError` for a folder that cannot
+    be used, is in use, or has a run already; `CheckpointError` if there is nothing to resume, or the data
+    are others.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from backprop import RunRecorder, TwoLayerNet, fit, load_network
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.standard_normal((200, 2)).astype("float32")
+    >>> t = (x[:, 0] > x[:, 1]).astype("int64")
+    >>> def train(epochs, **options):
+    ...     network = TwoLayerNet(2, 8, 2, weight_init_std=0.5, rng=0)
+    ...     recorder = RunRecorder(f"{folder}/mine", report=False, **options)
+    ...     return fit(network, x, t, epochs=epochs, rng=0, validation=0.2, recorder=recorder)
+    >>> with TemporaryDirectory() as folder:
+    ...     first = train(epochs=2)
+    ...     both = train(epochs=3, resume=True)
+    ...     network = load_network(f"{folder}/mine")
+    >>> len(first.history), len(both.history), both.history[:2] == first.history
+    (2, 3, True)
+    """
+
+    elsewhere = "give RunRecorder another folder"
+    """What to do where the folder cannot be used."""
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        save_every: Literal["epoch"] | int = "epoch",
+        keep: int = 2,
+        log_every: int | None = None,
+        report: bool = True,
+        resume: bool | str | os.PathLike[str] = False,
+    ) -> None:
+        self.folder = Path(folder)
+        self.save_steps = None if save_every == "epoch" else save_every
+        check_whole(save_every=self.save_steps, keep=keep, log_every=log_every)
+        self.keep, self.log_every, self.report = keep, log_every, report
+        self._source = self.folder if resume is True else None if resume is False else Path(resume)
+        self.saved: Path | None = None
+        """The last checkpoint: written, or resumed from."""
+        self.resumed: Checkpoint | None = None
+        """What it goes on from."""
+        self.later: list[Path] = []
+        """Checkpoints after the one that it goes on from, which the next one replaces."""
+        self.page: Path | None = None
+        """The page, once it is written."""
+        self._best: Checkpoint | None = None
+        self._logged = 0  # the last step of a line within an epoch
+        self._entered: ExitStack | None = None
+
+    # ------------------------------------------------------------------------------------ the folder
+
+    def __enter__(self) -> Self:
+        """Make and lock the folder; read the checkpoint to resume from."""
+        if self._source is not None:
+            run_folder.latest(self._source)  # before a folder is made
+        with ExitStack() as stack:
+            with advised(self.elsewhere, run_folder.RunFolderError):
+                run_folder.usable(self.folder)
+                stack.enter_context(run_folder.locked(self.folder))
+            self.saved = None if self._source is None else run_folder.latest(self._source)
+            self._check_folder()
+            self.resumed = None if self.saved is None else read_checkpoint(self.saved)
+            self._writer = stack.enter_context(ThreadPoolExecutor(1))
+            self._writing = Future[Path | None]()
+            self._writing.set_result(None)
+            self._entered = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for the checkpoint that is being written, and unlock the folder."""
+        assert self._entered is not None
+        entered, self._entered = self._entered, None
+        entered.close()
+
+    def _check_folder(self) -> None:
+        """Raise a `RunFolderError` if the folder has another run."""
+        there = [*run_folder.checkpoints(self.folder), *self.folder.glob(run_folder.BEST)]
+        if there and (self.saved is None or self.saved.parent.resolve() != self.folder.resolve()):
+            raise run_folder.RunFolderError(
+                f"{self.folder} has a run already, {there[-1].name}: go on with it by "
+                f"{self.how_to_resume()}, or {self.elsewhere}"
+            )
+
+    # ---------------------------------------------------------------------------------- the training
+
+    @contextmanager
+    def record(self, training: Training) -> Iterator[None]:
+        """Keep the training while it is looped over in this context.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> from backprop import Training, TwoLayerNet
+        >>> x, t = np.eye(8, dtype="float32"), np.arange(8) % 2
+        >>> training = Training(TwoLayerNet(8, 3, 2), x, t, epochs=2, batch_size=2)
+        >>> with TemporaryDirectory() as folder:
+        ...     with RunRecorder(f"{folder}/mine", report=False).record(training):
+        ...         for metrics in training:
+        ...             print(metrics.epoch, metrics.step)
+        1 4
+        2 8
+        """
+        with ExitStack() as stack:
+            if self._entered is None:
+                stack.enter_context(self)
+            with advised(self.elsewhere, run_folder.RunFolderError):
+                self.begin(training)
+            stack.enter_context(self._listening(training))
+            try:
+                yield
+            except DivergenceError as error:
+                self._name_last_good(error)
+                raise
+            except KeyboardInterrupt as interrupt:
+                if training.stopped or _is_complete(training):  # else it may be within a step
+                    self.save(training)
+                    interrupt.add_note(f"go on with: {self.how_to_resume()}")
+                raise
+            self._end(training)
+
+    def begin(self, training: Training) -> None:
+        """Resume the training if that was asked for; begin its history."""
+        training.mean_steps = self.log_every or mean_steps(training.total, training.per_epoch)
+        if self.saved is None or self.resumed is None:
+            history_file.write_history(self.folder, [])  # in place of that of a run without a checkpoint
+            return
+        self._best = resume(training, self.saved, self.resumed)
+        self._check_data(training, self.resumed)
+        self.resumed = None
+        self._logged = training.history[-1].step if training.history else 0
+        history_file.rewind_history(self.folder, training.history, self._logged)
+        found = run_folder.checkpoints(self.folder)
+        self.later = found[found.index(self.saved) + 1 :] if self.saved in found else []
+        if self._best:
+            before = best_checkpoint(self.saved, EarlyStopping().best(training.history[:-1]))
+            run_folder.save_best(self.folder, self._best, before)
+
+    def _check_data(self, training: Training, resumed: Checkpoint) -> None:
+        """Raise a `CheckpointError` if the run was on other data, as far as it says."""
+        description = resumed.description
+        with followed(str(self.saved)):
+            digest = None if "run" in description else description.get("data", {}).get("sha256")
+        if digest is not None and digest != data_digest(_dataset(training)):
+            raise CheckpointError(f"{self.saved} is of a run on other data")
+
+    @contextmanager
+    def _listening(self, training: Training) -> Iterator[None]:
+        """Follow the training while active."""
+        steps = [] if self.save_steps is None else [(self.save_steps, self._save)]
+        told = [self._tell] if self.log_every else []
+        self._training, self._facts = training, self.facts(training)
+        training.on_epoch.append(self._keep_epoch)
+        training.on_steps += steps
+        training.on_progress += told
+        try:
+            yield
+        finally:
+            training.on_epoch.remove(self._keep_epoch)
+            for hook in steps:
+                training.on_steps.remove(hook)
+            for listener in told:
+                training.on_progress.remove(listener)
+            del self._training
+
+    def _end(self, training: Training) -> None:
+        """The last checkpoint, and the page if the training is complete."""
+        complete = _is_complete(training)
+        self._wait()
+        here = self.saved is not None and self.saved.parent == self.folder
+        if not complete or self.save_steps is not None or not here:  # else the last epoch has saved it
+            self.save(training)
+        if complete and self.report:
+            try:
+                self.page = self.write_page(training)
+            except Exception as error:  # whatever it is: the training is done and kept
+                text = f"no report: {error}; 'backprop report {self.folder}' tries again"
+                warnings.warn(text, stacklevel=2)
+
+    # -------------------------------------------------------------------------------- what is written
+
+    def save(self, training: Training) -> None:
+        """Write a checkpoint, and wait until it is there."""
+        self._save(training)
+        self._wait()
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The checkpoint that the folder's network is read from: the best one, or else the last."""
+        return self.folder / run_folder.BEST if self._best else self.saved
+
+    def add_test(self, metrics: Metrics) -> None:
+        """Add a line to the history with what the best network reaches on the test data."""
+        history_file.add_history(self.folder, history_file.tested_line(metrics))
+
+    def _save(self, training: Training) -> None:
+        """Write a checkpoint in the background, once the one before is written."""
+        self._log(training)
+        self._wait()
+        if self._best is None:
+            (self.folder / run_folder.BEST).unlink(missing_ok=True)  # of an epoch that is done anew
+        self.later = []
+        checkpoint = self._checkpoint(training)
+        self._writing = self._writer.submit(run_folder.save, self.folder, checkpoint, self.keep)
+
+    def _wait(self) -> None:
+        """Wait for the checkpoint that is being written; raises the error of writing it."""
+        go_on = f"make room, then go on with: {self.how_to_resume()}"
+        with advised(self.elsewhere if self.saved is None else go_on):
+            self.saved = self._writing.result() or self.saved
+
+    def _checkpoint(self, training: Training) -> Checkpoint:
+        checkpoint = without_best(training.checkpoint())  # the best network has a file of its own
+        return Checkpoint({**checkpoint.description, **self._facts, **self.stamp()}, checkpoint.arrays)
+
+    def _keep_epoch(self, training: Training, metrics: Metrics) -> None:
+        """Add an epoch to the history; save it if it is the best, and if every epoch is saved."""
+        before, is_best = self._best, training.best is metrics
+        if is_best:
+            self._best = self._checkpoint(training)
+        self._log(training)
+        history_file.add_history(self.folder, history_file.epoch_line(metrics))
+        if is_best and self._best:  # before the checkpoint that tells of it
+            self._wait()
+            run_folder.save_best(self.folder, self._best, before)
+        if self.save_steps is None:
+            self._save(training)
+
+    def _tell(self, progress: Progress) -> None:
+        self._log(self._training)
+
+    def _log(self, training: Training) -> None:
+        """Add the lines within the epoch that the history does not have yet."""
+        if means := training.means(self._logged):
+            history_file.add_history(self.folder, *map(history_file.steps_line, means))
+            self._logged = means[-1].step
+
+    def _name_last_good(self, error: DivergenceError) -> None:
+        """Add the last checkpoint before the divergence to the error."""
+        self._wait()
+        kept = "no checkpoint was kept" if self.saved is None else f"the last good checkpoint is {self.saved}"
+        error.args = (f"{error}; {kept}",)
+
+    # ----------------------------------------------------------------------- what the command overrides
+
+    def how_to_resume(self) -> str:
+        """How to go on with this run."""
+        return f"RunRecorder({str(self.folder)!r}, resume=True)"
+
+    def facts(self, training: Training) -> dict[str, Any]:
+        """What every checkpoint says of the data: its digest, and what its pictures are like."""
+        data = _dataset(training)
+        style = learn_style(data.x_train)
+        return {"data": {"sha256": data_digest(data), "pictures": style and style.as_entry()}}
+
+    def stamp(self) -> dict[str, Any]:
+        """What one checkpoint says besides."""
+        return {}
+
+    def write_page(self, training: Training) -> Path:
+        """Write the page of the run."""
+        from ..report import write_report
+
+        return write_report(self.folder, data=_dataset(training))
+
+
+def resume(training: Training, path: Path, checkpoint: Checkpoint) -> Checkpoint | None:
+    """Restore a training from a checkpoint in a run folder; return the best epoch's, if there is one."""
+    training.restore(checkpoint, str(path))
+    best = best_checkpoint(path, training.best)
+    if best and training.best and training.best_weights:
+        training.best_weights.take_network(best, training.best.step)
+    return best
+
+
+def best_checkpoint(path: Path, best: Metrics | None) -> Checkpoint | None:
+    """The checkpoint after the epoch `best`, from the folder of the checkpoint at `path`."""
+    if best is None:
+        return None
+    for candidate in (path.parent / run_folder.BEST, path.parent / run_folder.BEST_WHOLE, path):
+        try:
+            found = read_checkpoint(candidate)
+            with followed(candidate):
+                step, last = found.description.get("training", {}).get("step"), last_of(found.description)
+                if last and step == last["step"] == best.step:
+                    return found
+        except FileNotFoundError:
+            continue
+        except CheckpointError as error:
+            warnings.warn(str(error), stacklevel=2)
+    return None
+
+
+def mean_steps(total: int, per_epoch: int) -> int:
+    """The steps per line within an epoch, the same in all epochs, for about 100 lines in all.
+
+    >>> mean_steps(10_000, per_epoch=600), mean_steps(60_000, per_epoch=600)  # the second: none
+    (100, 60000)
+    """
+    in_epoch = math.ceil(LINES * per_epoch / total)
+    return math.ceil(per_epoch / in_epoch) if in_epoch > 1 else total
+
+
+def _is_complete(training: Training) -> bool:
+    return not training.stopped and (training.stopped_early or training.step >= training.total)
+
+
+def _dataset(training: Training) -> Dataset:
+    """The data of the training, without test samples where it has none."""
+    parts = training.samples()
+    x, t = parts["train"]
+    return Dataset("", x, t, *parts.get("test", (x[:0], t[:0])))
