@@ -198,7 +198,7 @@ _GELU_UNIT, _GELU_CUBE = math.sqrt(2.0 / math.pi), 0.044715
 class Softmax(Layer):
     """y = exp(x) / Σ exp(x) along the last axis, computed without overflow; dx = y (dout − Σ dout y).
 
-    For a classifier that is trained, `SoftmaxWithLoss` is faster and more exact.
+    To train a classifier, use `SoftmaxWithLoss`, which is faster and more exact.
 
     Source: *Deep Learning from Scratch*, section 3.5.
 

@@ -1,4 +1,4 @@
-"""The affine transformation: the layer with the weights."""
+"""The affine transformation: the fully connected layer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Affine(Layer):
     W : (D, M) floating-point array
     b : (M,) array of the same library, dtype and device
 
-    `forward` takes x of shape (N, D), or (N, …) with D numbers a sample, which it flattens, and
+    `forward` takes x of shape (N, D), or (N, …) with D numbers per sample, which it flattens, and
     returns (N, M). A wrong shape is a `ValueError`; another dtype or library is a `TypeError`.
 
     Source: *Deep Learning from Scratch*, section 5.6.
@@ -75,7 +75,7 @@ class Affine(Layer):
         self.set_grad("b", xp.sum, dout, axis=0)  # (M,)
 
     def _flat(self, x: Array, width: int) -> Array:
-        """x as a matrix with a row a sample."""
+        """x as a matrix with one row per sample."""
         shape = tuple(x.shape)
         if len(shape) == 2 and shape[1] == width:
             return x

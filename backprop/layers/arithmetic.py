@@ -15,10 +15,10 @@ from .spec import ArraySpec
 
 
 class _Binary(Node):
-    """A node of two inputs, both Python numbers or both arrays of one shape."""
+    """A node with two inputs: two Python numbers, or two arrays of one shape."""
 
     def check_pair(self, x: Any, y: Any) -> None:
-        """Raise unless `x` and `y` can meet without broadcasting or promotion."""
+        """Raise unless `x` and `y` can be combined without broadcasting or promotion."""
         if isinstance(x, Real) and isinstance(y, Real):
             return
         check_float(self.name, x)

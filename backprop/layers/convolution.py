@@ -24,14 +24,14 @@ class Convolution(Layer):
     W : (FN, C, FH, FW) floating-point array
     b : (FN,) array of the same library, dtype and device
     stride : how far the kernel moves, down and across, at least 1
-    pad : how many rows and columns of zeros are put around the image, at least 0
+    pad : how many rows and columns of zeros surround the image, at least 0
 
     `forward` takes x of shape (N, C, H, W) and returns (N, FN, OH, OW), with
-    OH = ⌊(H + 2 pad − FH) / stride⌋ + 1. Pixels at the edge that the stride steps over have no influence.
+    OH = ⌊(H + 2 pad − FH) / stride⌋ + 1. Pixels at the edge that the stride steps over are ignored.
     A wrong shape is a `ValueError`; another dtype or library is a `TypeError`.
 
-    The batch is taken in slabs of as many images as `Backend.slab_bytes` allows: their columns stay in
-    the cache, and their memory does not grow with the batch. `backward` makes them once more.
+    The batch is processed in slabs of as many images as `Backend.slab_bytes` allows: their columns stay
+    in the cache, and memory does not grow with the batch. `backward` computes the columns again.
 
     Source: *Deep Learning from Scratch*, sections 7.2 and 7.4.
 
@@ -104,13 +104,13 @@ class Convolution(Layer):
         self.grads["b"] = db
 
     def product(self, windows: Windows, W: Array, col: Array) -> tuple[Array, Any]:
-        """The output of a slab, (FN, n · OH · OW), and what is kept for `douts`."""
+        """The output of a slab, (FN, n · OH · OW), and what `douts` will need."""
         product = namespace_of(W).matmul(W, windows.phase(col, 0, 0))
         product += self.params["b"][:, None]
         return product, None
 
     def douts(self, windows: Windows, dout: Array, kept: Any) -> tuple[Array, list[tuple[Phase, Array]]]:
-        """From the gradient of `product` that of W im2col(x) + b, and its part in every phase."""
+        """The gradient of W im2col(x) + b from that of `product`, and its part in every phase."""
         return dout, [((0, 0), dout)]
 
     def matrix(self) -> Array:
@@ -119,7 +119,7 @@ class Convolution(Layer):
         return xp.reshape(xp.permute_dims(W, (0, 2, 3, 1)), (W.shape[0], -1))
 
     def windows(self, x: Array) -> Windows:
-        """Where the kernel stands on x; raises unless it can."""
+        """The windows of the kernel on x; raises unless it fits."""
         W = self.params["W"]
         check_like(self.name, x, W, "x and W")
         _, c, height, width = W.shape
@@ -137,7 +137,7 @@ class Convolution(Layer):
         return windows
 
     def slabs(self, windows: Windows, images: Array) -> Iterator[slice]:
-        """The samples in parts."""
+        """The slabs of the batch."""
         below, beside = windows.blocks(images)
         outputs = 2 * int(self.params["W"].shape[0]) * below * beside
         return slabs(images, windows.numbers_each(images) + outputs)

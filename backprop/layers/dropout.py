@@ -18,8 +18,8 @@ LOW = 2**32 - 1
 class Dropout(Layer):
     """In training y = x · mask / (1 − ratio), in inference y = x; dx = dout · mask / (1 − ratio).
 
-    The mask is 0 with probability `ratio`, else 1. It is a hash of the seed, of how many masks there
-    have been, and of an entry's place: computed on the device, the same on every backend, and again
+    The mask is 0 with probability `ratio`, else 1. It is a hash of the seed, the number of masks drawn
+    before, and the position of the entry: computed on the device, the same on every backend, and the same
     after a restart, since the count is the layer's state (`state["drawn"]`).
 
     Parameters
@@ -66,13 +66,13 @@ class Dropout(Layer):
         return dout * self.saved
 
     def _kept(self, x: Array) -> Array:
-        """True for the entries that are kept; a new draw every time."""
+        """True for the entries that are kept; every call draws a new mask."""
         self.state["drawn"] += 1
         h = self._hash_of_places(x) ^ _mixed(self.state["drawn"])
         return (_mixed(h) >= math.ceil(self.ratio * 2**32)) if self.ratio else h >= 0
 
     def _hash_of_places(self, x: Array) -> Array:
-        """A number of 32 bits for every entry of x, of the seed and its place, made once a shape."""
+        """A hash of the seed and the position, 32 bits for every entry of x, made once for each shape."""
         key = tuple(x.shape), x.dtype.__class__, dtype_name(x.dtype), str(x.device)
         if key not in self.constants:
             xp = namespace_of(x)
@@ -86,12 +86,12 @@ class Dropout(Layer):
 
 
 def _hash_of_seed(seed: int) -> int:
-    """A number of 32 bits for a whole number of any size; neighbours are as far apart as others."""
+    """A hash of 32 bits of a whole number of any size; those of neighbours are unrelated."""
     return int(np.random.SeedSequence(seed).generate_state(1)[0])
 
 
 def _mixed(h: Array) -> Array:
-    """Numbers of 32 bits, scattered: a multiplicative hash with the high bits folded into the low ones."""
+    """A multiplicative hash of 32-bit numbers, with the high bits folded into the low ones."""
     h = (h * 0x45D9F3B5) & LOW
     h = h ^ (h >> 15)
     h = (h * 0x2C1B3C6D) & LOW

@@ -1,4 +1,4 @@
-"""Convolution, ReLU and max pooling in one: what they compute in a row, in fewer passes over memory."""
+"""Convolution, ReLU and max pooling as one layer, with fewer passes over memory."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .windows import Phase, Windows
 class ConvolutionReLUPooling(Convolution):
     """y = MaxPooling(pool_h, pool_w)(ReLU(Convolution(W, b, stride, pad)(x))), computed at once.
 
-    Adding b and ReLU keep the order of numbers, so they may as well come after the maximum, where there
-    are fewer numbers. The windows of each phase of a block give a matrix product of their own, and the
-    maximum of these is the pooling. dout goes to the first of the largest where it is above 0.
+    Adding b and ReLU keep the order of numbers, so they can follow the maximum, where there are fewer
+    numbers. The windows of each phase of a block give a matrix product of their own, and the maximum of
+    these products is the pooling. dout goes to the first of the largest entries where it is above 0.
 
-    Where two numbers become equal only by the rounding of adding b, the three layers choose the first
-    of them, and this one the larger.
+    Where adding b rounds two different numbers to the same one, the three layers choose the first, and
+    this one the larger.
 
     Parameters
     ----------
     W, b, stride, pad : see `Convolution`
-    pool_h, pool_w : the height and width of what is pooled, without gaps and overlaps; pool_w is pool_h
-        by default. Rows and columns that do not fill a window have no influence.
+    pool_h, pool_w : the height and width of a pooling window, without gaps and overlaps; pool_w is pool_h
+        by default. Rows and columns that do not fill a window are ignored.
 
-    Shapes, errors and slabs are those of the layers that it stands for.
+    Shapes, errors and slabs are those of the layers it stands for.
 
     Source: *Deep Learning from Scratch*, sections 7.2 to 7.5.
 
@@ -81,7 +81,7 @@ class ConvolutionReLUPooling(Convolution):
         return pooled
 
     def region(self, x: Array) -> Array:
-        """The number of the largest entry of what is pooled, or −1 where ReLU makes it 0."""
+        """The number of the largest entry of each pooling window, or −1 where ReLU makes it 0."""
         y = Convolution(**self.params, stride=self.stride, pad=self.pad).forward(x)
         pooling = MaxPooling(self.pool_h, self.pool_w)
         return namespace_of(x).where(pooling.forward(y) > 0.0, pooling.region(y), -1)

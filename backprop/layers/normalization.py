@@ -1,4 +1,4 @@
-"""Normalization: over the batch, or over a sample's features."""
+"""Normalization over the batch, or over the features of a sample."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .spec import ArraySpec
 
 
 class _Normalization(Layer):
-    """What both have in common: gamma and beta, and their checks."""
+    """gamma and beta, which both kinds have, and their checks."""
 
     def __init__(self, gamma: Array, beta: Array, epsilon: float) -> None:
         super().__init__(gamma=gamma, beta=beta)
@@ -33,7 +33,7 @@ class _Normalization(Layer):
         self.epsilon = float(epsilon)
 
     def set_grad(self, key: str, function: Callable[..., Array], *args: Array, **options: Any) -> None:
-        """Also from `widened` arrays."""
+        """Set the gradient in the dtype of its parameter, also from `widened` arrays."""
         super().set_grad(key, function, *args, **options)
         self.grads[key] = narrowed(self.grads[key], self.params[key].dtype)
 
@@ -56,12 +56,12 @@ class BatchNormalization(_Normalization):
     gamma, beta : (D,) floating-point arrays
     momentum : from 0 to below 1
     epsilon : ε, above 0
-    running_mean, running_var : (D,), to begin with in place of the first batch, with the weight 1; if only
-        one is given, the other is 0 or 1
+    running_mean, running_var : (D,), the statistics to begin with, whose weight is 1; if only one is given,
+        the other is 0 or 1
 
-    x: (N, D) or (N, D, H, W, …), with more than one number a feature in training (else a
-    `ValueError`: everything would be normalized to 0). The book takes every pixel for a feature of its
-    own instead. For float16, sums and statistics are float32.
+    x: (N, D) or (N, D, H, W, …), in training with more than one number per feature (else a `ValueError`:
+    everything would be normalized to 0). The book treats every pixel as a feature instead. For float16,
+    sums and statistics are float32.
 
     Source: Ioffe and Szegedy (2015); *Deep Learning from Scratch*, section 6.3.
 

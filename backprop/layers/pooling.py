@@ -15,7 +15,7 @@ from .windows import padded
 
 
 class _Pooling(Layer):
-    """What the kinds of pooling share: windows of pool_h × pool_w, `stride` apart, in padded images."""
+    """Windows of pool_h × pool_w, `stride` apart, in padded images."""
 
     def __init__(
         self, pool_h: int, pool_w: int | None = None, stride: int | None = None, pad: int = 0
@@ -47,7 +47,7 @@ class _Pooling(Layer):
         return padded(xp.permute_dims(x, (1, 0, 2, 3)), pad, around)
 
     def entries(self, images: Array | ArraySpec) -> list[Any]:
-        """For every entry of a window, where it is in padded images: an index of all windows at once."""
+        """For every entry of a window, its index in padded images, for all windows at once."""
         across, down = self.stride_w, self.stride_h
         below = (images.shape[2] - self.pool_h) // down * down + 1
         beside = (images.shape[3] - self.pool_w) // across * across + 1
@@ -79,8 +79,8 @@ class MaxPooling(_Pooling):
     pad : rows and columns around the image, at most half a window; they count as −∞
 
     `forward` takes floating-point x of shape (N, C, H, W) and returns (N, C, OH, OW), where
-    OH = ⌊(H + 2 pad − pool_h) / stride⌋ + 1: pixels at the edge that no window reaches have no
-    influence. A wrong shape is a `ValueError`, integers are a `TypeError`.
+    OH = ⌊(H + 2 pad − pool_h) / stride⌋ + 1: pixels at the edge that no window reaches are
+    ignored. A wrong shape is a `ValueError`, integers are a `TypeError`.
 
     Source: *Deep Learning from Scratch*, sections 7.3 and 7.4.4, where it is `Pooling`, with a stride
     of 1 by default.
@@ -190,6 +190,6 @@ def _starting(entry: int, step: int, windows: int, pad: int) -> slice:
 
 
 def distinct(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Numbers of which no two are near each other: images without ties."""
+    """Images without ties: no two of the numbers are close to each other."""
     size = int(np.prod(shape))
     return rng.permutation(np.linspace(-1.0, 1.0, size)).reshape(shape)

@@ -92,7 +92,7 @@ class Residual(Layer):
         return clone
 
     def state_dtype(self, dtype: Any) -> Any:
-        return None  # it is that of the layers
+        return None  # each layer has its own
 
     def _own(self) -> None:
         for layer in self.layers.values():
@@ -102,7 +102,7 @@ class Residual(Layer):
         return ((name, layer, key) for name, layer in self.layers.items() for key in getattr(layer, kind))
 
     def _lend(self) -> None:
-        """Give every layer of the block its parameters and state: a network may have moved them."""
+        """Give every layer of the block its parameters and state, which a network may have moved."""
         for name, layer in self.layers.items():
             layer.params = {key: self.params[f"{name}.{key}"] for key in layer.params}
             layer.state = {key: self.state[f"{name}.{key}"] for key in layer.state}

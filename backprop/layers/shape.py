@@ -1,4 +1,4 @@
-"""Layers that change the shape alone."""
+"""Layers that change only the shape."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Reshape(Layer):
 
     Parameters
     ----------
-    shape : of a sample, whole numbers of at least 1
+    shape : the shape of a sample, whole numbers of at least 1
 
     >>> import numpy as np
     >>> Reshape((1, 28, 28)).forward(np.zeros((5, 784))).shape
@@ -60,9 +60,9 @@ class Reshape(Layer):
 
 
 class Flatten(Reshape):
-    """y = x as (N, D), with all of a sample in one row; dx = dout with the shape of x.
+    """y = x as (N, D), one row per sample; dx = dout with the shape of x.
 
-    `Affine` flattens its input by itself, as the book's does.
+    `Affine` flattens its input itself, like the book's.
 
     >>> import numpy as np
     >>> Flatten().forward(np.zeros((5, 1, 28, 28))).shape

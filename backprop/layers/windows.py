@@ -1,6 +1,6 @@
-"""Where a kernel stands on an image: im2col, col2im, and the slabs that bound their memory.
+"""The windows of a kernel on an image: im2col, col2im, and the slabs that bound their memory.
 
-Images are (C, N, H, W) here, channels first, so that a matrix of columns is one product for all of them.
+Images are (C, N, H, W) here, channels first, so that one matrix product serves all of them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Phase: TypeAlias = tuple[int, int]
 class Windows:
     """Windows of height × width on images, `stride` apart, with `pad` zeros around the image.
 
-    They are taken in blocks of rows × columns windows, for what is pooled afterwards: the windows of one
-    phase are those that have the same place in their blocks. Blocks that are not complete are left out.
+    For pooling they come in blocks of rows × columns windows; the windows of one phase have the same place
+    in their blocks. Incomplete blocks are left out.
     """
 
     height: int
@@ -43,7 +43,7 @@ class Windows:
         return below // self.rows, beside // self.columns
 
     def numbers_each(self, x: Array) -> int:
-        """How many numbers im2col makes of an image."""
+        """How many numbers im2col makes from one image."""
         below, beside = self.blocks(x)
         return self.columns * self._high * self.width * int(x.shape[0]) * below * beside
 

@@ -16,7 +16,7 @@ from .loss import Loss
 CONVERT = "convert them with astype, or give one-hot rows"
 NUMBER = "number the classes: names, t = numpy.unique(t, return_inverse=True)"
 CURES = {"U": NUMBER, "S": NUMBER, "O": NUMBER, "T": NUMBER}
-"""What to do with labels that are no integers, by their kind of dtype."""
+"""What to do with labels that are not integers, by their kind of dtype."""
 
 ROUNDED = 1e-3
 """How far from 1 the sum of rounded probabilities may be."""
@@ -83,7 +83,7 @@ class SoftmaxWithLoss(Loss):
         return narrowed((p - hot) * dout_share(self.name, dout, form, p.shape[0]), form.dtype)
 
     def _target(self, x: Array, t: Array) -> Array:
-        """Where the target is 1, or where it is in between, q."""
+        """Whether the target is 1, for labels and one-hot rows; q for probabilities."""
         xp, wide = namespace_of(x), widened(x).dtype
         is_soft = t.ndim == 2 and dtype_name(t.dtype).startswith("float")
         if not (is_soft or self.label_smoothing):
@@ -116,7 +116,7 @@ class SoftmaxWithLoss(Loss):
             )
 
     def converted(self, t: np.ndarray) -> np.ndarray:
-        """Targets on the host as class numbers or bytes, where they say the same in another form.
+        """Targets on the host, converted from an equivalent form to class numbers or bytes.
 
         A column (N, 1), whole floating-point numbers and booleans become class numbers (N,), and one-hot
         rows become bytes.
@@ -173,7 +173,7 @@ def _is_one_hot(t: np.ndarray) -> bool:
 
 
 def _is_distribution(t: np.ndarray) -> bool:
-    """Whether the rows are probabilities, as far as they are rounded."""
+    """Whether the rows are probabilities, up to rounding."""
     return bool((t >= 0.0).all() and (np.abs(t.astype(np.float64).sum(axis=1) - 1.0) <= ROUNDED).all())
 
 
