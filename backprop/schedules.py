@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .layers.base import is_whole
-from .optimizers.optimizers import Schedule
+from .optimizers import Schedule
 
 __all__ = ["Constant", "Cosine", "Step", "WarmUp"]
 

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ..optimizers.optimizers import Optimizer
+from ..optimizers import Optimizer
 from ..report import write_report
 from ..report.comparison import Groups, is_of, read_groups, short_results, write_groups
 from ..text import visible

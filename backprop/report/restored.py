@@ -9,7 +9,7 @@ from typing import Any
 from ..backends import Backend, BackendUnavailableError, get_backend
 from ..datasets import Dataset, Fingerprint, dataset_at, with_channels
 from ..networks.network import Network
-from ..optimizers.optimizers import Optimizer
+from ..optimizers import Optimizer
 from ..saving.checkpoint import Checkpoint, followed
 from ..saving.network import check_fit, network_of, on_host, put
 from ..saving.run_data import is_run_data, trained_part

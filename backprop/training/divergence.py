@@ -37,7 +37,7 @@ def locate(epoch: Epoch) -> DivergenceError:
         numbers = [row[0, j] for j in range(row.shape[1])]
         where = _first_bad(run, *run.batch(run.data, epoch.rows_of(i, i + 1)[0, ...]), numbers)
         if where is None:
-            run.optimizer.step(params, run.network.flat_grads, run.optimizer.slots, numbers)
+            run.optimizer.apply(params, run.network.flat_grads, run.optimizer.slots, numbers)
             where = None if finite(params["flat"]) else "the updated parameters"
         if where:
             before.restore()
@@ -71,7 +71,7 @@ def _first_bad(run: Run, x: Array, t: Array, numbers: Any) -> str | None:
         return f"the value of {network.last_layer.name}"
     if not finite(network.penalized(loss)):
         return "the penalty of weight decay"
-    scale = run.optimizer.dout(numbers)
+    scale = run.optimizer.loss_scale(numbers)
     dout = network.last_layer.backward(scale)
     for name, layer in reversed(network.layers.items()):
         dout = layer.backward(dout)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..networks.network import Network
-from ..optimizers.optimizers import Optimizer
+from ..optimizers import Optimizer
 from ..saving.checkpoint import Checkpoint
 from .loop import Progress, Sampling, Training
 from .progress import progress_line

@@ -31,7 +31,7 @@ from ..diagnosis import Guessing, LearningWarning, no_better_than_guessing, some
 from ..inputs import Inputs, as_numbers, check_finite
 from ..layers.base import is_whole
 from ..networks.network import Network, check_same_length
-from ..optimizers.optimizers import SGD, Optimizer
+from ..optimizers import SGD, Optimizer
 from ..saving.checkpoint import Checkpoint, CheckpointError, ResumeWarning
 from ..saving.config import describe
 from ..saving.history import HistoryArrays, Metrics, history_of

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..backends import Array, namespace_of
 from ..networks.network import Network
-from ..optimizers.optimizers import Optimizer
+from ..optimizers import Optimizer
 from .capture import Recorder
 from .fingerprint import Watch
 
@@ -78,8 +78,8 @@ class Run:
         y = network.forward(x, training=True)
         value = network.penalized(loss.forward(y, t, training=True))
         correct = (loss.correct(y, t),) if loss.counts_correct else ()
-        network.backward_params(self.optimizer.dout(numbers))
-        self.optimizer.step(params, grads, slots, numbers)
+        network.backward_params(self.optimizer.loss_scale(numbers))
+        self.optimizer.apply(params, grads, slots, numbers)
         return value, *correct
 
     def steps(
@@ -215,7 +215,7 @@ class Epoch:
         """From here to `stop` nobody but the steps changes anything."""
         run = self.run
         self.began, self.start, self.first_number = self.ran, Snapshot(run), self.ran
-        numbers = [run.optimizer.numbers(self.steps_before + i + 1) for i in range(self.ran, stop)]
+        numbers = [run.optimizer.scalars(self.steps_before + i + 1) for i in range(self.ran, stop)]
         width = len(numbers[0]) if numbers else 0
         self.numbers = self.backend.asarray(
             np.asarray(numbers).reshape(len(numbers), width), dtype=run.network.dtype

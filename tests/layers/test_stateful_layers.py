@@ -37,7 +37,7 @@ from backprop import (
 )
 from backprop.datasets import mnist
 from backprop.layers.dropout import _hash_of_seed, _mixed
-from backprop.optimizers.optimizers import Adam
+from backprop.optimizers import Adam
 from backprop.saving.checkpoint import Checkpoint, CheckpointError, write_checkpoint
 from backprop.saving.config import describe
 from backprop.saving.network import load_network, network_arrays, restore_network

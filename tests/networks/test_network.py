@@ -30,7 +30,7 @@ from backprop.inputs import PrecisionWarning
 from backprop.layers import Layer
 from backprop.layers.base import Views
 from backprop.losses import Loss
-from backprop.optimizers.optimizers import SGD
+from backprop.optimizers import SGD
 
 
 def net(backend: Backend, dtype: str = "float32") -> TwoLayerNet:

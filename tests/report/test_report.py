@@ -39,7 +39,7 @@ from backprop.cli.build import defaults
 from backprop.cli.report import make_optimizer
 from backprop.diagnosis.batch import Gradient, Histogram, LayerOutput, histogram
 from backprop.diagnosis.signs import warning_signs
-from backprop.optimizers.optimizers import Optimizer
+from backprop.optimizers import Optimizer
 from backprop.pictures import image_shape
 from backprop.report import diagnose, figures, points, write_comparison, write_report
 from backprop.report.diagnosis import _not_among, confusion_matrix, first_weights, frequent_confusions
