@@ -7,16 +7,12 @@ import os
 import sys
 from itertools import count
 from pathlib import Path
-from typing import Any
 
-from ..optimizers import Optimizer
 from ..report import write_report
 from ..report.comparison import Groups, is_of, read_groups, short_results, write_groups
 from ..text import visible
 from .advice import advised
-from .build import build_optimizer, defaults, steps_of
-from .configuration import checked
-from .parser import build_parser
+from .build import defaults
 from .screen import say, table, width
 
 
@@ -26,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     folders = [Path(folder) for folder in options.folders]
     with advised("write the page elsewhere with --out FILE"):
         if len(folders) == 1:
-            say(str(write_report(folders[0], out, make_optimizer)))
+            say(str(write_report(folders[0], out)))
         else:
             groups = read_groups(folders, defaults)
             page = write_groups(groups, out or _free(groups))
@@ -40,12 +36,3 @@ def _free(groups: Groups) -> Path:
     """Where the page of these runs is, or else a name that nothing has."""
     names = (Path(f"comparison{'' if n == 1 else f'-{n}'}.html") for n in count(1))
     return next(name for name in names if not os.path.lexists(name) or is_of(groups, name))
-
-
-def make_optimizer(settings: dict[str, Any], samples: int) -> Optimizer:
-    """The optimizer of a run on that many samples, from the settings in its checkpoints."""
-    _, train = build_parser()
-    actions = {action.dest: action for action in train._actions}
-    given = argparse.Namespace(**checked(settings, actions, "the settings"))
-    options = train.parse_args([], given)  # all else is the default
-    return build_optimizer(options, steps_of(options, samples))

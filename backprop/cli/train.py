@@ -36,7 +36,6 @@ from ..training.validation import BestEpoch
 from .advice import ELSEWHERE, advised
 from .build import build_network, build_optimizer, network_to_go_on_with, steps_of
 from .configuration import as_toml, settings
-from .report import make_optimizer
 from .screen import say
 from .signals import Interrupted, Signals
 from .start import check_takes, leak_of, options_from, step_of
@@ -403,7 +402,7 @@ class _Keeper:
     def _written(self, data: Dataset) -> str | None:
         assert self.folder is not None
         try:
-            return str(write_report(self.folder, make_optimizer=make_optimizer, data=data))
+            return str(write_report(self.folder, data=data))
         except Exception as error:  # whatever it is: the training is done and kept
             warnings.warn(f"no report: {error}; 'backprop report {self.folder}' tries again", stacklevel=2)
             return None

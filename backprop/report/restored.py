@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,13 @@ from ..networks.network import Network
 from ..optimizers import Optimizer
 from ..saving.checkpoint import Checkpoint, followed
 from ..saving.network import check_fit, network_of, on_host, put
+from ..saving.optimizer_config import UnknownOptimizerError, optimizer_from_config
 from ..saving.run_data import is_run_data, trained_part
 from .diagnosis import Diagnosis, diagnose
 from .record import Record
 
-MakeOptimizer = Callable[[dict[str, Any], int], Optimizer]
-"""The optimizer that the settings of a run ask for, on that many training samples."""
 
-
-def diagnose_run(
-    record: Record,
-    checkpoint: Checkpoint,
-    make_optimizer: MakeOptimizer | None = None,
-    data: Dataset | None = None,
-) -> Diagnosis:
+def diagnose_run(record: Record, checkpoint: Checkpoint, data: Dataset | None = None) -> Diagnosis:
     """`diagnose` for a run's network and data, which are loaded if they are not given.
 
     Raises `OSError`, `ValueError` or `CheckpointError` if they cannot be restored.
@@ -36,10 +28,7 @@ def diagnose_run(
     data = data or _data_of(record, checkpoint)
     with followed(record.checkpoint):
         network = network_of(record.checkpoint, checkpoint, _device(settings))
-        optimizer = None
-        if make_optimizer is not None:
-            optimizer = make_optimizer(settings, int(checkpoint.description["training"]["samples"]))
-            _restore(optimizer, network, checkpoint, record.checkpoint)
+        optimizer = _optimizer(network, checkpoint, record.checkpoint)
         x_train, x_test = (with_channels(x, network.input_shape) for x in (data.x_train, data.x_test))
         return diagnose(network, x_train, data.t_train, x_test, data.t_test, optimizer)
 
@@ -61,9 +50,15 @@ def _device(settings: dict[str, Any]) -> Backend:
         return get_backend("cpu")
 
 
-def _restore(optimizer: Optimizer, network: Network, checkpoint: Checkpoint, path: Path) -> None:
-    """Set what the optimizer has kept, and its steps, to the checkpoint's."""
+def _optimizer(network: Network, checkpoint: Checkpoint, path: Path) -> Optimizer | None:
+    """Rebuild the run's optimizer as it was left; None for one of the user's own."""
+    config = checkpoint.description["optimizer"]
+    try:
+        optimizer = optimizer_from_config(config)
+    except UnknownOptimizerError:
+        return None
     optimizer.prepare(network.flat_params)
     check_fit(path, on_host("optimizer", optimizer.slots, network.backend), checkpoint, "optimizer")
     put(optimizer.slots, checkpoint, "optimizer", network.backend)
-    optimizer.steps = int(checkpoint.description["optimizer"]["steps"])
+    optimizer.steps = int(config["steps"])
+    return optimizer

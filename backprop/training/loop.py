@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-import re
 import signal
 import sys
 import threading
@@ -33,9 +32,10 @@ from ..layers.base import is_whole
 from ..networks.network import Network, check_same_length
 from ..optimizers import SGD, Optimizer
 from ..saving.checkpoint import Checkpoint, CheckpointError, ResumeWarning
-from ..saving.config import describe
 from ..saving.history import HistoryArrays, Metrics, history_of
 from ..saving.network import check_fit, network_arrays, on_host, put, restore_network
+from ..saving.network_config import network_config
+from ..saving.optimizer_config import optimizer_config, setting_differences
 from .divergence import DivergenceError, finite, locate
 from .step import BatchTooLargeError, Epoch, Means, Run, within_memory
 from .validation import BestEpoch, BestWeights, as_validated, is_from_before
@@ -53,9 +53,6 @@ FALLING = 0.98
 """The share of the epoch's loss before that a falling loss is below."""
 
 SAMPLINGS: tuple[str, ...] = get_args(Sampling)
-
-ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
-"""Where a function lies in memory, in its `repr`."""
 
 
 @dataclass(frozen=True)
@@ -502,8 +499,8 @@ class Training(Iterator[Metrics]):
             steps, generator, position = self._steps_before + epoch.ran, self._drawn_from, epoch.ran
             arrays |= {f"epoch.{i}": values for i, values in enumerate(epoch.kept())}
         description = {
-            "network": describe(network),
-            "optimizer": {"class": type(optimizer).__name__, "settings": repr(optimizer), "steps": steps},
+            "network": network_config(network),
+            "optimizer": {**optimizer_config(optimizer), "steps": steps},
             "training": {
                 "step": self.step,
                 "position": position,
@@ -530,8 +527,9 @@ class Training(Iterator[Metrics]):
             its = {"optimizer": kept["class"], **{name: state[name] for name in self._drawing()}}
             judged_by = state.get("validation")
             generator, seconds = _arrays(state["generator"]), float(state["seconds"])
-            machine, settings = dict(checkpoint.description.get("machine", {})), str(kept["settings"])
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            machine = dict(checkpoint.description.get("machine", {}))
+            differing = setting_differences(optimizer_config(optimizer), kept)
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise CheckpointError(f"{path} is not of a training run: {error!r} in its description") from None
         mine = {"optimizer": type(optimizer).__name__, **self._drawing()}
         wrong = [f"{name} {mine[name]} here, {its[name]} there" for name in mine if mine[name] != its[name]]
@@ -573,7 +571,7 @@ class Training(Iterator[Metrics]):
             self._complete_or_leave(steps)
         if self.best_weights and self.best:
             self.best_weights.take(checkpoint.arrays, self.best.step)
-        if step < self._plan.total and (why := "; ".join(self._inexact(machine, settings))):
+        if step < self._plan.total and (why := "; ".join(self._inexact(machine, differing))):
             text = f"{path}: what is resumed may not be, bit for bit, a run without a break: {why}"
             warnings.warn(text, ResumeWarning, stacklevel=3)
 
@@ -592,7 +590,7 @@ class Training(Iterator[Metrics]):
         self._done, self._epoch, self._part = self.step, None, self._epoch
         self.optimizer.steps = steps
 
-    def _inexact(self, machine: Mapping[str, Any], settings: str) -> Iterator[str]:
+    def _inexact(self, machine: Mapping[str, Any], differing: Mapping[str, tuple[str, str]]) -> Iterator[str]:
         """Why what comes may not be the run that was never interrupted."""
         here = self._machine() if machine else {}
         for name in {**here, **machine}:
@@ -601,10 +599,12 @@ class Training(Iterator[Metrics]):
                 yield f"{name} {mine} here, {its} there"
         if not machine:
             yield "it does not say on what machine it was computed"
-        if ADDRESS.sub("", repr(self.optimizer)) != ADDRESS.sub("", settings):
-            why = ", as when a schedule is stretched to more steps" if callable(self.optimizer.lr) else ""
+        if differing:
+            settings = [f"{name} {mine} here, {its} there" for name, (mine, its) in differing.items()]
+            stretched = callable(self.optimizer.lr) and "lr" in differing
+            why = ", as when a schedule is stretched to more steps" if stretched else ""
             rate = f"the rate of step {self.step + 1:,} is {self.optimizer.rate(self.step + 1):.6g}"
-            yield f"the optimizer is {self.optimizer!r} here, {settings} there{why}; {rate}"
+            yield f"the optimizer has {', '.join(settings)}{why}; {rate}"
         before = self.history[-2].step if len(self.history) > 1 else 0
         if self.history and not self._epoch and self.history[-1].step - before < self._plan.per_epoch:
             yield "its last epoch is a part of one, and a file of format 1 does not have how it goes on"
