@@ -31,6 +31,9 @@ SCHEDULE_KINDS: dict[str, type[Any]] = {name: getattr(schedules, name) for name 
 ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 """Where an object lies in memory, in its `repr`."""
 
+LONGEST_REPR = 2000
+"""The most characters of a `repr` that is parsed; a longer one is an object of the user's own."""
+
 
 class UnknownOptimizerError(ValueError):
     """A config names an optimizer or schedule that is not in this package."""
@@ -59,10 +62,9 @@ def optimizer_from_config(config: Mapping[str, Any]) -> Optimizer:
     >>> optimizer_from_config(optimizer_config(Momentum(0.1)))
     Momentum(lr=0.1, max_norm=None, momentum=0.9)
     """
-    config = _with_settings(config)
     try:
-        optimizer: Optimizer = _built(config, OPTIMIZER_KINDS)
-    except (KeyError, TypeError, AttributeError) as error:
+        optimizer: Optimizer = _built(_with_settings(config), OPTIMIZER_KINDS)
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"the description of the optimizer cannot be followed: {error}") from None
     return optimizer
 
@@ -147,8 +149,8 @@ def _with_settings(config: Mapping[str, Any]) -> Mapping[str, Any]:
         return config
     text = ADDRESS.sub("", config["settings"])
     try:
-        return _config_of_call(ast.parse(text, mode="eval").body, OPTIMIZER_KINDS)
-    except (SyntaxError, ValueError, AttributeError, RecursionError):  # the repr of an object of your own
+        return _config_of_call(ast.parse(text[:LONGEST_REPR], mode="eval").body, OPTIMIZER_KINDS)
+    except (SyntaxError, ValueError, AttributeError, RecursionError, MemoryError):  # of an object of your own
         return {"class": config["class"], "own": True, "settings": {}, "text": text}
 
 
