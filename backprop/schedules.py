@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .dtypes import is_whole
-from .optimizers.optimizers import Schedule
+from .optimizers import Schedule
 
 __all__ = ["Constant", "Cosine", "Step", "WarmUp"]
 
@@ -81,7 +81,7 @@ class Cosine:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """The first `steps` steps rise evenly to the rate of `after`, which then goes on from its first step.
+    """Rise evenly over the first `steps` steps to the rate of `after`, then follow it from its first step.
 
     Source: Goyal and others, *Accurate, large minibatch SGD* (2017), section 2.2.
 

@@ -101,8 +101,9 @@ GROUPS = (
         "Networks and whole trainings in files, and the folders of runs.",
         "backprop.saving",
         "backprop.saving.checkpoint",
-        "backprop.saving.config",
         "backprop.saving.history",
+        "backprop.saving.network_config",
+        "backprop.saving.optimizer_config",
         "backprop.saving.run_folder",
     ),
     _group(

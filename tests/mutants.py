@@ -24,17 +24,17 @@ WANTED = 0.97
 """The share of the faults that are not equivalent which the tests have to catch."""
 
 OWN_TESTS = {
-    "checks.py": "tests/layers",
     "dtypes.py": "tests/layers",
-    "layer.py": "tests/layers",
-    "loss.py": "tests/losses",
-    "naming.py": "tests/networks",
-    "node.py": "tests/layers",
-    "optimizers.py": "tests/optimizers",
-    "real_target.py": "tests/losses",
-    "spec.py": "tests/layers",
+    "layers/checks.py": "tests/layers",
+    "layers/layer.py": "tests/layers",
+    "layers/naming.py": "tests/layers",
+    "layers/node.py": "tests/layers",
+    "layers/spec.py": "tests/layers",
+    "losses/loss.py": "tests/losses",
+    "losses/real_target.py": "tests/losses",
+    "optimizers/": "tests/optimizers",
 }
-"""Files that no gradient check is about."""
+"""The tests of files that no gradient check is about."""
 
 SURVIVED, NO_TESTS = 0, (5, 33)
 """mutmut's codes; None is a fault not yet tried, all others are caught: by a test or the clock."""
@@ -74,8 +74,7 @@ def caught_on_strict(folder: Path, name: str, file: str) -> bool:
     classes = re.findall(r"^class ([A-Z]\w+)", (ROOT / file).read_text("utf-8"), re.MULTILINE)
     users = {"windows.py": ["Convolution", "Pooling"]}.get(Path(file).name, classes)
     which = ["tests/layers/test_gradients.py", "-k", f"test_case and ({' or '.join(users)})"]
-    if Path(file).name in OWN_TESTS:
-        which = [OWN_TESTS[Path(file).name]]
+    which = next(([tests] for place, tests in OWN_TESTS.items() if place in file), which)
     code = subprocess.run(
         [sys.executable, "-m", "pytest", "-x", "-q", "--backend", "strict", *which],
         cwd=folder,

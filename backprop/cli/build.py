@@ -13,7 +13,7 @@ from ..datasets import Dataset
 from ..lookup import UsageError, lookup
 from ..networks.models import DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet
 from ..networks.network import Network
-from ..optimizers.optimizers import OPTIMIZERS, AdamW, Optimizer, Schedule
+from ..optimizers import OPTIMIZERS, AdamW, Optimizer, Schedule
 from ..saving.checkpoint import Checkpoint
 from ..saving.network import network_of
 from ..schedules import Constant, Cosine, Step, WarmUp

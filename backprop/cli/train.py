@@ -30,7 +30,6 @@ from ..training.loop import DivergenceError, Training
 from ..training.progress import progress_line
 from ..training.recorder import RunRecorder, resume
 from .build import build_network, build_optimizer, network_from_checkpoint, steps_of
-from .report import make_optimizer
 from .screen import say
 from .settings import TrainSettings
 from .signals import Interrupted, Signals
@@ -304,7 +303,7 @@ class Recorder(RunRecorder):
 
     def write_page(self, training: Training) -> Path:
         """Write the page, with the data and the optimizer of the settings."""
-        return write_report(self.folder, make_optimizer=make_optimizer, data=self.job.data)
+        return write_report(self.folder, data=self.job.data)
 
 
 def _recorder(options: TrainSettings, stack: ExitStack) -> Recorder | None:

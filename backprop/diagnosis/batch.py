@@ -12,7 +12,7 @@ from ..backends import Array
 from ..layers import ConvolutionReLUPooling, Layer, ReLU
 from ..networks.network import Network
 from ..networks.parameters import named_parameters
-from ..optimizers.optimizers import Optimizer
+from ..optimizers import Optimizer
 
 Host = np.ndarray[Any, Any]
 
@@ -150,8 +150,6 @@ def _on_host(network: Network, vector: Any) -> dict[str, Host]:
 
 def _copy(network: Network, optimizer: Optimizer) -> Optimizer:
     """The optimizer with slots of its own."""
-    clone = copy.copy(optimizer)
-    if "slots" in vars(optimizer):
-        xp = network.backend.xp
-        clone.slots = {key: xp.asarray(slot, copy=True) for key, slot in optimizer.slots.items()}
+    clone, xp = copy.copy(optimizer), network.backend.xp
+    clone.slots = {key: xp.asarray(slot, copy=True) for key, slot in optimizer.slots.items()}
     return clone

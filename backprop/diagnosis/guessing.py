@@ -17,7 +17,7 @@ from ..backends import Array
 from ..inputs import LARGE
 from ..losses import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
 from ..networks.network import Network
-from ..optimizers.optimizers import Optimizer
+from ..optimizers import Optimizer
 from .batch import Gradient, LayerOutput, look_at
 from .signs import warning_signs
 

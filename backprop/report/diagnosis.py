@@ -22,7 +22,7 @@ from ..diagnosis import (
 )
 from ..losses import SoftmaxWithLoss
 from ..networks.network import Network
-from ..optimizers.optimizers import Optimizer
+from ..optimizers import Optimizer
 from ..pictures import image_shape
 
 Host = np.ndarray[Any, Any]

@@ -13,16 +13,11 @@ from . import figures, html
 from .curves import curves
 from .diagnosis import Diagnosis
 from .record import RESULTS, Record, read_record
-from .restored import MakeOptimizer, diagnose_run
+from .restored import diagnose_run
 from .sections import confusion, layers, mistakes, warnings, weights
 
 
-def write_report(
-    folder: Path,
-    target: Path | None = None,
-    make_optimizer: MakeOptimizer | None = None,
-    data: Dataset | None = None,
-) -> Path:
+def write_report(folder: Path, target: Path | None = None, data: Dataset | None = None) -> Path:
     """Write the page of the run in a folder, and return where.
 
     The page shows the checkpoint with the best validation loss, or else the last one. It stands for
@@ -33,8 +28,6 @@ def write_report(
     ----------
     folder : a run folder, see `backprop.runs`
     target : the page's file, by default `report.html` in the folder
-    make_optimizer : makes the optimizer of the run's settings, for the sizes of its updates; without it
-        nothing is said about these
     data : the run's data, where they are at hand; else they are loaded
 
     Raises `RunFolderError` if the folder is none of a run, `CheckpointError` for a damaged checkpoint.
@@ -42,7 +35,7 @@ def write_report(
     record, checkpoint = read_record(folder)
     diagnosis, missing = None, ""
     try:
-        diagnosis = diagnose_run(record, checkpoint, make_optimizer, data)
+        diagnosis = diagnose_run(record, checkpoint, data)
     except (OSError, ValueError, CheckpointError) as error:
         missing = f"There is no diagnosis of the network: {error}."
     target = folder / run_folder.REPORT if target is None else target

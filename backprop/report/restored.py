@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..backends import Backend, BackendUnavailableError, get_backend
 from ..datasets import Dataset, Fingerprint, dataset_at, with_channels
 from ..networks.network import Network
-from ..optimizers.optimizers import Optimizer
+from ..optimizers import Optimizer
 from ..saving.checkpoint import Checkpoint, followed
 from ..saving.network import check_fit, network_of, on_host, put
+from ..saving.optimizer_config import UnknownOptimizerError, optimizer_from_config
 from ..saving.run_data import is_run_data, trained_part
 from .diagnosis import Diagnosis, diagnose
 from .record import Record
 
-MakeOptimizer = Callable[[dict[str, Any], int], Optimizer]
-"""The optimizer that the settings of a run ask for, on that many training samples."""
 
-
-def diagnose_run(
-    record: Record,
-    checkpoint: Checkpoint,
-    make_optimizer: MakeOptimizer | None = None,
-    data: Dataset | None = None,
-) -> Diagnosis:
+def diagnose_run(record: Record, checkpoint: Checkpoint, data: Dataset | None = None) -> Diagnosis:
     """`diagnose` for a run's network and data, which are loaded if they are not given.
 
     Raises `OSError`, `ValueError` or `CheckpointError` if they cannot be restored.
@@ -37,10 +29,7 @@ def diagnose_run(
         raise ValueError("there is no test data")
     with followed(record.checkpoint):
         network = network_of(record.checkpoint, checkpoint, _device(settings))
-        optimizer = None
-        if make_optimizer is not None and settings:
-            optimizer = make_optimizer(settings, int(checkpoint.description["training"]["samples"]))
-            _restore(optimizer, network, checkpoint, record.checkpoint)
+        optimizer = _optimizer(network, checkpoint, record.checkpoint)
         x_train, x_test = (with_channels(x, network.input_shape) for x in (data.x_train, data.x_test))
         return diagnose(network, x_train, data.t_train, x_test, data.t_test, optimizer)
 
@@ -64,9 +53,15 @@ def _device(settings: dict[str, Any]) -> Backend:
         return get_backend("cpu")
 
 
-def _restore(optimizer: Optimizer, network: Network, checkpoint: Checkpoint, path: Path) -> None:
-    """Set what the optimizer has kept, and its steps, to the checkpoint's."""
+def _optimizer(network: Network, checkpoint: Checkpoint, path: Path) -> Optimizer | None:
+    """Rebuild the run's optimizer as it was left; None for one of the user's own."""
+    config = checkpoint.description["optimizer"]
+    try:
+        optimizer = optimizer_from_config(config)
+    except UnknownOptimizerError:
+        return None
     optimizer.prepare(network.flat_params)
     check_fit(path, on_host("optimizer", optimizer.slots, network.backend), checkpoint, "optimizer")
     put(optimizer.slots, checkpoint, "optimizer", network.backend)
-    optimizer.steps = int(checkpoint.description["optimizer"]["steps"])
+    optimizer.steps = int(config["steps"])
+    return optimizer

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "write_checkpoint",
         ),
         "network": ("load_network", "restore_network", "save_network"),
+        "optimizer_config": ("optimizer_from_config",),
     },
     globals(),
 )

@@ -6,3 +6,4 @@ from .checkpoint import write_checkpoint as write_checkpoint
 from .network import load_network as load_network
 from .network import restore_network as restore_network
 from .network import save_network as save_network
+from .optimizer_config import optimizer_from_config as optimizer_from_config

@@ -23,7 +23,7 @@ from ..backends import Array, Backend, dtype_name, get_backend
 from ..inputs import Inputs
 from ..networks.network import Network
 from .checkpoint import Checkpoint, CheckpointError, followed, read_checkpoint, write_checkpoint
-from .config import UnknownLayerError, build, describe
+from .network_config import UnknownLayerError, network_config, network_from_config
 from .run_folder import read_trained
 
 RESTORE = (
@@ -37,7 +37,7 @@ HostArrays = dict[str, np.ndarray[Any, Any]]
 
 def save_network(path: str | os.PathLike[str], network: Network) -> None:
     """Write the network to a file: its layers, parameters and state."""
-    write_checkpoint(path, Checkpoint({"network": describe(network)}, network_arrays(network)))
+    write_checkpoint(path, Checkpoint({"network": network_config(network)}, network_arrays(network)))
 
 
 def load_network(path: str | os.PathLike[str], device: str | Backend = "cpu") -> Network:
@@ -59,7 +59,7 @@ def network_of(
     backend = get_backend(device)
     with followed(path):
         try:
-            network = build(checkpoint.description["network"], _of_network(checkpoint), backend)
+            network = network_from_config(checkpoint.description["network"], _of_network(checkpoint), backend)
         except UnknownLayerError as error:
             raise CheckpointError(f"{os.fspath(path)}: {error}; {RESTORE.format(os.fspath(path))}") from None
     restore_network(network, checkpoint, path)

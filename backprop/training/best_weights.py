@@ -10,9 +10,9 @@ import numpy as np
 
 from ..networks.network import Network
 from ..saving.checkpoint import Checkpoint
-from ..saving.config import describe
 from ..saving.history import Metrics
 from ..saving.network import HostArrays, network_arrays, restore_network
+from ..saving.network_config import network_config
 
 Host = np.ndarray[Any, Any]
 
@@ -53,7 +53,7 @@ class BestWeights:
 
     def put_back(self) -> None:
         """Set the network to its best epoch."""
-        restore_network(self.network, Checkpoint({"network": describe(self.network)}, self.kept[-1][1]))
+        restore_network(self.network, Checkpoint({"network": network_config(self.network)}, self.kept[-1][1]))
 
 
 def without_best(checkpoint: Checkpoint) -> Checkpoint:

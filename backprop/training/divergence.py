@@ -38,7 +38,7 @@ def locate(epoch: Epoch) -> DivergenceError:
         scalars = [row[0, j] for j in range(row.shape[1])]
         where = _first_bad(step, *step.batch(step.data, epoch.indices(i, i + 1)[0, ...]), scalars)
         if where is None:
-            step.optimizer.step(state.params, state.grads, state.slots, scalars)
+            step.optimizer.apply(state.params, state.grads, state.slots, scalars)
             where = None if finite(state.params["flat"]) else "the updated parameters"
         if where:
             state.restore(before)
@@ -72,7 +72,7 @@ def _first_bad(step: TrainStep, x: Array, t: Array, scalars: Any) -> str | None:
         return f"the value of {network.last_layer.name}"
     if not finite(network.penalized(loss)):
         return "the penalty of weight decay"
-    scale = step.optimizer.dout(scalars)
+    scale = step.optimizer.loss_scale(scalars)
     dout = network.last_layer.backward(scale)
     for name, layer in reversed(network.layers.items()):
         dout = layer.backward(dout)

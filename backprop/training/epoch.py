@@ -113,7 +113,7 @@ class Epoch:
     def _begin_segment(self, stop: int) -> None:
         self._mark_start()
         self.first_row = self.ran
-        scalars = [self.step.optimizer.numbers(self.steps_before + i + 1) for i in range(self.ran, stop)]
+        scalars = [self.step.optimizer.scalars(self.steps_before + i + 1) for i in range(self.ran, stop)]
         width = len(scalars[0]) if scalars else 0
         self.scalars = self.backend.asarray(
             np.asarray(scalars).reshape(len(scalars), width), dtype=self.step.network.dtype

@@ -28,7 +28,7 @@ import numpy as np
 from ..backends import Backend, CaptureError, backend_of, digest, is_registered
 from ..layers import Node
 from ..networks.network import Network
-from ..optimizers.optimizers import Optimizer
+from ..optimizers import Optimizer
 
 MOST = 20_000
 """How many values are looked at; what holds more is not watched, and so not recorded."""
@@ -39,7 +39,7 @@ KEPT = frozenset({"_saved", "_grads"})
 CARRIED = KEPT | {"_params", "_state"}
 """Those of a network's own layers, whose parameters and state are the network's."""
 
-OF_OPTIMIZERS = frozenset({"slots", "steps", "_given", "_network"})
+OF_OPTIMIZERS = frozenset({"_slots", "steps", "_owner"})
 """Those of an optimizer that are given to the step."""
 
 OF_NETWORKS = frozenset({"_params", "_state", "flat_params", "flat_grads", "backend", "inputs"})

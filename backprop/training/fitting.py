@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..networks.network import Network
-from ..optimizers.optimizers import Optimizer
+from ..optimizers import Optimizer
 from ..saving.checkpoint import Checkpoint
 from .arguments import Sampling
 from .best_weights import BestWeights

@@ -8,7 +8,6 @@ layer where it began, and the network is left as it was before that step's updat
 from __future__ import annotations
 
 import math
-import re
 import sys
 import time
 import warnings
@@ -25,11 +24,12 @@ from ..datasets.dataset import HostArray
 from ..diagnosis import Guessing, LearningWarning, no_better_than_guessing, some_samples
 from ..networks.checks import check_same_length
 from ..networks.network import Network
-from ..optimizers.optimizers import SGD, Optimizer
+from ..optimizers import SGD, Optimizer
 from ..saving.checkpoint import Checkpoint, CheckpointError, ResumeWarning
-from ..saving.config import describe
 from ..saving.history import HistoryArrays, Means, Metrics, history_of
 from ..saving.network import check_fit, network_arrays, on_host, put, restore_network
+from ..saving.network_config import network_config
+from ..saving.optimizer_config import optimizer_config, setting_differences
 from .arguments import (
     Sampling,
     check_hook,
@@ -59,9 +59,6 @@ ENOUGH, ENOUGH_AT_END = 200, 100
 
 FALLING = 0.98
 """The share of the epoch's loss before that a falling loss is below."""
-
-ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
-"""Where a function lies in memory, in its `repr`."""
 
 
 @dataclass(frozen=True)
@@ -478,8 +475,8 @@ class Training(Iterator[Metrics]):
             arrays |= {f"epoch.{i}": values for i, values in enumerate(epoch.results())}
         digest = self._data.validation_digest
         description = {
-            "network": describe(network),
-            "optimizer": {"class": type(optimizer).__name__, "settings": repr(optimizer), "steps": steps},
+            "network": network_config(network),
+            "optimizer": {**optimizer_config(optimizer), "steps": steps},
             "training": {
                 "step": self.step,
                 "position": position,
@@ -506,8 +503,9 @@ class Training(Iterator[Metrics]):
             its = {"optimizer": kept["class"], **{name: state[name] for name in self._drawing()}}
             judged_by = state.get("validation")
             generator, seconds = _arrays(state["generator"]), float(state["seconds"])
-            machine, settings = dict(checkpoint.description.get("machine", {})), str(kept["settings"])
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            machine = dict(checkpoint.description.get("machine", {}))
+            differing = setting_differences(optimizer_config(optimizer), kept)
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise CheckpointError(f"{path} is not of a training run: {error!r} in its description") from None
         mine_by = self._data.validation_digest
         mine = {"optimizer": type(optimizer).__name__, **self._drawing()}
@@ -550,7 +548,7 @@ class Training(Iterator[Metrics]):
             self._complete_or_leave(steps)
         if self.best_weights and self.best:
             self.best_weights.take(checkpoint.arrays, self.best.step)
-        if step < self._plan.total and (why := "; ".join(self._inexact(machine, settings))):
+        if step < self._plan.total and (why := "; ".join(self._inexact(machine, differing))):
             text = f"{path}: what is resumed may not be, bit for bit, a run without a break: {why}"
             warnings.warn(text, ResumeWarning, stacklevel=3)
 
@@ -569,7 +567,7 @@ class Training(Iterator[Metrics]):
         self._done, self._epoch, self._part = self.step, None, self._epoch
         self.optimizer.steps = steps
 
-    def _inexact(self, machine: Mapping[str, Any], settings: str) -> Iterator[str]:
+    def _inexact(self, machine: Mapping[str, Any], differing: Mapping[str, tuple[str, str]]) -> Iterator[str]:
         """Why what comes may not be the run that was never interrupted."""
         here = self._machine() if machine else {}
         for name in {**here, **machine}:
@@ -578,10 +576,12 @@ class Training(Iterator[Metrics]):
                 yield f"{name} {mine} here, {its} there"
         if not machine:
             yield "it does not say on what machine it was computed"
-        if ADDRESS.sub("", repr(self.optimizer)) != ADDRESS.sub("", settings):
-            why = ", as when a schedule is stretched to more steps" if callable(self.optimizer.lr) else ""
+        if differing:
+            settings = [f"{name} {mine} here, {its} there" for name, (mine, its) in differing.items()]
+            stretched = callable(self.optimizer.lr) and "lr" in differing
+            why = ", as when a schedule is stretched to more steps" if stretched else ""
             rate = f"the rate of step {self.step + 1:,} is {self.optimizer.rate(self.step + 1):.6g}"
-            yield f"the optimizer is {self.optimizer!r} here, {settings} there{why}; {rate}"
+            yield f"the optimizer has {', '.join(settings)}{why}; {rate}"
         before = self.history[-2].step if len(self.history) > 1 else 0
         if self.history and not self._epoch and self.history[-1].step - before < self._plan.per_epoch:
             yield "its last epoch is a part of one, and a file of format 1 does not have how it goes on"

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import backends
 from ..layers import Node
-from ..optimizers.optimizers import Optimizer
+from ..optimizers import Optimizer
 
 
 def _folders(*files: object) -> tuple[str, ...]:

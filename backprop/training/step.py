@@ -60,8 +60,8 @@ class TrainStep:
         y = network.forward(x, training=True)
         value = network.penalized(loss.forward(y, t, training=True))
         correct = (loss.correct(y, t),) if loss.counts_correct else ()
-        network.backward_params(self.optimizer.dout(scalars))
-        self.optimizer.step(state.params, state.grads, state.slots, scalars)
+        network.backward_params(self.optimizer.loss_scale(scalars))
+        self.optimizer.apply(state.params, state.grads, state.slots, scalars)
         return value, *correct
 
     def scan(self, state: TrainState, data: Mapping[str, Array], rows: Array, scalars: Array) -> Results:

@@ -24,7 +24,7 @@ from backprop.cli.settings import SETTINGS, TrainSettings, convert
 from backprop.cli.toml import as_toml, from_toml
 from backprop.datasets import Dataset
 from backprop.lookup import UsageError
-from backprop.optimizers.optimizers import OPTIMIZERS
+from backprop.optimizers import OPTIMIZERS
 
 each = pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 

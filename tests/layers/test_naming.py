@@ -13,8 +13,8 @@ from backprop.cli import main
 from backprop.diagnosis.batch import look_at
 from backprop.layers.naming import display_names
 from backprop.report import record
-from backprop.saving.config import describe
 from backprop.saving.network import save_network
+from backprop.saving.network_config import network_config
 
 
 @pytest.mark.parametrize("kind", [SimpleConvNet, DeepConvNet])
@@ -32,11 +32,11 @@ def test_what_is_merged_is_shown_as_the_layers_that_it_stands_for(
     outputs, gradients = look_at(network, x, np.asarray([0, 1]))
     assert [output.name for output in outputs] == shown
     assert {gradient.layer for gradient in gradients} <= set(shown)
-    assert [*record._layers(describe(network))] == shown
+    assert [*record._layers(network_config(network))] == shown
     save_network(tmp_path / "a.safetensors", network)
     assert main(["inspect", str(tmp_path / "a.safetensors")]) == 0
     assert stack in capsys.readouterr().out
-    assert not any(" " in name for name in (*describe(network)["layers"], *network.params))
+    assert not any(" " in name for name in (*network_config(network)["layers"], *network.params))
 
 
 def test_names_of_one_s_own_promise_no_layers() -> None:

@@ -10,7 +10,7 @@ import pytest
 from backends import Backend, get_backend
 from backprop import SGD, BatchNormalization, LayerNormalization, MultiLayerNet, Network, Training
 from backprop.datasets import mnist
-from backprop.optimizers.optimizers import Adam
+from backprop.optimizers import Adam
 
 
 def ones(backend: Backend, *shape: int) -> Any:

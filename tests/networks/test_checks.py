@@ -10,7 +10,7 @@ import pytest
 from backends import get_backend
 from backprop import Affine, Identity, MeanSquaredError, Network, ReLU, Residual, check_gradients, fit
 from backprop.layers import Layer
-from backprop.optimizers.optimizers import SGD
+from backprop.optimizers import SGD
 
 from .small import net
 

@@ -11,7 +11,7 @@ from backends import Array, Backend, InPlaceDict, get_backend, namespace_of
 from backends.numpy.backend import NumpyBackend
 from backprop import SGD, Affine, Network, Training, check_gradients
 from backprop.layers import Layer
-from backprop.optimizers.optimizers import Adam
+from backprop.optimizers import Adam
 
 from .small import data, net
 from .stateful import stateful

@@ -36,10 +36,9 @@ from backprop import (
 )
 from backprop.cli import main
 from backprop.cli.build import defaults
-from backprop.cli.report import make_optimizer
 from backprop.diagnosis.batch import Gradient, Histogram, LayerOutput, histogram
 from backprop.diagnosis.signs import warning_signs
-from backprop.optimizers.optimizers import Optimizer
+from backprop.optimizers import Optimizer
 from backprop.pictures import image_shape
 from backprop.report import diagnose, figures, points, write_comparison, write_report
 from backprop.report.diagnosis import _not_among, confusion_matrix, first_weights, frequent_confusions
@@ -49,6 +48,7 @@ from backprop.report.record import Record, read_record
 from backprop.report.sections import _matrix, _most_frequent
 from backprop.saving import history_file, run_folder
 from backprop.saving.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from backprop.schedules import Cosine
 
 Arrays = tuple[np.ndarray, np.ndarray]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -432,7 +432,7 @@ def test_first_weights() -> None:
 
 def test_page(run: Path) -> None:
     pytest.importorskip("matplotlib")
-    assert write_report(run, make_optimizer=make_optimizer) == run / "report.html"
+    assert write_report(run) == run / "report.html"
     page = read(run / "report.html")
     history = history_file.read_history(run)
     for text in (
@@ -515,7 +515,7 @@ def test_names_of_layers_are_shown_with_their_control_characters(run: Path) -> N
     network = checkpoint.description["network"]
     network["layers"] = {f"{name}\x1b[2J<i>": layer for name, layer in network["layers"].items()}
     write_checkpoint(path, checkpoint)
-    page = read(write_report(run, make_optimizer=make_optimizer))
+    page = read(write_report(run))
     assert "Relu1\\x1b[2J<i> output" in page.text
     assert "i" not in page.tags
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", (run / "report.html").read_text("utf-8"))
@@ -548,7 +548,7 @@ def test_a_damaged_description_is_a_checkpoint_error(place: tuple[str, ...], run
 def test_page_of_a_convolution(tmp_path: Path) -> None:
     network = SimpleConvNet((1, 8, 8), {"filter_num": 4, "filter_size": 3}, 5, 3, "he", rng=0)
     folder = kept_run(tmp_path / "run", network, Momentum(0.01), optimizer="momentum")
-    page = read(write_report(folder, make_optimizer=make_optimizer))
+    page = read(write_report(folder))
     assert "There is no diagnosis" not in page.text
     assert "N × 4 × 3 × 3" in page.text
     updates = [cells[-1] for name, cells in tables(folder / "report.html")[3].items() if name[0] == "W"]
@@ -560,7 +560,7 @@ def test_updates_go_on_from_what_the_optimizer_has_kept(tmp_path: Path) -> None:
     optimizer = Adam(0.01)
     network = TwoLayerNet(64, 10, 3, weight_init_std=0.1, rng=0)
     folder = kept_run(tmp_path / "run", network, optimizer, optimizer="adam", lr=0.01)
-    write_report(folder, make_optimizer=make_optimizer)
+    write_report(folder)
     found = [cells[-1] for cells in tables(folder / "report.html")[3].values()]
     expected = diagnose(network, *TRAIN, *TEST, optimizer).gradients
     assert found == [number(gradient.update) for gradient in expected]
@@ -568,10 +568,50 @@ def test_updates_go_on_from_what_the_optimizer_has_kept(tmp_path: Path) -> None:
     assert found != [number(gradient.update) for gradient in fresh]
 
 
+def with_optimizer(run: Path, **values: Any) -> None:
+    """Change what the run's checkpoint says of the optimizer."""
+    path = run_folder.checkpoints(run)[-1]
+    checkpoint = read_checkpoint(path)
+    checkpoint.description["optimizer"].update(values)
+    write_checkpoint(path, checkpoint)
+
+
 def test_an_optimizer_that_does_not_fit(run: Path) -> None:
-    page = read(write_report(run, make_optimizer=lambda *_: Adam()))
+    with_optimizer(run, **{"class": "Adam", "settings": {}})
+    page = read(write_report(run))
     assert "There is no diagnosis of the network: " in page.text
     assert "optimizer.m.flat: missing" in page.text
+
+
+def test_settings_that_an_optimizer_does_not_take(run: Path) -> None:
+    with_optimizer(run, settings={"momentum": 0.9})
+    text = read(write_report(run)).text
+    assert "There is no diagnosis of the network: " in text
+    assert "the description of the optimizer cannot be followed: " in text
+
+
+def test_updates_of_a_checkpoint_that_holds_the_optimizer_s_repr(tmp_path: Path) -> None:
+    optimizer = Adam(Cosine(0.01, 100))
+    folder = kept_run(tmp_path / "run", TwoLayerNet(64, 10, 3, weight_init_std=0.1, rng=0), optimizer)
+    write_report(folder)
+    expected = tables(folder / "report.html")
+    with_optimizer(folder, settings=repr(optimizer))
+    write_report(folder)
+    assert tables(folder / "report.html") == expected
+    assert all(float(cells[-1]) > 0.0 for name, cells in expected[3].items() if name[0] == "W")
+
+
+class Own(Adam):
+    """An optimizer of one's own."""
+
+
+def test_nothing_is_said_of_the_updates_of_an_optimizer_of_one_s_own(tmp_path: Path) -> None:
+    for i, optimizer in enumerate((Own(), Adam(lambda step: 0.1 / step))):
+        network = TwoLayerNet(64, 10, 3, weight_init_std=0.1, rng=0)
+        folder = kept_run(tmp_path / f"run-{i}", network, optimizer)
+        page = read(write_report(folder))
+        assert "W2 gradient" in page.text
+        assert "The update is" not in page.text
 
 
 def test_page_with_validation_and_steps(run: Path) -> None:
@@ -1092,7 +1132,7 @@ def test_a_network_without_a_training_is_no_run(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_a_browser_shows_the_page(run: Path) -> None:
-    page = write_report(run, make_optimizer=make_optimizer)
+    page = write_report(run)
     picture, profile = run / "page.png", run / "profile"
     assert CHROMIUM is not None
 

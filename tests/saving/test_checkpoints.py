@@ -45,8 +45,8 @@ from backprop.saving.checkpoint import (
     read_contents,
     write_checkpoint,
 )
-from backprop.saving.config import KINDS, build, describe
 from backprop.saving.network import load_network, network_arrays, network_of, save_network
+from backprop.saving.network_config import KINDS, network_config, network_from_config
 
 from ..cases import CASES
 
@@ -445,8 +445,8 @@ def test_every_layer_is_described_and_built(name: str, backend: Backend) -> None
     network = Network([layer], MeanSquaredError()).to(device=backend)
     x = backend.asarray(x)
     network.forward(x, training=True)  # changes what the layer carries
-    again = build(through_json(describe(network)), plain(network), backend)
-    assert describe(again) == describe(network)
+    again = network_from_config(through_json(network_config(network)), plain(network), backend)
+    assert network_config(again) == network_config(network)
     assert type(again.layers[next(iter(network.layers))]) is type(layer)
     for training in (False, True):
         ours, its = (backend.to_numpy(n.forward(x, training=training)) for n in (network, again))
@@ -525,7 +525,7 @@ DESCRIPTIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
 @pytest.mark.parametrize("change", DESCRIPTIONS.values(), ids=DESCRIPTIONS)
 def test_a_description_that_cannot_be_followed(change: Callable[[Any], Any], tmp_path: Path) -> None:
     network = TwoLayerNet(4, 3, 2, rng=0)
-    description = describe(network)
+    description = network_config(network)
     change(description)
     path = tmp_path / "a.safetensors"
     write_checkpoint(path, Checkpoint({"network": description}, network_arrays(network)))
@@ -556,7 +556,7 @@ def changed(checkpoint: Checkpoint, place: tuple[Any, ...], value: Any) -> Check
 @pytest.mark.parametrize("name", ["two-layer", "mlp", "simple-conv"])
 def test_whatever_is_damaged_in_a_description_it_is_a_checkpoint_error(name: str) -> None:
     network = NETWORKS[name]("cpu")
-    good = Checkpoint({"network": describe(network)}, network_arrays(network))
+    good = Checkpoint({"network": network_config(network)}, network_arrays(network))
     refusals = []
     for place in places(good.description):
         for value in ODD:
@@ -571,7 +571,7 @@ def test_whatever_is_damaged_in_a_description_it_is_a_checkpoint_error(name: str
 @pytest.mark.parametrize("shape", [[0], [-4], [2.0, 2], ["4"], [10**6, 10**6], 4])
 def test_a_sample_that_cannot_be_is_refused(shape: Any) -> None:
     network = TwoLayerNet(4, 3, 2, rng=0)
-    checkpoint = Checkpoint({"network": describe(network)}, network_arrays(network))
+    checkpoint = Checkpoint({"network": network_config(network)}, network_arrays(network))
     with pytest.raises(CheckpointError, match="samples of shape|cannot be followed"):
         network_of("a.safetensors", changed(checkpoint, ("network", "input_shape"), shape))
 
@@ -617,7 +617,7 @@ USUAL: dict[str, list[Any]] = {
 def test_padding_as_it_is_used_is_loaded(layers: list[Any], tmp_path: Path) -> None:
     network = Network(layers)
     save_network(tmp_path / "a.safetensors", network)
-    assert describe(load_network(tmp_path / "a.safetensors")) == describe(network)
+    assert network_config(load_network(tmp_path / "a.safetensors")) == network_config(network)
 
 
 def test_a_block_within_a_block(tmp_path: Path) -> None:

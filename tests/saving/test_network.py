@@ -9,8 +9,8 @@ import pytest
 
 from backprop import Training
 from backprop.saving.checkpoint import Checkpoint, CheckpointError, write_checkpoint
-from backprop.saving.config import describe
 from backprop.saving.network import load_network, network_arrays, restore_network
+from backprop.saving.network_config import network_config
 
 from ..networks.stateful import stateful
 
@@ -23,7 +23,7 @@ def test_statistics_written_without_a_weight(tmp_path: Path, rng: np.random.Gene
     for name in net.state:
         if "running_weight" in name:
             net.state[name] = np.ones((), "float32")
-    checkpoint = Checkpoint({"network": describe(net)}, network_arrays(net))
+    checkpoint = Checkpoint({"network": network_config(net)}, network_arrays(net))
     for name in [name for name in checkpoint.arrays if "running_weight" in name]:
         del checkpoint.arrays[name]
     for entry in checkpoint.description["network"]["layers"].values():

@@ -308,7 +308,7 @@ def test_an_optimizer_that_counts_is_called() -> None:
     class Decaying(Optimizer):
         step_number = 0
 
-        def update(self, params: Any, grads: Any) -> None:
+        def apply(self, params: Any, grads: Any, slots: Any, scalars: Any) -> None:
             self.step_number += 1
             for key in params:
                 params[key] -= 0.1 / self.step_number * grads[key]
@@ -963,7 +963,7 @@ def test_what_a_layer_computes_from_its_parameters_is_recorded(backend: Backend)
     class WarmUp(SGD):
         """No change at first, when a step is recorded."""
 
-        def numbers(self, step: int) -> tuple[float, ...]:
+        def scalars(self, step: int) -> tuple[float, ...]:
             return (0.0 if step < 12 else self.lr,)
 
     def make() -> Network:
@@ -982,11 +982,11 @@ def test_what_a_layer_computes_from_its_parameters_is_recorded(backend: Backend)
 class Decay(SGD):
     """A learning rate that changes with every step."""
 
-    def numbers(self, step: int) -> tuple[float, ...]:
+    def scalars(self, step: int) -> tuple[float, ...]:
         return (self.lr / step,)
 
 
-def test_numbers_that_change_from_step_to_step(backend: Backend) -> None:
+def test_scalars_that_change_from_step_to_step(backend: Backend) -> None:
     assert_same(lambda: network(backend), exactly=backend.device == "cpu", optimizer=Decay(0.5))
     seen: list[np.ndarray] = []
     net = network(backend)
@@ -1051,7 +1051,7 @@ def test_arrays_of_the_state_that_are_others_now_are_recorded_anew() -> None:
         net, momentum = network("cpu"), Momentum(0.05)
 
         def exchange(_: Any) -> None:
-            vars(momentum)["slots"] = InPlaceDict({key: 0.5 * v for key, v in momentum.slots.items()})
+            vars(momentum)["_slots"] = InPlaceDict({key: 0.5 * v for key, v in momentum.slots.items()})
 
         list(Training(net, X, LABELS, epochs=2, batch_size=10, rng=0, optimizer=momentum, capture=capture,
                  hook=exchange, hook_steps=9))  # fmt: skip

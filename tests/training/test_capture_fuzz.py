@@ -177,7 +177,7 @@ def stock(wanted: Callable[[Trial], Any]) -> list[int]:
     [
         (nudge_parameters, lambda trial: True),
         (nudge_state, lambda trial: trial.network.state),
-        (nudge_slots, lambda trial: trial.optimizer.kept),
+        (nudge_slots, lambda trial: trial.optimizer.slot_names),
     ],
     ids=["parameters", "state", "slots"],
 )

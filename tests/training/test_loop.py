@@ -443,7 +443,7 @@ def test_optimizer_of_ones_own(backend: Backend) -> None:
     class Plain(Optimizer):
         """SGD that leaves the scale alone."""
 
-        def update(self, params: Any, grads: Any) -> None:
+        def apply(self, params: Any, grads: Any, slots: Any, scalars: Any) -> None:
             for key in params:
                 params[key] -= 0.1 * grads[key]
 
@@ -453,7 +453,7 @@ def test_optimizer_of_ones_own(backend: Backend) -> None:
         list(Training(network, *blobs(), epochs=2, batch_size=40, rng=0, optimizer=optimizer))
         flat.append(host_params(network))
     np.testing.assert_allclose(*flat, rtol=1e-10, atol=1e-12)
-    with pytest.raises(NotImplementedError, match="an optimizer has a rule or an update"):
+    with pytest.raises(NotImplementedError, match="an optimizer has a rule or an apply"):
         Optimizer().update({"W": np.ones(1)}, {"W": np.ones(1)})
 
 

@@ -70,7 +70,7 @@ class ReadSquaredError(MeanSquaredError):
 
 
 class Steps(SGD):
-    def update(self, params: Any, grads: Any) -> None:
+    def apply(self, params: Any, grads: Any, slots: Any, scalars: Any) -> None:
         for key in params:
             if grads[key].max() < 9e9:  # HERE
                 params[key] -= 0.1 * grads[key]

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, get_backend
-from backprop import SGD, Adam, MultiLayerNet, Network, Training, TwoLayerNet
+from backprop import SGD, Adam, MultiLayerNet, Network, Optimizer, Training, TwoLayerNet
 from backprop.saving.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -26,8 +26,9 @@ from backprop.saving.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from backprop.saving.config import describe
 from backprop.saving.history import Metrics, history_of
+from backprop.saving.network_config import network_config
+from backprop.saving.optimizer_config import optimizer_config
 from backprop.schedules import Cosine
 from backprop.training.loop import Progress
 
@@ -261,8 +262,8 @@ def test_what_a_checkpoint_says() -> None:
         assert generator["bit_generator"] == "PCG64"
         assert 0.0 < seconds <= run.history[-1].seconds
         assert said == {
-            "network": describe(run.network),
-            "optimizer": {"class": "Adam", "settings": repr(run.optimizer), "steps": step},
+            "network": network_config(run.network),
+            "optimizer": {**optimizer_config(run.optimizer), "steps": step},
             "training": {
                 "step": step, "position": position, "samples": N, "batch_size": BATCH,
                 "sampling": "without-replacement",
@@ -348,29 +349,75 @@ def test_the_threads_are_those_of_the_products(backend: Backend) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:a Training was made")
-def test_another_optimizer_is_said() -> None:
+@pytest.mark.parametrize("before", [False, True], ids=["config", "repr"])
+def test_another_optimizer_is_said(before: bool) -> None:
+    """Also where the checkpoint is from before and holds the optimizer's `repr`."""
     cpu, there = get_backend("cpu"), changed()
-    with pytest.warns(
-        ResumeWarning,
-        match=r"break: the optimizer is Adam\(lr=0.2.* here, Adam\(.* there; the rate of step 9 is 0.2$",
-    ):
+    if before:
+        there.description["optimizer"]["settings"] = repr(Adam(Cosine(0.05, STEPS)))
+    was = r"Cosine\(lr=0.05, steps=18, lowest=0.0\) there"
+    rest = "; the rate of step 9 is"
+    with pytest.warns(ResumeWarning, match=rf"break: the optimizer has lr 0.2 here, {was}{rest} 0.2$"):
         training(cpu, there, optimizer=Adam(0.2))
-    longer = Cosine(0.05, 2 * STEPS)
     with pytest.warns(
         ResumeWarning,
-        match=f" there, as when a schedule is stretched to more steps; the rate of step 9 is {longer(9):.6g}$",
+        match=rf"has lr 0.2 here, {was}, max_norm 1.0 here, None there, beta2 0.9 here, 0.999 there{rest}",
     ):
+        training(cpu, there, optimizer=Adam(0.2, beta2=0.9, max_norm=1.0))
+    longer = Cosine(0.05, 2 * STEPS)
+    stretched = ", as when a schedule is stretched to more steps"
+    with pytest.warns(ResumeWarning, match=f" there{stretched}{rest} {longer(9):.6g}$"):
         training(cpu, there, optimizer=Adam(longer))
+    with pytest.warns(ResumeWarning, match="has epsilon 1e-08 here, 1e-07 there; the rate of step 9 is"):
+        training(cpu, there, optimizer=Adam(Cosine(0.05, STEPS), epsilon=1e-8))
+    training(cpu, there)
 
 
 @pytest.mark.filterwarnings("ignore:a Training was made")
-def test_a_schedule_without_a_repr_is_known_by_its_name() -> None:
-    def make(resume: Checkpoint | None = None) -> Training:
-        return training(get_backend("cpu"), resume, optimizer=Adam(lambda step: 0.1 / step))
+@pytest.mark.parametrize("before", [False, True], ids=["config", "repr"])
+def test_a_schedule_without_a_repr_is_known_by_its_name(before: bool) -> None:
+    def make(resume: Checkpoint | None = None, epsilon: float = 1e-7) -> Training:
+        optimizer = Adam(lambda step: 0.1 / step, epsilon=epsilon)
+        return training(get_backend("cpu"), resume, optimizer=optimizer)
 
     run = make()
     next(run)
-    make(run.checkpoint())
+    checkpoint = run.checkpoint()
+    if before:
+        checkpoint.description["optimizer"]["settings"] = repr(run.optimizer)
+    make(checkpoint)
+    with pytest.warns(ResumeWarning, match="the optimizer has .*1e-08.* here, .*1e-07.* there; the rate of"):
+        make(checkpoint, epsilon=1e-8)
+    with pytest.warns(ResumeWarning, match=r"0\.2.* here, .*make\.<locals>\.<lambda>.* there; the rate of"):
+        training(get_backend("cpu"), checkpoint, optimizer=Adam(0.2))
+
+
+class Decaying(Optimizer):
+    """An optimizer of one's own, which keeps an array outside its slots."""
+
+    def __init__(self, beta: float = 0.9) -> None:
+        super().__init__(0.05)
+        self.beta, self.table = beta, np.ones(2)
+
+    @staticmethod
+    def rule(p: Any, g: Any, lr: Any) -> Any:
+        p -= lr * g
+        return (p,)
+
+
+@pytest.mark.filterwarnings("ignore:a Training was made")
+@pytest.mark.parametrize("before", [False, True], ids=["config", "repr"])
+def test_another_setting_of_an_optimizer_of_one_s_own_is_said(before: bool, tmp_path: Path) -> None:
+    run = training(get_backend("cpu"), optimizer=Decaying())
+    next(run)
+    checkpoint = kept(run, tmp_path / "a.safetensors")
+    if before:
+        checkpoint.description["optimizer"]["settings"] = repr(run.optimizer)
+    training(get_backend("cpu"), checkpoint, optimizer=Decaying())
+    with pytest.warns(
+        ResumeWarning, match=r"the optimizer has .*0\.8.* here, .*0\.9.* there; the rate of step 7"
+    ):
+        training(get_backend("cpu"), checkpoint, optimizer=Decaying(0.8))
 
 
 def test_a_file_of_format_1_goes_on() -> None:
@@ -445,6 +492,7 @@ CHANGES: list[tuple[str, Callable[[Checkpoint], None], str]] = [
     ("kind", lambda c: c.description.pop("training"), "is not of a training run: KeyError"),
     ("machine", lambda c: c.description.update(machine=3), "is not of a training run: TypeError"),
     ("settings", lambda c: c.description["optimizer"].pop("settings"), "is not of a training run: KeyError"),
+    ("odd settings", lambda c: c.description["optimizer"].update(settings=[0.1]), "training run: TypeError"),
     ("no history", lambda c: c.arrays.pop("history.loss"), r"training run: KeyError\('history.loss'\)"),
     ("short", lambda c: c.arrays.update({"history.loss": np.ones(7)}), r"training run: ValueError\('zip"),
     ("kinds", lambda c: c.arrays.update({"history.step": np.ones(0)}), "history.step is float64 of shape"),

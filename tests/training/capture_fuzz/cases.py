@@ -37,7 +37,7 @@ from backprop import (
     SoftmaxWithLoss,
     Tanh,
 )
-from backprop.optimizers.optimizers import OPTIMIZERS, Optimizer
+from backprop.optimizers import OPTIMIZERS, Optimizer
 from backprop.schedules import Cosine, Step, WarmUp
 from backprop.training.capture import SHORTEST
 

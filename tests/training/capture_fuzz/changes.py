@@ -19,7 +19,7 @@ import numpy as np
 
 from backprop import SGD, LeakyReLU, Network, Training
 from backprop.layers import ReLU
-from backprop.optimizers.optimizers import Optimizer
+from backprop.optimizers import Optimizer
 from backprop.saving.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from backprop.saving.network import load_network, network_arrays, restore_network, save_network
 
@@ -433,9 +433,8 @@ def slots_cleared(here, i):
 
 @change(needs=("Momentum",))
 def slots_deleted(here, i):
-    """`del optimizer.slots`."""
-    if "slots" in vars(here.optimizer):
-        del here.optimizer.slots
+    """Deletes the attribute behind `optimizer.slots`."""
+    vars(here.optimizer).pop("_slots", None)
 
 
 @change(needs=("Dropout",))

@@ -42,7 +42,7 @@ FAILURES = (SEEN, WRONG, SILENT)
 NUMBERS = ("error", "loss", "params", "state", "slots")
 """What the training gives; all else is what a user may look at along the way."""
 
-OWN = {"_params", "_grads", "_saved", "state", "constants", "name", "is_owned", "layers", "slots"}
+OWN = {"_params", "_grads", "_saved", "state", "constants", "name", "is_owned", "layers", "_slots"}
 """Attributes of layers and optimizers that are looked at elsewhere, or are for nobody to look at."""
 
 BLAS = re.compile("encountered in (matmul|dot)")
@@ -221,7 +221,7 @@ class _Job:
         network, optimizer = self.trial.network, self.trial.optimizer
         seen = {f"params.{name}": plain(value) for name, value in network.params.items()}
         seen |= {f"state.{name}": plain(value) for name, value in network.state.items()}
-        seen |= {f"slots.{name}": plain(value) for name, value in vars(optimizer).get("slots", {}).items()}
+        seen |= {f"slots.{name}": plain(value) for name, value in vars(optimizer).get("_slots", {}).items()}
         seen |= {f"optimizer.{name}": value for name, value in attributes(optimizer).items()}
         seen["network.weight_decay"] = plain(network.weight_decay)
         for name, node in parts(network):

@@ -12,7 +12,7 @@ import numpy as np
 
 from backends import namespace_of
 from backprop import SGD, Adam, Momentum, SoftmaxWithLoss
-from backprop.optimizers.optimizers import Optimizer
+from backprop.optimizers import Optimizer
 
 from .habits import other
 
@@ -23,7 +23,7 @@ from .habits import other
 class functional_rule(Optimizer):
     """A rule that returns new arrays."""
 
-    kept = ("v",)
+    slot_names = ("v",)
 
     def __init__(self, m):
         super().__init__(0.05)
@@ -38,7 +38,7 @@ class functional_rule(Optimizer):
 class half_functional_rule(Optimizer):
     """A rule that changes the parameter in place and returns a new slot."""
 
-    kept = ("h",)
+    slot_names = ("h",)
 
     def __init__(self, m):
         super().__init__(0.05)
@@ -54,7 +54,7 @@ class half_functional_rule(Optimizer):
 class rule_that_swaps_its_slots(Optimizer):
     """A rule that returns its slots in another order."""
 
-    kept = ("a", "b")
+    slot_names = ("a", "b")
 
     def __init__(self, m):
         super().__init__(0.05)
@@ -70,7 +70,7 @@ class rule_that_swaps_its_slots(Optimizer):
 class rule_of_numpy(Optimizer):
     """A rule of NumPy's functions with `out=` and `where=`."""
 
-    kept = ("v",)
+    slot_names = ("v",)
 
     def __init__(self, m):
         super().__init__(0.05)
@@ -87,7 +87,7 @@ class rule_of_numpy(Optimizer):
 class rule_of_signs(Optimizer):
     """Lion: the sign of an average."""
 
-    kept = ("m",)
+    slot_names = ("m",)
 
     def __init__(self, m):
         super().__init__(0.01)
@@ -117,13 +117,13 @@ class rule_with_a_branch(Optimizer):
 
 
 @other("optimizer", plain=True)
-class numbers_of_the_step(Optimizer):
-    """A Python number that changes, given in `numbers`."""
+class scalars_of_the_step(Optimizer):
+    """A Python number that changes, given in `scalars`."""
 
     def __init__(self, m):
         super().__init__(0.1)
 
-    def numbers(self, step):
+    def scalars(self, step):
         return self.rate(step), 1.0 / step
 
     @staticmethod
@@ -133,14 +133,14 @@ class numbers_of_the_step(Optimizer):
 
 
 @other("optimizer")
-class numbers_that_count(Optimizer):
-    """`numbers` that counts how often it is asked."""
+class scalars_that_count(Optimizer):
+    """`scalars` that counts how often it is asked."""
 
     def __init__(self, m):
         super().__init__(0.1)
         self.asked = 0
 
-    def numbers(self, step):
+    def scalars(self, step):
         self.asked += 1
         return (self.rate(step) / (1.0 + 0.1 * self.asked),)
 
@@ -175,8 +175,8 @@ class counts_its_updates(SGD):
         super().__init__(0.1)
         self.k, self.n = m.k, 0
 
-    def update(self, params, grads):
-        super().update(params, grads)
+    def apply(self, params, grads, slots, scalars):
+        super().apply(params, grads, slots, scalars)
         self.n += 1
         if self.n == self.k:
             for key in params:
@@ -193,45 +193,45 @@ class counts_in_the_class(SGD):
         super().__init__(0.1)
         self.k = m.k
 
-    def update(self, params, grads):
+    def apply(self, params, grads, slots, scalars):
         self.n += 1
         scale = 0.1 if self.n > self.k else 1.0
-        super().update(params, {key: g * scale for key, g in grads.items()})
+        super().apply(params, {key: g * scale for key, g in grads.items()}, slots, scalars)
 
 
 @other("optimizer")
 class decays_its_rate(Momentum):
-    """`self.lr *= 0.99` in `update`."""
+    """`self.lr *= 0.99` in `apply`."""
 
     def __init__(self, m):
         super().__init__(0.1)
 
-    def update(self, params, grads):
-        super().update(params, grads)
+    def apply(self, params, grads, slots, scalars):
+        super().apply(params, grads, slots, scalars)
         self.lr *= 0.99
 
 
 @other("optimizer")
-class update_of_its_own(Optimizer):
-    """An `update` that does it all, by `params[key] -= …`."""
+class apply_of_its_own(Optimizer):
+    """An `apply` that does it all, by `params[key] -= …`."""
 
     def __init__(self, m):
         super().__init__(0.1)
 
-    def update(self, params, grads):
+    def apply(self, params, grads, slots, scalars):
         for key in params:
             params[key] -= 0.1 * grads[key]
 
 
 @other("optimizer")
-class update_that_replaces(Optimizer):
-    """An `update` of the book's by `params[key] = params[key] - …`."""
+class apply_that_replaces(Optimizer):
+    """An `apply` like the book's update, by `params[key] = params[key] - …`."""
 
     def __init__(self, m):
         super().__init__(0.1)
         self.v = None
 
-    def update(self, params, grads):
+    def apply(self, params, grads, slots, scalars):
         if self.v is None:
             self.v = {key: np.zeros_like(p) for key, p in params.items()}
         for key in params:
@@ -247,7 +247,7 @@ class book_momentum(Optimizer):
         super().__init__(0.1)
         self.v = None
 
-    def update(self, params, grads):
+    def apply(self, params, grads, slots, scalars):
         if self.v is None:
             self.v = {key: np.zeros_like(p) for key, p in params.items()}
         for key in params:
@@ -264,7 +264,7 @@ class book_adam(Optimizer):
         super().__init__(0.01)
         self.iter, self.m, self.v = 0, None, None
 
-    def update(self, params, grads):
+    def apply(self, params, grads, slots, scalars):
         if self.m is None:
             self.m = {key: np.zeros_like(p) for key, p in params.items()}
             self.v = {key: np.zeros_like(p) for key, p in params.items()}
@@ -284,10 +284,10 @@ class lookahead(Adam):
         super().__init__(0.02)
         self.k, self.n, self.slow = m.k, 0, None
 
-    def update(self, params, grads):
+    def apply(self, params, grads, slots, scalars):
         if self.slow is None:
             self.slow = {key: p.copy() for key, p in params.items()}
-        super().update(params, grads)
+        super().apply(params, grads, slots, scalars)
         self.n += 1
         if self.n % self.k == 0:
             for key in params:
@@ -303,8 +303,8 @@ class averages_the_weights(SGD):
         super().__init__(0.1)
         self.average = None
 
-    def update(self, params, grads):
-        super().update(params, grads)
+    def apply(self, params, grads, slots, scalars):
+        super().apply(params, grads, slots, scalars)
         flat = next(iter(params.values()))
         self.average = flat * 1.0 if self.average is None else 0.9 * self.average + 0.1 * flat
 
@@ -317,11 +317,11 @@ class noise_on_the_gradient(Momentum):
         super().__init__(0.05)
         self.rng = np.random.default_rng(m.k)
 
-    def update(self, params, grads):
+    def apply(self, params, grads, slots, scalars):
         noisy = {
             key: g + (0.01 * self.rng.standard_normal(g.shape)).astype(g.dtype) for key, g in grads.items()
         }
-        super().update(params, noisy)
+        super().apply(params, noisy, slots, scalars)
 
 
 @other("optimizer")
@@ -332,11 +332,11 @@ class rare_restarts(Momentum):
         super().__init__(0.05)
         self.rng = random.Random(m.k)
 
-    def update(self, params, grads):
+    def apply(self, params, grads, slots, scalars):
         if self.rng.random() < 0.08:
-            for slot in getattr(self, "slots", {}):
+            for slot in self.slots:
                 self.slots[slot] *= 0.0
-        super().update(params, grads)
+        super().apply(params, grads, slots, scalars)
 
 
 @other("optimizer")
@@ -346,10 +346,10 @@ class clips_by_a_read_norm(SGD):
     def __init__(self, m):
         super().__init__(0.2)
 
-    def update(self, params, grads):
+    def apply(self, params, grads, slots, scalars):
         norm = float(sum((g * g).sum() for g in grads.values())) ** 0.5
         scale = min(1.0, 0.5 / (norm + 1e-12))
-        super().update(params, {key: g * scale for key, g in grads.items()})
+        super().apply(params, {key: g * scale for key, g in grads.items()}, slots, scalars)
 
 
 @other("optimizer")
@@ -359,8 +359,8 @@ class clips_by_value(SGD):
     def __init__(self, m):
         super().__init__(0.2)
 
-    def update(self, params, grads):
-        super().update(params, {key: np.clip(g, -0.05, 0.05) for key, g in grads.items()})
+    def apply(self, params, grads, slots, scalars):
+        super().apply(params, {key: np.clip(g, -0.05, 0.05) for key, g in grads.items()}, slots, scalars)
 
 
 @other("optimizer")
@@ -370,10 +370,10 @@ class clips_in_place(SGD):
     def __init__(self, m):
         super().__init__(0.2)
 
-    def update(self, params, grads):
+    def apply(self, params, grads, slots, scalars):
         for g in grads.values():
             np.clip(g, -0.05, 0.05, out=g)
-        super().update(params, grads)
+        super().apply(params, grads, slots, scalars)
 
 
 @other("optimizer")
@@ -383,9 +383,9 @@ class skips_bad_steps(SGD):
     def __init__(self, m):
         super().__init__(0.2)
 
-    def update(self, params, grads):
+    def apply(self, params, grads, slots, scalars):
         if max(float(abs(g).max()) for g in grads.values()) < 0.25:
-            super().update(params, grads)
+            super().apply(params, grads, slots, scalars)
 
 
 @other("optimizer")
@@ -396,12 +396,12 @@ class accumulates(SGD):
         super().__init__(0.1)
         self.sums, self.n = {}, 0
 
-    def update(self, params, grads):
+    def apply(self, params, grads, slots, scalars):
         self.n += 1
         for key, g in grads.items():
             self.sums[key] = self.sums.get(key, 0.0) + g
         if self.n % 2 == 0:
-            super().update(params, self.sums)
+            super().apply(params, self.sums, slots, scalars)
             self.sums = {}
 
 
@@ -413,9 +413,11 @@ class keeps_the_last_gradients(Momentum):
         super().__init__(0.05)
         self.last = collections.deque(maxlen=3)
 
-    def update(self, params, grads):
+    def apply(self, params, grads, slots, scalars):
         self.last.append(dict(grads))
-        super().update(params, {key: 0.5 * (g + self.last[0][key]) for key, g in grads.items()})
+        super().apply(
+            params, {key: 0.5 * (g + self.last[0][key]) for key, g in grads.items()}, slots, scalars
+        )
 
 
 @other("optimizer")
@@ -426,24 +428,24 @@ class resets_its_slots(Momentum):
         super().__init__(0.05)
         self.k, self.n = m.k, 0
 
-    def update(self, params, grads):
-        super().update(params, grads)
+    def apply(self, params, grads, slots, scalars):
+        super().apply(params, grads, slots, scalars)
         self.n += 1
-        if self.n % self.k == 0 and "slots" in vars(self):
+        if self.n % self.k == 0:
             for slot, value in self.slots.items():
                 self.slots[slot] = np.zeros_like(value)
 
 
 @other("optimizer")
 class two_updates_in_one(SGD):
-    """`super().update` twice."""
+    """`super().apply` twice."""
 
     def __init__(self, m):
         super().__init__(0.05)
 
-    def update(self, params, grads):
-        super().update(params, grads)
-        super().update(params, grads)
+    def apply(self, params, grads, slots, scalars):
+        super().apply(params, grads, slots, scalars)
+        super().apply(params, grads, slots, scalars)
 
 
 @other("optimizer")
@@ -454,7 +456,7 @@ class another_inside(Optimizer):
         super().__init__(0.1)
         self.inner = Adam(0.02)
 
-    def update(self, params, grads):
+    def apply(self, params, grads, slots, scalars):
         self.inner.update(params, grads)
 
 
@@ -473,18 +475,18 @@ class clipped_of_its_own(Momentum):
 
 @other("optimizer")
 class loss_scale(SGD):
-    """A `dout` of its own, which grows."""
+    """A `loss_scale` of its own, which grows."""
 
     def __init__(self, m):
         super().__init__(0.1)
         self.scale = 1.0
 
-    def dout(self, numbers):
+    def loss_scale(self, scalars):
         self.scale = min(self.scale * 1.1, 8.0)
         return self.scale
 
-    def update(self, params, grads):
-        super().update(params, {key: g / self.scale for key, g in grads.items()})
+    def apply(self, params, grads, slots, scalars):
+        super().apply(params, {key: g / self.scale for key, g in grads.items()}, slots, scalars)
 
 
 # Losses: each is SoftmaxWithLoss with something more.

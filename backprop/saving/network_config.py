@@ -1,8 +1,8 @@
-"""A network as a description of plain values, and the network of a description.
+"""A network as JSON's values, and back.
 
-A description names classes of `backprop.layers` and `backprop.losses`, and no others: what a file says
-is never imported. A layer's parameters, and the state that its constructor takes, are arrays by the
-network's names for them; its other settings are the constructor's arguments.
+A config names classes of `backprop.layers` and `backprop.losses`, a closed registry: nothing is imported by
+a name in a file. Parameters, and the state that a constructor takes, are listed by the network's names for
+them; a layer's other settings are its constructor's arguments.
 """
 
 from __future__ import annotations
@@ -28,22 +28,21 @@ KINDS: dict[str, type[Node]] = {
     and kind not in (layers.Layer, losses.Loss)
     and not kind.__name__.startswith("_")
 }
-"""The closed registry: every layer and loss that a description can name."""
+"""Every layer and loss that a config can name."""
+
+LARGEST_SAMPLE = 2**26
+"""The most numbers in a sample that a config may ask for."""
 
 
 class UnknownLayerError(ValueError):
-    """A description names a layer or loss that is not of this package."""
+    """A config names a layer or loss that is not in this package."""
 
 
-LARGEST_SAMPLE = 2**26
-"""The most numbers in a sample that a description may ask for."""
-
-
-def describe(network: Network) -> dict[str, Any]:
-    """The description of a network, of JSON's kinds of values; a layer of one's own has its name alone.
+def network_config(network: Network) -> dict[str, Any]:
+    """Return the config of a network; a layer of your own has its class's name alone.
 
     >>> from backprop import TwoLayerNet
-    >>> describe(TwoLayerNet(4, 3, 2, rng=0))["layers"]["Affine2"]
+    >>> network_config(TwoLayerNet(4, 3, 2, rng=0))["layers"]["Affine2"]
     {'class': 'Affine', 'arrays': {'W': 'W2', 'b': 'b2'}, 'settings': {}}
     """
     names: dict[int, dict[str, str]] = {}
@@ -57,45 +56,46 @@ def describe(network: Network) -> dict[str, Any]:
         "inputs": None if network.inputs is None else network.inputs.to_dict(),
         "weight_decay": network.weight_decay,
         "layers": {
-            name: _described(layer, names.get(id(layer), {})) for name, layer in network.layers.items()
+            name: _node_config(layer, names.get(id(layer), {})) for name, layer in network.layers.items()
         },
-        "last_layer": _described(network.last_layer, {}),
+        "last_layer": _node_config(network.last_layer, {}),
     }
 
 
-def build(
-    description: Mapping[str, Any], arrays: Mapping[str, Any], device: str | Backend = "cpu"
+def network_from_config(
+    config: Mapping[str, Any], arrays: Mapping[str, Any], device: str | Backend = "cpu"
 ) -> Network:
-    """The network of a description, with `arrays` by the network's names for parameters and state.
+    """Build the network of a config, with `arrays` by the network's names for parameters and state.
 
-    Raises `UnknownLayerError` for a class that is not of this package, `ValueError` for arrays that do not
-    fit, and for padding out of all proportion.
+    Raises `UnknownLayerError` for a class that is not in this package, `ValueError` for arrays that do not
+    fit and for padding out of all proportion.
     """
     backend = get_backend(device)
     placed = {name: backend.asarray(array) for name, array in arrays.items()}
     try:
-        named = {name: _built(entry, placed) for name, entry in description["layers"].items()}
-        last_layer = _built(description["last_layer"], placed)
-        network = Network(named, last_layer, weight_decay=description["weight_decay"])
+        named = {name: _node_from_config(entry, placed) for name, entry in config["layers"].items()}
+        last_layer = _node_from_config(config["last_layer"], placed)
+        network = Network(named, last_layer, weight_decay=config["weight_decay"])
         check_extents(network.layers)
-        if description["input_shape"] is not None:
-            network.input_shape = _sample_shape(description["input_shape"])
+        if config["input_shape"] is not None:
+            network.input_shape = _sample_shape(config["input_shape"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the description of the network cannot be followed: {error}") from None
     if not network.params:
-        network = network.to(dtype=description["dtype"], device=backend)
+        network = network.to(dtype=config["dtype"], device=backend)
     for name in network.state.keys() & placed.keys():
         network.state[name] = placed[name]
     return network
 
 
-def _described(node: Node, names: Mapping[str, str]) -> dict[str, Any]:
+def _node_config(node: Node, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return the config of a layer or loss; `names` are the network's for its parameters and state."""
     kind = type(node)
     if KINDS.get(kind.__name__) is not kind:
         return {"class": kind.__name__, "own": True}
     if isinstance(node, layers.Residual):
         inner = {
-            name: _described(layer, {key: names[f"{name}.{key}"] for key in (*layer.params, *layer.state)})
+            name: _node_config(layer, {key: names[f"{name}.{key}"] for key in (*layer.params, *layer.state)})
             for name, layer in node.layers.items()
         }
         return {"class": "Residual", "layers": inner}
@@ -106,8 +106,21 @@ def _described(node: Node, names: Mapping[str, str]) -> dict[str, Any]:
     return {"class": kind.__name__, "arrays": dict(names), "settings": settings}
 
 
+def _node_from_config(config: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:
+    kind = KINDS.get(config["class"])
+    if kind is None or config.get("own"):
+        raise UnknownLayerError(f"{config['class']} is not a layer of backprop")
+    if "layers" in config:
+        inner = {name: _node_from_config(entry, arrays) for name, entry in config["layers"].items()}
+        return layers.Residual(inner)
+    taken = inspect.signature(kind).parameters
+    given = {key: arrays[name] for key, name in config["arrays"].items() if key in taken}
+    settings = {key: tuple(v) if isinstance(v, list) else v for key, v in config["settings"].items()}
+    return kind(**given, **settings)
+
+
 def _sample_shape(sizes: Any) -> tuple[int, ...]:
-    """The shape of a sample, of no more numbers than a picture may have."""
+    """Return the shape of a sample; raise if it has more numbers than a picture may have."""
     if not all(type(size) is int and size > 0 for size in sizes) or math.prod(sizes) > LARGEST_SAMPLE:
         raise ValueError(
             f"samples of shape {sizes}: expected sizes from 1, at most {LARGEST_SAMPLE:,} numbers"
@@ -117,15 +130,3 @@ def _sample_shape(sizes: Any) -> tuple[int, ...]:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-def _built(entry: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:
-    kind = KINDS.get(entry["class"])
-    if kind is None or entry.get("own"):
-        raise UnknownLayerError(f"{entry['class']} is not a layer of backprop")
-    if "layers" in entry:
-        return layers.Residual({name: _built(part, arrays) for name, part in entry["layers"].items()})
-    taken = inspect.signature(kind).parameters
-    given = {key: arrays[name] for key, name in entry["arrays"].items() if key in taken}
-    settings = {key: tuple(v) if isinstance(v, list) else v for key, v in entry["settings"].items()}
-    return kind(**given, **settings)
