@@ -19,9 +19,10 @@ from typing import Any
 
 from ..backends import THREAD_VARIABLES
 from ..files import reason
-from .configuration import resolved
+from .merge import merge_settings
 from .parser import build_parser
 from .screen import say
+from .settings import TrainSettings
 
 NOBODY = logging.NullHandler()
 
@@ -30,57 +31,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that has no "·" gets a question mark
+            stream.reconfigure(errors="replace")  # a terminal without "·" shows a question mark
     words = list(sys.argv[1:] if arguments is None else arguments)
-    parser, train = build_parser()
+    parser = build_parser()
     if not words:
         parser.print_help()
         return 0
-    options = parser.parse_args(words)
+    options: argparse.Namespace | TrainSettings = parser.parse_args(words)
+    given = vars(options).copy()
+    command = given.pop("command")
     try:
-        if options.command == "train":
-            options.command_line = shlex.join(["backprop", *words])
-            resolved(options, train, words[words.index("train") + 1 :])
-        _set_threads(options)
-        if getattr(options, "precision", "") == "tf32":
-            os.environ["CUPY_TF32"] = "1"  # CuPy reads it when it is loaded
-        return _run(options)
+        if command == "train":
+            options = merge_settings(given, shlex.join(["backprop", *words]))
+            _configure_libraries(options)
+        return _run(command, options)
     except KeyboardInterrupt as interrupt:
         say(f"backprop: interrupted {interrupt}".rstrip(), file=sys.stderr)
         return getattr(interrupt, "status", 130)
-    except BrokenPipeError:  # the reader of our output has gone: | head
+    except BrokenPipeError:  # the reader has gone, such as | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:  # a user gets one line; --debug shows where it came from
-        if options.debug:
+    except Exception as error:  # users get one line; --debug adds the traceback
+        if getattr(options, "debug", False):
             raise
         return report_error(error)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(command: str, options: argparse.Namespace | TrainSettings) -> int:
     with warnings.catch_warnings():
         if not options.debug:
-            # Overflow on the way to a divergence is reported as the divergence.
+            # An overflow that leads to divergence is reported as divergence.
             warnings.simplefilter("ignore", RuntimeWarning)
             from ..inputs import PrecisionWarning
 
             warnings.simplefilter("ignore", PrecisionWarning)
             warnings.showwarning = _show_once(set())
             _keep_matplotlib_quiet()
-        # The command's module, and with it NumPy, is imported only now: --help stays quick.
-        status: int = import_module(f".{options.command}", __name__).run(options)
+        # Import the command, and with it NumPy, only now: --help stays quick.
+        status: int = import_module(f".{command}", __name__).main(options)
         sys.stdout.flush()
         return status
 
 
 def _keep_matplotlib_quiet() -> None:
-    """What it says of its caches and folders is of no use to who waits for a report."""
-    logging.getLogger("matplotlib").addHandler(NOBODY)  # what has no handler goes to stderr
+    """Hide messages about caches and folders, which nobody who waits for a report needs."""
+    logging.getLogger("matplotlib").addHandler(NOBODY)  # without a handler, messages go to stderr
     warnings.filterwarnings("ignore", module=r"matplotlib|mpl_toolkits")
 
 
 def report_error(error: Exception) -> int:
-    """Print what an error says, in one line on stderr; the exit status for it."""
+    """Print an error in one line on stderr; return its exit status."""
     from ..backends import UnknownDeviceError
     from ..lookup import UsageError
     from ..saving.checkpoint import CheckpointError
@@ -96,25 +96,24 @@ def report_error(error: Exception) -> int:
 
 
 def _message(error: Exception) -> str:
-    """What an error says, and what to do about it; of the operating system's, not the number."""
+    """The message and the notes of an error; without the number, if the operating system raised it."""
     text = str(error)
     if isinstance(error, OSError) and error.errno and error.strerror:
         text = reason(error) if error.filename is None else f"{error.filename}: {reason(error)}"
     return "; ".join([text, *getattr(error, "__notes__", ())])
 
 
-def _set_threads(options: argparse.Namespace) -> None:
-    """Give the BLAS libraries their thread count, which they read when they are loaded.
-
-    A resumed run has that of its checkpoint, on which its last bits depend, unless `--threads` is given.
-    """
-    threads = getattr(options, "threads_there", None) or getattr(options, "threads", None)
+def _configure_libraries(settings: TrainSettings) -> None:
+    """Set what libraries read on import: the number of threads (BLAS) and the precision (CuPy)."""
+    threads = settings.threads_there or settings.threads
     if threads is not None:
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    if settings.precision == "tf32":
+        os.environ["CUPY_TF32"] = "1"
 
 
 def _show_once(shown: set[str]) -> Callable[..., None]:
-    """Shows a warning in a line, and no line twice."""
+    """Show each warning once, in one line."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         line = _in_a_line(message)

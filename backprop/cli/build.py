@@ -1,11 +1,10 @@
-"""The network and the optimizer that the options of `backprop train` ask for."""
+"""Build the network and the optimizer from the settings of `backprop train`."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Mapping
-from inspect import signature
-from typing import Any
+from collections.abc import Callable, Mapping
+from inspect import Parameter, signature
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,107 +17,113 @@ from ..optimizers.optimizers import OPTIMIZERS, AdamW, Optimizer, Schedule
 from ..saving.checkpoint import Checkpoint
 from ..saving.network import network_of
 from ..schedules import Constant, Cosine, Step, WarmUp
+from .setting import KEPT, is_set
+from .settings import EXCLUSIVE, NETWORK, SETTINGS, TrainSettings
 
-NETS = {
-    "two-layer": ("hidden", "init"),
-    "mlp": ("layers", "activation", "init", "dropout", "batch_norm"),
-    "simple-conv": ("hidden", "init"),
-    "deep-conv": ("hidden", "dropout"),
+MLP_WIDTHS = (100, 100)
+"""Default widths of the hidden layers of mlp."""
+
+
+class Model(NamedTuple):
+    """A network of the book, and the name of its argument for each of its settings."""
+
+    kind: Callable[..., Network]
+    arguments: Mapping[str, str]
+
+
+MODELS = {
+    "two-layer": Model(TwoLayerNet, {"hidden": "hidden_size", "init": "weight_init_std"}),
+    "mlp": Model(
+        MultiLayerNet,
+        {
+            "layers": "hidden_size_list",
+            "activation": "activation",
+            "init": "weight_init_std",
+            "batch_norm": "use_batchnorm",
+            "dropout": "dropout_ratio",
+        },
+    ),
+    "simple-conv": Model(SimpleConvNet, {"hidden": "hidden_size", "init": "weight_init_std"}),
+    "deep-conv": Model(DeepConvNet, {"hidden": "hidden_size", "dropout": "dropout_ratio"}),
 }
-"""The networks, and the options that each one knows."""
-
-CLASSES: dict[str, type[Network]] = {
-    "two-layer": TwoLayerNet,
-    "mlp": MultiLayerNet,
-    "simple-conv": SimpleConvNet,
-    "deep-conv": DeepConvNet,
-}
-
-NAMES = {"init": "weight_init_std", "dropout": "dropout_ratio"}
-"""What the networks call these options."""
-
-WIDTHS = {"two-layer": 50, "simple-conv": 100, "deep-conv": 50}
-"""The widths of the hidden layer by default."""
-
-ACTIVATION = "relu"
-"""Of mlp by default."""
-
-STEPS = 10_000
-"""The length of a run by default."""
-
-RATES = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001}
-"""Learning rates by default; 0.01 for the other optimizers, as in the book."""
+"""The networks of `--net`."""
 
 
-def defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What the options of a run were that were not given, as far as its settings tell."""
-    net, optimizer = settings.get("net"), settings.get("optimizer")
-    found: dict[str, Any] = {"no_capture": False}
+def defaults(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of settings that were not given, as far as the others determine them.
+
+    kept : the settings in a checkpoint of the run
+    """
+    net, optimizer = kept.get("net"), kept.get("optimizer")
+    excluded = {name for group in EXCLUSIVE if group & kept.keys() for name in group}
+    found = {
+        s.name: False if s.is_switch else s.fallback(kept)
+        for s in SETTINGS.values()
+        if s.scope in KEPT and s.group is not NETWORK and s.name not in excluded
+    }
     if optimizer is not None:
-        found["lr"] = _rate(optimizer)
         found["weight_decay"] = AdamW().weight_decay if optimizer == "adamw" else 0.0
-    if net in NETS:
-        known = {"hidden": WIDTHS.get(net), "activation": ACTIVATION, "batch_norm": False}
-        known |= {option: _usual(CLASSES[net], name) for option, name in NAMES.items()}
-        found |= {option: known[option] for option in NETS[net] if option in known}
-    if "epochs" not in settings:
-        found["iters"] = STEPS
-    return found
+    if net in MODELS:
+        found |= {name: _network_default(name, kept) for name in MODELS[net].arguments}
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def _usual(kind: type[Network], name: str) -> Any:
-    """What a network's argument is where it is not given."""
-    return signature(kind).parameters[name].default if name in signature(kind).parameters else None
+def _network_default(name: str, kept: Mapping[str, Any]) -> Any:
+    """The default of a network's setting, from the table or else from the class."""
+    kind, arguments = MODELS[kept["net"]]
+    value = SETTINGS[name].fallback(kept)
+    if value is None:
+        value = signature(kind).parameters[arguments[name]].default
+    return None if value is Parameter.empty else value
 
 
 def build_network(
-    options: argparse.Namespace, data: Dataset, backend: Backend, rng: np.random.Generator
+    settings: TrainSettings, data: Dataset, backend: Backend, rng: np.random.Generator
 ) -> Network:
-    """The network of `--net`, for the shape and the classes of the data."""
-    lookup("network", options.net, NETS)
-    for option in ("hidden", "layers", "activation", "init", "dropout", "batch_norm"):
-        if getattr(options, option) is not None and option not in NETS[options.net]:
-            nets = " and ".join(net for net, known in NETS.items() if option in known)
-            raise UsageError(f"--{option.replace('_', '-')} is for --net {nets}, not for {options.net}")
-    kind: dict[str, Any] = {"dtype": options.dtype, "device": backend, "rng": rng}
-    if options.init is not None:
-        kind["weight_init_std"] = _number_or_name(options.init)
-    if options.dropout is not None:
-        kind["dropout_ratio"] = options.dropout
-    network = _network(options, data, kind)
-    if options.weight_decay and options.optimizer != "adamw":
-        network.weight_decay = options.weight_decay
-    return network
-
-
-def network_to_go_on_with(
-    options: argparse.Namespace, path: str, checkpoint: Checkpoint, backend: Backend
-) -> Network:
-    """The network in a checkpoint, with the dtype and the weight decay of the options."""
-    network = network_of(path, checkpoint, backend)
-    if network.dtype != options.dtype:
-        network = network.to(dtype=options.dtype)
-    network.weight_decay = 0.0 if options.optimizer == "adamw" else options.weight_decay or 0.0
-    return network
-
-
-def _network(options: argparse.Namespace, data: Dataset, kind: dict[str, Any]) -> Network:
+    """Build the network of `--net` for the shape and the classes of the data."""
+    assert settings.net is not None  # it is None only for `--from`, which builds nothing
+    model = lookup("network", settings.net, MODELS)
+    arguments = _arguments(settings, model)
     size, classes = data.sample_size, data.classes
-    hidden = options.hidden or WIDTHS.get(options.net, 0)
-    if options.net == "two-layer":
-        return TwoLayerNet(size, hidden, classes, **kind)
-    if options.net == "mlp":
-        widths = _widths(options.layers, size, classes)
-        kind |= {"activation": options.activation or ACTIVATION, "use_batchnorm": bool(options.batch_norm)}
-        return MultiLayerNet(widths[0], widths[1:-1], widths[-1], **kind)
-    shape = image_shape(data)
-    if options.net == "simple-conv":
-        return SimpleConvNet(shape, hidden_size=hidden, output_size=classes, **kind)
-    return DeepConvNet(shape, hidden_size=hidden, output_size=classes, **kind)
+    if model.kind is MultiLayerNet:
+        widths = _widths(settings.layers, size, classes)
+        arguments |= {"input_size": widths[0], "hidden_size_list": widths[1:-1]}
+    else:
+        arguments["hidden_size"] = settings.effective("hidden")
+        arguments |= {"input_size": size} if model.kind is TwoLayerNet else {"input_dim": image_shape(data)}
+    network = model.kind(**arguments, output_size=classes, dtype=settings.dtype, device=backend, rng=rng)
+    if settings.weight_decay and settings.optimizer != "adamw":
+        network.weight_decay = settings.weight_decay
+    return network
+
+
+def _arguments(settings: TrainSettings, model: Model) -> dict[str, Any]:
+    """The given arguments of the network; raises a `UsageError` for those of other networks."""
+    found = {}
+    for setting in SETTINGS.values():
+        name, value = setting.attribute, getattr(settings, setting.attribute)
+        if setting.group is not NETWORK or name == "net" or not is_set(value):
+            continue
+        if name not in model.arguments:
+            nets = " and ".join(net for net, other in MODELS.items() if name in other.arguments)
+            raise UsageError(f"{setting.flag} is for --net {nets}, not for {settings.net}")
+        found[model.arguments[name]] = _number_or_name(value) if name == "init" else value
+    return found
+
+
+def network_from_checkpoint(
+    settings: TrainSettings, path: str, checkpoint: Checkpoint, backend: Backend
+) -> Network:
+    """Load the network in a checkpoint, with the dtype and the weight decay of the settings."""
+    network = network_of(path, checkpoint, backend)
+    if network.dtype != settings.dtype:
+        network = network.to(dtype=settings.dtype)
+    network.weight_decay = 0.0 if settings.optimizer == "adamw" else settings.weight_decay or 0.0
+    return network
 
 
 def image_shape(data: Dataset) -> tuple[int, int, int]:
-    """(C, H, W) of the data's images; images without channels have one."""
+    """(C, H, W) of the images; C = 1 if they have no channels."""
     *channels, height, width = (1, *data.x_train.shape[1:])[-3:]
     if data.x_train.ndim not in (3, 4):
         shape = data.x_train.shape[1:]
@@ -126,24 +131,24 @@ def image_shape(data: Dataset) -> tuple[int, int, int]:
     return int(channels[0]), int(height), int(width)
 
 
-def steps_of(options: argparse.Namespace, samples: int) -> int:
-    """The steps of a whole run on that many samples."""
-    steps: int = options.iters or STEPS
-    if options.epochs:
-        steps = options.epochs * -(-samples // options.batch_size)
-    return steps
+def steps_of(settings: TrainSettings, samples: int) -> int:
+    """The number of steps of the whole run."""
+    if settings.epochs:
+        return settings.epochs * -(-samples // settings.batch_size)
+    return int(settings.effective("iters"))
 
 
 def _widths(text: str | None, size: int, classes: int) -> list[int]:
-    """The widths in "784-100-10", which must begin and end with those of the data."""
+    """Parse widths such as "784-100-10"; the first and the last must be those of the data."""
+    usual = [size, *MLP_WIDTHS, classes]
     if text is None:
-        return [size, 100, 100, classes]
+        return usual
     try:
         widths = [int(part) for part in text.split("-")]
     except ValueError:
         widths = []
     if len(widths) < 2 or min(widths) < 1:
-        raise UsageError(f"--layers: expected widths such as {size}-100-100-{classes}, got {text!r}")
+        raise UsageError(f"--layers: expected widths such as {'-'.join(map(str, usual))}, got {text!r}")
     if (widths[0], widths[-1]) != (size, classes):
         raise UsageError(
             f"--layers {text}: the data has {size} numbers a sample and {classes} classes, so it must begin "
@@ -159,24 +164,19 @@ def _number_or_name(text: str) -> str | float:
         return text
 
 
-def build_optimizer(options: argparse.Namespace, steps: int) -> Optimizer:
-    """The optimizer of `--optimizer`, with its rate, schedule, clipping and decoupled weight decay."""
-    kind = lookup("optimizer", options.optimizer, OPTIMIZERS)
-    lr = options.lr if options.lr is not None else _rate(options.optimizer)
-    settings: dict[str, Any] = {"max_norm": options.clip_norm}
-    if kind is AdamW and options.weight_decay is not None:
-        settings["weight_decay"] = options.weight_decay
-    return kind(_schedule(options, lr, steps), **settings)
+def build_optimizer(settings: TrainSettings, steps: int) -> Optimizer:
+    """Build the optimizer of `--optimizer`, with rate, schedule, clipping and decoupled weight decay."""
+    kind = lookup("optimizer", settings.optimizer, OPTIMIZERS)
+    arguments: dict[str, Any] = {"max_norm": settings.clip_norm}
+    if kind is AdamW and settings.weight_decay is not None:
+        arguments["weight_decay"] = settings.weight_decay
+    return kind(_schedule(settings, settings.effective("lr"), steps), **arguments)
 
 
-def _rate(optimizer: str) -> float:
-    return RATES.get(optimizer, 0.01)
-
-
-def _schedule(options: argparse.Namespace, lr: float, steps: int) -> float | Schedule:
-    """`--schedule constant`, `cosine[:LOWEST]` or `step:EVERY[:FACTOR]`, after `--warm-up` steps."""
-    name, *numbers = options.schedule.split(":")
-    left = max(steps - options.warm_up, 1)
+def _schedule(settings: TrainSettings, lr: float, steps: int) -> float | Schedule:
+    """Parse `--schedule` constant, cosine[:LOWEST] or step:EVERY[:FACTOR], after `--warm-up` steps."""
+    name, *numbers = settings.schedule.split(":")
+    left = max(steps - settings.warm_up, 1)
     try:
         values = [float(number) for number in numbers]
         if name == "constant" and not values:
@@ -189,9 +189,9 @@ def _schedule(options: argparse.Namespace, lr: float, steps: int) -> float | Sch
             raise ValueError("no such schedule")
     except ValueError as error:
         raise UsageError(
-            f"--schedule {options.schedule}: {error}; expected constant, cosine, cosine:LOWEST, step:EVERY "
+            f"--schedule {settings.schedule}: {error}; expected constant, cosine, cosine:LOWEST, step:EVERY "
             "or step:EVERY:FACTOR"
         ) from None
-    if options.warm_up:
-        return WarmUp(schedule, options.warm_up)
+    if settings.warm_up:
+        return WarmUp(schedule, settings.warm_up)
     return lr if name == "constant" else schedule

@@ -30,7 +30,7 @@ Case = tuple[Any, ...]
 """A layer, loss or network and its inputs, or a function, its gradient and its arguments."""
 
 
-def run(options: argparse.Namespace) -> int:
+def main(options: argparse.Namespace) -> int:
     """Check what was asked for, show the report, and return 0 unless something of it is wrong."""
     backend = get_backend(options.device)
     check = partial(check_gradients, device=backend, elements=options.elements, rng=options.seed)

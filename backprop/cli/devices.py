@@ -10,7 +10,7 @@ from ..backends import available_backends
 from .screen import say
 
 
-def run(options: argparse.Namespace) -> int:
+def main(options: argparse.Namespace) -> int:
     """List every backend: its version and device, or the cause and the cure."""
     statuses = available_backends()
     if options.json:

@@ -22,7 +22,7 @@ from .screen import say
 SILENT = "does not say what it has learnt from"
 
 
-def run(options: argparse.Namespace) -> int:
+def main(options: argparse.Namespace) -> int:
     """Show loss and accuracy of a network on the test data, or on what it was trained on."""
     path, checkpoint = read_trained(options.file, read_checkpoint)
     network = network_of(path, checkpoint, options.device)

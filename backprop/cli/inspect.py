@@ -17,7 +17,7 @@ from ..text import short
 from .screen import say, table, width
 
 
-def run(options: argparse.Namespace) -> int:
+def main(options: argparse.Namespace) -> int:
     """Show what a checkpoint has, as far as its header tells; `--json` has the history, too."""
     if options.json:
         path, (checkpoint, contents) = read_trained(options.file, read_whole)

@@ -35,7 +35,7 @@ UNREADABLE = (ValueError, EOFError, BadZipFile, SyntaxError, TokenError, zlib.er
 UNKNOWN = "what the network was trained on is not in its checkpoint: taken for bright ink on dark"
 
 
-def run(options: argparse.Namespace) -> int:
+def main(options: argparse.Namespace) -> int:
     """Show, for every sample of the input, the most probable classes, or the numbers that come out."""
     _find_run(options)
     several = len(options.input) > 1

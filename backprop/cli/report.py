@@ -15,13 +15,12 @@ from ..report import write_report
 from ..report.comparison import Groups, is_of, read_groups, short_results, write_groups
 from ..text import visible
 from .build import build_optimizer, defaults, steps_of
-from .configuration import checked
-from .parser import build_parser
 from .screen import say, table, width
+from .settings import TrainSettings, convert
 
 
-def run(options: argparse.Namespace) -> int:
-    """Write the page of a run, or one that compares several, and say where it is."""
+def main(options: argparse.Namespace) -> int:
+    """Write the page of a run, or one that compares several, and print its path."""
     out = None if options.out is None else Path(options.out)
     folders = [Path(folder) for folder in options.folders]
     with advised("write the page elsewhere with --out FILE"):
@@ -37,15 +36,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _free(groups: Groups) -> Path:
-    """Where the page of these runs is, or else a name that nothing has."""
+    """The page of these runs if there is one, or else a free name."""
     names = (Path(f"comparison{'' if n == 1 else f'-{n}'}.html") for n in count(1))
     return next(name for name in names if not os.path.lexists(name) or is_of(groups, name))
 
 
-def make_optimizer(settings: dict[str, Any], samples: int) -> Optimizer:
-    """The optimizer of a run on that many samples, from the settings in its checkpoints."""
-    _, train = build_parser()
-    actions = {action.dest: action for action in train._actions}
-    given = argparse.Namespace(**checked(settings, actions, "the settings"))
-    options = train.parse_args([], given)  # all else is the default
-    return build_optimizer(options, steps_of(options, samples))
+def make_optimizer(kept: dict[str, Any], samples: int) -> Optimizer:
+    """Build the optimizer of a run on so many samples, from the settings in its checkpoint."""
+    settings = TrainSettings(**convert(kept, "the settings"))
+    return build_optimizer(settings, steps_of(settings, samples))

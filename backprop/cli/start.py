@@ -1,9 +1,6 @@
-"""`backprop train --from RUN`: what the run's network fits, and what it has seen already."""
+"""`backprop train --from RUN`: whether its network fits the data, and which samples it has seen."""
 
 from __future__ import annotations
-
-import argparse
-from typing import Any
 
 from ..datasets import Dataset, Fingerprint
 from ..lookup import UsageError
@@ -11,11 +8,7 @@ from ..networks.network import Network
 from ..saving.checkpoint import Checkpoint, followed
 from ..saving.run_data import BY_CLASS
 from .fit import misfit
-
-
-def options_from(options: argparse.Namespace) -> Any:
-    """The value of `--from`, whose name is a word of Python's."""
-    return getattr(options, "from")
+from .settings import TrainSettings
 
 
 def check_takes(network: Network, data: Dataset, path: str) -> None:
@@ -25,18 +18,19 @@ def check_takes(network: Network, data: Dataset, path: str) -> None:
 
 
 def step_of(path: str, checkpoint: Checkpoint) -> int | None:
-    """The step of a checkpoint; None for a network without a training."""
+    """The step of a checkpoint; None if it holds a network alone."""
     with followed(path):
         step = checkpoint.description.get("training", {}).get("step")
         return None if step is None else int(step)
 
 
-def leak_of(options: argparse.Namespace, start: Checkpoint, data: Fingerprint) -> str:
-    """That the run has learnt from samples that are held back here; empty if not, as far as that is known.
+def leak_of(settings: TrainSettings, start: Checkpoint, data: Fingerprint) -> str:
+    """Say so if the run has learnt from samples that are held back here; else, or if unknown, "".
 
-    It may have done so by itself, or the run that it started from, or the one before.
+    The run itself may have done so, or one of those that it started from.
     """
-    name = options_from(options)
+    name = settings.start_from
+    assert name is not None
     with followed(name):
         description = start.description
         if "training" not in description or ("run" in description and not data.is_of(description)):
@@ -50,7 +44,7 @@ def leak_of(options: argparse.Namespace, start: Checkpoint, data: Fingerprint) -
             f"{name}, or what it began with, has learnt from the samples held back here: these figures are "
             "too good"
         )
-    if by_class and split == (options.validation, options.seed):
+    if by_class and split == (settings.validation, settings.seed):
         return ""
     return (
         f"{name} has learnt from some of the samples held back here, so these figures are too good; give "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import sys
 import time
@@ -30,16 +29,17 @@ from ..training.best_weights import BestWeights
 from ..training.loop import DivergenceError, Training
 from ..training.progress import progress_line
 from ..training.recorder import RunRecorder, resume
-from .build import build_network, build_optimizer, network_to_go_on_with, steps_of
-from .configuration import as_toml, settings
+from .build import build_network, build_optimizer, network_from_checkpoint, steps_of
 from .report import make_optimizer
 from .screen import say
+from .settings import TrainSettings
 from .signals import Interrupted, Signals
-from .start import check_takes, leak_of, options_from, step_of
+from .start import check_takes, leak_of, step_of
+from .toml import as_toml
 from .views import Json, Lines, View
 
 
-def run(options: argparse.Namespace) -> int:
+def main(options: TrainSettings) -> int:
     """Train as the options say; show the run on stdout and a live line on stderr, keep it in a folder."""
     with Signals() as signals, ExitStack() as stack:
         job = Job(options, stack)
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
 class Job:
     """What is trained on what, where it is kept, and how it is shown."""
 
-    def __init__(self, options: argparse.Namespace, stack: ExitStack) -> None:
+    def __init__(self, options: TrainSettings, stack: ExitStack) -> None:
         self.options, self.began = options, time.perf_counter()
         self.backend = get_backend(options.device)
         if options.precision == "tf32" and self.backend.name != "cupy":
@@ -70,7 +70,7 @@ class Job:
             )
         if options.patience and not options.validation:
             raise UsageError("--patience N needs data to judge by: give --validation 0.1")
-        start = options_from(options) if options.resume is None else None
+        start = options.start_from if options.resume is None else None
         of_a_run = start is not None or options.resume is not None
         # The folder of a resumed run is locked at once; that of a new one is made once all else is right.
         self.recorder = None if options.resume is None else _recorder(options, stack)
@@ -108,12 +108,12 @@ class Job:
     def _network(self, data: Dataset) -> Network:
         """The network: a new one, or that of the run that is resumed or started from."""
         options = self.options
-        if self.start:
-            network = network_to_go_on_with(options, options_from(options), self.start, self.backend)
-            check_takes(network, data, options_from(options))
+        if self.start and options.start_from:
+            network = network_from_checkpoint(options, options.start_from, self.start, self.backend)
+            check_takes(network, data, options.start_from)
             return network
-        if self.checkpoint and options_from(options) is not None:
-            return network_to_go_on_with(options, options.resume, self.checkpoint, self.backend)
+        if self.checkpoint and options.resume and options.start_from:
+            return network_from_checkpoint(options, options.resume, self.checkpoint, self.backend)
         return build_network(options, data, self.backend, self.rng)
 
     def _facts(self, by_class: bool) -> dict[str, Any]:
@@ -123,8 +123,8 @@ class Job:
         facts: dict[str, Any] = {"data": {**entry, "pictures": style and style.as_entry()}}
         if self.held_out and by_class:
             facts["split"] = BY_CLASS
-        if self.start:
-            facts["started_from"] = step_of(options_from(self.options), self.start)
+        if self.start and self.options.start_from:
+            facts["started_from"] = step_of(self.options.start_from, self.start)
             if leak := leak_of(self.options, self.start, self.fingerprint):
                 facts["learnt_from_all"] = True
                 if self.held_out:
@@ -166,7 +166,7 @@ class Job:
         with ExitStack() as stack:
             if self.recorder is not None:
                 stack.enter_context(self.recorder.record(training))
-            elif self.checkpoint is not None:
+            elif self.checkpoint and self.options.resume:
                 resume(training, Path(self.options.resume), self.checkpoint)
             try:
                 yield
@@ -192,7 +192,7 @@ class Job:
         out = None if recorder is None else str(recorder.folder)
         place = {"out": out, "resumed": self.options.resume, "step": training.step}
         if self.start:
-            place |= {"from": options_from(self.options), "from_step": self.facts["started_from"]}
+            place |= {"from": self.options.start_from, "from_step": self.facts["started_from"]}
         self.view.start({**self._settings(), "threads": training.threads, **place})
         if recorder is not None and recorder.later:
             self.view.note(f"the next checkpoint takes the place of the later one, {recorder.later[-1]}")
@@ -203,7 +203,7 @@ class Job:
             "network": repr(self.network).partition(";")[0] + ")",
             "parameters": self.network.size,
             "dtype": self.network.dtype,
-            "precision": options.precision,
+            **options.shown(),
             "capture": not options.no_capture,
             "device": backend.device,
             "backend": backend.name,
@@ -214,15 +214,8 @@ class Job:
             "validation_samples": len(self.held_out[0]) if self.held_out else 0,
             "test_samples": len(data.x_test),
             "steps": self.steps,
-            "batch_size": options.batch_size,
-            "sampling": options.sampling,
             "optimizer": type(self.optimizer).__name__,
             "lr": self.optimizer.rate(1 + options.warm_up),
-            "schedule": options.schedule,
-            "warm_up": options.warm_up,
-            "weight_decay": options.weight_decay,
-            "clip_norm": options.clip_norm,
-            "seed": options.seed,
         }
 
     def train(self, training: Training) -> None:
@@ -281,7 +274,7 @@ class Recorder(RunRecorder):
     elsewhere = "give another folder with --out DIR, or keep nothing with --no-save"
     job: Job
 
-    def __init__(self, folder: Path, options: argparse.Namespace) -> None:
+    def __init__(self, folder: Path, options: TrainSettings) -> None:
         super().__init__(
             folder,
             save_every=options.save_every,
@@ -290,7 +283,7 @@ class Recorder(RunRecorder):
             report=not options.no_report,
             resume=False if options.resume is None else options.resume,
         )
-        self.settings, self.command = settings(options), options.command_line
+        self.settings, self.command = options.kept(), options.command_line
 
     def begin(self, training: Training) -> None:
         """Write the settings, and begin."""
@@ -314,7 +307,7 @@ class Recorder(RunRecorder):
         return write_report(self.folder, make_optimizer=make_optimizer, data=self.job.data)
 
 
-def _recorder(options: argparse.Namespace, stack: ExitStack) -> Recorder | None:
+def _recorder(options: TrainSettings, stack: ExitStack) -> Recorder | None:
     """The recorder of the run, its folder made and locked; None with `--no-save`."""
     if options.no_save:
         return None
@@ -329,7 +322,7 @@ def _recorder(options: argparse.Namespace, stack: ExitStack) -> Recorder | None:
 
 
 def _split(
-    data: Dataset, options: argparse.Namespace, by_class: bool
+    data: Dataset, options: TrainSettings, by_class: bool
 ) -> tuple[Dataset, tuple[np.ndarray, np.ndarray] | None]:
     """The data to train on, and what `--validation` holds back."""
     if not options.validation:

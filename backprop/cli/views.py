@@ -10,6 +10,7 @@ from ..saving.history import Metrics
 from ..saving.history_file import epoch_line
 from ..text import short
 from .screen import say, width
+from .settings import SETTINGS
 
 
 class View(Protocol):
@@ -159,15 +160,6 @@ class Cell(NamedTuple):
 
 
 def _extras(s: dict[str, Any]) -> str:
-    """What is not as usual with the optimizer."""
-    extras = []
-    if s["schedule"] != "constant":
-        extras.append(f"schedule {s['schedule']}")
-    for key, name in (
-        ("warm_up", "warm-up"),
-        ("weight_decay", "weight decay"),
-        ("clip_norm", "norm at most"),
-    ):
-        if s[key]:
-            extras.append(f"{name} {s[key]}")
-    return "".join(f", {extra}" for extra in extras)
+    """The labelled settings that differ from their defaults."""
+    labels = {x.name: x.label for x in SETTINGS.values() if x.label and s[x.name] not in (x.default, 0)}
+    return "".join(f", {label} {s[name]}" for name, label in labels.items())

@@ -1,15 +1,13 @@
-"""Runs that are kept: folders, resuming, early stopping, and where the settings come from."""
+"""Runs that are kept: folders, resuming, early stopping."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
-import tomllib
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -21,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backprop import Network, TwoLayerNet
+from backprop import Network
 from backprop.cli import main
 from backprop.cli.train import Recorder
 from backprop.datasets import Dataset, data_digest, held_back, load_dataset, split
@@ -37,61 +35,17 @@ from backprop.saving.checkpoint import (
     write_checkpoint,
 )
 from backprop.saving.history import history_of
-from backprop.saving.network import load_network, save_network
+from backprop.saving.network import load_network
 from backprop.saving.run_data import hold_back, trained_part
 from backprop.schedules import Cosine
 from backprop.training.epoch import Epoch
 from backprop.training.recorder import mean_steps
 
+from ..commands import fails
 from ..datasets.test_datasets import idx
+from .runs import MLP, TRAIN, arrays, epochs, history, train
 
-TRAIN = ["train", "--device", "cpu", "--data", "small.npz", "--batch-size", "30"]
-MLP = ["--net", "mlp", "--layers", "4-8-8-3", "--batch-norm", "--dropout", "0.2", "--optimizer", "adam"]
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder with a small data set; no report, which takes its time."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BACKPROP_NO_REPORT", "1")
-    rng = np.random.default_rng(0)
-    t_train, t_test = rng.integers(0, 3, 200), rng.integers(0, 3, 50)
-    x_train, x_test = (rng.standard_normal((len(t), 4)) + 2.0 * np.eye(3, 4)[t] for t in (t_train, t_test))
-    np.savez(
-        "small.npz", x_train=x_train.astype("f"), t_train=t_train, x_test=x_test.astype("f"), t_test=t_test
-    )
-    return tmp_path
-
-
-def train(*words: str, status: int = 0) -> None:
-    assert main([*TRAIN, *words]) == status
-
-
-def fails(capsys: pytest.CaptureFixture[str], *words: str, status: int = 1) -> str:
-    capsys.readouterr()
-    assert main([*words]) == status
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1
-    assert err.startswith("backprop: error: ")
-    return err
-
-
-def arrays(path: Path) -> dict[str, tuple[Any, ...]]:
-    return {
-        name: (value.dtype.str, value.shape, value.tobytes())
-        for name, value in read_checkpoint(path).arrays.items()
-        if name != "history.seconds"
-    }
-
-
-def history(folder: str | Path) -> list[dict[str, Any]]:
-    return [
-        {k: v for k, v in line.items() if k != "seconds"} for line in history_file.read_history(Path(folder))
-    ]
-
-
-def epochs(folder: str | Path) -> list[dict[str, Any]]:
-    return [line for line in history_file.read_history(Path(folder)) if line["event"] == "epoch"]
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def test_what_a_run_keeps() -> None:
@@ -377,44 +331,8 @@ def test_a_stretched_schedule_is_said(capsys: pytest.CaptureFixture[str]) -> Non
     assert line.endswith(f"; the rate of step 11 is {Cosine(0.2, 20)(11):.6g}")
 
 
-def in_a_process(*words: str, **variables: str) -> tuple[dict[str, Any], str]:
-    """The first object of the command's output, and its stderr."""
-    env = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
-    command = [sys.executable, "-m", "backprop", "train", *words, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**env, **variables})
-    return json.loads(done.stdout.splitlines()[0]), done.stderr
-
-
 def known(metrics: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in metrics.items() if value is not None}
-
-
-def with_threads(path: Path, threads: Any) -> None:
-    checkpoint = read_checkpoint(path)
-    checkpoint.description["machine"]["threads"] = threads
-    write_checkpoint(path, checkpoint)
-
-
-def test_a_resumed_run_has_the_threads_that_it_had() -> None:
-    in_a_process(*TRAIN[1:], "--epochs", "1", "--out", "here")
-    (path,) = run_folder.checkpoints(Path("here"))
-    assert read_contents(path).description["machine"]["threads"] == 1
-    for variables in ({}, {"OPENBLAS_NUM_THREADS": "2"}):
-        start, err = in_a_process(
-            "--resume", str(path), "--epochs", "2", "--out", f"to{len(variables)}", **variables
-        )
-        assert (start["threads"], err) == (1, "")
-    with_threads(path, 2)
-    assert in_a_process("--resume", str(path), "--epochs", "2", "--out", "two")[0]["threads"] == 2
-    start, err = in_a_process("--resume", str(path), "--epochs", "2", "--out", "flag", "--threads", "1")
-    assert start["threads"] == 1
-    assert err.startswith(f"backprop: warning: {path}: what is resumed ")
-    assert err.endswith("a run without a break: threads 1 here, 2 there\n")
-    for threads in ("2", 0, True):
-        with_threads(path, threads)
-        start, err = in_a_process("--resume", str(path), "--epochs", "2", "--out", f"odd{threads}")
-        assert start["threads"] == 1
-        assert f"threads 1 here, {threads} there" in err or threads is True
 
 
 DATA_CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -582,34 +500,11 @@ def test_a_history_that_is_not_where_its_checkpoint_is(kind: str) -> None:
     assert history("here") == kept
 
 
-def test_resume_of_a_folder_or_of_the_latest_run(capsys: pytest.CaptureFixture[str]) -> None:
-    train("--epochs", "2")
-    train("--epochs", "1", "--net", "mlp")
-    for words in (["--resume"], ["--resume", "runs/mlp-1"]):
-        capsys.readouterr()
-        assert main(["train", *words, "--epochs", "3", "--json"]) == 0
-        start = json.loads(capsys.readouterr().out.splitlines()[0])
-        assert start["network"].startswith("MultiLayerNet(")
-        assert start["out"] == "runs/mlp-1"
-    assert len(epochs("runs/mlp-1")) == 3
-    run = read_contents(run_folder.checkpoints(Path("runs/mlp-1"))[-1]).description["run"]
-    assert [part.split()[:2] for part in run["command"].split(" && ")] == [["backprop", "train"]] * 2
-
-
 def test_a_finished_run_has_nothing_left_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     train("--epochs", "2", "--out", "here")
     before = capsys.readouterr().out.splitlines()[-2].partition(",")[0]
     assert main(["train", "--resume", "here"]) == 0
     assert capsys.readouterr().out.splitlines()[-2].startswith(before)
-
-
-def test_a_resumed_run_keeps_its_settings(capsys: pytest.CaptureFixture[str]) -> None:
-    train("--epochs", "2", "--out", "here", "--lr", "0.2")
-    err = fails(capsys, "train", "--resume", "here", "--lr", "0.3", status=2)
-    assert "--lr 0.3: the run of here/checkpoint-00000014.safetensors goes on with --lr 0.2" in err
-    err = fails(capsys, "train", "--resume", "here", "--dropout", "0.3", status=2)
-    assert "goes on without --dropout" in err
-    assert main(["train", "--resume", "here", "--lr", "0.2", "--epochs", "3", "--keep", "1"]) == 0
 
 
 def test_a_resumed_run_wants_its_data(capsys: pytest.CaptureFixture[str]) -> None:
@@ -630,19 +525,6 @@ def test_a_folder_with_a_run_is_not_written_over(capsys: pytest.CaptureFixture[s
         in err
     )
     assert sorted(os.listdir("here")) == before
-
-
-def test_what_cannot_be_resumed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "there is no checkpoint in runs/" in fails(capsys, "train", "--resume")
-    assert "--resume no: there is no such file" in fails(capsys, "train", "--resume", "no")
-    Path("empty").mkdir()
-    assert "there is no checkpoint in this folder" in fails(capsys, "train", "--resume", "empty")
-    train("--epochs", "2", "--out", "here")
-    older, last = run_folder.checkpoints(Path("here"))
-    last.write_bytes(last.read_bytes()[:-1])
-    err = fails(capsys, "train", "--resume", "here")
-    assert "it has been damaged" in err
-    assert f"another one of the run: --resume {older}" in err
 
 
 CURES = "; give another folder with --out DIR, or keep nothing with --no-save\n"
@@ -852,21 +734,6 @@ def test_a_run_that_may_be_meant_is_named(words: tuple[str, ...], capsys: pytest
     assert "did you mean" not in fails(capsys, command, "two-layer-9", *more)
 
 
-def test_the_run_that_may_be_meant_is_named_to_go_on_or_to_start_from(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    for n in (1, 2, 3, 4):
-        train("--epochs", "1", "--quiet")
-        os.utime(f"runs/two-layer-{n}", (n, n))
-    capsys.readouterr()
-    latest = " or ".join(str(Path("runs", f"two-layer-{n}")) for n in (4, 3, 2))
-    for option in ("--resume", "--from"):
-        assert f"; did you mean {Path('runs', 'two-layer-1')}?" in fails(
-            capsys, *TRAIN, option, "two-layer-1"
-        )
-        assert f"; did you mean {latest}? (1 more there)" in fails(capsys, *TRAIN, option, "runs")
-
-
 def test_a_kill_between_the_best_and_its_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
     def accuracy(*words: str) -> str:
         capsys.readouterr()
@@ -894,29 +761,6 @@ def test_a_damaged_history_or_best_does_not_keep_from_resuming(capsys: pytest.Ca
     assert [line["epoch"] for line in epochs("here")] == [1, 2, 3]
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"command": "check"}, "unknown option 'command'"),
-        ({"out": "elsewhere"}, "out is no setting of a run"),
-        ({"resume": "x"}, "resume is no setting of a run"),
-        ({"evil": 1}, "unknown option 'evil'"),
-        ({"batch_size": "abc"}, "batch_size: expected a whole number of at least 1, got 'abc'"),
-        ({"batch_size": [1]}, "batch_size: expected one number or text"),
-        ([], "it has no settings of a run"),
-    ],
-)
-def test_settings_in_a_checkpoint_are_taken_as_flags_are(
-    settings: Any, message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    train("--epochs", "1", "--out", "here")
-    (path,) = run_folder.checkpoints(Path("here"))
-    checkpoint = read_checkpoint(path)
-    checkpoint.description["run"]["settings"] = settings
-    write_checkpoint(path, checkpoint)
-    assert message in fails(capsys, "train", "--resume", "here")
-
-
 def test_validation_data_are_the_seed_s(capsys: pytest.CaptureFixture[str]) -> None:
     def loss(*words: str) -> float:
         capsys.readouterr()
@@ -931,104 +775,6 @@ def test_patience_needs_validation(capsys: pytest.CaptureFixture[str]) -> None:
     assert "of 200 training samples a share of 0.001 is 0" in fails(
         capsys, *TRAIN, "--validation", "0.001", status=2
     )
-
-
-def test_flag_beats_environment_beats_file(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def start(*words: str) -> dict[str, Any]:
-        capsys.readouterr()
-        assert main(["train", "--no-save", "--json", *words]) == 0
-        return json.loads(capsys.readouterr().out.splitlines()[0])  # type: ignore[no-any-return]
-
-    Path("run.toml").write_text(
-        'device = "cpu"\ndata = "small.npz"\nepochs = 2\nbatch_size = 20\nlr = 0.3\nno-capture = true\nseed = 1\n'
-    )
-    read = start("--config", "run.toml")
-    assert (read["batch_size"], read["lr"], read["steps"], read["capture"]) == (20, 0.3, 20, False)
-    monkeypatch.setenv("BACKPROP_CONFIG", "run.toml")
-    monkeypatch.setenv("BACKPROP_LR", "0.4")
-    monkeypatch.setenv("BACKPROP_NO_CAPTURE", "false")
-    read = start("--batch-size", "40", "--iters", "7")
-    assert (read["batch_size"], read["lr"], read["steps"], read["capture"]) == (40, 0.4, 7, True)
-
-
-def test_two_lengths_in_one_place(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Path("run.toml").write_text("iters = 3\nepochs = 2\n")
-    assert "run.toml: give epochs or iters, not both" in fails(
-        capsys, *TRAIN, "--config", "run.toml", status=2
-    )
-    monkeypatch.setenv("BACKPROP_ITERS", "3")
-    monkeypatch.setenv("BACKPROP_EPOCHS", "2")
-    assert "give epochs or iters, not both" in fails(capsys, *TRAIN, status=2)
-
-
-def test_variables_that_are_empty_or_false(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("OUT", ""), ("RESUME", ""), ("BATCH_NORM", "false")):
-        monkeypatch.setenv(f"BACKPROP_{name}", value)
-    train("--epochs", "1")
-    assert main(["train", "--resume", "runs/two-layer-1", "--epochs", "2"]) == 0
-
-
-def test_names_that_need_escapes() -> None:
-    os.rename("small.npz", '😀 "a\\b".npz')
-    words = ["train", "--device", "cpu", "--data", '😀 "a\\b".npz', "--epochs", "1"]
-    assert main([*words, "--out", "first"]) == 0
-    assert main(["train", "--config", "first/config.toml", "--out", "second"]) == 0
-
-
-def test_the_settings_of_a_run_can_be_fed_back() -> None:
-    train(*MLP, "--epochs", "2", "--out", "first", "--weight-decay", "1e-3", "--schedule", "step:5:0.5")
-    assert tomllib.loads(Path("first/config.toml").read_text())["weight-decay"] == 1e-3
-    assert main(["train", "--config", "first/config.toml", "--out", "second"]) == 0
-    assert history("first") == history("second")
-    assert Path("first/config.toml").read_text() == Path("second/config.toml").read_text()
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("lrr = 1", "run.toml: lrr: unknown option 'lrr': expected one of .*did you mean lr"),
-        ("lr = -1", "run.toml: lr: expected a finite number of at least 0, got '-1'"),
-        ("lr = [1]", r"run.toml: lr: expected one number or text, got \[1\]"),
-        ("no-capture = 3", "run.toml: no-capture: expected true or false, got 3"),
-        ('sampling = "all"', "run.toml: sampling: expected one of without-replacement, with-replacement"),
-        ('resume = "x"', "run.toml: resume cannot stand in a file"),
-        ("lr 1", "--config run.toml: it is no TOML file"),
-        ("lr = \udc80", "--config run.toml: it is no TOML file"),
-    ],
-)
-def test_wrong_files(text: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("run.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("BACKPROP_NO_REPORT")
-        err = fails(capsys, *TRAIN, "--config", "run.toml", status=2)
-    assert __import__("re").search(message, err)
-
-
-def test_wrong_variables(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BACKPROP_BATCHSIZE", "3")
-    assert "BACKPROP_BATCHSIZE: unknown option 'batchsize'" in fails(capsys, *TRAIN, status=2)
-    monkeypatch.delenv("BACKPROP_BATCHSIZE")
-    monkeypatch.setenv("BACKPROP_BATCH_SIZE", "0")
-    err = fails(capsys, "train", status=2)
-    assert "BACKPROP_BATCH_SIZE: expected a whole number of at least 1, got '0'" in err
-    monkeypatch.delenv("BACKPROP_BATCH_SIZE")
-    assert "no.toml" in fails(capsys, *TRAIN, "--config", "no.toml")
-
-
-def test_help_imports_no_numpy_with_settings_from_elsewhere() -> None:
-    train("--epochs", "1", "--out", "here")
-    code = (
-        "import sys; from backprop.cli.configuration import checkpoint_of, run_of\n"
-        "from backprop.cli.parser import build_parser\n"
-        "actions = {a.dest: a for a in build_parser()[1]._actions}\n"
-        "print(run_of(checkpoint_of('here'), actions)[0]['epochs'], 'numpy' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["1", "False"]
 
 
 @pytest.mark.filterwarnings("always:validation")
@@ -1156,17 +902,6 @@ def test_a_history_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch
         history_file.read_history(Path())
 
 
-def test_a_file_of_settings_that_is_too_large_is_not_read(capsys: pytest.CaptureFixture[str]) -> None:
-    """A key of 60 kB takes 3 GB."""
-    Path("run.toml").write_text("a." * 30_000 + "a = 1")
-    assert "run.toml cannot be used: it has 60,005 bytes; expected at most 16,384" in fails(
-        capsys, *TRAIN, "--config", "run.toml"
-    )
-    Path("run.toml").write_text("lr = " + "[" * 10_000)
-    err = fails(capsys, *TRAIN, "--config", "run.toml", status=2)
-    assert "--config run.toml: it is no TOML file" in err
-
-
 @pytest.mark.filterwarnings("always::UserWarning")
 @pytest.mark.skipif(os.name != "posix", reason="locks as POSIX has them")
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
@@ -1204,39 +939,6 @@ def test_other_errors_of_a_lock_are_told_apart(
     assert "here/lock cannot be locked: input/output error" in err
 
 
-def of_time(folder: str, seconds: float | None) -> None:
-    """Make the run say that it was saved then; without a time, as those of old."""
-    for path in run_folder.checkpoints(Path(folder)):
-        checkpoint = read_checkpoint(path)
-        checkpoint.description["run"].update(saved=seconds)
-        if seconds is None:
-            del checkpoint.description["run"]["saved"]
-        write_checkpoint(path, checkpoint)
-
-
-def resumed_alone(capsys: pytest.CaptureFixture[str]) -> str:
-    capsys.readouterr()
-    assert main(["train", "--resume", "--json"]) == 0
-    return str(json.loads(capsys.readouterr().out.splitlines()[0])["out"])
-
-
-def test_the_latest_run_is_the_one_that_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    """Modification times are those of copies, and of files that were touched."""
-    for _ in range(3):
-        train("--epochs", "1")
-    for n, seconds in (("3", 100.0), ("1", 300.0), ("2", 200.0)):  # written, and so modified, in this order
-        of_time(f"runs/two-layer-{n}", seconds)
-    assert resumed_alone(capsys) == "runs/two-layer-1"
-    for n in "123":
-        of_time(f"runs/two-layer-{n}", None)
-    train("--epochs", "2", "--out", "runs/longer")
-    of_time("runs/longer", None)
-    of_time("runs/two-layer-3", None)
-    assert resumed_alone(capsys) == "runs/longer"  # of those that do not say, the one with the most steps
-    of_time("runs/two-layer-2", 1.0)
-    assert resumed_alone(capsys) == "runs/two-layer-2"
-
-
 def test_a_checkpoint_says_when_it_was_saved() -> None:
     before = time.time()
     train("--epochs", "2", "--out", "here")
@@ -1244,19 +946,6 @@ def test_a_checkpoint_says_when_it_was_saved() -> None:
         read_contents(path).description["run"]["saved"] for path in run_folder.checkpoints(Path("here"))
     )
     assert before <= first <= last <= time.time()
-
-
-def test_the_latest_run_with_a_damaged_checkpoint_is_still_the_latest(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    train("--epochs", "2")
-    train("--epochs", "2")
-    run_folder.checkpoints(Path("runs/two-layer-2"))[-1].write_bytes(b"damaged")
-    os.mkdir("runs/more")
-    Path("runs/more/checkpoint-00000007.safetensors").write_bytes(b"damaged")
-    err = fails(capsys, "train", "--resume")
-    assert "runs/two-layer-2/checkpoint-00000014.safetensors is not a checkpoint" in err
-    assert "another one of the run: --resume runs/two-layer-2/checkpoint-00000007.safetensors" in err
 
 
 def test_the_description_is_read_without_the_arrays(tmp_path: Path) -> None:
@@ -1412,93 +1101,6 @@ def test_the_report_at_the_end_has_the_data_at_hand(kind: list[str], monkeypatch
     assert b"Confusion matrix" in page
     assert main(["report", "here"]) == 0
     assert Path("here", run_folder.REPORT).read_bytes() == page
-
-
-def params(path: Path | str) -> dict[str, bytes]:
-    _, checkpoint = run_folder.read_trained(path, read_checkpoint)
-    return {name: a.tobytes() for name, a in checkpoint.arrays.items() if name.startswith("params.")}
-
-
-def test_from_a_run_with_other_settings(capsys: pytest.CaptureFixture[str]) -> None:
-    train(*MLP[:4], "--epochs", "2", "--out", "here")
-    capsys.readouterr()
-    train("--from", "here", "--epochs", "1", "--lr", "0", "--optimizer", "sgd", "--out", "there")
-    out = capsys.readouterr().out
-    assert f"weights of {Path('here/checkpoint-00000014.safetensors').resolve()}, step 14\n" in out
-    assert params("there") == params("here")
-    description = read_contents(run_folder.checkpoints(Path("there"))[-1]).description
-    assert description["started_from"] == 14
-    assert (description["run"]["settings"]["net"], description["training"]["step"]) == ("mlp", 7)
-    assert description["run"]["settings"]["layers"] == "4-8-8-3"
-
-
-@pytest.mark.filterwarnings("always:--validation")
-def test_from_a_run_that_is_gone_when_it_is_resumed(capsys: pytest.CaptureFixture[str]) -> None:
-    train("--epochs", "1", "--out", "first")
-    words = ["--from", "first", "--lr", "0.05", "--validation", "0.2"]
-    train(*words, "--epochs", "3", "--out", "whole")
-    train(*words, "--epochs", "1", "--out", "parts")
-    assert capsys.readouterr().err.count("has learnt from the samples held back here") == 2
-    shutil.rmtree("first")
-    train("--resume", "parts", "--epochs", "3")
-    assert params("parts") == params("whole")
-
-
-@pytest.mark.filterwarnings("always:--validation")
-def test_from_a_run_that_has_seen_what_is_held_back(capsys: pytest.CaptureFixture[str]) -> None:
-    def warned(*words: str) -> str:
-        capsys.readouterr()
-        train("--epochs", "1", *words)
-        return capsys.readouterr().err
-
-    split = ("--validation", "0.2", "--seed", "5")
-    warned("--out", "all")
-    all_of_it = "or what it began with, has learnt from the samples held back here"
-    assert all_of_it in warned("--from", "all", *split, "--out", "child")
-    assert all_of_it in warned("--from", "child", *split, "--out", "grandchild")
-    assert all_of_it in warned("--from", "grandchild", *split, "--no-save")
-    warned(*split, "--out", "split")
-    assert warned("--from", "split", *split, "--out", "same") == ""
-    assert warned("--from", "same", *split, "--no-save") == ""
-    some = "has learnt from some of the samples held back here, so these figures are too good; give --validation 0.2 --seed 5"
-    assert some in " ".join(
-        warned("--from", "split", "--validation", "0.2", "--seed", "6", "--no-save").split()
-    )
-    warned("--from", "split", "--validation", "0.2", "--seed", "6", "--out", "mixed")
-    assert all_of_it in warned("--from", "mixed", "--validation", "0.2", "--seed", "6", "--no-save")
-    with np.load("small.npz") as data:
-        np.savez("other.npz", **{**data, "x_train": data["x_train"] + np.float32(0.5)})
-    assert warned("--from", "all", *split, "--data", "other.npz", "--no-save") == ""
-
-
-def test_from_the_same_split_is_not_warned_of() -> None:
-    train("--epochs", "1", "--validation", "0.2", "--out", "first")
-    train("--from", "first", "--epochs", "1", "--validation", "0.2", "--out", "second")  # warnings are errors
-
-
-def test_from_a_network_that_a_program_has_saved(capsys: pytest.CaptureFixture[str]) -> None:
-    save_network("mine.safetensors", TwoLayerNet(4, 7, 3, rng=1, dtype="float64"))
-    train("--from", "mine.safetensors", "--epochs", "1")
-    assert capsys.readouterr().out.startswith("Network(Affine1 · Relu1 · Affine2")
-    (folder,) = Path("runs").iterdir()
-    assert folder.name == "network-1"
-    train("--resume", str(folder), "--epochs", "2")
-    description = read_contents(run_folder.checkpoints(folder)[-1]).description
-    assert (description["network"]["dtype"], "net" in description["run"]["settings"]) == ("float64", False)
-
-
-def test_what_from_cannot_start_from(capsys: pytest.CaptureFixture[str]) -> None:
-    train("--hidden", "6", "--epochs", "1", "--out", "here")
-    says = fails(capsys, *TRAIN, "--from", "here", "--hidden", "5", status=2)
-    assert "--hidden 5: --from here has a network already; give no --hidden" in says
-    train("--from", "here", "--hidden", "6", "--epochs", "1", "--no-save")
-    assert "nowhere: no such file" in fails(capsys, *TRAIN, "--from", "nowhere")
-    for sizes, says in (((5, 6, 3), "expected input"), ((4, 6, 2), "it has 2 outputs for 3 classes")):
-        save_network("other.safetensors", TwoLayerNet(*sizes))
-        assert says in fails(capsys, *TRAIN, "--from", "other.safetensors", status=2)
-    assert not Path("runs").exists()
-    Path("damaged.safetensors").write_bytes(b"no")
-    assert "damaged.safetensors" in fails(capsys, *TRAIN, "--from", "damaged.safetensors")
 
 
 @pytest.mark.filterwarnings("ignore:.*turned upright")
