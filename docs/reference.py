@@ -103,6 +103,7 @@ GROUPS = (
         "backprop.saving.checkpoint",
         "backprop.saving.config",
         "backprop.saving.history",
+        "backprop.saving.history_file",
         "backprop.saving.run_folder",
     ),
     _group(

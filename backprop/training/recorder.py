@@ -103,8 +103,8 @@ class RunRecorder:
 
     def __enter__(self) -> Self:
         """Make and lock the folder; read the checkpoint to resume from."""
-        if self._source is not None:
-            run_folder.latest(self._source)  # before a folder is made
+        if self._source is not None and not self.folder.exists():
+            run_folder.latest(self._source)  # an error must not leave a new folder
         with ExitStack() as stack:
             with advised(self.elsewhere, run_folder.RunFolderError):
                 run_folder.usable(self.folder)
@@ -243,7 +243,7 @@ class RunRecorder:
 
     def add_test(self, metrics: Metrics) -> None:
         """Add a line to the history with what the best network reaches on the test data."""
-        history_file.add_history(self.folder, history_file.tested_line(metrics))
+        history_file.add_history(self.folder, history_file.result_line(metrics))
 
     def _save(self, training: Training) -> None:
         """Write a checkpoint in the background, once the one before is written."""

@@ -497,7 +497,7 @@ def test_there_is_nothing_to_resume() -> None:
     with pytest.raises(CheckpointError, match="^mine: there is no checkpoint in this folder$"):
         trained("mine", epochs=1, resume=True)
     trained("runs", epochs=1)
-    assert os.listdir("mine") == []
+    assert os.listdir("mine") == ["lock"]
 
 
 def test_two_ways_to_resume() -> None:
