@@ -71,8 +71,10 @@ def new_folder(name: str, parent: Path = PARENT) -> Path:
 
 
 def usable(folder: Path) -> None:
-    """Make the folder if it is missing; `RunFolderError` unless files can be written in it."""
+    """Make the folder if it is missing, and `runs` above it; `RunFolderError` unless it can be written in."""
     with _taking(folder):
+        if folder.parent == PARENT:
+            make_folders(PARENT)
         if not folder.is_dir():
             make_folder(folder)
         with tempfile.TemporaryFile(dir=folder):

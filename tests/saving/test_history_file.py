@@ -16,9 +16,9 @@ from backprop.saving.history_file import (
     by_event,
     epoch_line,
     read_history,
+    result_line,
     rewind_history,
     steps_line,
-    result_line,
     write_history,
 )
 

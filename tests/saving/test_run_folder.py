@@ -76,6 +76,8 @@ def test_a_folder_is_made_in_one_that_there_is() -> None:
     assert os.listdir("mine") == []
     with pytest.raises(RunFolderError, match="^no/where cannot take the run: there is no folder no$"):
         run_folder.usable(Path("no/where"))
+    run_folder.usable(Path("runs/mine"))
+    assert os.listdir("runs") == ["mine"]
 
 
 def test_the_last_checkpoints_are_kept() -> None:
