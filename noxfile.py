@@ -240,6 +240,11 @@ def faults(session: nox.Session) -> None:
         "tests/saving/test_checkpoints.py",
         "tests/training/test_resume.py",
         "tests/cli/test_train.py",
+        "tests/cli/test_resume.py",
+        "tests/cli/test_run_folder.py",
+        "tests/cli/test_validation.py",
+        "tests/training/test_interrupts.py",
+        "tests/training/test_recorder.py",
         "tests/training/test_capture_fuzz.py",
         "tests/gradcheck",
     )

@@ -102,6 +102,7 @@ GROUPS = (
         "backprop.saving",
         "backprop.saving.checkpoint",
         "backprop.saving.history",
+        "backprop.saving.history_file",
         "backprop.saving.network_config",
         "backprop.saving.optimizer_config",
         "backprop.saving.run_folder",

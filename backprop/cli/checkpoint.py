@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..lookup import UsageError
 from ..saving.checkpoint import CheckpointError, followed, read_contents, read_description
-from ..saving.run_folder import PARENT, checkpoints, meant_by, trained
+from ..saving.run_folder import PARENT, checkpoints, latest, trained
 from .setting import Scope, is_set
 from .settings import NETWORK, SETTINGS, convert
 
@@ -31,15 +31,10 @@ def find_checkpoint(name: str) -> Path:
     """Find the checkpoint for `--resume`: a file, the last one in a folder, or the latest run's."""
     if not name:
         return _latest_checkpoint(PARENT)
-    path = Path(name)
-    if not path.exists():
-        raise CheckpointError(f"--resume {name}: there is no such file or folder{meant_by(path)}")
-    if not path.is_dir():
-        return path
-    found = checkpoints(path)
-    if not found:
-        raise CheckpointError(f"--resume {name}: there is no checkpoint in this folder{meant_by(path)}")
-    return found[-1]
+    try:
+        return latest(name)
+    except CheckpointError as error:
+        raise CheckpointError(f"--resume {error}") from None
 
 
 def _latest_checkpoint(folder: Path) -> Path:

@@ -63,7 +63,7 @@ def steps_line(means: Means) -> Line:
     return {"event": STEPS, **asdict(means)}
 
 
-def tested_line(metrics: Metrics) -> Line:
+def result_line(metrics: Metrics) -> Line:
     """The line of the result on the test data; a loss that is not finite is None."""
     loss = metrics.test_loss
     finite = loss if loss is not None and math.isfinite(loss) else None

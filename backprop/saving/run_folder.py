@@ -71,8 +71,10 @@ def new_folder(name: str, parent: Path = PARENT) -> Path:
 
 
 def usable(folder: Path) -> None:
-    """Make the folder if it is missing; `RunFolderError` unless files can be written in it."""
+    """Make the folder if it is missing, and `runs` above it; `RunFolderError` unless it can be written in."""
     with _taking(folder):
+        if folder.parent == PARENT:
+            make_folders(PARENT)
         if not folder.is_dir():
             make_folder(folder)
         with tempfile.TemporaryFile(dir=folder):
@@ -185,6 +187,8 @@ def checkpoints(folder: Path) -> list[Path]:
 def trained(name: str | os.PathLike[str]) -> Path:
     """The checkpoint to use: the file itself, or a run's best checkpoint, or else its last."""
     path = Path(name)
+    if not path.exists() and not meant_by(path):
+        return path  # reading it raises `FileNotFoundError`
     return _checkpoint_of(path, [path / BEST] if (path / BEST).exists() else checkpoints(path))
 
 
@@ -196,9 +200,9 @@ def latest(name: str | os.PathLike[str]) -> Path:
 
 def _checkpoint_of(path: Path, found: list[Path]) -> Path:
     """The path itself if it is a file, or the last of the checkpoints found in the folder."""
+    if not path.exists():
+        raise CheckpointError(f"{path}: there is no such file or folder{meant_by(path)}")
     if not path.is_dir():
-        if not path.exists() and (meant := meant_by(path)):
-            raise CheckpointError(f"{path}: there is no such file or folder{meant}")
         return path
     if not found:
         raise CheckpointError(f"{path}: there is no checkpoint in this folder{meant_by(path)}")

@@ -22,7 +22,7 @@ from .arguments import check_whole
 from .best_weights import without_best
 from .divergence import DivergenceError
 from .early_stopping import EarlyStopping
-from .loop import Progress, Training
+from .loop import Training
 
 LINES = 100
 """About how many lines within epochs a history has; with more epochs than that it has none."""
@@ -39,7 +39,7 @@ class RunRecorder:
 
     Parameters
     ----------
-    folder : made if it is missing; the folder above it must exist
+    folder : made if it is missing; the folder above it must exist, unless it is `runs`
     save_every : `"epoch"`, or a number of steps
     keep : how many checkpoints to keep, besides the best
     log_every : steps per line within an epoch; by default the history has about 100 such lines
@@ -49,7 +49,8 @@ class RunRecorder:
 
     Entering the recorder, which `record` does by itself, raises `RunFolderError` for a folder that cannot
     be used, is in use, or has a run already; `CheckpointError` if there is nothing to resume, or the data
-    are others.
+    are others. A subclass may override `how_to_resume`, `facts`, `stamp` and `write_page`, as that of the
+    command line does.
 
     >>> from tempfile import TemporaryDirectory
     >>> import numpy as np
@@ -95,16 +96,15 @@ class RunRecorder:
         """Checkpoints after the one that it goes on from, which the next one replaces."""
         self.page: Path | None = None
         """The page, once it is written."""
+        self._facts: dict[str, Any] = {}
         self._best: Checkpoint | None = None
         self._logged = 0  # the last step of a line within an epoch
         self._entered: ExitStack | None = None
 
-    # ------------------------------------------------------------------------------------ the folder
-
     def __enter__(self) -> Self:
         """Make and lock the folder; read the checkpoint to resume from."""
-        if self._source is not None:
-            run_folder.latest(self._source)  # before a folder is made
+        if self._source is not None and not self.folder.exists():
+            run_folder.latest(self._source)  # an error must not leave a new folder
         with ExitStack() as stack:
             with advised(self.elsewhere, run_folder.RunFolderError):
                 run_folder.usable(self.folder)
@@ -134,8 +134,6 @@ class RunRecorder:
                 f"{self.folder} has a run already, {there[-1].name}: go on with it by "
                 f"{self.how_to_resume()}, or {self.elsewhere}"
             )
-
-    # ---------------------------------------------------------------------------------- the training
 
     @contextmanager
     def record(self, training: Training) -> Iterator[None]:
@@ -174,11 +172,12 @@ class RunRecorder:
     def begin(self, training: Training) -> None:
         """Resume the training if that was asked for; begin its history."""
         training.mean_steps = self.log_every or mean_steps(training.total, training.per_epoch)
+        self._facts, self._best, self._logged = self.facts(training), None, 0
         if self.saved is None or self.resumed is None:
             history_file.write_history(self.folder, [])  # in place of that of a run without a checkpoint
             return
         self._best = resume(training, self.saved, self.resumed)
-        self._check_data(training, self.resumed)
+        self._check_data(self.resumed)
         self.resumed = None
         self._logged = training.history[-1].step if training.history else 0
         history_file.rewind_history(self.folder, training.history, self._logged)
@@ -188,32 +187,30 @@ class RunRecorder:
             before = best_checkpoint(self.saved, EarlyStopping().best(training.history[:-1]))
             run_folder.save_best(self.folder, self._best, before)
 
-    def _check_data(self, training: Training, resumed: Checkpoint) -> None:
-        """Raise a `CheckpointError` if the run was on other data, as far as it says."""
+    def _check_data(self, resumed: Checkpoint) -> None:
+        """Raise a `CheckpointError` if a run of `fit` was on other data."""
         description = resumed.description
         with followed(str(self.saved)):
             digest = None if "run" in description else description.get("data", {}).get("sha256")
-        if digest is not None and digest != data_digest(_dataset(training)):
+        if digest is not None and digest != self._facts["data"]["sha256"]:
             raise CheckpointError(f"{self.saved} is of a run on other data")
 
     @contextmanager
     def _listening(self, training: Training) -> Iterator[None]:
         """Follow the training while active."""
-        steps = [] if self.save_steps is None else [(self.save_steps, self._save)]
-        told = [self._tell] if self.log_every else []
-        self._training, self._facts = training, self.facts(training)
+        on_steps = [] if self.save_steps is None else [(self.save_steps, self._save)]
+        on_progress = [lambda _: self._log(training)] if self.log_every else []
         training.on_epoch.append(self._keep_epoch)
-        training.on_steps += steps
-        training.on_progress += told
+        training.on_steps += on_steps
+        training.on_progress += on_progress
         try:
             yield
         finally:
             training.on_epoch.remove(self._keep_epoch)
-            for hook in steps:
+            for hook in on_steps:
                 training.on_steps.remove(hook)
-            for listener in told:
+            for listener in on_progress:
                 training.on_progress.remove(listener)
-            del self._training
 
     def _end(self, training: Training) -> None:
         """The last checkpoint, and the page if the training is complete."""
@@ -229,8 +226,6 @@ class RunRecorder:
                 text = f"no report: {error}; 'backprop report {self.folder}' tries again"
                 warnings.warn(text, stacklevel=2)
 
-    # -------------------------------------------------------------------------------- what is written
-
     def save(self, training: Training) -> None:
         """Write a checkpoint, and wait until it is there."""
         self._save(training)
@@ -243,7 +238,7 @@ class RunRecorder:
 
     def add_test(self, metrics: Metrics) -> None:
         """Add a line to the history with what the best network reaches on the test data."""
-        history_file.add_history(self.folder, history_file.tested_line(metrics))
+        history_file.add_history(self.folder, history_file.result_line(metrics))
 
     def _save(self, training: Training) -> None:
         """Write a checkpoint in the background, once the one before is written."""
@@ -278,9 +273,6 @@ class RunRecorder:
         if self.save_steps is None:
             self._save(training)
 
-    def _tell(self, progress: Progress) -> None:
-        self._log(self._training)
-
     def _log(self, training: Training) -> None:
         """Add the lines within the epoch that the history does not have yet."""
         if means := training.means(self._logged):
@@ -292,8 +284,6 @@ class RunRecorder:
         self._wait()
         kept = "no checkpoint was kept" if self.saved is None else f"the last good checkpoint is {self.saved}"
         error.args = (f"{error}; {kept}",)
-
-    # ----------------------------------------------------------------------- what the command overrides
 
     def how_to_resume(self) -> str:
         """How to go on with this run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,24 @@ def epochs(folder: str | Path) -> list[dict[str, Any]]:
 def params(path: Path | str) -> dict[str, bytes]:
     _, checkpoint = run_folder.read_trained(path, read_checkpoint)
     return {name: a.tobytes() for name, a in checkpoint.arrays.items() if name.startswith("params.")}
+
+
+BEST_NAMES = {run_folder.BEST, run_folder.BEST_WHOLE}
+
+
+VALIDATED = ["--validation", "0.3", "--lr", "1.0", "--net", "mlp", "--layers", "4-64-3", "--epochs", "12"]
+
+
+def known(metrics: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in metrics.items() if value is not None}
+
+
+ESCAPES = "\x1b]52;c;aGk=\x07\x1b[2J"
+"""What writes into a terminal's clipboard and clears its screen."""
+
+
+def refusing(error: OSError) -> Callable[..., Any]:
+    def refuse(*_: Any) -> None:
+        raise error
+
+    return refuse

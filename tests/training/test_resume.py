@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any
@@ -520,81 +517,3 @@ def test_what_does_not_fit_changes_nothing(change: Callable[[Checkpoint], None],
     with pytest.raises(CheckpointError, match=message):
         fresh.restore(checkpoint)
     assert outcome(fresh) == before
-
-
-@pytest.mark.parametrize("interactive", [False, True])
-def test_ctrl_c_ends_the_step_first(interactive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if interactive:
-        monkeypatch.setattr(sys, "ps1", "> ", raising=False)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    handlers: list[Any] = []
-
-    def press(now: Training) -> None:
-        handlers.append(signal.getsignal(signal.SIGINT))
-        signal.raise_signal(signal.SIGINT)
-        handlers.append(signal.getsignal(signal.SIGINT))
-
-    try:
-        run = training(get_backend("cpu"), hook=press, hook_steps=8)
-        with nullcontext() if interactive else pytest.raises(KeyboardInterrupt, match="^after step 8$"):
-            assert len(list(run)) == 1
-        assert (run.step, run.stopped, run.optimizer.steps, len(run.history)) == (8, True, 8, 1)
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        assert handlers[0] is not signal.default_int_handler
-        assert handlers[1] is signal.default_int_handler  # a second one does not wait
-        again = training(get_backend("cpu"), run.checkpoint())
-        assert finished(again) == finished(training(get_backend("cpu")))
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def test_a_handler_of_ones_own_is_left_alone() -> None:
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda *_: pressed.append(1))
-    try:
-        run = training(get_backend("cpu"), hook=lambda _: signal.raise_signal(signal.SIGINT), hook_steps=8)
-        list(run)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert (run.step, pressed) == (STEPS, [1, 1])
-
-
-SCRIPT = """
-import os, signal, sys
-import numpy as np
-from backprop import TwoLayerNet, Training
-if sys.argv[1] == "interactive": sys.ps1 = "> "
-rng = np.random.default_rng(0)
-network = TwoLayerNet(7, 5, 3, rng=0)
-x, t = rng.random((200, 7), "float32"), rng.integers(0, 3, 200)
-interrupt = lambda training: training.step == 30 and os.kill(os.getpid(), signal.SIGINT)
-try:
-    training = Training(network, x, t, epochs=100, batch_size=10, rng=0, hook=interrupt, hook_steps=1)
-    for m in training:
-        pass
-    print("after the loop", training.stopped, m.step, training.step)
-except KeyboardInterrupt as error:
-    print("interrupted", error, training.step)
-"""
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [("interactive", "after the loop True 20 30\n"), ("script", "interrupted after step 30 30\n")],
-)
-def test_an_interrupt_waits_for_the_step(kind: str, expected: str) -> None:
-    command = [sys.executable, "-c", SCRIPT, kind]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == expected
-
-
-def test_a_thread_trains_without_handling_signals() -> None:
-    runs: list[Training] = []
-
-    def work() -> None:
-        runs.append(training(get_backend("cpu")))
-        list(runs[0])
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join(60)
-    assert runs[0].step == STEPS

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from backends import Backend
-from backprop import Adam, MeanSquaredError, Metrics, Network, Training, TwoLayerNet, fit
+from backprop import Adam, MeanSquaredError, Network, Training, TwoLayerNet, fit
 from backprop.datasets.split import split
 from backprop.saving.checkpoint import Checkpoint, CheckpointError, ResumeWarning
-from backprop.training.early_stopping import EarlyStopping
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((120, 6)).astype("float32")
@@ -244,12 +243,6 @@ def test_a_resume_with_nothing_left_to_do_keeps_all_best_weights() -> None:
     names = [{k for k in run.checkpoint().arrays if k.startswith("best.")} for run in (first, again)]
     assert names[0] == names[1]
     assert len({name.split(".")[1] for name in names[0]}) == 2
-
-
-def test_the_best_epoch_is_the_first_of_equals() -> None:
-    history = [Metrics(i, i, 1.0, None, None, None, 1.0, loss) for i, loss in enumerate([3.0, 2.0, 2.0, 4.0])]
-    assert EarlyStopping().best(history) is history[1]
-    assert EarlyStopping().best([]) is None
 
 
 @pytest.mark.parametrize(
