@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base import Array
+from . import CupyArray
 
 WORKSPACE = 32 * 2**20  # bytes: what NVIDIA recommends for its newest architectures
 KINDS = {"float16": 2, "float32": 0, "float64": 1}  # cudaDataType: CUDA_R_16F, CUDA_R_32F, CUDA_R_64F
@@ -24,7 +24,7 @@ def tf32() -> bool:
     return value.isdecimal() and int(value) > 0
 
 
-def gemm_shape(a: Array, b: Array, out: Array) -> tuple[int, ...]:
+def gemm_shape(a: CupyArray, b: CupyArray, out: CupyArray) -> tuple[int, ...]:
     """`transa, transb, m, n, k, lda, ldb, ldc` of the gemm that computes out = a b.
 
     cuBLAS counts along columns, so it is told to compute outᵀ = bᵀ aᵀ; the factors change places. A
@@ -39,7 +39,7 @@ def gemm_shape(a: Array, b: Array, out: Array) -> tuple[int, ...]:
     return op_b, op_a, n, m, k, ld_b, ld_a, n
 
 
-def _factor(x: Array) -> tuple[int, int]:
+def _factor(x: CupyArray) -> tuple[int, int]:
     """0 for a matrix in C order, 1 for the view of a transposed one; and the numbers a row or column has."""
     if x.flags.c_contiguous:
         return 0, x.shape[1]
@@ -81,7 +81,7 @@ class Cublas:
                 self.matmul(*(self._cupy.ones((8, 8), name) for _ in range(2)))
             stream.synchronize()
 
-    def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
+    def matmul(self, a: CupyArray, b: CupyArray, out: CupyArray | None = None) -> CupyArray:
         """The product of two matrices, or of a matrix and a vector."""
         if a.ndim == 1 and b.ndim == 2:
             return self.matmul(a[None, :], b, None if out is None else out[None, :])[0]

@@ -156,7 +156,7 @@ class Node:
             if type(value) is not type(x) or value.device != x.device:
                 self.state[key] = _moved(value, backend_of(x), None)
 
-    def set_grad(self, key: str, function: Callable[..., Array], *args: Array, **options: Any) -> None:
+    def set_grad(self, key: str, function: Callable[..., Array], *args: Any, **options: Any) -> None:
         """`grads[key] = function(*args, **options)`, computed into its place in a network.
 
         The place is part of the network's flat vector; saving the copy matters for large weights.

@@ -92,7 +92,7 @@ class Optimizer:
         return 1.0
 
     @staticmethod
-    def rule(p: Array, *kept_and_gradient_and_numbers: Array) -> tuple[Array, ...]:
+    def rule(p: Array, *args: Any, **kwargs: Any) -> tuple[Array, ...]:
         """The parameter and what is kept, after the step: changed by `p -= …`, in place, or new arrays."""
         raise NotImplementedError("an optimizer has a rule or an update")
 
@@ -263,7 +263,8 @@ class Optimizer:
         if self.max_norm is None or not filled:
             return grads
         xp = namespace_of(filled[0])
-        numbers, squares = xp.finfo(filled[0].dtype), 0.0
+        numbers = xp.finfo(filled[0].dtype)
+        squares: Any = 0.0
         max_norm = min(max(self.max_norm, float(numbers.smallest_normal)), float(numbers.max))
         unit = reduce(xp.maximum, [xp.max(xp.abs(g)) for g in filled])
         unit = xp.maximum(unit, max_norm)  # smaller entries matter less than rounding, and 0 is none

@@ -126,6 +126,8 @@ def _built(entry: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:
     if "layers" in entry:
         return layers.Residual({name: _built(part, arrays) for name, part in entry["layers"].items()})
     taken = inspect.signature(kind).parameters
-    given = {key: arrays[name] for key, name in entry["arrays"].items() if key in taken}
-    settings = {key: tuple(v) if isinstance(v, list) else v for key, v in entry["settings"].items()}
+    given: dict[str, Any] = {key: arrays[name] for key, name in entry["arrays"].items() if key in taken}
+    settings: dict[str, Any] = {
+        key: tuple(v) if isinstance(v, list) else v for key, v in entry["settings"].items()
+    }
     return kind(**given, **settings)

@@ -251,8 +251,8 @@ class Recorder:
         ):
             return False
         if before:
-            return all(map(self.backend.alike_updates, before, ours, its))
-        return all(map(self.backend.alike, ours, its))
+            return all(map(self.backend.updates_agree, before, ours, its))
+        return all(map(self.backend.agree, ours, its))
 
 
 @contextmanager

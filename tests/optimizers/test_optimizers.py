@@ -13,7 +13,7 @@ import pytest
 
 import backprop.optimizers.optimizers
 from backends import Backend, get_backend
-from backends.numpy.namespace import BLOCK
+from backends.numpy.fusion import BLOCK
 from backprop import (
     SGD,
     AdaGrad,

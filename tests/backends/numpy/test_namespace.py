@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from backends import get_backend
-from backends.numpy.namespace import BLOCK, REPLACEMENTS, WRITES_INTO, by_blocks
+from backends.numpy.fusion import BLOCK, blockwise
+from backends.numpy.namespace import REPLACEMENTS
+from backends.numpy.write_out import DIRECT
 
 FLOATS = ["float16", "float32", "float64"]
 DTYPES = [*FLOATS, "int8", "int64", "uint8", "uint64", "bool", "complex64", "complex128"]
@@ -187,7 +189,7 @@ def test_new_arrays(name: str, dtype: str | None) -> None:
 def test_into_an_array(dtype: str) -> None:
     backend = get_backend("cpu")
     x, y = values((7, 3), dtype), values((7, 4), dtype)
-    assert set(WRITES_INTO) == {xp.matmul, xp.sum}
+    assert set(DIRECT) == {xp.matmul, xp.sum}
     for function, arguments, options in [
         (xp.matmul, (x.T, y), {}),
         (xp.sum, (x,), {"axis": 0}),
@@ -205,7 +207,7 @@ def drawn(n: int, seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("n", [7, BLOCK, BLOCK + 1, 3 * BLOCK + 5])
-def test_functions_by_blocks(n: int) -> None:
+def test_functions_blockwise(n: int) -> None:
     """Whether the function changes its arguments, returns new arrays or one argument for another."""
 
     def changing(p: Any, v: Any, g: Any, rate: float) -> Any:
@@ -227,6 +229,6 @@ def test_functions_by_blocks(n: int) -> None:
     for function in (changing, returning, swapping, keeping):
         arrays, whole = ([drawn(n, seed) for seed in range(3)] for _ in range(2))
         expected = [result.copy() for result in function(*whole, 0.5)]
-        for ours, theirs in zip(by_blocks(function)(*arrays, 0.5), expected, strict=True):
+        for ours, theirs in zip(blockwise(function)(*arrays, 0.5), expected, strict=True):
             np.testing.assert_array_equal(ours, theirs)
         np.testing.assert_array_equal(arrays[2], drawn(n, 2))

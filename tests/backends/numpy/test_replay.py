@@ -15,10 +15,15 @@ import numpy as np
 import pytest
 
 from backends import CaptureError, get_backend, namespace_of
-from backends.numpy import namespace as numpy_fast
+from backends.numpy import namespace
+from backends.numpy.bounds import BoundsCheck
 from backends.numpy.namespace import REPLACEMENTS
-from backends.numpy.replay import QUICK, UFUNCS, BoundsCheck, NumpyReplay, NumpyTape, product, root_is_power
-from backends.tape import FUNCTIONS, IN_PLACE, OPERATORS, Call, Tape, TracedArray, TracedNamespace
+from backends.numpy.replay import NumpyReplay
+from backends.numpy.tape import NumpyTape
+from backends.numpy.write_out import OUT_VARIANTS, UFUNCS, product, root_is_power
+from backends.standard import FUNCTIONS, IN_PLACE, OPERATORS
+from backends.tape import Call, Tape
+from backends.traced import TracedArray, TracedNamespace
 
 backend = get_backend("cpu")
 xp: Any = backend.xp
@@ -150,7 +155,7 @@ def test_functions(name: str, dtype: str) -> None:
             "squeeze",
             "broadcast_to",
         )
-        assert name in views or name in {call.name for call in replay.tape}
+        assert name in views or name in {call.name for call in replay.recorded}
 
 
 @pytest.mark.parametrize("fill", [0.0, 1.0])
@@ -279,17 +284,17 @@ def test_a_function_of_ones_own_into_an_array_is_refused() -> None:
 def test_an_array_on_the_left_is_the_standard_s_function() -> None:
     constant = np.full(4, 0.5, np.float32)
     replay = same(lambda xp, s, x: (constant * x, constant - x, constant > x, np.multiply(constant, x)))
-    assert [call.name for call in replay.tape] == ["multiply", "subtract", "greater", "multiply"]
+    assert [call.name for call in replay.recorded] == ["multiply", "subtract", "greater", "multiply"]
     replay = same(lambda xp, s, x: (y := -x, y + x, xp.exp(y), y[0, 1], s["a"][2, 1]))
-    assert [call.name for call in replay.tape] == ["neg", "add", "exp", "getitem", "getitem"]
+    assert [call.name for call in replay.recorded] == ["neg", "add", "exp", "getitem", "getitem"]
 
 
 def test_results_begin_with_a_cache_line() -> None:
     replay = same(
         lambda xp, s, x: (x * 2.0, xp.exp(x[0, :]) + 1.0, xp.sum(x), x[:, 1:] - 1.0, x[:0, :] * 1.0)
     )
-    assert len(replay.tape) == 6
-    assert {call.out.__array_interface__["data"][0] % 64 for call in replay.tape} == {0}
+    assert len(replay.recorded) == 6
+    assert {call.out.__array_interface__["data"][0] % 64 for call in replay.recorded} == {0}
 
 
 def test_powers_recorded_of_zeros_and_ones() -> None:
@@ -605,9 +610,9 @@ def test_an_array_of_another_recording_is_refused() -> None:
 
 def test_a_tape_takes_down_what_was_carried_out() -> None:
     class Plain(Tape):
-        def kept(self, name: str, function: Any, args: Any, options: Any, result: Any, given: Any) -> Any:
-            self.write_down(Call(name, function, args, options, result))
-            return TracedArray(self, result)
+        def result_of(self, call: Call, given: Any) -> Any:
+            self.record(call)
+            return TracedArray(self, call.out)
 
     tape = Plain(backend)
     x = TracedArray(tape, np.ones(3))
@@ -652,7 +657,7 @@ def test_memory_is_used_again() -> None:
         return x
 
     replay = same(body)
-    assert len({call.out.__array_interface__["data"][0] for call in replay.tape}) <= 3
+    assert len({call.out.__array_interface__["data"][0] for call in replay.recorded}) <= 3
 
 
 def test_a_view_keeps_the_memory_that_it_lies_in() -> None:
@@ -670,7 +675,9 @@ def test_a_quick_form_that_gives_other_bytes_is_not_taken(monkeypatch: pytest.Mo
         y += s["b"]
         return xp.mean(x), y
 
-    monkeypatch.setitem(QUICK, numpy_fast.mean, lambda tape, out, x: [functools.partial(out.fill, 0.25)])
+    monkeypatch.setitem(
+        OUT_VARIANTS, namespace.mean, lambda tape, out, x: [functools.partial(out.fill, 0.25)]
+    )
     monkeypatch.setitem(UFUNCS, operator.iadd, np.subtract)
     same(body)
 
@@ -678,11 +685,11 @@ def test_a_quick_form_that_gives_other_bytes_is_not_taken(monkeypatch: pytest.Mo
 def test_alike_is_to_the_last_bit() -> None:
     for dtype in ("float32", "float64"):
         x = np.asarray([1.0, 0.0, np.nan], dtype)
-        assert backend.alike(x, x.copy())
-        assert backend.alike(x, np.asarray([1.0, 0.0, -np.nan], dtype))
+        assert backend.agree(x, x.copy())
+        assert backend.agree(x, np.asarray([1.0, 0.0, -np.nan], dtype))
         for other in ([np.nextafter(x[0], x[1]), 0.0, np.nan], [1.0, -0.0, np.nan], [1.0, 0.0, 1.0]):
-            assert not backend.alike(x, np.asarray(other, dtype))
-    assert not backend.alike(np.asarray([1, 2]), np.asarray([1, 3]))
+            assert not backend.agree(x, np.asarray(other, dtype))
+    assert not backend.agree(np.asarray([1, 2]), np.asarray([1, 3]))
 
 
 def test_what_does_not_give_the_same_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -701,7 +708,7 @@ def test_arrays_in_pieces_are_refused() -> None:
     tape = NumpyTape(backend, [])
     for pieces in (np.ones((4, 4))[:, ::2], np.ones(4)[::-1], np.broadcast_to(np.ones(4), (3, 4))):
         with pytest.raises(CaptureError, match="f gives an array that is not laid out as one piece"):
-            tape.place_for("f", pieces)
+            tape.place_like("f", pieces)
 
 
 QUICKLY: dict[str, Callable[..., Any]] = {
@@ -747,10 +754,10 @@ QUICKLY: dict[str, Callable[..., Any]] = {
 @pytest.mark.parametrize("kind", QUICKLY)
 def test_hot_calls_are_repeated_in_their_quick_form(kind: str) -> None:
     replay = same(QUICKLY[kind])
-    slow = {"_compute_into", "_with_numbers", "setitem", "into", "pow"}
-    forms = [getattr(getattr(call, "func", call), "__name__", "") for call in replay._replays]
+    slow = {"_copy_result", "_with_scalars", "setitem", "write_out", "pow"}
+    forms = [getattr(getattr(call, "func", call), "__name__", "") for call in replay._program]
     assert not slow & set(forms), forms
-    assert all(not isinstance(getattr(call, "func", None), functools.partial) for call in replay._replays)
+    assert all(not isinstance(getattr(call, "func", None), functools.partial) for call in replay._program)
 
 
 LEFT, RIGHT = (np.random.default_rng(seed).random((4, 4)) for seed in (0, 1))
@@ -805,7 +812,7 @@ def test_an_input_is_looked_at_once_and_what_is_computed_every_time() -> None:
 
     state = {"a": np.arange(9.0), "b": 10.0 + np.arange(9.0)}
     replay: Any = backend.record(function, [state], [np.asarray([1, 2])])
-    assert sum(isinstance(call, BoundsCheck) for call in replay._replays) == 3
+    assert sum(isinstance(call, BoundsCheck) for call in replay._program) == 3
     for rows in ([1, 2], [0, 3]):
         chosen = np.asarray(rows)
         for ours, expected in zip(replay(chosen), function(state, chosen), strict=True):
@@ -832,4 +839,4 @@ def test_an_input_seen_in_two_ways_is_looked_at_in_both() -> None:
 def test_roots_are_powers_of_arrays_alone() -> None:
     assert root_is_power(np.dtype("float32"))
     assert not root_is_power(np.dtype("int64"))
-    assert len(QUICK) > 15
+    assert len(OUT_VARIANTS) > 15
