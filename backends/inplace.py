@@ -7,7 +7,7 @@ from numbers import Real
 from typing import Any, NoReturn, Self
 
 from .array import Array
-from .dispatch import backend_of, namespace_of
+from .dispatch import backend_of, is_registered, namespace_of
 
 
 class InPlaceDict(dict[str, Array]):
@@ -20,16 +20,8 @@ class InPlaceDict(dict[str, Array]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         place = self._place(key)
-        if value is place:
-            return
-        if isinstance(value, Real):
-            place[...] = value
-            return
-        if not hasattr(value, "shape"):
-            raise TypeError(f"{key}: expected an array or a number, got a {type(value).__name__}")
-        if tuple(value.shape) != tuple(place.shape):
-            raise ValueError(f"{key}: expected shape {tuple(place.shape)}, got {tuple(value.shape)}")
-        place[...] = _converted(key, value, place)
+        if value is not place:
+            place[...] = _fitting(key, value, place)
 
     def write_out(self, key: str, function: Callable[..., Array], *args: Any, **options: Any) -> None:
         """Write function(*args, **options), of the arrays' namespace, into the array at `key`."""
@@ -67,13 +59,18 @@ class InPlaceDict(dict[str, Array]):
         return dict, (dict(self),)
 
 
-def _converted(key: str, value: Array, place: Array) -> Array:
-    """`value` in the dtype of `place`."""
-    if value.dtype == place.dtype:
+def _fitting(key: str, value: Any, place: Array) -> Any:
+    """`value` if it can be written into `place`: a number, or an array of its shape, in its dtype."""
+    if type(value) is type(place) and value.shape == place.shape and value.dtype == place.dtype:
         return value
-    backend, given = backend_of(place), backend_of(value)
-    if backend is not given:
-        raise TypeError(
-            f"{key}: expected an array of {backend}, got one of {given}; convert it with asarray(…)"
-        )
-    return namespace_of(place).astype(value, place.dtype)
+    if isinstance(value, Real):
+        return value
+    if not hasattr(value, "shape"):
+        raise TypeError(f"{key}: expected an array or a number, got a {type(value).__name__}")
+    if tuple(value.shape) != tuple(place.shape):
+        raise ValueError(f"{key}: expected shape {tuple(place.shape)}, got {tuple(value.shape)}")
+    if type(value) is not type(place) and is_registered(value):
+        ours, its = backend_of(place), backend_of(value)
+        if its is not ours:
+            raise TypeError(f"{key}: expected an array of {ours}, got one of {its}; use asarray(…)")
+    return value if value.dtype == place.dtype else namespace_of(place).astype(value, place.dtype)
