@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import get_backend
+from ..backends import HostArray, get_backend
 from ..datasets import Dataset, Fingerprint, dataset_at, split, with_channels
-from ..datasets.dataset import HostArray
 from ..datasets.split import of_seed, warn_of_scarce_classes
 from ..files import replace_file
 from ..lookup import UsageError

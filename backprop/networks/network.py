@@ -15,6 +15,7 @@ import numpy as np
 from ..backends import (
     Array,
     Backend,
+    HostArray,
     InPlaceDict,
     backend_of,
     dtype_name,
@@ -625,7 +626,7 @@ def _common_backend(places: Mapping[str, tuple[Any, str]], default: Backend) -> 
     return next(iter(backends.values()), default)
 
 
-def _on_host(value: Any) -> np.ndarray[Any, Any]:
+def _on_host(value: Any) -> HostArray:
     """The array or nested list as a NumPy array; one of objects, which fits nowhere, if it is ragged."""
     if is_registered(value):
         return backend_of(value).to_numpy(value)

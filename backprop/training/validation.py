@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
-
+from ..backends import HostArray
 from ..networks.network import Network
 from ..saving.checkpoint import Checkpoint
 from ..saving.config import describe
 from ..saving.history import Metrics
-from ..saving.network import HostArrays, network_arrays, restore_network
-
-Host = np.ndarray[Any, Any]
+from ..saving.network import network_arrays, restore_network
 
 
 class BestEpoch:
@@ -43,20 +39,22 @@ class BestWeights:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.kept: list[tuple[int, HostArrays]] = []  # the epoch's last step, and its arrays; the best last
+        self.kept: list[
+            tuple[int, dict[str, HostArray]]
+        ] = []  # the epoch's last step, and its arrays; the best last
 
     def keep(self, metrics: Metrics, *, part: bool) -> None:
         """The network is at its best after this epoch."""
         before = self.kept[-1:] if part else []
         self.kept = [*before, (metrics.step, network_arrays(self.network))]
 
-    def arrays(self) -> HostArrays:
+    def arrays(self) -> dict[str, HostArray]:
         """All of it, for a checkpoint: `best.600.params.W1`, the number being the step."""
         return {f"best.{step}.{key}": value for step, own in self.kept for key, value in own.items()}
 
-    def take(self, arrays: Mapping[str, Host], best: int) -> None:
+    def take(self, arrays: Mapping[str, HostArray], best: int) -> None:
         """Take what the arrays of a checkpoint have of the best epoch, which ended at this step."""
-        found: dict[int, HostArrays] = {}
+        found: dict[int, dict[str, HostArray]] = {}
         for key, value in arrays.items():
             if key.startswith("best."):
                 _, step, name = key.split(".", 2)
