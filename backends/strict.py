@@ -1,7 +1,7 @@
 """array-api-strict: the standard and nothing else, on a device that is not the host.
 
-A stand-in for a GPU on any machine: it refuses implicit conversion to NumPy, arrays of two devices
-in one operation, and every function or argument that the standard does not have.
+It stands in for a GPU on any machine: it rejects implicit conversion to NumPy, operations on arrays of two
+devices, and every function or argument that the standard lacks.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def test_same_backend_every_time(backend: Backend) -> None:
     backend.synchronize()
 
 
-def test_cpu_is_numpy_and_auto_says_why() -> None:
+def test_cpu_is_numpy_and_auto_gives_its_reason() -> None:
     assert get_backend("cpu") is get_backend("numpy")
     automatic = get_backend("auto")
     assert automatic.name in ("numpy", "cupy")

@@ -48,7 +48,7 @@ MATRIX = "a matrix is not used as an array: its \\* is a product of matrices; gi
 
 
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
-def test_arrays_that_compute_something_else(backend: Backend) -> None:
+def test_refused_array_classes(backend: Backend) -> None:
     for array, message in (
         (np.ma.array(np.ones((2, 3)), mask=True), MASKED),
         (np.ma.masked, MASKED),
@@ -61,7 +61,7 @@ def test_arrays_that_compute_something_else(backend: Backend) -> None:
                     use(array)
 
 
-def test_what_only_inherits_from_a_library_is_no_array() -> None:
+def test_classes_that_inherit_from_a_library_without_being_arrays() -> None:
     class Generator(np.random.Generator):
         pass
 

@@ -12,7 +12,7 @@ import backends
 from backends import Backend
 
 
-def test_arrays_that_keep_their_place(backend: Backend) -> None:
+def test_setting_a_key_writes_into_its_array(backend: Backend) -> None:
     place = backend.asarray([1.0, 2.0])
     kept = backends.InPlaceDict(a=place)
     kept["a"] = backend.asarray([3.0, 4.0])

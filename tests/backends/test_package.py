@@ -17,7 +17,7 @@ def in_python(code: str, **options: Any) -> str:
     return subprocess.check_output([sys.executable, "-c", code], text=True, **options).strip()
 
 
-def test_backends_knows_no_networks_and_imports_no_library_by_itself() -> None:
+def test_importing_backends_imports_no_library_and_no_networks() -> None:
     code = (
         "import sys, backends; print([name for name in sys.modules if name in ('numpy', 'torch', 'cupy')"
         " or name.startswith('backprop.') and not name.startswith(('backprop.backends', 'backprop.lazy'))])"
@@ -26,8 +26,8 @@ def test_backends_knows_no_networks_and_imports_no_library_by_itself() -> None:
 
 
 @pytest.mark.parametrize("name", ["backends.py", "backends/__init__.py"])
-def test_a_module_of_ones_own_called_backends(name: str, tmp_path: Path) -> None:
-    """It is not in the way of ours, and ours does not hide it."""
+def test_a_program_s_own_module_called_backends(name: str, tmp_path: Path) -> None:
+    """Neither hides the other."""
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("mine = 42\n")
     code = (

@@ -13,7 +13,7 @@ from backends.traced import TracedArray
 from .numpy.recording import backend
 
 
-def test_a_tape_takes_down_what_was_carried_out() -> None:
+def test_a_tape_records_each_call() -> None:
     class Plain(Tape):
         def result_of(self, call: Call, given: Any) -> Any:
             self.record(call)

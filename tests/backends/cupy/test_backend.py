@@ -12,7 +12,7 @@ from backends import BackendUnavailableError, get_backend
 from backends.registry import _registry
 
 
-def test_gpu_number_that_is_none() -> None:
+def test_invalid_gpu_number() -> None:
     with pytest.raises(ValueError, match="unknown GPU 'one': expected a number"):
         get_backend("gpu:one")
 

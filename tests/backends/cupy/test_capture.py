@@ -90,7 +90,7 @@ def test_a_capture_that_breaks_is_ended() -> None:
     assert cuda.log == ["synchronize", "stream", "begin", "fail", "end", "default stream"]
 
 
-def test_a_state_that_is_set_keeps_its_place_in_a_graph() -> None:
+def test_setting_the_state_writes_into_its_arrays() -> None:
     def function(state: Any, x: Any) -> tuple[Any, ...]:
         state["total"] = state["total"] + x
         return (x,)

@@ -15,7 +15,9 @@ from backends.cupy.cublas import Cublas, gemm_shape
 @pytest.mark.parametrize("transposed_b", [False, True])
 @pytest.mark.parametrize("transposed_a", [False, True])
 @pytest.mark.parametrize(("m", "k", "n"), [(3, 4, 5), (1, 4, 5), (3, 1, 5), (3, 4, 1), (1, 1, 1)])
-def test_gemm_is_told_the_layout(m: int, k: int, n: int, transposed_a: bool, transposed_b: bool) -> None:
+def test_gemm_shape_describes_the_layout(
+    m: int, k: int, n: int, transposed_a: bool, transposed_b: bool
+) -> None:
     def factor(rows: int, columns: int, transposed: bool) -> np.ndarray:
         values = np.random.default_rng(0).standard_normal((columns, rows) if transposed else (rows, columns))
         return values.T if transposed else values
@@ -34,7 +36,7 @@ def test_gemm_is_told_the_layout(m: int, k: int, n: int, transposed_a: bool, tra
     np.testing.assert_allclose(out, a @ b, rtol=1e-12)
 
 
-def test_gemm_refuses_what_it_cannot_do() -> None:
+def test_gemm_rejects_unsupported_layouts() -> None:
     x = np.ones((4, 6))
     with pytest.raises(ValueError, match="rows one after another"):
         gemm_shape(x[:, :4], x, np.ones((6, 4)).T)

@@ -7,7 +7,7 @@ import numpy as np
 from .recording import backend
 
 
-def test_alike_is_to_the_last_bit() -> None:
+def test_arrays_agree_bit_for_bit() -> None:
     for dtype in ("float32", "float64"):
         x = np.asarray([1.0, 0.0, np.nan], dtype)
         assert backend.agree(x, x.copy())

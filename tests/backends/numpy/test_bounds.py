@@ -13,7 +13,7 @@ from backends.numpy.bounds import BoundsCheck
 from .recording import backend, same
 
 
-def test_takes_of_nothing() -> None:
+def test_empty_takes() -> None:
     def body(xp: Any, s: Any, x: Any) -> Any:
         rows = xp.astype(x[:0, 0], xp.int64)
         return (
@@ -25,7 +25,7 @@ def test_takes_of_nothing() -> None:
     same(body)
 
 
-def test_takes_that_count_from_the_end_or_are_too_far() -> None:
+def test_indices_that_are_negative_or_out_of_bounds() -> None:
     def function(state: Any, chosen: Any) -> tuple[Any, ...]:
         xp = namespace_of(chosen)
         return tuple(
@@ -44,7 +44,7 @@ def test_takes_that_count_from_the_end_or_are_too_far() -> None:
             replay(np.asarray(rows))
 
 
-def test_an_input_is_looked_at_once_and_what_is_computed_every_time() -> None:
+def test_an_input_is_checked_once_and_computed_indices_each_time() -> None:
     def function(state: Any, chosen: Any) -> tuple[Any, ...]:
         xp = namespace_of(chosen)
         taken = [xp.take(state["a"], chosen), xp.take(state["b"], chosen)]
@@ -60,7 +60,7 @@ def test_an_input_is_looked_at_once_and_what_is_computed_every_time() -> None:
             np.testing.assert_array_equal(ours, expected)
 
 
-def test_an_input_seen_in_two_ways_is_looked_at_in_both() -> None:
+def test_two_views_of_an_input_are_both_checked() -> None:
     def function(state: Any, chosen: Any) -> tuple[Any, ...]:
         xp = namespace_of(chosen)
         parts = chosen[:2], chosen[1:], chosen[::2], xp.reshape(chosen[:2], (2, 1))

@@ -187,7 +187,7 @@ def test_the_state_is_changed_in_place_and_by_key() -> None:
     same(body)
 
 
-def test_numbers() -> None:
+def test_scalars() -> None:
     """NumPy gives numbers for 0-d results, whose powers are other functions than those of arrays."""
 
     def body(xp: Any, s: Any, x: Any) -> Any:
@@ -198,7 +198,7 @@ def test_numbers() -> None:
         same(body, dtype, times=40)
 
 
-def test_a_number_stays_when_the_array_that_it_was_of_changes() -> None:
+def test_a_scalar_stays_when_its_array_changes() -> None:
     def body(xp: Any, s: Any, x: Any) -> Any:
         y = x * 1.0
         of_a_result, of_the_state = y[0, 1], s["a"][0, 0]
@@ -209,7 +209,7 @@ def test_a_number_stays_when_the_array_that_it_was_of_changes() -> None:
     same(body)
 
 
-def test_numbers_of_an_input() -> None:
+def test_scalars_of_an_input() -> None:
     def body(xp: Any, s: Any, x: Any) -> Any:
         n = total = x[1, 2]
         total += 1.0
@@ -227,7 +227,7 @@ def test_numbers_of_an_input() -> None:
             np.testing.assert_array_equal(ours, expected)
 
 
-def test_a_list_may_change_after_it_was_used() -> None:
+def test_a_list_may_change_after_its_use() -> None:
     def body(xp: Any, s: Any, x: Any) -> Any:
         times = [2, 1]
         tiled = xp.tile(x, times)
@@ -237,7 +237,7 @@ def test_a_list_may_change_after_it_was_used() -> None:
     same(body)
 
 
-def test_a_number_s_transpose_is_a_number() -> None:
+def test_a_scalar_s_transpose_is_a_scalar() -> None:
     def body(xp: Any, s: Any, x: Any) -> Any:
         number = xp.sum(x)
         other = number.T

@@ -20,7 +20,7 @@ from backends.numpy.tape import NumpyTape
 from .recording import backend, same
 
 
-def test_a_function_of_ones_own_into_an_array_is_refused() -> None:
+def test_writing_a_function_off_the_list_is_refused() -> None:
     def body(xp: Any, s: Any, x: Any) -> Any:
         backend.write_out(s["a"], np.sort, x, axis=0)
         return x * 1.0
@@ -43,7 +43,7 @@ def test_an_array_on_the_left_is_the_standard_s_function() -> None:
     assert [call.name for call in replay.recorded] == ["neg", "add", "exp", "getitem", "getitem"]
 
 
-def test_what_is_computed_of_constants_alone_can_be_read() -> None:
+def test_results_of_constants_alone_can_be_read() -> None:
     constant = np.arange(6.0, dtype=np.float32)
     same(lambda xp, s, x: x * float(xp.reshape(constant, (2, 3))[1, 2]))
 
@@ -185,13 +185,13 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_is_not_on_the_list_is_refused_by_name(kind: str) -> None:
+def test_anything_off_the_list_is_refused_by_name(kind: str) -> None:
     body, why = REFUSED[kind]
     with pytest.raises(CaptureError, match=why):
         same(body, "float64" if kind == "a number's class" else "float32")
 
 
-def test_errors_that_raise_are_refused() -> None:
+def test_raising_floating_point_errors_is_refused() -> None:
     with np.errstate(over="raise"), pytest.raises(CaptureError, match=r"np\.seterr makes"):
         same(lambda xp, s, x: xp.exp(x))
 
@@ -214,7 +214,7 @@ def test_an_array_of_another_recording_is_refused() -> None:
             use(kept[0])
 
 
-def test_what_does_not_give_the_same_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_that_gives_other_results_each_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
 
     def counting(x: Any) -> Any:

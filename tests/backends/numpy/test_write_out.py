@@ -20,7 +20,7 @@ from .test_namespace import same as close
 from .test_namespace import values
 
 
-def test_any_function_into_an_array() -> None:
+def test_any_function_writes_into_an_array() -> None:
     def body(xp: Any, s: Any, x: Any) -> Any:
         backend.write_out(s["a"], xp.sort, x, axis=0)
         backend.write_out(s["b"], xp.exp, x)
@@ -53,7 +53,7 @@ def test_overlapping_parts() -> None:
     same(body)
 
 
-def test_operands_as_they_lie() -> None:
+def test_operands_of_any_layout() -> None:
     fortran = np.asfortranarray(np.random.default_rng(3).random((4, 4)).astype("float32"))
 
     def body(xp: Any, s: Any, x: Any) -> Any:
@@ -85,7 +85,7 @@ def test_choices_of_two_dtypes() -> None:
     same(body)
 
 
-def test_a_quick_form_that_gives_other_bytes_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_out_variant_that_gives_other_bytes_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     def body(xp: Any, s: Any, x: Any) -> Any:
         y = x * 1.0
         y += s["b"]
@@ -98,7 +98,7 @@ def test_a_quick_form_that_gives_other_bytes_is_not_taken(monkeypatch: pytest.Mo
     same(body)
 
 
-QUICKLY: dict[str, Callable[..., Any]] = {
+HOT: dict[str, Callable[..., Any]] = {
     "products": lambda xp, s, x: (
         xp.matmul(x, s["square"]), xp.matmul(xp.matrix_transpose(x), x * 1.0), xp.matmul(x, s["row"]),
         xp.matmul(s["long"], xp.matrix_transpose(s["long"])), x @ s["square"],
@@ -135,12 +135,12 @@ QUICKLY: dict[str, Callable[..., Any]] = {
         x * 1.0,
     )[-1],
 }  # fmt: skip
-"""What stock layers and optimizers do in every step."""
+"""Calls that the layers and optimizers here make in every step."""
 
 
-@pytest.mark.parametrize("kind", QUICKLY)
-def test_hot_calls_are_repeated_in_their_quick_form(kind: str) -> None:
-    replay = same(QUICKLY[kind])
+@pytest.mark.parametrize("kind", HOT)
+def test_hot_calls_use_their_out_variants(kind: str) -> None:
+    replay = same(HOT[kind])
     slow = {"_copy_result", "_with_scalars", "setitem", "write_out", "pow"}
     forms = [getattr(getattr(call, "func", call), "__name__", "") for call in replay._program]
     assert not slow & set(forms), forms
@@ -171,7 +171,7 @@ PRODUCTS: dict[str, tuple[Any, tuple[np.ndarray, np.ndarray]]] = {
 
 
 @pytest.mark.parametrize("kind", PRODUCTS)
-def test_products_are_those_of_dot_where_blas_is_asked_for_the_same(kind: str) -> None:
+def test_products_use_dot_where_it_makes_the_same_call_of_blas(kind: str) -> None:
     function, (a, b) = PRODUCTS[kind]
     expected = np.matmul(a, b)
     out = np.zeros_like(expected, order="C")
@@ -181,7 +181,7 @@ def test_products_are_those_of_dot_where_blas_is_asked_for_the_same(kind: str) -
     np.testing.assert_allclose(out, expected, rtol=1e-5)
 
 
-def test_products_into_what_dot_cannot_write_to() -> None:
+def test_products_into_arrays_that_dot_cannot_write() -> None:
     for out in (np.zeros((4, 4)).T, np.zeros((4, 8))[:, ::2]):
         (call,) = product(out, LEFT, RIGHT)
         call()
@@ -191,14 +191,14 @@ def test_products_into_what_dot_cannot_write_to() -> None:
     assert call.func is np.matmul
 
 
-def test_roots_are_powers_of_arrays_alone() -> None:
+def test_roots_are_powers_of_floats_only() -> None:
     assert root_is_power(np.dtype("float32"))
     assert not root_is_power(np.dtype("int64"))
     assert len(OUT_VARIANTS) > 15
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_into_an_array(dtype: str) -> None:
+def test_write_out_of_a_called_step(dtype: str) -> None:
     backend = get_backend("cpu")
     x, y = values((7, 3), dtype), values((7, 4), dtype)
     assert set(DIRECT) == {xp.matmul, xp.sum}
