@@ -16,27 +16,15 @@ if __name__ == "backends":
 
     give_backprop_backends()
 
-from .base import (
-    Array,
-    Backend,
-    BackendUnavailableError,
-    Replay,
-    UnknownDeviceError,
-    dtype_name,
-    without_aliases,
-)
-from .capture import CaptureError, CaptureWarning, InPlaceDict
+from .array import Array, DType, HostArray, Namespace, dtype_name
+from .base import Backend, Replay
+from .devices import BackendStatus, available_backends, get_backend
+from .dispatch import backend_of, is_registered, namespace_of
+from .errors import BackendUnavailableError, CaptureError, CaptureWarning, UnknownDeviceError
+from .fusion import without_aliases
+from .inplace import InPlaceDict
 from .numpy.blas import THREAD_VARIABLES
-from .registry import (
-    BackendStatus,
-    available_backends,
-    backend_names,
-    backend_of,
-    get_backend,
-    is_registered,
-    namespace_of,
-    register_backend,
-)
+from .registry import backend_names, register_backend
 
 __all__ = [
     "THREAD_VARIABLES",
@@ -46,7 +34,10 @@ __all__ = [
     "BackendUnavailableError",
     "CaptureError",
     "CaptureWarning",
+    "DType",
+    "HostArray",
     "InPlaceDict",
+    "Namespace",
     "Replay",
     "UnknownDeviceError",
     "available_backends",

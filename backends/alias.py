@@ -13,7 +13,7 @@ NAME, REAL = "backends", "backprop.backends"
 
 
 class _Alias(MetaPathFinder, Loader):
-    """Finds `backends.base` as `backprop.backends.base`."""
+    """Find `backends.base` as `backprop.backends.base`."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -27,10 +27,10 @@ class _Alias(MetaPathFinder, Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self._spec  # which the import has just replaced
+        module.__spec__ = self._spec  # the import has just replaced it
 
 
 def give_backprop_backends() -> None:
-    """Make `backends`, which is being imported, that of backprop."""
+    """Make the name `backends`, which is being imported, stand for `backprop.backends`."""
     sys.modules[NAME] = import_module(REAL)
     sys.meta_path.insert(0, _Alias())

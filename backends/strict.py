@@ -1,16 +1,18 @@
 """array-api-strict: the standard and nothing else, on a device that is not the host.
 
-A stand-in for a GPU on any machine: it refuses implicit conversion to NumPy, arrays of two devices
-in one operation, and every function or argument that the standard does not have.
+It stands in for a GPU on any machine: it rejects implicit conversion to NumPy, operations on arrays of two
+devices, and every function or argument that the standard lacks.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from .base import Array, Backend, BackendUnavailableError
+from .array import Array, HostArray, Namespace
+from .base import Backend
+from .errors import BackendUnavailableError
 
 DEVICES = ("device1", "device2", "CPU_DEVICE")
 
@@ -32,21 +34,22 @@ class StrictBackend(Backend):
                 f"strict:{device}", "no such device", f"use one of {', '.join(DEVICES)}"
             )
         xp.set_array_api_strict_flags(api_version="2024.12")
-        self.device, self.xp = device or DEVICES[0], xp
+        self._strict, self.xp = xp, cast(Namespace, xp)
+        self.device = device or DEVICES[0]
 
     @property
     def version(self) -> str:
-        return str(self.xp.__version__)
+        return str(self._strict.__version__)
 
     @property
     def _device(self) -> Any:
-        return self.xp.Device(self.device)
+        return self._strict.Device(self.device)
 
-    def _from_host(self, values: Any) -> np.ndarray[Any, Any]:
+    def _from_host(self, values: object) -> HostArray:
         return super()._from_host(values).copy()  # a device has its own memory
 
-    def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
-        return np.asarray(array.to_device(self.xp.Device("CPU_DEVICE")))
+    def to_numpy(self, array: Array) -> HostArray:
+        return np.asarray(cast(Any, array).to_device(self._strict.Device("CPU_DEVICE")))
 
     @staticmethod
     def device_of(array: Array) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from . import host
-from .base import Array, Backend, BackendUnavailableError, first_line
+from .array import Array, DType, HostArray, Namespace
+from .base import Backend
+from .errors import BackendUnavailableError, first_line
+from .processor import processor_name
 
 
 class TorchBackend(Backend):
@@ -25,7 +27,8 @@ class TorchBackend(Backend):
             import torch
         except ImportError:
             raise BackendUnavailableError("torch", "PyTorch is not installed", "pip install torch") from None
-        self._torch, self.xp = torch, xp
+        self._torch: Any = torch
+        self.xp = cast(Namespace, xp)
         try:
             self.device = str(torch.empty(0, device=device or "cpu").device)
             self.verify()
@@ -48,26 +51,30 @@ class TorchBackend(Backend):
     def machine(self) -> dict[str, Any]:
         if self.device == "cpu":
             simd = self._torch.backends.cpu.get_cpu_capability()
-            return {**super().machine, "CPU": host.processor(), "SIMD": simd}
+            return {**super().machine, "CPU": processor_name(), "SIMD": simd}
         name = self._torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else ""
         return {**super().machine, "GPU": name}
 
-    def dtype(self, dtype: Any) -> Any:
+    def dtype(self, dtype: DType) -> DType:
         found = super().dtype(dtype)
         if found is self._torch.float64 and self.device.startswith("mps"):
             raise TypeError("torch:mps has no float64: use float32, and check gradients on 'torch:cpu'")
         return found
 
-    def _from_host(self, values: Any) -> np.ndarray[Any, Any]:
+    def _from_host(self, values: object) -> HostArray:
         host = super()._from_host(values)
         # PyTorch has no read-only tensors and no negative strides.
         return host if host.flags.writeable and host.flags.c_contiguous else host.copy(order="C")
 
     def is_writable(self, array: Array) -> bool:
-        return not array.requires_grad
+        return not _tensor(array).requires_grad
 
     def detached(self, array: Array) -> Array:
-        return array.detach() if array.requires_grad else array
+        return cast(Array, _tensor(array).detach()) if _tensor(array).requires_grad else array
 
-    def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
-        return np.asarray(array.detach().cpu().numpy())
+    def to_numpy(self, array: Array) -> HostArray:
+        return np.asarray(_tensor(array).detach().cpu().numpy())
+
+
+def _tensor(array: Array) -> Any:
+    return array

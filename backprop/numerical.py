@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .backends import Array, Backend, backend_of, dtype_name, get_backend, is_registered
+from .backends import Array, Backend, HostArray, backend_of, dtype_name, get_backend, is_registered
 
 Index = tuple[int, ...]
 
@@ -62,9 +62,7 @@ def numerical_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Ar
     return backend.asarray(differences)
 
 
-def central_differences(
-    f: Callable[[Index, float], float], x: np.ndarray[Any, Any], h: float
-) -> np.ndarray[Any, Any]:
+def central_differences(f: Callable[[Index, float], float], x: HostArray, h: float) -> HostArray:
     """(f(xᵢ + h) − f(xᵢ − h)) / 2h at every entry of x, where f(i, v) is f with xᵢ = v alone changed."""
     if not h > 0.0:
         raise ValueError(f"expected a step h above 0, got {h}")
@@ -90,7 +88,7 @@ def writable(array: Array) -> bool:
 
 
 def _of_copies(
-    f: Callable[[Array], Any], host: np.ndarray[Any, Any], backend: Backend
+    f: Callable[[Array], Any], host: HostArray, backend: Backend
 ) -> Callable[[Index, float], float]:
     def value(index: Index, entry: float) -> float:
         changed = host.copy()
@@ -101,8 +99,8 @@ def _of_copies(
 
 
 def _varied_in_place(
-    f: Callable[[Array], Any], x: Array, host: np.ndarray[Any, Any], h: float, backend: Backend
-) -> np.ndarray[Any, Any]:
+    f: Callable[[Array], Any], x: Array, host: HostArray, h: float, backend: Backend
+) -> HostArray:
     """The differences of f(x), where x is the array itself."""
 
     def value(index: Index, entry: float) -> float:
@@ -130,7 +128,7 @@ def changes_with(x: Array, value: Callable[[], Any]) -> bool:
 
 
 @contextmanager
-def _put_back(x: Array, values: np.ndarray[Any, Any], backend: Backend) -> Iterator[None]:
+def _put_back(x: Array, values: HostArray, backend: Backend) -> Iterator[None]:
     """Afterwards, also after an error, x holds these values."""
     try:
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import tomllib
 from importlib import import_module
@@ -57,3 +58,25 @@ def test_a_package_and_its_stub_agree(package: str) -> None:
     for name, home in homes.items():
         assert getattr(module, name) is getattr(import_module(f"{package}.{home}"), name)
         assert name in dir(module)
+
+
+def test_no_text_installs_a_stranger_s_package() -> None:
+    """The package of this name in PyPI is somebody else's."""
+    texts = [
+        path
+        for pattern in ("backprop/**/*.py", "backends/**/*.py", "examples/*.py", "benchmarks/**/*.py", "*.md",
+                        "docs/*.md", "noxfile.py", "tests/**/*.py")
+        for path in ROOT.glob(pattern)
+    ]  # fmt: skip
+    assert len(texts) > 100
+    installs = re.compile(
+        r"(pip3?|uv|pipx|conda|poetry|pdm)\b[^\n`&;|]*\b(install|add)\b[^\n`&;|]*['\" ]backprop\b(?!/)"
+    )
+    found = [
+        (str(path), line)
+        for path in texts
+        for line in path.read_text("utf-8").splitlines()
+        if installs.search(line)
+    ]
+    assert found == []
+    assert installs.search("pip install 'back" + "prop[plots]'")

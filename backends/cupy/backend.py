@@ -6,29 +6,19 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from ..base import Array, Backend, BackendUnavailableError, Replay, first_line
+from ..array import Array, DType, HostArray, Namespace
+from ..base import Backend, Fused, Replay
+from ..errors import BackendUnavailableError, first_line
+from . import CupyArray
 from .capture import CupyReplay
-from .cublas import Cublas, tf32
+from .cublas import Cublas
 from .driver import cuda_version, cupy_packages
-
-ROUNDING = {"float32": 1e-3, "float64": 1e-6}
-"""How far apart, relative to the largest entry, the results of a step may be that is replayed: cuBLAS
-through another door may add in another order, and what is left of a difference is rounded relatively more."""
-
-COARSE = 0.02
-"""The same where factors of float32 are rounded to 10 bits (tf32), and for every single parameter."""
-
-UNSURE = 0.1
-"""The share of the parameters whose updates may differ altogether: an optimizer such as Adam makes a whole
-step of the rounding of a gradient that is zero, as of the biases below a batch normalization."""
-
-
-def _rounding(dtype: Any) -> float:
-    return COARSE if tf32() and dtype.name == "float32" else ROUNDING.get(dtype.name, COARSE)
+from .fusion import Fusion
+from .rounding import agree, updates_agree
 
 
 class CupyBackend(Backend):
@@ -65,11 +55,10 @@ class CupyBackend(Backend):
             raise unavailable(
                 f"CuPy does not load ({first_line(error)})", f"reinstall it: {install}"
             ) from None
-        self._cupy = cupy
+        self._cupy: Any = cupy
         self._capturing: Cublas | None = None
-        self._changed: dict[Any, int] = {}
-        self._fused: dict[Any, Callable[..., tuple[Array, ...]]] = {}
-        self.xp = SimpleNamespace(**{**vars(xp), "matmul": self._matmul})
+        self._fusion = Fusion(cupy)
+        self.xp = cast(Namespace, SimpleNamespace(**{**vars(xp), "matmul": self._matmul}))
         try:
             count = cupy.cuda.runtime.getDeviceCount()
         except cupy.cuda.runtime.CUDARuntimeError as error:
@@ -111,12 +100,12 @@ class CupyBackend(Backend):
     def _device(self) -> Any:
         return self._cupy.cuda.Device(int(self.device.removeprefix("cuda:")))
 
-    def asarray(self, values: Any, *, dtype: Any = None) -> Array:
+    def asarray(self, values: object, *, dtype: DType = None) -> Array:
         self._check_values(values)
         with self._device:
-            return self._cupy.asarray(values, dtype=self.dtype(dtype))
+            return cast(Array, self._cupy.asarray(values, dtype=self.dtype(dtype)))
 
-    def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
+    def to_numpy(self, array: Array) -> HostArray:
         return np.asarray(self._cupy.asnumpy(array))
 
     @staticmethod
@@ -124,38 +113,13 @@ class CupyBackend(Backend):
         return f"cuda:{array.device.id}"
 
     def write_out(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
-        if function == self._matmul and out.flags.c_contiguous:
+        if function == self._matmul and cast(CupyArray, out).flags.c_contiguous:
             self._product(args[0], args[1], out)
         else:
             super().write_out(out, function, *args, **options)
 
-    def fuse(self, function: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Array, ...]]:
-        if function not in self._fused:
-
-            def in_place(*arguments: Any) -> None:
-                function(*arguments)
-
-            kernel = self._cupy.fuse(kernel_name=getattr(function, "__name__", "fused"))(in_place)
-
-            def fused(*arguments: Any) -> tuple[Array, ...]:
-                if function not in self._changed:
-                    self._changed[function] = self._changed_in_place(function, arguments)
-                if not self._changed[function]:  # a kernel would lose what it returns
-                    return function(*arguments)
-                kernel(*arguments)
-                return arguments[: self._changed[function]]
-
-            self._fused[function] = fused
-        return self._fused[function]
-
-    def _changed_in_place(self, function: Callable[..., tuple[Array, ...]], arguments: Any) -> int:
-        """How many of its arguments the function changes and returns; 0 if it returns anything else."""
-        ones = [
-            self._cupy.ones((1,) * x.ndim, x.dtype) if isinstance(x, self._cupy.ndarray) else x
-            for x in arguments
-        ]
-        results = function(*ones)
-        return len(results) if all(a is b for a, b in zip(ones, results, strict=False)) else 0
+    def fuse(self, function: Fused) -> Fused:
+        return self._fusion(function)
 
     def record(
         self,
@@ -165,26 +129,15 @@ class CupyBackend(Backend):
     ) -> Replay:
         return CupyReplay(function, state, inputs, self._cupy, self._cublas)
 
-    def alike(self, x: Array, y: Array) -> bool:
-        return bool((x == y).all() if x.dtype.kind != "f" else self._close(x, y, _rounding(x.dtype), y).all())
+    def agree(self, x: Array, y: Array) -> bool:
+        return agree(self._cupy, x, y)
 
-    def alike_updates(self, before: Array, x: Array, y: Array) -> bool:
-        if not y.size:
-            return True
-        sure = self._close(x, y, _rounding(x.dtype), y - before).mean() >= 1.0 - UNSURE
-        return bool(sure & self._close(x, y, COARSE, y).all())
-
-    def _close(self, x: Array, y: Array, rounding: float, scale: Array) -> Array:
-        """Where x and y differ by no more than this share of the largest finite entry of `scale`."""
-        cupy = self._cupy
-        largest = cupy.where(cupy.isfinite(scale), abs(scale), 0.0).max() if y.size else 0.0
-        allowed = rounding * largest + 4.0 * float(np.finfo(y.dtype).eps) * abs(y)
-        same = (x == y) | (cupy.isnan(x) & cupy.isnan(y))
-        return same | (cupy.isfinite(y) & (abs(x - y) <= allowed))
+    def updates_agree(self, before: Array, x: Array, y: Array) -> bool:
+        return updates_agree(self._cupy, before, x, y)
 
     @cached_property
     def _cublas(self) -> Cublas:
-        """For products in a capture; made with the first one."""
+        """cuBLAS for the products in a capture, made with the first one."""
         try:
             self._capturing = Cublas(self._cupy)
         except ImportError as error:
@@ -192,11 +145,11 @@ class CupyBackend(Backend):
             raise ImportError(f"{first_line(error)}: {install}") from None
         return self._capturing
 
-    def _matmul(self, x1: Array, x2: Array, /) -> Array:
+    def _matmul(self, x1: CupyArray, x2: CupyArray, /) -> CupyArray:
         """The standard's matmul, also while a stream is captured."""
         return self._product(x1, x2)
 
-    def _product(self, x1: Array, x2: Array, out: Array | None = None) -> Array:
+    def _product(self, x1: CupyArray, x2: CupyArray, out: CupyArray | None = None) -> CupyArray:
         if self._capturing is not None and self._capturing.active:
             return self._capturing.matmul(x1, x2, out)
         return self._cupy.matmul(x1, x2, out=out)

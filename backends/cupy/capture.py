@@ -1,4 +1,4 @@
-"""Steps on a GPU as a CUDA graph: one launch for all their kernels."""
+"""A recorded function on a GPU as a CUDA graph: one launch for all its kernels."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ..base import Array
-from ..capture import InPlaceDict
+from ..array import Array
+from ..inplace import InPlaceDict
+from . import CupyArray
 from .cublas import Cublas
 
 
 class CupyReplay:
     """`function(*state, *inputs)` as a graph.
 
-    What the function allocates while it is captured comes from a pool of the graph's own, so that
-    nothing else is ever put there. Capturing computes nothing.
+    What the function allocates during the capture comes from a memory pool of the graph's own, so that
+    nothing else ever uses it. Capturing computes nothing.
     """
 
     results: tuple[Array, ...] | None = None
@@ -24,7 +25,7 @@ class CupyReplay:
         self,
         function: Callable[..., tuple[Array, ...]],
         state: Sequence[Mapping[str, Array]],
-        inputs: Sequence[Array],
+        inputs: Sequence[CupyArray],
         cupy: Any,
         blas: Cublas,
     ) -> None:
@@ -35,7 +36,7 @@ class CupyReplay:
         with cuda.using_allocator(self._pool.malloc), stream, blas.on(stream):
             stream.begin_capture()
             try:
-                self._outputs = function(*self._state, *self._places)
+                self._outputs: tuple[CupyArray, ...] = function(*self._state, *self._places)
             except BaseException:
                 with suppress(cuda.runtime.CUDARuntimeError):  # the first error is the one to report
                     stream.end_capture()
@@ -43,7 +44,7 @@ class CupyReplay:
             self._graph = stream.end_capture()
 
     def __call__(self, *inputs: Array) -> tuple[Array, ...]:
-        """The function's results for these inputs, as arrays of their own; the state changes in place."""
+        """The function's results for these inputs, in new arrays; the state changes in place."""
         for place, x in zip(self._places, inputs, strict=True):
             place[...] = x
         self._graph.launch()

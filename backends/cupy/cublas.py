@@ -1,6 +1,6 @@
-"""Matrix products on a stream that is being captured, where CuPy's own raise.
+"""Matrix products during a capture, where CuPy's own raise.
 
-They go to cuBLAS through nvmath-python's bindings, with a handle and a workspace of their own.
+They call cuBLAS through nvmath-python's bindings, with a handle and a workspace of their own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base import Array
+from . import CupyArray
 
 WORKSPACE = 32 * 2**20  # bytes: what NVIDIA recommends for its newest architectures
 KINDS = {"float16": 2, "float32": 0, "float64": 1}  # cudaDataType: CUDA_R_16F, CUDA_R_32F, CUDA_R_64F
@@ -24,11 +24,11 @@ def tf32() -> bool:
     return value.isdecimal() and int(value) > 0
 
 
-def gemm_shape(a: Array, b: Array, out: Array) -> tuple[int, ...]:
+def gemm_shape(a: CupyArray, b: CupyArray, out: CupyArray) -> tuple[int, ...]:
     """`transa, transb, m, n, k, lda, ldb, ldc` of the gemm that computes out = a b.
 
-    cuBLAS counts along columns, so it is told to compute outᵀ = bᵀ aᵀ; the factors change places. A
-    factor may be a transposed view, `out` may not.
+    cuBLAS stores matrices by columns, so it computes outᵀ = bᵀ aᵀ: the factors change places. A factor may
+    be a transposed view, `out` may not.
     """
     (m, k), n = a.shape, b.shape[1]
     if b.shape[0] != k or out.shape != (m, n) or not m * n * k:
@@ -39,8 +39,8 @@ def gemm_shape(a: Array, b: Array, out: Array) -> tuple[int, ...]:
     return op_b, op_a, n, m, k, ld_b, ld_a, n
 
 
-def _factor(x: Array) -> tuple[int, int]:
-    """0 for a matrix in C order, 1 for the view of a transposed one; and the numbers a row or column has."""
+def _factor(x: CupyArray) -> tuple[int, int]:
+    """0 for a matrix in C order, 1 for a transposed view; and the length of a row or column in memory."""
     if x.flags.c_contiguous:
         return 0, x.shape[1]
     if x.flags.f_contiguous:
@@ -49,7 +49,7 @@ def _factor(x: Array) -> tuple[int, int]:
 
 
 class Cublas:
-    """cuBLAS on one device, for capturing."""
+    """cuBLAS on one device, for products during a capture."""
 
     def __init__(self, cupy: Any) -> None:
         from nvmath.bindings import cublas
@@ -63,9 +63,11 @@ class Cublas:
 
     @contextmanager
     def on(self, stream: Any) -> Iterator[None]:
-        """Take the products of this thread to `stream`."""
+        """A context in which `matmul` computes on `stream`."""
         self._cublas.set_stream(self._handle, stream.ptr)
-        self._cublas.set_workspace(self._handle, self._workspace.ptr, WORKSPACE)  # the stream resets it
+        self._cublas.set_workspace(
+            self._handle, self._workspace.ptr, WORKSPACE
+        )  # setting the stream resets it
         self._load_kernels(stream)
         self.active = True
         try:
@@ -74,14 +76,14 @@ class Cublas:
             self.active = False
 
     def _load_kernels(self, stream: Any) -> None:
-        """A first product of every kind, since a capture may not load what it needs for it."""
+        """Compute a first product of each dtype, since kernels cannot be loaded during a capture."""
         if not self._loaded:
             self._loaded = True
             for name in KINDS:
                 self.matmul(*(self._cupy.ones((8, 8), name) for _ in range(2)))
             stream.synchronize()
 
-    def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
+    def matmul(self, a: CupyArray, b: CupyArray, out: CupyArray | None = None) -> CupyArray:
         """The product of two matrices, or of a matrix and a vector."""
         if a.ndim == 1 and b.ndim == 2:
             return self.matmul(a[None, :], b, None if out is None else out[None, :])[0]

@@ -1,4 +1,4 @@
-"""What the NVIDIA driver on this machine supports; needs nothing but the driver."""
+"""The CUDA version of the NVIDIA driver, and the CuPy packages for it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def cuda_version() -> int | None:
 
 
 def cupy_extra(version: int | None) -> str:
-    """The extra of this package with the CuPy build for a driver of that CUDA version."""
+    """The extra of this package that installs CuPy for a driver of that CUDA version."""
     return "cuda13x" if version is None or version >= 13000 else "cuda12x"
 
 
 def cupy_packages(version: int | None) -> str:
-    """What that extra brings, as pip is told it, for a package of the extra's name may be somebody else's.
+    """The requirements of that extra, quoted for pip.
 
     >>> cupy_packages(12080)
     "'cupy-cuda12x[ctk]>=14' 'nvmath-python[cu12]>=0.6'"

@@ -1,1 +1,1 @@
-"""NumPy on the CPU: the backend, and what it needs to be fast."""
+"""NumPy on the CPU: the backend, its fast functions, and its recordings."""

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import host
-from ..base import Array, Backend, BackendUnavailableError, Replay
-from ..tape import TracedArray
+from ..array import Array, DType, HostArray
+from ..base import Backend, Fused, Replay
+from ..errors import BackendUnavailableError
+from ..processor import processor_name
+from ..traced import TracedArray
 from . import blas
-from .namespace import WRITES_INTO, allocate_from_heap, by_blocks, namespace
+from .fusion import blockwise
+from .heap import allocate_from_heap
+from .namespace import namespace
 from .replay import NumpyReplay
+from .write_out import DIRECT
 
 
 class NumpyBackend(Backend):
@@ -43,22 +49,22 @@ class NumpyBackend(Backend):
 
     @property
     def machine(self) -> dict[str, Any]:
-        return {**super().machine, "CPU": host.processor(), **host.kernels()}
+        return {**super().machine, "CPU": processor_name(), **_kernels()}
 
     def limit_threads(self, multiplications: int) -> AbstractContextManager[None]:
         return nullcontext() if multiplications >= blas.SMALL or blas.are_chosen() else blas.OneThread()
 
-    def asarray(self, values: Any, *, dtype: Any = None) -> Array:
+    def asarray(self, values: object, *, dtype: DType = None) -> Array:
         return np.asarray(self._from_host(values), dtype=self.dtype(dtype))
 
-    def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
+    def to_numpy(self, array: Array) -> HostArray:
         return np.asarray(array)
 
     def write_out(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
         if isinstance(out, TracedArray):
             out.tape.write_out(out, function, *args, **options)
-        elif function in WRITES_INTO:
-            WRITES_INTO[function](out, *args, **options)
+        elif function in DIRECT:
+            DIRECT[function](out, *args, **options)
         else:
             super().write_out(out, function, *args, **options)
 
@@ -70,17 +76,27 @@ class NumpyBackend(Backend):
     ) -> Replay:
         return NumpyReplay(self, function, state, inputs)
 
-    def alike(self, x: Array, y: Array) -> bool:
-        x, y = (np.asarray(array, order="C") for array in (x, y))
-        same = x.view(f"u{x.itemsize}") == y.view(f"u{y.itemsize}")
-        return bool(same.all()) or (x.dtype.kind == "f" and bool((same | (np.isnan(x) & np.isnan(y))).all()))
+    def agree(self, x: Array, y: Array) -> bool:
+        ours, theirs = (np.asarray(array, order="C") for array in (x, y))
+        same = ours.view(f"u{ours.itemsize}") == theirs.view(f"u{theirs.itemsize}")
+        if bool(same.all()):
+            return True
+        return ours.dtype.kind == "f" and bool((same | (np.isnan(ours) & np.isnan(theirs))).all())
 
-    def fuse(self, function: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Array, ...]]:
-        return by_blocks(function)
+    def fuse(self, function: Fused) -> Fused:
+        return blockwise(function)
 
     def is_writable(self, array: Array) -> bool:
-        return isinstance(array, np.generic | TracedArray) or bool(array.flags.writeable)
+        return isinstance(array, np.generic | TracedArray) or np.asarray(array).flags.writeable
 
     @staticmethod
     def device_of(array: Array) -> str:
         return "cpu"
+
+
+@cache
+def _kernels() -> dict[str, str]:
+    """The kernels of the BLAS and of NumPy itself, as far as they are known."""
+    simd = np.__config__.CONFIG.get("SIMD Extensions", {})
+    found = {"BLAS": blas.description(), "SIMD": " ".join(simd.get("found", ()))}
+    return {name: value for name, value in found.items() if value}

@@ -9,13 +9,13 @@ from types import TracebackType
 from typing import Any
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-"""Each sets a BLAS library's threads, when it is loaded."""
+"""Environment variables that set the threads of a BLAS library when it is loaded."""
 
 SMALL = 2**25
-"""Multiplications of a product below which it gets one thread.
+"""A product of fewer multiplications gets one thread.
 
-On a quiet machine of two cores a second thread saves up to a third of such a step; beside busy
-processes it makes the step 3 to 23 times as long, as the threads wait for each other.
+On an idle machine with two cores a second thread saves up to a third of such a step; beside busy
+processes it makes the step 3 to 23 times as long, since the threads wait for each other.
 """
 
 NAMES = {"openblas": "OpenBLAS", "mkl": "MKL", "blis": "BLIS", "flexiblas": "FlexiBLAS"}
@@ -23,7 +23,7 @@ NAMES = {"openblas": "OpenBLAS", "mkl": "MKL", "blis": "BLIS", "flexiblas": "Fle
 
 @cache
 def libraries() -> tuple[Any, ...]:
-    """Controllers of the BLAS libraries in this process: NumPy's own, or all where it brings none."""
+    """Controllers of NumPy's own BLAS library, or of all in this process if NumPy brings none."""
     from threadpoolctl import ThreadpoolController
 
     found = [lib for lib in ThreadpoolController().lib_controllers if lib.user_api == "blas"]
@@ -32,7 +32,7 @@ def libraries() -> tuple[Any, ...]:
 
 
 def description() -> str:
-    """Name, version and kernels of the library, as far as it tells."""
+    """Name, version and kernels of the library, as far as it reports them."""
     if not libraries():
         return ""
     info = libraries()[0].info()
@@ -41,20 +41,20 @@ def description() -> str:
 
 
 def threads() -> int | None:
-    """The threads of a product; None where no library tells."""
+    """The threads of a product; None if no library reports them."""
     return min((lib.get_num_threads() for lib in libraries()), default=None)
 
 
-@cache  # that is when the libraries read them
+@cache  # the libraries read them once
 def are_chosen() -> bool:
-    """Whether a variable of the environment says how many threads there are."""
+    """Whether an environment variable sets the number of threads."""
     return any(variable in os.environ for variable in THREAD_VARIABLES)
 
 
 class OneThread:
-    """While one or more of these are active, products use one thread; the last one restores the setting.
+    """A context in which products use one thread; the last one to end restores the setting.
 
-    The setting is the process's, so all its Python threads share it.
+    The setting belongs to the process, so all its Python threads share it.
     """
 
     _lock = threading.Lock()
@@ -79,25 +79,25 @@ class OneThread:
                 _set(cls._before)
 
 
-def _in_a_fork() -> None:
-    """Undo what another thread of the parent had active."""
+def _after_fork() -> None:
+    """In the child of a fork, end the contexts that the parent's other threads had active."""
     active, OneThread._lock, OneThread._active = OneThread._active, threading.Lock(), 0
     if active:
         _set(OneThread._before)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_a_fork)
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _set(counts: Any) -> None:
     for library, count in zip(libraries(), counts, strict=True):
-        _let_go(library)
+        _release(library)
         library.set_num_threads(count)
-        _let_go(library)
+        _release(library)
 
 
-def _let_go(library: Any) -> None:
-    """threadpoolctl from 3.7 on ignores all Python threads but the first that has set a library's threads."""
+def _release(library: Any) -> None:
+    """Let any Python thread set the library's threads: threadpoolctl 3.7 allows only the first that did."""
     if hasattr(library, "clear_controlling_thread"):
         library.clear_controlling_thread(force=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 
+from ..backends import HostArray
 from ..datasets import with_channels
-from ..datasets.dataset import HostArray
 from ..inputs import InputWarning
 from ..losses import SoftmaxWithLoss
 from ..networks.network import Network

@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from ..backends import HostArray
 from ..files import advised, open_file
 from ..inputs import IN_A_FILE, kind_of
 from ..layers import Layer, Sigmoid, Softmax
@@ -66,7 +67,7 @@ def _find_run(options: argparse.Namespace) -> None:
 
 def _predicted(
     network: Network, shape: tuple[int, ...], style: Style | None, name: str, options: argparse.Namespace
-) -> np.ndarray[Any, Any]:
+) -> HostArray:
     """What the network makes of the samples in a file."""
     if Path(name).suffix in (".npy", ".npz") and not Path(name).is_dir():
         found = _array(Path(name), options)
@@ -83,7 +84,7 @@ def _predicted(
     return y
 
 
-def _show_all(network: Network, y: np.ndarray[Any, Any], name: str, options: argparse.Namespace) -> None:
+def _show_all(network: Network, y: HostArray, name: str, options: argparse.Namespace) -> None:
     """A line a sample; where there are several files, the file's name before."""
     several, classes = len(options.input) > 1, network.last_layer.counts_correct and y.ndim == 2
     entry = {"file": name} if several else {}
@@ -104,7 +105,7 @@ def _show_all(network: Network, y: np.ndarray[Any, Any], name: str, options: arg
         say(f"{lead}{shown}" if alone else f"{number:6d}: {shown}", indent=0 if alone else 8)
 
 
-def _outputs(network: Network, x: np.ndarray[Any, Any]) -> Any:
+def _outputs(network: Network, x: HostArray) -> Any:
     """What comes out, as probabilities where the loss makes some of it."""
     y = network.predict(network.backend.asarray(x))
     activation = ACTIVATIONS.get(type(network.last_layer))
@@ -121,7 +122,7 @@ def _input_shape(network: Network) -> tuple[int, ...]:
     raise ValueError("this network does not tell the shape of its input")
 
 
-def _array(path: Path, options: argparse.Namespace) -> np.ndarray[Any, Any]:
+def _array(path: Path, options: argparse.Namespace) -> HostArray:
     """The array in a .npy or .npz file."""
     if options.show_input:
         raise ValueError(f"--show-input is for a picture, and {path} holds arrays")
@@ -155,7 +156,7 @@ def _member(path: Path, arrays: Any, name: str | None) -> Any:
     return arrays[name or usual[0]]
 
 
-def _samples(x: np.ndarray[Any, Any], shape: tuple[int, ...], name: str) -> np.ndarray[Any, Any]:
+def _samples(x: HostArray, shape: tuple[int, ...], name: str) -> HostArray:
     """The array as a batch; a single sample is a batch of one."""
     size = int(np.prod(shape))
     alone = x.size == size and x.shape[:1] != (1,)
@@ -173,9 +174,7 @@ def _style(path: Path, checkpoint: Checkpoint) -> Style | None:
         raise CheckpointError(f"{path}: {error}") from None
 
 
-def _picture(
-    name: str, show_input: str | None, shape: tuple[int, ...], style: Style | None
-) -> np.ndarray[Any, Any]:
+def _picture(name: str, show_input: str | None, shape: tuple[int, ...], style: Style | None) -> HostArray:
     """The picture (C, H, W) as the network knows pictures; what was done to it is said."""
     if show_input and Path(show_input).resolve() == Path(name).resolve():
         raise ValueError(f"--show-input {show_input} is the picture itself: give another name")
@@ -196,7 +195,7 @@ def _picture(
     return made.pixels
 
 
-def _write_seen(show_input: str | None, pixels: np.ndarray[Any, Any]) -> None:
+def _write_seen(show_input: str | None, pixels: HostArray) -> None:
     if show_input:
         with advised("write it elsewhere with --show-input FILE"):
             write_picture(show_input, pixels)

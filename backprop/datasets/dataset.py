@@ -5,14 +5,12 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..backends import HostArray
 from ..inputs import InputWarning
 from ..text import visible
-
-HostArray: TypeAlias = np.ndarray[Any, Any]
 
 
 class DatasetError(ValueError):

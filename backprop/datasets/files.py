@@ -13,13 +13,13 @@ from tokenize import TokenError
 
 import numpy as np
 
+from ..backends import HostArray
 from ..files import memory
 from ..inputs import IN_A_FILE, InputWarning, kind_of
 from .dataset import (
     NUMBER_CLASSES,
     Dataset,
     DatasetError,
-    HostArray,
     checked,
     checked_alone,
     warn_of_absent_classes,

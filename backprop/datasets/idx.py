@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .dataset import DatasetError, HostArray
+from ..backends import HostArray
+from .dataset import DatasetError
 
 LARGEST = 2**32  # bytes; 80 times MNIST
 

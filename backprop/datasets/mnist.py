@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .dataset import Dataset, HostArray
+from ..backends import HostArray
+from .dataset import Dataset
 from .files import load_dataset
 
 FOLDER = Path(__file__).with_name("mnist")

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from .dataset import HostArray
+from ..backends import HostArray
 
 
 def held_back(t: HostArray, count: int, samples: HostArray) -> HostArray:

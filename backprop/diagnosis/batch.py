@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array
+from ..backends import Array, HostArray
 from ..layers import ConvolutionReLUPooling, Layer, ReLU
 from ..networks.network import Network
 from ..networks.parameters import named_parameters
 from ..optimizers import Optimizer
-
-Host = np.ndarray[Any, Any]
 
 BINS = 50
 
@@ -26,9 +24,9 @@ CONSTANT = 1e-5
 class Histogram:
     """How many of the finite entries of an array lie between each two of the edges."""
 
-    counts: Host
+    counts: HostArray
     """(BINS,)"""
-    edges: Host
+    edges: HostArray
     """(BINS + 1,)"""
 
 
@@ -93,7 +91,7 @@ def look_at(
     return outputs, _gradients(network, optimizer)
 
 
-def histogram(values: Host) -> Histogram:
+def histogram(values: HostArray) -> Histogram:
     """The histogram of all finite entries."""
     finite = values[np.isfinite(values)]
     try:
@@ -103,7 +101,7 @@ def histogram(values: Host) -> Histogram:
         return Histogram(*np.histogram(finite, BINS, (middle - 0.5, middle + 0.5)))
 
 
-def _output(name: str, layer: Layer, y: Host) -> LayerOutput:
+def _output(name: str, layer: Layer, y: HostArray) -> LayerOutput:
     y = y.astype(np.float64)
     units = dead = None
     if isinstance(layer, ReLU | ConvolutionReLUPooling):
@@ -142,7 +140,7 @@ def _gradients(network: Network, optimizer: Optimizer | None) -> list[Gradient]:
     return found
 
 
-def _on_host(network: Network, vector: Any) -> dict[str, Host]:
+def _on_host(network: Network, vector: Any) -> dict[str, HostArray]:
     """The parts of a flat vector by the parameters' names, as copies in float64."""
     parts = network.flat_params.split(vector["flat"])
     return {name: np.array(network.backend.to_numpy(part), np.float64) for name, part in parts.items()}

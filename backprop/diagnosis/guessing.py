@@ -9,19 +9,16 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ..backends import Array
+from ..backends import Array, HostArray
 from ..inputs import LARGE
 from ..losses import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
 from ..networks.network import Network
 from ..optimizers import Optimizer
 from .batch import Gradient, LayerOutput, look_at
 from .signs import warning_signs
-
-Host = np.ndarray[Any, Any]
 
 BETTER = 0.99
 """The share of a guess's loss that a network has to get below."""
@@ -112,7 +109,7 @@ def guess(loss: Loss, outputs: int, t: Array, network: Network) -> Guess | None:
     return Guess(reached, int(backend.to_numpy(loss.correct(scores, t))) / len(host))
 
 
-def _constant(loss: Loss, outputs: int, t: Host) -> Host | None:
+def _constant(loss: Loss, outputs: int, t: HostArray) -> HostArray | None:
     if isinstance(loss, SoftmaxWithLoss):
         shares = np.bincount(t, minlength=outputs) / len(t) if t.ndim == 1 else t.mean(axis=0)
         shares = (1.0 - loss.label_smoothing) * shares + loss.label_smoothing / outputs
@@ -123,7 +120,7 @@ def _constant(loss: Loss, outputs: int, t: Host) -> Host | None:
     return np.asarray(t.mean(axis=0)) if isinstance(loss, MeanSquaredError) else None
 
 
-def some_samples(n: int) -> Host:
+def some_samples(n: int) -> HostArray:
     """Up to 1,000 of n samples, drawn alike from all of them, and the same ones every time."""
     return np.sort(np.random.default_rng(0).choice(n, min(n, SAMPLES), replace=False))
 
@@ -261,7 +258,7 @@ def _looked_at(
         random.setstate(python)
 
 
-def _of_inputs(x: Host) -> Iterator[str]:
+def _of_inputs(x: HostArray) -> Iterator[str]:
     flat = x.reshape(len(x), -1).astype(np.float64)
     size = math.sqrt(float(np.square(flat).mean()))
     if len(x) > 1 and not (flat != flat[0]).any():

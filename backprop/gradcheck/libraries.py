@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, Backend, backend_of, dtype_name, get_backend, is_registered
+from ..backends import Array, Backend, Namespace, backend_of, dtype_name, get_backend, is_registered
 
 
 class Library:
     """A library by the array API standard alone: `__array_namespace__` in, NumPy's `asarray` out."""
 
-    def __init__(self, array: Array) -> None:
-        self.xp = array.__array_namespace__()
+    def __init__(self, array: Any) -> None:
+        self.xp: Namespace = array.__array_namespace__()
         self.name, self.device = type(array).__module__.partition(".")[0], str(array.device)
         self._device = array.device
         kept = dtype_name(self.asarray(np.zeros(1)).dtype)

@@ -59,7 +59,8 @@ class NodeSubject:
     def forward(self, *, training: bool) -> Array:
         """The output, always from the same state: the same mask, the same statistics."""
         self.node.state = {key: self.library.asarray(value.copy()) for key, value in self.start.items()}
-        return self.node.forward(*self.inputs, training=training)
+        y: Array = self.node.forward(*self.inputs, training=training)
+        return y
 
     def device_dout(self, scale: float = 1.0) -> Array:
         """The dout on the device: 0-d for a loss."""

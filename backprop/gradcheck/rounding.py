@@ -20,7 +20,8 @@ def rounding_changes(subject: Subject, epsilon: float) -> dict[Slot, float]:
 
     def rounded(array: Array) -> Array:
         factors = 1.0 + epsilon * rng.choice([-1.0, 1.0], tuple(array.shape))
-        return array * subject.library.asarray(factors, dtype=dtype_name(array.dtype))
+        changed: Array = array * subject.library.asarray(factors, dtype=dtype_name(array.dtype))
+        return changed
 
     for _ in range(3):
         for slot, values in originals.items():

@@ -48,7 +48,7 @@ class Add(_Binary):
     (650, (1.1, 1.1))
     """
 
-    def forward(self, x: Array, y: Array, *, training: bool = False) -> Array:
+    def forward(self, x: Any, y: Any, *, training: bool = False) -> Array:
         self.check_pair(x, y)
         self.saved = (x if isinstance(x, Real) else ArraySpec.of(x)) if training else None
         return x + y

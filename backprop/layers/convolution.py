@@ -88,7 +88,9 @@ class Convolution(Layer):
         if tuple(dout.shape) != shape:
             raise ValueError(f"{self.name}: expected dout {shape}, got {tuple(dout.shape)}")
         check_like(self.name, dout, self.params["W"], "dout and W")
-        xp, W, dW, db = namespace_of(dout), self.matrix(), 0.0, 0.0
+        xp, W = namespace_of(dout), self.matrix()
+        dW: Any = 0.0
+        db: Any = 0.0
         for part, keep in zip(self.slabs(windows, images), kept, strict=True):
             d = xp.permute_dims(dout[part, ...], (1, 0, 2, 3))  # (FN, n, OH, OW)
             d, douts = self.douts(windows, xp.reshape(d, (W.shape[0], -1)), keep)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
+from ..backends import HostArray
 from ..lookup import lookup
 
 GAINS = {"he": 2.0, "relu": 2.0, "xavier": 1.0, "sigmoid": 1.0}
 """The variance of a weight times the number of its neuron's inputs, by the book's names."""
 
 
-def normal(shape: tuple[int, ...], std: float, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+def normal(shape: tuple[int, ...], std: float, rng: np.random.Generator) -> HostArray:
     """Independent draws from the normal distribution with mean 0 and standard deviation `std`.
 
     Source: *Deep Learning from Scratch*, section 4.5.1 (std = 0.01).

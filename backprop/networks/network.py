@@ -214,7 +214,9 @@ class Network:
 
         `between` is called before every batch; it may raise.
         """
-        n, loss, correct = x.shape[0], 0.0, 0
+        n = x.shape[0]
+        loss: Any = 0.0
+        correct: Any = 0
         for start in range(0, n, batch_size):
             between()
             part = slice(start, min(start + batch_size, n))

@@ -96,7 +96,7 @@ class Optimizer:
         return 1.0
 
     @staticmethod
-    def rule(p: Array, *slots_gradient_scalars: Array) -> tuple[Array, ...]:
+    def rule(p: Array, *args: Any, **kwargs: Any) -> tuple[Array, ...]:
         """Return the parameter and its slots after the step, changed in place (`p -= …`) or as new arrays."""
         raise NotImplementedError("an optimizer has a rule or an apply")
 

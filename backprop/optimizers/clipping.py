@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import reduce
+from typing import Any
 
 from ..backends import Array, namespace_of
 
@@ -21,7 +22,8 @@ def clip_by_norm(grads: Mapping[str, Array], max_norm: float) -> Mapping[str, Ar
     if not filled:
         return grads
     xp = namespace_of(filled[0])
-    limits, squares = xp.finfo(filled[0].dtype), 0.0
+    limits = xp.finfo(filled[0].dtype)
+    squares: Any = 0.0
     max_norm = min(max(max_norm, float(limits.smallest_normal)), float(limits.max))
     unit = reduce(xp.maximum, [xp.max(xp.abs(g)) for g in filled])
     unit = xp.maximum(unit, max_norm)  # squares of smaller entries vanish beside max_norm²; never 0

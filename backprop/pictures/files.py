@@ -15,9 +15,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..backends import HostArray
 from ..files import open_file, replace_file
-
-Host = np.ndarray[Any, Any]
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 
@@ -54,7 +53,7 @@ class PictureError(ValueError):
 class Picture:
     """The pixels of a file."""
 
-    pixels: Host
+    pixels: HostArray
     """(C, H, W) from 0 to 1, float32."""
     notes: tuple[str, ...]
     """What was done with it that is not plain."""
@@ -79,7 +78,7 @@ def read_picture(path: str | os.PathLike[str], channels: int) -> Picture:
             raise PictureError(f"{path}: a picture that is damaged, or of an unusual kind: {error}") from None
 
 
-def write_picture(path: str | os.PathLike[str], pixels: Host) -> None:
+def write_picture(path: str | os.PathLike[str], pixels: HostArray) -> None:
     """Write pixels (C, H, W) of uint8 as PNG."""
     from PIL import Image
 
@@ -141,7 +140,7 @@ def _reduced(image: Any) -> Any:
     return image.reduce(max(1, max(image.size) // ENOUGH))
 
 
-def _deep(image: Any) -> Host:
+def _deep(image: Any) -> HostArray:
     """The pixels (H, W) of more than 8 bits from 0 to 1."""
     from PIL import Image
 
@@ -156,7 +155,7 @@ def _deep(image: Any) -> Host:
     return np.asarray(_reduced(Image.fromarray(values / np.float32(white))))
 
 
-def _on_paper(colours: Host, opacity: Host) -> Host:
+def _on_paper(colours: HostArray, opacity: HostArray) -> HostArray:
     """The colours (H, W, C) with paper where they are transparent."""
     if opacity.min() == 1.0:
         return np.asarray(colours)
@@ -165,7 +164,7 @@ def _on_paper(colours: Host, opacity: Host) -> Host:
     return np.asarray(colours * opacity + _paper(colours, opacity[..., 0]) * (1 - opacity))
 
 
-def _paper(colours: Host, opacity: Host) -> Host:
+def _paper(colours: HostArray, opacity: HostArray) -> HostArray:
     """What is transparent: as most of the rest is, where that has ink and paper; else what ink is not."""
     light, there = colours.mean(axis=-1), opacity > 0.5
     if there.mean() > 0.5 and np.ptp(np.quantile(light[there], (0.02, 0.98))) > CONTRAST:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from ..backends import HostArray
 from .files import PictureError
 from .planes import resized
 from .preparation import ink_on_paper, normalised, signs
 from .style import BRIGHT, DARK, Style, border, lies_in
-
-Host = np.ndarray[Any, Any]
-
 
 UNCERTAIN = (
     "the ink cannot be told from what is around it, as where the edge of the paper is in the picture: "
@@ -24,7 +21,7 @@ UNCERTAIN = (
 class RefusedError(PictureError):
     """A picture in which no sign is found, or none for certain, and what was seen in its place."""
 
-    def __init__(self, message: str, pixels: Host) -> None:
+    def __init__(self, message: str, pixels: HostArray) -> None:
         super().__init__(message)
         self.pixels = pixels
         """(C, H, W), uint8."""
@@ -34,13 +31,13 @@ class RefusedError(PictureError):
 class Fitted:
     """What a network sees of a picture."""
 
-    pixels: Host
+    pixels: HostArray
     """(C, H, W), uint8."""
     done: tuple[str, ...]
     """What was done to it, and what is odd in it, in words."""
 
 
-def fitted(pixels: Host, size: tuple[int, int], style: Style) -> Fitted:
+def fitted(pixels: HostArray, size: tuple[int, int], style: Style) -> Fitted:
     """A picture (C, H, W) from 0 to 1 in another size (H, W), as pictures of that style are.
 
     Ink is made as bright or dark as the style's. Where that has a box, the paper is removed, and the ink
@@ -55,7 +52,7 @@ def fitted(pixels: Host, size: tuple[int, int], style: Style) -> Fitted:
     return _prepared(pixels[0], size, style.ink, style.box)
 
 
-def _prepared(grey: Host, size: tuple[int, int], ink: str, box: int) -> Fitted:
+def _prepared(grey: HostArray, size: tuple[int, int], ink: str, box: int) -> Fitted:
     """As MNIST's; a picture that is so already stays as it is."""
     if not 0 < box < min(size):
         raise PictureError(f"a box of {box} does not fit into the network's pictures, {size[0]} × {size[1]}")
@@ -76,28 +73,28 @@ def _prepared(grey: Host, size: tuple[int, int], ink: str, box: int) -> Fitted:
     return made
 
 
-def _several(ink: Host) -> tuple[str, ...]:
+def _several(ink: HostArray) -> tuple[str, ...]:
     """What to say of ink (H, W) that looks like several signs, where the network knows one in a picture."""
     count = signs(ink)
     told = f"{count} separate pieces of ink, where one sign is expected: crop the picture to one"
     return (told,) if count > 1 else ()
 
 
-def _resized_ink(pixels: Host, size: tuple[int, int], ink: str) -> Fitted:
+def _resized_ink(pixels: HostArray, size: tuple[int, int], ink: str) -> Fitted:
     """Resized, on paper."""
     dark = _bright_border(pixels)
     whole = _whole(1.0 - pixels if dark else pixels, size, np.zeros(len(pixels)))
     return _inked(whole, dark, ink, _resizing(pixels, size))
 
 
-def _inked(bright: Host, dark: bool, ink: str, done: tuple[str, ...]) -> Fitted:
+def _inked(bright: HostArray, dark: bool, ink: str, done: tuple[str, ...]) -> Fitted:
     """Bright ink in the style's; `dark` tells what it was."""
     if dark != (ink == DARK):
         done = ("dark on bright, so inverted" if dark else "bright on dark, so inverted", *done)
     return Fitted(_bytes(bright if ink == BRIGHT else 1.0 - bright), done)
 
 
-def _whole(pixels: Host, size: tuple[int, int], paper: Host) -> Host:
+def _whole(pixels: HostArray, size: tuple[int, int], paper: HostArray) -> HostArray:
     """All of the picture, as large as it may be, in the middle of paper, whose colour is (C,)."""
     if pixels.shape[1:] == size:
         return pixels
@@ -110,19 +107,19 @@ def _whole(pixels: Host, size: tuple[int, int], paper: Host) -> Host:
     return field
 
 
-def _plain(pixels: Host, size: tuple[int, int]) -> Host:
+def _plain(pixels: HostArray, size: tuple[int, int]) -> HostArray:
     """All of the picture as it is."""
     return _bytes(_whole(pixels, size, np.median(border(pixels), axis=1)))
 
 
-def _resizing(pixels: Host, size: tuple[int, int]) -> tuple[str, ...]:
+def _resizing(pixels: HostArray, size: tuple[int, int]) -> tuple[str, ...]:
     same = pixels.shape[1:] == size
     return () if same else (f"resized to {size[0]} × {size[1]}, its aspect kept",)
 
 
-def _bright_border(pixels: Host) -> bool:
+def _bright_border(pixels: HostArray) -> bool:
     return float(border(pixels).mean()) > 0.5
 
 
-def _bytes(pixels: Host) -> Host:
+def _bytes(pixels: HostArray) -> HostArray:
     return np.rint(255.0 * pixels).astype(np.uint8)

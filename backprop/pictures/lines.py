@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .planes import Host, running
+from ..backends import HostArray
+from .planes import running
 
 SMALLEST = 100
 """Pixels of the shorter side below which lines are not told from strokes."""
@@ -47,7 +48,7 @@ MOST = 0.8
 """The share of the stretches that a shorter line must have."""
 
 
-def without_lines(grey: Host) -> tuple[Host, bool]:
+def without_lines(grey: HostArray) -> tuple[HostArray, bool]:
     """A picture (H, W) from 0 to 1 without lines across and down it, and whether there were any."""
     if min(grey.shape) < SMALLEST:
         return grey, False
@@ -57,7 +58,7 @@ def without_lines(grey: Host) -> tuple[Host, bool]:
     return down.T, across is not grey or down is not turned
 
 
-def _without(light: Host) -> Host:
+def _without(light: HostArray) -> HostArray:
     """Without the lines across, dark or bright; the plane itself where there are none."""
     for dark in (True, False):
         plain = _filled(light if dark else 1.0 - light)
@@ -66,7 +67,7 @@ def _without(light: Host) -> Host:
     return light
 
 
-def _filled(light: Host) -> Host | None:
+def _filled(light: HostArray) -> HostArray | None:
     """With paper where dark lines were; None where there are none."""
     side = round(THIN * max(light.shape)) | 1
     closed = _closed_down(light, side)
@@ -81,7 +82,7 @@ def _filled(light: Host) -> Host | None:
     return np.where(wide.repeat(np.diff(edges), axis=1), closed, light)
 
 
-def _lines(there: Host, width: int) -> Host:
+def _lines(there: HostArray, width: int) -> HostArray:
     """Where lines run, of the stretches (H, BLOCKS) in which there is something thin."""
     middle = (np.arange(BLOCKS) + 0.5) * width / BLOCKS - width / 2
     reach = int(np.ceil(SLOPES[-1] * width / 2))
@@ -97,7 +98,7 @@ def _lines(there: Host, width: int) -> Host:
     return found
 
 
-def _straight(hit: Host, inside: Host) -> Host:
+def _straight(hit: HostArray, inside: HostArray) -> HostArray:
     """Which rows of stretches are lines: where there is something thin, and what is in the picture."""
     whole = hit.mean(axis=1) >= ALONG
     for end in ENDS:
@@ -110,13 +111,13 @@ def _straight(hit: Host, inside: Host) -> Host:
     return np.asarray(whole | middle_only | at_a_corner)
 
 
-def _count(rows: Host) -> int:
+def _count(rows: HostArray) -> int:
     """How many runs of rows there are, apart from each other."""
     near = running(np.maximum, np.pad(rows, 2), 5, 0)
     return int(np.count_nonzero(np.diff(near.astype(int), prepend=0) == 1))
 
 
-def _closed_down(light: Host, side: int) -> Host:
+def _closed_down(light: HostArray, side: int) -> HostArray:
     """The closing along the columns."""
     padded = np.pad(light, ((side - 1, side - 1), (0, 0)), "edge")
     return running(np.minimum, running(np.maximum, padded, side, 0), side, 0)

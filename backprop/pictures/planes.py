@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-Host = np.ndarray[Any, Any]
+from ..backends import HostArray
 
 
-def resized(plane: Host, height: int, width: int) -> Host:
+def resized(plane: HostArray, height: int, width: int) -> HostArray:
     """A plane (H, W) in another size, anti-aliased."""
     from PIL import Image
 
@@ -20,14 +19,16 @@ def resized(plane: Host, height: int, width: int) -> Host:
     return np.asarray(image.resize((width, height), method))
 
 
-def reduced(plane: Host, longest: int) -> Host:
+def reduced(plane: HostArray, longest: int) -> HostArray:
     """A plane whose longer side has so many pixels, or the plane itself if it has no more."""
     scale = max(1.0, max(plane.shape) / longest)
     height, width = (max(1, round(n / scale)) for n in plane.shape)
     return resized(plane, height, width)
 
 
-def running(choose: Callable[[Host, Host], Host], x: Host, side: int, axis: int) -> Host:
+def running(
+    choose: Callable[[HostArray, HostArray], HostArray], x: HostArray, side: int, axis: int
+) -> HostArray:
     """The largest or smallest of every `side` values in a row, by doubling what is compared."""
     x, width = np.moveaxis(x, axis, 0), 1
     while width < side:
@@ -36,7 +37,7 @@ def running(choose: Callable[[Host, Host], Host], x: Host, side: int, axis: int)
     return np.moveaxis(x, 0, axis)
 
 
-def around(choose: Callable[[Host, Host], Host], x: Host) -> Host:
+def around(choose: Callable[[HostArray, HostArray], HostArray], x: HostArray) -> HostArray:
     """The largest or smallest of every pixel and its eight neighbours."""
     x = np.pad(x, 1, "edge")
     for axis in (0, 1):
@@ -44,7 +45,7 @@ def around(choose: Callable[[Host, Host], Host], x: Host) -> Host:
     return x
 
 
-def parts(there: Host) -> Host:
+def parts(there: HostArray) -> HostArray:
     """The number of the connected part to which each cell belongs; 0 where nothing is there.
 
     Every part's largest number is handed on from neighbour to neighbour.

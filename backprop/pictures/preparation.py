@@ -22,8 +22,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..backends import HostArray
 from .lines import without_lines
-from .planes import Host, parts, reduced, resized, running
+from .planes import parts, reduced, resized, running
 from .sheet import sheets
 
 COARSE = 48
@@ -61,7 +62,7 @@ EDGE = 0.5
 class Found:
     """The ink of a photograph."""
 
-    ink: Host
+    ink: HostArray
     """(H, W) from 0 to 1."""
     dark: bool
     """Whether it is darker than its paper."""
@@ -71,7 +72,7 @@ class Found:
     """Whether it can be told from what is around the paper."""
 
 
-def ink_of(grey: Host) -> tuple[Host, bool] | None:
+def ink_of(grey: HostArray) -> tuple[HostArray, bool] | None:
     """The ink of a picture (H, W) from 0 to 1, and whether it is dark; None if there is only paper."""
     dark = _is_dark(grey)
     light = _smoothed(grey if dark else 1.0 - grey)
@@ -82,13 +83,13 @@ def ink_of(grey: Host) -> tuple[Host, bool] | None:
     return np.clip((ink - floor) / (full - floor), 0.0, 1.0), dark
 
 
-def _meets(ink: Host, where: Host) -> bool:
+def _meets(ink: HostArray, where: HostArray) -> bool:
     """Whether some of the ink, specks apart, lies there."""
     there = ink > EDGE
     return bool((there & ~_specks(there) & where).any())
 
 
-def _frame(paper: Host) -> Host:
+def _frame(paper: HostArray) -> HostArray:
     """The outermost of the paper (H, W), where it ends within the picture."""
     side = 2 * (max(paper.shape) // 100 + 1) + 1
     inner = np.pad(paper, side // 2, "edge")
@@ -97,14 +98,14 @@ def _frame(paper: Host) -> Host:
     return np.asarray(paper & ~inner)
 
 
-def _along(ink: Host) -> float:
+def _along(ink: HostArray) -> float:
     """The largest share of a side of the picture along which there is ink."""
     there = ink > EDGE
     there = there & ~_specks(there)
     return max(float(side.mean()) for side in (there[0], there[-1], there[:, 0], there[:, -1]))
 
 
-def _solid(ink: Host) -> bool:
+def _solid(ink: HostArray) -> bool:
     """Whether the ink has a piece too thick for a stroke."""
     there = _cropped(ink) > EDGE
     side = round(THICK * max(there.shape))
@@ -115,7 +116,7 @@ def _solid(ink: Host) -> bool:
     return bool(there.any())
 
 
-def ink_on_paper(grey: Host) -> Found | None:
+def ink_on_paper(grey: HostArray) -> Found | None:
     """As `ink_of`, where there may be a desk around the paper, and lines on it."""
     plain, ruled = without_lines(grey)
     done = (LINES,) if ruled else ()
@@ -130,7 +131,7 @@ def ink_on_paper(grey: Host) -> Found | None:
     return Found(*found, done, certain=_along(found[0]) <= most and not _solid(found[0]))
 
 
-def signs(ink: Host) -> int:
+def signs(ink: HostArray) -> int:
     """How many signs the ink (H, W) may be: pieces of about one size, apart from side to side or down.
 
     A piece counts that has a good share of the largest one's ink and of the tallest one's height; so neither
@@ -148,7 +149,7 @@ def signs(ink: Host) -> int:
     return len(tall) if apart else 1
 
 
-def _box(part: Host) -> tuple[tuple[int, int], tuple[int, int]]:
+def _box(part: HostArray) -> tuple[tuple[int, int], tuple[int, int]]:
     """The rows and the columns of a part, each from the first to behind the last."""
     down, across = np.nonzero(part)
     return (int(down.min()), int(down.max()) + 1), (int(across.min()), int(across.max()) + 1)
@@ -163,7 +164,7 @@ def _runs(spans: list[tuple[int, int]]) -> int:
     return count
 
 
-def normalised(ink: Host, shape: tuple[int, int], box: int) -> Host:
+def normalised(ink: HostArray, shape: tuple[int, int], box: int) -> HostArray:
     """The ink (H, W) cropped, fitted into the box, and put by its centre of mass into a field of `shape`."""
     cropped = _cropped(ink)
     scale = box / max(cropped.shape)
@@ -175,20 +176,20 @@ def normalised(ink: Host, shape: tuple[int, int], box: int) -> Host:
     return field
 
 
-def _start(mass: Host, n: int) -> int:
+def _start(mass: HostArray, n: int) -> int:
     """Where a part begins in n pixels so that its centre of mass is in the middle; it stays inside."""
     centre = float(mass @ np.arange(len(mass)) / mass.sum())
     return min(max(round(n // 2 - centre), 0), n - len(mass))
 
 
-def _cropped(ink: Host) -> Host:
+def _cropped(ink: HostArray) -> HostArray:
     """The part of the picture that has ink, without specks."""
     ink = np.where(_specks(ink > EDGE), 0.0, ink)
     rows, columns = (np.flatnonzero((ink > EDGE).any(axis=axis)) for axis in (1, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _specks(there: Host) -> Host:
+def _specks(there: HostArray) -> HostArray:
     """Where ink is in a part of its own that is tiny beside the largest one."""
     cell, pixels, numbers = _parts(there)
     sizes = np.bincount(numbers.ravel(), pixels.ravel())
@@ -196,7 +197,7 @@ def _specks(there: Host) -> Host:
     return np.asarray(specks.repeat(cell, 0).repeat(cell, 1)[: there.shape[0], : there.shape[1]])
 
 
-def _parts(there: Host) -> tuple[int, Host, Host]:
+def _parts(there: HostArray) -> tuple[int, HostArray, HostArray]:
     """The side of a cell; for a grid of such cells, how much ink is in each, and the number of its part."""
     cell = -(-max(there.shape) // COARSE)
     rows, columns = (-(-n // cell) for n in there.shape)
@@ -205,7 +206,7 @@ def _parts(there: Host) -> tuple[int, Host, Host]:
     return cell, pixels, parts(pixels > 0)
 
 
-def _is_dark(grey: Host) -> bool:
+def _is_dark(grey: HostArray) -> bool:
     """Whether what differs from its surroundings is darker than they are, all in all."""
     coarse = reduced(grey, COARSE)
     side = max(coarse.shape) // 2 | 1
@@ -213,7 +214,7 @@ def _is_dark(grey: Host) -> bool:
     return float(((coarse - np.median(around, axis=(2, 3))) ** 3).sum()) <= 0.0
 
 
-def _closed(light: Host) -> Host:
+def _closed(light: HostArray) -> HostArray:
     """The closing: the largest value around every pixel, then the smallest of those."""
     side = max(light.shape) // 2 | 1
     padded = np.pad(light, side, "edge")
@@ -224,7 +225,7 @@ def _closed(light: Host) -> Host:
     return padded[cut : cut + light.shape[0], cut : cut + light.shape[1]]
 
 
-def _smoothed(x: Host) -> Host:
+def _smoothed(x: HostArray) -> HostArray:
     """The mean of 3 × 3 pixels, against grain, in a picture that has enough of them."""
     if min(x.shape) < 100:
         return x
@@ -233,7 +234,7 @@ def _smoothed(x: Host) -> Host:
     return np.asarray((rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9.0)
 
 
-def _levels(ink: Host) -> tuple[float, float]:
+def _levels(ink: HostArray) -> tuple[float, float]:
     """Where ink begins, above the paper's grain, and where it is full."""
     most = float(ink.max())
     paper = ink[ink <= most / 2]

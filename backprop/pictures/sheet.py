@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .planes import Host, around, parts, reduced, resized
+from ..backends import HostArray
+from .planes import around, parts, reduced, resized
 
 COARSE = 96
 """Pixels of the longer side on which the paper is looked for."""
@@ -31,7 +32,7 @@ WHOLE = 0.99
 """The share of the picture from which on it is paper everywhere."""
 
 
-def sheets(grey: Host) -> Iterator[tuple[Host, Host]]:
+def sheets(grey: HostArray) -> Iterator[tuple[HostArray, HostArray]]:
     """What may be the paper in a picture (H, W), the likeliest first: where it is, and more of it around it.
 
     Nothing comes out where there is no edge of paper in the picture.
@@ -55,7 +56,7 @@ def sheets(grey: Host) -> Iterator[tuple[Host, Host]]:
                 yield there, np.where(there, grey, resized(paper, *grey.shape))
 
 
-def _hull(cells: Host) -> Host:
+def _hull(cells: HostArray) -> HostArray:
     """The convex hull of some cells, by how far they reach in each of 180 directions."""
     turns = np.deg2rad(np.arange(180.0))
     directions = np.asarray([np.sin(turns), np.cos(turns)])
@@ -64,13 +65,13 @@ def _hull(cells: Host) -> Host:
     return np.asarray(((places >= low - 1e-9) & (places <= high + 1e-9)).all(axis=-1))
 
 
-def _in_pixels(cells: Host, shape: tuple[int, ...]) -> Host:
+def _in_pixels(cells: HostArray, shape: tuple[int, ...]) -> HostArray:
     """Cells in the picture's pixels."""
     rows, columns = (np.arange(n) * own // n for n, own in zip(shape, cells.shape, strict=True))
     return np.asarray(cells[rows[:, None], columns])
 
 
-def _extended(light: Host, paper: Host) -> Host:
+def _extended(light: HostArray, paper: HostArray) -> HostArray:
     """The paper's brightness, and elsewhere that of the nearest of it."""
     light, known = np.where(paper, light, 0.0), paper
     while not known.all():
@@ -80,7 +81,7 @@ def _extended(light: Host, paper: Host) -> Host:
     return light
 
 
-def _sum(x: Host) -> Host:
+def _sum(x: HostArray) -> HostArray:
     """Of every cell and its eight neighbours."""
     for axis in (0, 1):
         x = np.moveaxis(np.pad(x, [(1, 1) if axis == i else (0, 0) for i in (0, 1)]), axis, 0)

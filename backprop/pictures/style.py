@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-Host = np.ndarray[Any, Any]
+from ..backends import HostArray
 
 BRIGHT, DARK = "bright", "dark"
 """Ink on darker paper, and on brighter paper."""
@@ -77,7 +77,7 @@ def image_shape(sample: tuple[int, ...]) -> tuple[int, int, int] | None:
     return None
 
 
-def learn_style(x: Host) -> Style | None:
+def learn_style(x: HostArray) -> Style | None:
     """The style of training samples x (N, …); None if they are no pictures.
 
     >>> from backprop.datasets import mnist
@@ -101,13 +101,13 @@ def learn_style(x: Host) -> Style | None:
     return Style()
 
 
-def border(pictures: Host) -> Host:
+def border(pictures: HostArray) -> HostArray:
     """The outermost pixels of pictures (…, H, W)."""
     sides = pictures[..., 0, :], pictures[..., -1, :], pictures[..., 1:-1, 0], pictures[..., 1:-1, -1]
     return np.concatenate(sides, axis=-1)
 
 
-def extent(ink: Host) -> tuple[Host, Host]:
+def extent(ink: HostArray) -> tuple[HostArray, HostArray]:
     """The longer side of the ink, and how far its centre of mass is from the middle, for (N, H, W).
 
     The middle of n pixels is the one with the number n // 2, as in MNIST.
@@ -122,13 +122,13 @@ def extent(ink: Host) -> tuple[Host, Host]:
     return np.maximum(*sides), np.maximum(*offsets)
 
 
-def lies_in(ink: Host, box: int) -> Host:
+def lies_in(ink: HostArray, box: int) -> HostArray:
     """Whether the ink of each sample fills such a box, with its centre of mass in the middle."""
     sides, offsets = extent(ink)
     return np.asarray((np.abs(sides - box) <= 1) & (offsets <= 1.0))
 
 
-def _box(ink: Host) -> int | None:
+def _box(ink: HostArray) -> int | None:
     """The box that most samples fill, if there is one with paper around it."""
     box = int(np.median(extent(ink)[0]))
     found = 0 < box < min(ink.shape[1:]) and lies_in(ink, box).mean() >= MOST

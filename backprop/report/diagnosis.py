@@ -6,11 +6,10 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ..backends import Array
+from ..backends import Array, HostArray
 from ..diagnosis import (
     Gradient,
     Guessing,
@@ -24,8 +23,6 @@ from ..losses import SoftmaxWithLoss
 from ..networks.network import Network
 from ..optimizers import Optimizer
 from ..pictures import image_shape
-
-Host = np.ndarray[Any, Any]
 
 BATCH = 500
 """The most samples of the batch on which layers and gradients are looked at."""
@@ -55,7 +52,7 @@ class Mistake:
     """Of the prediction, by softmax."""
     loss: float
     """−log of the label's probability."""
-    x: Host
+    x: HostArray
     """The sample itself."""
 
 
@@ -65,14 +62,14 @@ class Diagnosis:
 
     test_loss: float
     test_accuracy: float | None
-    confusion: Host | None
+    confusion: HostArray | None
     """(C, C): how many test samples of each class (row) were predicted as each class (column); None, too,
     where there are more than 30 classes."""
-    confusions: Host | None
+    confusions: HostArray | None
     """(K, 3): label, prediction and number of test samples, the most frequent confusion first."""
     mistakes: tuple[Mistake, ...]
     """The misclassified ones with the largest losses, the worst first."""
-    weights: Host | None
+    weights: HostArray | None
     """(K, 1 or 3, H, W): the first weights as images, the columns of an Affine or the filters."""
     outputs: tuple[LayerOutput, ...]
     gradients: tuple[Gradient, ...]
@@ -86,10 +83,10 @@ class Diagnosis:
 
 def diagnose(
     network: Network,
-    x_train: Host,
-    t_train: Host,
-    x_test: Host,
-    t_test: Host,
+    x_train: HostArray,
+    t_train: HostArray,
+    x_test: HostArray,
+    t_test: HostArray,
     optimizer: Optimizer | None = None,
 ) -> Diagnosis:
     """Look at a network with its own backend; it and the optimizer are left as they were.
@@ -137,7 +134,7 @@ def diagnose(
     )
 
 
-def _guesses(network: Network, x: Host, t: Host, optimizer: Optimizer | None) -> Guessing | None:
+def _guesses(network: Network, x: HostArray, t: HostArray, optimizer: Optimizer | None) -> Guessing | None:
     """Whether the network is no better than guessing on the training data."""
     rows = some_samples(len(x))
     some, target = network.validated(_on_device(network, x[rows])), _on_device(network, t[rows])
@@ -150,13 +147,13 @@ def _not_among(causes: Iterable[str], signs: Iterable[str]) -> Iterator[str]:
     return (sign for sign in signs if NUMBER.sub("", sign.rstrip(".")) not in told)
 
 
-def confusion_matrix(labels: Host, predictions: Host, classes: int) -> Host:
+def confusion_matrix(labels: HostArray, predictions: HostArray, classes: int) -> HostArray:
     """(C, C): how many samples of each class (row) were predicted as each class (column)."""
     pairs = np.bincount(labels.astype(np.int64) * classes + predictions, minlength=classes * classes)
     return pairs.reshape(classes, classes)
 
 
-def frequent_confusions(labels: Host, predictions: Host) -> Host:
+def frequent_confusions(labels: HostArray, predictions: HostArray) -> HostArray:
     """(K, 3): the pairs of a label and another prediction with how often they occur, the most often first.
 
     >>> frequent_confusions(np.asarray([0, 7, 7, 2]), np.asarray([1, 5, 5, 2]))
@@ -169,7 +166,7 @@ def frequent_confusions(labels: Host, predictions: Host) -> Host:
     return np.column_stack([pairs, counts])[order]
 
 
-def first_weights(network: Network, sample: tuple[int, ...]) -> Host | None:
+def first_weights(network: Network, sample: tuple[int, ...]) -> HostArray | None:
     """The network's first weights as images (K, 1 or 3, H, W), for samples of that shape; or None."""
     for layer in network.layers.values():
         if "W" in layer.params:
@@ -178,14 +175,14 @@ def first_weights(network: Network, sample: tuple[int, ...]) -> Host | None:
     return None
 
 
-def _columns(W: Host, sample: tuple[int, ...]) -> Host | None:
+def _columns(W: HostArray, sample: tuple[int, ...]) -> HostArray | None:
     """(D, K) to (K, C, H, W), where a sample is an image of D numbers."""
     shape = image_shape(sample)
     fits = shape is not None and math.prod(shape) == W.shape[0]
     return W.T.reshape(-1, *shape) if shape is not None and fits else None
 
 
-def _filters(W: Host) -> Host:
+def _filters(W: HostArray) -> HostArray:
     """(FN, C, FH, FW), with every channel an image of its own where C is not 1 or 3."""
     return W if W.shape[1] in (1, 3) else W.reshape(-1, 1, *W.shape[2:])
 
@@ -195,14 +192,14 @@ class _Classified:
     """What became of every sample, (N,) each."""
 
     classes: int
-    labels: Host
-    predictions: Host
-    probabilities: Host
+    labels: HostArray
+    predictions: HostArray
+    probabilities: HostArray
     """Of the predictions, by softmax."""
-    losses: Host
+    losses: HostArray
 
 
-def _tested(network: Network, x: Host, t: Host) -> tuple[float, float | None, _Classified | None]:
+def _tested(network: Network, x: HostArray, t: HostArray) -> tuple[float, float | None, _Classified | None]:
     """Loss, accuracy and, for classes, what became of every sample; the scores of a part at a time."""
     last, to_numpy, n = network.last_layer, network.backend.to_numpy, len(x)
     classes = tuple(network.predict(_on_device(network, x[:1])).shape[1:])
@@ -223,7 +220,7 @@ def _tested(network: Network, x: Host, t: Host) -> tuple[float, float | None, _C
     return loss / n, accuracy, _Classified(classes[0], labels, *map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _classified(scores: Host, labels: Host) -> tuple[Host, Host, Host]:
+def _classified(scores: HostArray, labels: HostArray) -> tuple[HostArray, HostArray, HostArray]:
     """Predictions, their probabilities and the losses, from scores (N, C)."""
     shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
     log_total = np.log(np.exp(shifted).sum(axis=1))
@@ -232,7 +229,7 @@ def _classified(scores: Host, labels: Host) -> tuple[Host, Host, Host]:
     return predictions, probabilities, log_total - shifted[samples, labels]
 
 
-def _worst(found: _Classified, x: Host) -> tuple[Mistake, ...]:
+def _worst(found: _Classified, x: HostArray) -> tuple[Mistake, ...]:
     """The misclassified samples with the largest losses."""
     wrong = np.nonzero(found.predictions != found.labels)[0]
     worst = wrong[np.argsort(-found.losses[wrong], kind="stable")][:WORST]
@@ -249,6 +246,6 @@ def _worst(found: _Classified, x: Host) -> tuple[Mistake, ...]:
     )
 
 
-def _on_device(network: Network, values: Host) -> Array:
-    """Host values on the network's device, floating-point ones in its dtype."""
+def _on_device(network: Network, values: HostArray) -> Array:
+    """HostArray values on the network's device, floating-point ones in its dtype."""
     return network.backend.asarray(values, dtype=network.dtype if values.dtype.kind == "f" else None)

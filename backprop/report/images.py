@@ -8,13 +8,11 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
-from typing import Any
 
 import numpy as np
 
+from ..backends import HostArray
 from ..pictures import image_shape
-
-Host = np.ndarray[Any, Any]
 
 LARGEST = 96
 """The height and width above which rows and columns are left out."""
@@ -26,7 +24,7 @@ POSITIVE, NEGATIVE = (196, 60, 30), (30, 90, 180)
 """The colours of weights; those near 0 show the page through."""
 
 
-def sample_image(x: Host) -> str | None:
+def sample_image(x: HostArray) -> str | None:
     """A sample as an image, bytes as they are, other numbers from the smallest to the largest."""
     shape = image_shape(x.shape)
     if shape is None:
@@ -39,7 +37,7 @@ def sample_image(x: Host) -> str | None:
     return png(np.moveaxis(image, 0, 2).round().astype(np.uint8))
 
 
-def weight_image(W: Host, largest: float) -> str:
+def weight_image(W: HostArray, largest: float) -> str:
     """Weights (C, H, W) from −largest to largest: blue, clear at 0, to red; or three channels as RGB."""
     share = np.clip(W / max(largest, 1e-30), -1.0, 1.0)
     if len(W) == 3:
@@ -49,7 +47,7 @@ def weight_image(W: Host, largest: float) -> str:
     return png(np.concatenate([colour, 255.0 * np.abs(share)], axis=2).round().astype(np.uint8))
 
 
-def png(pixels: Host) -> str:
+def png(pixels: HostArray) -> str:
     """A `data:` address of the image: (H, W, 1) in grey, (H, W, 3) in RGB or (H, W, 4) in RGBA, uint8."""
     height, width, channels = pixels.shape
     rows = np.zeros((height, 1 + width * channels), np.uint8)  # a row begins with its filter: none

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..backends import HostArray
 from ..diagnosis import Guessing
 from ..diagnosis.batch import Gradient, Histogram, LayerOutput
 from . import figures, html
-from .diagnosis import MOST_CLASSES, Diagnosis, Host
+from .diagnosis import MOST_CLASSES, Diagnosis
 from .images import sample_image, weight_image
 
 MOST_WEIGHTS = 100
@@ -60,7 +61,7 @@ def confusion(diagnosis: Diagnosis) -> str:
     )
 
 
-def _matrix(matrix: Host) -> str:
+def _matrix(matrix: HostArray) -> str:
     totals, right = np.maximum(matrix.sum(axis=1), 1), np.diag(matrix)
     most = max((matrix - np.diag(right)).max(), 1)
     classes = len(matrix)
@@ -88,7 +89,7 @@ def _cell(n: int, share: float, *, right: bool) -> str:
     return f'<td class="{"right" if right else "wrong"}" style="--share: {0.75 * share:.2f}">{n:,}</td>'
 
 
-def _most_frequent(confusions: Host, most: int) -> str:
+def _most_frequent(confusions: HostArray, most: int) -> str:
     """The pairs of classes that were confused most often."""
     rows = [(str(i), str(j), html.number(n)) for i, j, n in confusions[:most].tolist()]
     return html.table(("label", "predicted as", "test samples"), rows)

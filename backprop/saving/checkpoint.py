@@ -22,11 +22,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
+from ..backends import HostArray
 from ..files import FileError, memory, open_file, read_file, replace_file
 from ..text import visible
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 FORMAT = 2
 """The version of the description; a newer one is refused. In format 1 the history stood in it."""
@@ -62,7 +63,7 @@ class Checkpoint:
     """What a file holds: a description, of JSON's kinds of values, and host arrays by name."""
 
     description: dict[str, Any]
-    arrays: dict[str, np.ndarray[Any, Any]]
+    arrays: dict[str, HostArray]
 
 
 @dataclass(frozen=True)

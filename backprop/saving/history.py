@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backends import HostArray
 from .checkpoint import Checkpoint
 
 
@@ -73,7 +74,7 @@ class HistoryArrays:
         self._made: list[Metrics] = []
         self._rows = np.empty(0, ROW)
 
-    def of(self, history: Sequence[Metrics]) -> dict[str, np.ndarray[Any, Any]]:
+    def of(self, history: Sequence[Metrics]) -> dict[str, HostArray]:
         """The history as `history.epoch`, `history.step`, `history.loss`, …, an entry an epoch.
 
         >>> metrics = Metrics(1, 600, 0.5, None, 0.25, None, 1.5)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, Backend, dtype_name, get_backend
+from ..backends import Array, Backend, HostArray, dtype_name, get_backend
 from ..inputs import Inputs
 from ..networks.network import Network
 from .checkpoint import Checkpoint, CheckpointError, followed, read_checkpoint, write_checkpoint
@@ -31,8 +31,6 @@ RESTORE = (
     "restore_network(network, read_checkpoint({!r}))"
 )
 """How a network with layers of one's own is set to a file."""
-
-HostArrays = dict[str, np.ndarray[Any, Any]]
 
 
 def save_network(path: str | os.PathLike[str], network: Network) -> None:
@@ -89,7 +87,7 @@ def _inputs(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> Inputs | No
         return None if values is None else Inputs.from_dict(values)
 
 
-def _completed(checkpoint: Checkpoint, own: HostArrays) -> Checkpoint:
+def _completed(checkpoint: Checkpoint, own: dict[str, HostArray]) -> Checkpoint:
     """The checkpoint, with the weight 1 of running statistics that were written without one, as once."""
     weights = {
         name: np.ones_like(array)
@@ -99,7 +97,7 @@ def _completed(checkpoint: Checkpoint, own: HostArrays) -> Checkpoint:
     return Checkpoint(checkpoint.description, {**weights, **checkpoint.arrays})
 
 
-def network_arrays(network: Network) -> HostArrays:
+def network_arrays(network: Network) -> dict[str, HostArray]:
     """Copies of all parameters and state on the host, as `params.W1` and `state.running_mean1`."""
     return {
         **on_host("params", network.params, network.backend),
@@ -107,7 +105,7 @@ def network_arrays(network: Network) -> HostArrays:
     }
 
 
-def on_host(kind: str, arrays: Mapping[str, Array], backend: Backend) -> HostArrays:
+def on_host(kind: str, arrays: Mapping[str, Array], backend: Backend) -> dict[str, HostArray]:
     """Copies on the host, with the kind before their names."""
     return {f"{kind}.{name}": np.array(backend.to_numpy(array)) for name, array in arrays.items()}
 
@@ -141,11 +139,11 @@ def _differences(own: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[s
                 yield f"{name}: expected {what} {mine}, got {its}"
 
 
-def _named(checkpoint: Checkpoint, *kinds: str) -> HostArrays:
+def _named(checkpoint: Checkpoint, *kinds: str) -> dict[str, HostArray]:
     """The arrays of these kinds, with their kind."""
     return {name: array for name, array in checkpoint.arrays.items() if name.partition(".")[0] in kinds}
 
 
-def _of_network(checkpoint: Checkpoint) -> HostArrays:
+def _of_network(checkpoint: Checkpoint) -> dict[str, HostArray]:
     """Parameters and state by the network's names."""
     return {name.partition(".")[2]: array for name, array in _named(checkpoint, "params", "state").items()}

@@ -114,8 +114,10 @@ def _node_from_config(config: Mapping[str, Any], arrays: Mapping[str, Array]) ->
         inner = {name: _node_from_config(entry, arrays) for name, entry in config["layers"].items()}
         return layers.Residual(inner)
     taken = inspect.signature(kind).parameters
-    given = {key: arrays[name] for key, name in config["arrays"].items() if key in taken}
-    settings = {key: tuple(v) if isinstance(v, list) else v for key, v in config["settings"].items()}
+    given: dict[str, Any] = {key: arrays[name] for key, name in config["arrays"].items() if key in taken}
+    settings: dict[str, Any] = {
+        key: tuple(v) if isinstance(v, list) else v for key, v in config["settings"].items()
+    }
     return kind(**given, **settings)
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..backends import HostArray
 from ..datasets import Dataset, DatasetError, Fingerprint, dataset_at, split
-from ..datasets.dataset import HostArray
 from ..datasets.split import of_seed, warn_of_scarce_classes
 from .checkpoint import CheckpointError, followed
 

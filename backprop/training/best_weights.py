@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
-
+from ..backends import HostArray
 from ..networks.network import Network
 from ..saving.checkpoint import Checkpoint
 from ..saving.history import Metrics
-from ..saving.network import HostArrays, network_arrays, restore_network
+from ..saving.network import network_arrays, restore_network
 from ..saving.network_config import network_config
-
-Host = np.ndarray[Any, Any]
 
 
 class BestWeights:
@@ -25,7 +21,7 @@ class BestWeights:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.kept: list[tuple[int, HostArrays]] = []
+        self.kept: list[tuple[int, dict[str, HostArray]]] = []
         """The last step of an epoch, and the network's arrays; the best epoch is the last one."""
 
     def keep(self, metrics: Metrics, *, part: bool) -> None:
@@ -33,13 +29,13 @@ class BestWeights:
         before = self.kept[-1:] if part else []
         self.kept = [*before, (metrics.step, network_arrays(self.network))]
 
-    def arrays(self) -> HostArrays:
+    def arrays(self) -> dict[str, HostArray]:
         """The arrays for a checkpoint: `best.600.params.W1`, where 600 is the step."""
         return {f"best.{step}.{key}": value for step, own in self.kept for key, value in own.items()}
 
-    def take(self, arrays: Mapping[str, Host], best: int) -> None:
+    def take(self, arrays: Mapping[str, HostArray], best: int) -> None:
         """Take the arrays of a checkpoint whose best epoch ended at the step `best`."""
-        found: dict[int, HostArrays] = {}
+        found: dict[int, dict[str, HostArray]] = {}
         for key, value in arrays.items():
             if key.startswith("best."):
                 _, step, name = key.split(".", 2)

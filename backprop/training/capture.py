@@ -253,8 +253,8 @@ class StepCapture:
         ):
             return False
         if before:
-            return all(map(self.backend.alike_updates, before, ours, its))
-        return all(map(self.backend.alike, ours, its))
+            return all(map(self.backend.updates_agree, before, ours, its))
+        return all(map(self.backend.agree, ours, its))
 
 
 @contextmanager

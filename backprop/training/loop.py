@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.dataset import HostArray
+from ..backends import HostArray
 from ..diagnosis import Guessing, LearningWarning, no_better_than_guessing, some_samples
 from ..networks.checks import check_same_length
 from ..networks.network import Network

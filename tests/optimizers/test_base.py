@@ -11,7 +11,7 @@ import pytest
 
 import backprop.optimizers
 from backends import Backend
-from backends.numpy.namespace import BLOCK
+from backends.numpy.fusion import BLOCK
 from backprop import Momentum, Optimizer, Training
 from backprop.optimizers import OPTIMIZERS
 from backprop.optimizers.base import settings_of

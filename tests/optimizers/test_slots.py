@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backends import Backend
-from backends.numpy.namespace import BLOCK
+from backends.numpy.fusion import BLOCK
 from backprop import AdaGrad, Adam, Momentum, Optimizer
 
 from .cases import MAKERS, by_hand, data, in_fit, network, trained

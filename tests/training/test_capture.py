@@ -6,10 +6,8 @@ import collections
 import functools
 import io
 import itertools
-import math
 import pickle
 import random
-import sys
 import threading
 import warnings
 import weakref
@@ -18,15 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from copy import deepcopy
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from backends import Backend, CaptureWarning, InPlaceDict, get_backend, namespace_of
-from backends.cupy.capture import CupyReplay
-from backends.cupy.cublas import Cublas, gemm_shape
 from backends.numpy.replay import NumpyReplay
 from backprop import (
     SGD,
@@ -721,39 +716,6 @@ def test_the_rate_set_in_a_hook_is_that_of_the_next_step() -> None:
     np.testing.assert_array_equal(net.flat_params["flat"], seen[0])
 
 
-@pytest.mark.parametrize("transposed_b", [False, True])
-@pytest.mark.parametrize("transposed_a", [False, True])
-@pytest.mark.parametrize(("m", "k", "n"), [(3, 4, 5), (1, 4, 5), (3, 1, 5), (3, 4, 1), (1, 1, 1)])
-def test_gemm_is_told_the_layout(m: int, k: int, n: int, transposed_a: bool, transposed_b: bool) -> None:
-    def factor(rows: int, columns: int, transposed: bool) -> np.ndarray:
-        values = np.random.default_rng(0).standard_normal((columns, rows) if transposed else (rows, columns))
-        return values.T if transposed else values
-
-    def by_columns(x: np.ndarray, transposed: int, rows: int, columns: int, leading: int) -> np.ndarray:
-        """What BLAS reads at the address of x: a matrix with its columns `leading` numbers apart."""
-        assert leading >= max(1, columns if transposed else rows)
-        flat = x.ravel(order="K")
-        shape, strides = (rows, columns), ((leading, 1) if transposed else (1, leading))
-        return np.lib.stride_tricks.as_strided(flat, shape, [8 * s for s in strides])
-
-    a, b, out = factor(m, k, transposed_a), factor(k, n, transposed_b), np.zeros((m, n))
-    op_1, op_2, rows, columns, inner, ld_1, ld_2, ld_out = gemm_shape(a, b, out)
-    first, second = by_columns(b, op_1, rows, inner, ld_1), by_columns(a, op_2, inner, columns, ld_2)
-    by_columns(out, 0, rows, columns, ld_out)[...] = first @ second
-    np.testing.assert_allclose(out, a @ b, rtol=1e-12)
-
-
-def test_gemm_refuses_what_it_cannot_do() -> None:
-    x = np.ones((4, 6))
-    with pytest.raises(ValueError, match="rows one after another"):
-        gemm_shape(x[:, :4], x, np.ones((6, 4)).T)
-    with pytest.raises(ValueError, match="contiguous matrix"):
-        gemm_shape(x[:, ::2], x[:3], np.ones((4, 6)))
-    for a, b in ((x, x), (x[:0], x.T), (x[:, :0], x[:0])):
-        with pytest.raises(ValueError, match="not empty"):
-            gemm_shape(a, b, np.ones((a.shape[0], b.shape[1])))
-
-
 def test_a_batch_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     class Hungry(Identity):
         def forward(self, x: Any, *, training: bool = False) -> Any:
@@ -812,144 +774,6 @@ def test_data_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(net.backend), "free_memory", 12_000_000)
     with pytest.raises(MemoryError, match=r" MB, 12 MB are free; give fewer samples, or images as uint8"):
         Training(net, X, LABELS, epochs=1)
-
-
-class FakeCuda:
-    """CuPy's `cuda` module as far as capturing uses it: a graph runs the function again."""
-
-    class CUDARuntimeError(RuntimeError):
-        pass
-
-    runtime = property(lambda self: self)
-
-    def __init__(self) -> None:
-        self.log: list[str] = []
-        self.run: Callable[[], Any] = lambda: None
-
-    def MemoryPool(self) -> Any:  # noqa: N802
-        return SimpleNamespace(malloc=None)
-
-    def Device(self) -> Any:  # noqa: N802
-        return SimpleNamespace(synchronize=lambda: self.log.append("synchronize"))
-
-    def Stream(self, non_blocking: bool) -> Any:  # noqa: N802
-        assert non_blocking
-        return self
-
-    def using_allocator(self, _: Any) -> Any:
-        return nullcontext()
-
-    def __enter__(self) -> None:
-        self.log.append("stream")
-
-    def __exit__(self, *_: Any) -> None:
-        self.log.append("default stream")
-
-    def begin_capture(self) -> None:
-        self.log.append("begin")
-
-    def end_capture(self) -> Any:
-        self.log.append("end")
-        if "fail" in self.log:
-            raise self.CUDARuntimeError("the capture is broken")
-        run = self.run
-        return SimpleNamespace(launch=lambda: (self.log.append("launch"), run()))
-
-
-def fake_replay(function: Any, state: Any, inputs: Any) -> tuple[CupyReplay, FakeCuda]:
-    blas: Any = SimpleNamespace(on=lambda stream: nullcontext())
-    return CupyReplay(function, [state], inputs, SimpleNamespace(cuda=cuda), blas), cuda
-
-
-cuda = FakeCuda()
-
-
-@pytest.fixture(autouse=True)
-def _new_cuda() -> None:
-    global cuda
-    cuda = FakeCuda()
-
-
-def test_a_graph_is_made_once_and_launched() -> None:
-    def function(state: Any, x: Any) -> tuple[Any, ...]:
-        cuda.run = lambda: np.multiply(x, 2.0, out=state["out"])
-        return (state["out"],)
-
-    replay, _ = fake_replay(function, {"out": np.zeros(3)}, [np.zeros(3)])
-    for i in range(3):
-        np.testing.assert_array_equal(replay(np.full(3, i))[0], np.full(3, 2.0 * i))
-    assert cuda.log == ["synchronize", "stream", "begin", "end", "default stream", *["launch"] * 3]
-
-
-def test_a_capture_that_breaks_is_ended() -> None:
-    def function(state: Any, x: Any) -> tuple[Any, ...]:
-        cuda.log.append("fail")
-        raise NotImplementedError("no products while capturing")
-
-    with pytest.raises(NotImplementedError, match="no products while capturing"):
-        fake_replay(function, {}, [np.ones(2)])
-    assert cuda.log == ["synchronize", "stream", "begin", "fail", "end", "default stream"]
-
-
-def test_a_state_that_is_set_keeps_its_place_in_a_graph() -> None:
-    def function(state: Any, x: Any) -> tuple[Any, ...]:
-        state["total"] = state["total"] + x
-        return (x,)
-
-    state = {"total": np.zeros(2)}
-    total = state["total"]
-    fake_replay(function, state, [np.ones(2)])
-    assert state["total"] is total
-
-
-def test_products_in_a_capture_go_to_cublas(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[Any, ...]] = []
-    types = SimpleNamespace(COMPUTE_32F=68, COMPUTE_32F_FAST_TF32=77, COMPUTE_64F=70)
-    cublas = SimpleNamespace(
-        create=lambda: 7, GemmAlgo=SimpleNamespace(DEFAULT=-1), ComputeType=types,
-        set_stream=lambda *a: calls.append(("stream", *a)), set_workspace=lambda *a: calls.append(("workspace", *a)),
-        gemm_ex=lambda *a: calls.append(("gemm", *a)),
-    )  # fmt: skip
-    monkeypatch.setitem(sys.modules, "nvmath", SimpleNamespace())
-    monkeypatch.setitem(sys.modules, "nvmath.bindings", SimpleNamespace(cublas=cublas))
-    monkeypatch.delenv("CUPY_TF32", raising=False)
-
-    class FakeArray(np.ndarray):
-        data = property(lambda self: SimpleNamespace(ptr=self.ctypes.data))  # type: ignore[assignment]
-
-    def array(*shape: int, dtype: str = "float32") -> Any:
-        return np.ones(shape, dtype).view(FakeArray)
-
-    cupy = SimpleNamespace(
-        cuda=SimpleNamespace(alloc=lambda size: SimpleNamespace(ptr=11)),
-        ascontiguousarray=lambda x: np.ascontiguousarray(x).view(FakeArray),
-        empty=lambda shape, dtype: array(*shape, dtype=dtype),
-        ones=lambda shape, dtype: array(*shape, dtype=dtype),
-    )
-    blas = Cublas(cupy)
-    for _ in range(2):
-        with blas.on(SimpleNamespace(ptr=5, synchronize=lambda: calls.append(("synchronize",)))):
-            pass
-    first = [call[0] for call in calls]
-    assert first == ["stream", "workspace", "gemm", "gemm", "gemm", "synchronize", "stream", "workspace"]
-    calls.clear()
-    with blas.on(SimpleNamespace(ptr=5)):
-        assert blas.active
-        out = blas.matmul(array(3, 4), array(5, 4).T)
-        assert blas.matmul(array(3), array(3, 4)).shape == (4,)
-        assert blas.matmul(array(3, 4), array(4)).shape == (3,)
-        for a, b in ((array(2, 3, 4), array(4, 5)), (array(3, 4), array(4, 5, dtype="float64"))):
-            with pytest.raises(NotImplementedError, match="two floating-point matrices of one dtype"):
-                blas.matmul(a, b)
-        monkeypatch.setenv("CUPY_TF32", "1")
-        blas.matmul(array(3, 4), array(4, 5), out=out)
-        blas.matmul(array(3, 4, dtype="float64"), array(4, 5, dtype="float64"))
-    assert not blas.active
-    assert calls[:2] == [("stream", 7, 5), ("workspace", 7, 11, 32 * 2**20)]
-    gemms = calls[2:]
-    assert gemms[0][1:7] == (7, 1, 0, 5, 3, 4)  # the handle, b transposed, a not, and outᵀ = bᵀ aᵀ
-    assert gemms[0][15] == out.ctypes.data
-    assert [(g[9], g[18]) for g in gemms] == [(0, 68)] * 3 + [(0, 77), (1, 70)]
 
 
 def test_what_a_layer_computes_from_its_parameters_is_recorded(backend: Backend) -> None:
@@ -1117,29 +941,6 @@ def test_a_small_change_that_nobody_sees_is_found_on_every_backend(part: str, ba
     ):
         captured = run(True)
     np.testing.assert_allclose(captured, run(False), rtol=0 if backend.device == "cpu" else 1e-5, atol=1e-6)
-
-
-@pytest.mark.only("cupy")
-def test_updates_may_differ_where_a_gradient_is_rounding_alone(backend: Backend) -> None:
-    before = backend.asarray(np.linspace(0.5, 1.0, 100), dtype="float32")
-    updated = before + 1e-3
-    noisy = backend.asarray(np.where(np.arange(100) < 5, -1e-3, 1e-3), dtype="float32") + before
-    assert backend.alike_updates(before, updated, noisy)
-    assert not backend.alike_updates(before, updated, before + 1.1e-3)
-    assert not backend.alike_updates(before, updated, before + 1.0)
-    assert backend.alike_updates(before, updated * np.nan, updated * np.nan)
-
-
-@pytest.mark.only("cupy")
-def test_alike_is_to_rounding(backend: Backend) -> None:
-    for dtype, small in (("float32", 1e-4), ("float64", 1e-7)):
-        x = backend.asarray([1.0, -3.0, math.nan, math.inf], dtype=dtype)
-        assert backend.alike(x, x * (1.0 + small))
-        assert not backend.alike(x, x * (1.0 + 100.0 * small))
-        assert not backend.alike(x, backend.asarray([1.0, -3.0, math.nan, 5.0], dtype=dtype))
-        assert not backend.alike(x, backend.asarray([1.0, -3.0, 0.0, math.inf], dtype=dtype))
-    assert backend.alike(backend.asarray(np.zeros(0)), backend.asarray(np.zeros(0)))
-    assert not backend.alike(backend.asarray([1, 2]), backend.asarray([1, 3]))
 
 
 class Kept(Layer):

@@ -37,8 +37,8 @@ def set_threads(count: int | None) -> None:
         library.set_num_threads(count)
 
 
-class BoundsCheck(Identity):
-    """Notes the threads there are while it computes."""
+class ThreadCount(Identity):
+    """Records the number of threads at each forward."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,9 +49,9 @@ class BoundsCheck(Identity):
         return super().forward(x, training=training)
 
 
-def looking(hidden: int = 5) -> tuple[Network, BoundsCheck]:
+def looking(hidden: int = 5) -> tuple[Network, ThreadCount]:
     layers: list[Layer] = list(TwoLayerNet(4, hidden, 3, rng=0).to().layers.values())
-    look = BoundsCheck()
+    look = ThreadCount()
     for layer in layers:
         layer.is_owned = False
     return Network([*layers, look]), look

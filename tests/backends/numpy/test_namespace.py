@@ -11,11 +11,17 @@ import numpy as np
 import pytest
 
 from backends import get_backend
-from backends.numpy.namespace import BLOCK, REPLACEMENTS, WRITES_INTO, by_blocks
+from backends.numpy.namespace import REPLACEMENTS
 
 FLOATS = ["float16", "float32", "float64"]
+
+
 DTYPES = [*FLOATS, "int8", "int64", "uint8", "uint64", "bool", "complex64", "complex128"]
+
+
 SHAPES = [(), (5,), (7, 3), (3, 40), (40, 7), (1, 1), (0, 3), (3, 0), (2, 3, 4)]
+
+
 xp: Any = get_backend("cpu").xp
 
 
@@ -181,52 +187,3 @@ def test_new_arrays(name: str, dtype: str | None) -> None:
         new, expected = ours(shape, dtype=dtype, device="cpu"), theirs(shape, dtype=dtype, device="cpu")
         assert (new.shape, new.dtype, type(new)) == (expected.shape, expected.dtype, np.ndarray)
         assert name == "empty" or not new.any()
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_into_an_array(dtype: str) -> None:
-    backend = get_backend("cpu")
-    x, y = values((7, 3), dtype), values((7, 4), dtype)
-    assert set(WRITES_INTO) == {xp.matmul, xp.sum}
-    for function, arguments, options in [
-        (xp.matmul, (x.T, y), {}),
-        (xp.sum, (x,), {"axis": 0}),
-        (xp.sum, (x,), {"axis": 1}),
-        (xp.exp, (x,), {}),
-    ]:
-        expected = function(*arguments, **options)
-        out = np.full(expected.shape, math.nan, dtype)
-        backend.write_out(out, function, *arguments, **options)
-        same(out, expected)
-
-
-def drawn(n: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(n)
-
-
-@pytest.mark.parametrize("n", [7, BLOCK, BLOCK + 1, 3 * BLOCK + 5])
-def test_functions_by_blocks(n: int) -> None:
-    """Whether the function changes its arguments, returns new arrays or one argument for another."""
-
-    def changing(p: Any, v: Any, g: Any, rate: float) -> Any:
-        v -= rate * g
-        p += v
-        return p, v
-
-    def returning(p: Any, v: Any, g: Any, rate: float) -> Any:
-        v = v - rate * g
-        return p + v, v
-
-    def swapping(p: Any, v: Any, g: Any, rate: float) -> Any:
-        return v, p
-
-    def keeping(p: Any, v: Any, g: Any, rate: float) -> Any:
-        p -= v
-        return p, g
-
-    for function in (changing, returning, swapping, keeping):
-        arrays, whole = ([drawn(n, seed) for seed in range(3)] for _ in range(2))
-        expected = [result.copy() for result in function(*whole, 0.5)]
-        for ours, theirs in zip(by_blocks(function)(*arrays, 0.5), expected, strict=True):
-            np.testing.assert_array_equal(ours, theirs)
-        np.testing.assert_array_equal(arrays[2], drawn(n, 2))

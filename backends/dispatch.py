@@ -1,0 +1,67 @@
+"""The backend and the namespace of an array, by its type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .array import Namespace
+from .base import Backend
+from .registry import backend_class, name_of, namespaces, open_backend
+from .traced import TracedArray
+
+
+def is_registered(array: object) -> bool:
+    """Whether the library of `array` has a backend; raises `TypeError` for a class that it refuses."""
+    kind: type = array.__class__
+    return name_of(kind) is not None
+
+
+def namespace_of(array: object) -> Namespace:
+    """The array API namespace of `array`.
+
+    For an array of a registered library it is the backend's `xp`; for any other array that
+    follows the standard, its own `__array_namespace__()`.
+    """
+    try:
+        return namespaces[type(array)]
+    except KeyError:
+        pass
+    if isinstance(array, TracedArray):
+        return array.tape.namespace
+    kind: type = array.__class__
+    xp: Namespace
+    if name_of(kind) is not None:
+        xp = backend_of(array).xp
+    elif hasattr(array, "__array_namespace__") and not isinstance(array, type):
+        xp = array.__array_namespace__()
+    else:
+        raise TypeError(
+            f"expected an array (NumPy, CuPy, PyTorch, …), got {_described(array)}; {_how_to_convert(array)}"
+        )
+    namespaces[kind] = xp
+    return xp
+
+
+def _how_to_convert(value: object) -> str:
+    for method in ("toarray", "to_numpy"):  # of SciPy's sparse arrays; of pandas and its like
+        if hasattr(value, method):
+            return f"give x.{method}()"
+    return "make one with numpy.asarray(…) or backend.asarray(…)"
+
+
+def _described(value: object) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else str(value.__class__.__name__)
+
+
+def backend_of(array: Any) -> Backend:
+    """The backend whose library and device hold `array`."""
+    if isinstance(array, TracedArray):
+        return array.tape.backend
+    kind: type = array.__class__
+    name = name_of(kind)
+    if name is None:
+        raise TypeError(
+            f"no backend is registered for arrays of type {type(array).__module__}."
+            f"{type(array).__name__}; see backprop.backends.register_backend"
+        )
+    return open_backend(name, backend_class(name).device_of(array))

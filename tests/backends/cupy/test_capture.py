@@ -1,0 +1,101 @@
+"""A recorded function as a CUDA graph, on a stand-in for CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends.cupy.capture import CupyReplay
+
+
+class FakeCuda:
+    """CuPy's `cuda` module as far as capturing uses it: a graph runs the function again."""
+
+    class CUDARuntimeError(RuntimeError):
+        pass
+
+    runtime = property(lambda self: self)
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.run: Callable[[], Any] = lambda: None
+
+    def MemoryPool(self) -> Any:  # noqa: N802
+        return SimpleNamespace(malloc=None)
+
+    def Device(self) -> Any:  # noqa: N802
+        return SimpleNamespace(synchronize=lambda: self.log.append("synchronize"))
+
+    def Stream(self, non_blocking: bool) -> Any:  # noqa: N802
+        assert non_blocking
+        return self
+
+    def using_allocator(self, _: Any) -> Any:
+        return nullcontext()
+
+    def __enter__(self) -> None:
+        self.log.append("stream")
+
+    def __exit__(self, *_: Any) -> None:
+        self.log.append("default stream")
+
+    def begin_capture(self) -> None:
+        self.log.append("begin")
+
+    def end_capture(self) -> Any:
+        self.log.append("end")
+        if "fail" in self.log:
+            raise self.CUDARuntimeError("the capture is broken")
+        run = self.run
+        return SimpleNamespace(launch=lambda: (self.log.append("launch"), run()))
+
+
+def fake_replay(function: Any, state: Any, inputs: Any) -> tuple[CupyReplay, FakeCuda]:
+    blas: Any = SimpleNamespace(on=lambda stream: nullcontext())
+    return CupyReplay(function, [state], inputs, SimpleNamespace(cuda=cuda), blas), cuda
+
+
+cuda = FakeCuda()
+
+
+@pytest.fixture(autouse=True)
+def _new_cuda() -> None:
+    global cuda
+    cuda = FakeCuda()
+
+
+def test_a_graph_is_made_once_and_launched() -> None:
+    def function(state: Any, x: Any) -> tuple[Any, ...]:
+        cuda.run = lambda: np.multiply(x, 2.0, out=state["out"])
+        return (state["out"],)
+
+    replay, _ = fake_replay(function, {"out": np.zeros(3)}, [np.zeros(3)])
+    for i in range(3):
+        np.testing.assert_array_equal(replay(np.full(3, i))[0], np.full(3, 2.0 * i))
+    assert cuda.log == ["synchronize", "stream", "begin", "end", "default stream", *["launch"] * 3]
+
+
+def test_a_capture_that_breaks_is_ended() -> None:
+    def function(state: Any, x: Any) -> tuple[Any, ...]:
+        cuda.log.append("fail")
+        raise NotImplementedError("no products while capturing")
+
+    with pytest.raises(NotImplementedError, match="no products while capturing"):
+        fake_replay(function, {}, [np.ones(2)])
+    assert cuda.log == ["synchronize", "stream", "begin", "fail", "end", "default stream"]
+
+
+def test_setting_the_state_writes_into_its_arrays() -> None:
+    def function(state: Any, x: Any) -> tuple[Any, ...]:
+        state["total"] = state["total"] + x
+        return (x,)
+
+    state = {"total": np.zeros(2)}
+    total = state["total"]
+    fake_replay(function, state, [np.ones(2)])
+    assert state["total"] is total
