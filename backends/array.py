@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ForwardRef, Protocol, Self, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
 
-HostArray: TypeAlias = "np.ndarray[Any, Any]"
-"""An array on the host: NumPy's."""
+    HostArray: TypeAlias = np.ndarray[Any, Any]
+    """An array on the host: NumPy's."""
+else:  # without importing NumPy
+    HostArray = ForwardRef("numpy.ndarray")
 
 DType: TypeAlias = Any
 """A dtype: any library's object for it, or its name; there is no common static type for them yet."""

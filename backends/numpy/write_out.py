@@ -24,7 +24,7 @@ from .memory import Memory, base_of
 Program: TypeAlias = list[Callable[[], object]]
 """Calls without arguments, to be made in order."""
 
-Operand: TypeAlias = "HostArray | Scalar | float"
+Operand: TypeAlias = HostArray | Scalar | float
 """An argument of an elementwise function."""
 
 

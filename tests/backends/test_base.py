@@ -59,6 +59,13 @@ def test_copied_and_pickled_it_is_the_same_backend(backend: Backend) -> None:
         assert again is backend
 
 
+def test_a_copy_stays_on_its_device() -> None:
+    pytest.importorskip("array_api_strict")
+    second = get_backend("strict:device2")
+    assert pickle.loads(pickle.dumps(second)) is second
+    assert second is not get_backend("strict")
+
+
 def test_a_backend_says_what_it_lacks() -> None:
     with pytest.raises(NotImplementedError, match="a backend sets device and xp in its constructor"):
         Backend()

@@ -231,3 +231,19 @@ def test_arrays_in_pieces_are_refused() -> None:
     for pieces in (np.ones((4, 4))[:, ::2], np.ones(4)[::-1], np.broadcast_to(np.ones(4), (3, 4))):
         with pytest.raises(CaptureError, match="f gives an array that is not laid out as one piece"):
             tape.place_like("f", pieces)
+
+
+def test_an_array_from_outside_that_changes_is_refused() -> None:
+    constant = np.ones(4, "float32")
+
+    def changing(xp: Any, s: Any, x: Any) -> Any:
+        y = x + constant
+        constant[0] += 1.0
+        return y
+
+    def changing_and_reading(xp: Any, s: Any, x: Any) -> Any:
+        return changing(xp, s, x) * constant
+
+    for body in (changing, changing_and_reading):
+        with pytest.raises(CaptureError, match="an array that is not in the state is written into"):
+            same(body)
