@@ -11,7 +11,7 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -26,10 +26,10 @@ from ..networks.checks import check_same_length
 from ..networks.network import Network
 from ..optimizers import SGD, Optimizer
 from ..saving.checkpoint import Checkpoint, CheckpointError, ResumeWarning
-from ..saving.history import HistoryArrays, Means, Metrics, history_of
+from ..saving.history import HistoryArrays, Means, Metrics
 from ..saving.network import check_fit, network_arrays, on_host, put, restore_network
 from ..saving.network_config import network_config
-from ..saving.optimizer_config import optimizer_config, setting_differences
+from ..saving.optimizer_config import optimizer_config
 from .arguments import (
     Sampling,
     check_hook,
@@ -47,6 +47,8 @@ from .early_stopping import EarlyStopping
 from .epoch import Epoch
 from .interrupts import deferred_ctrl_c
 from .memory import BatchTooLargeError, within_memory
+from .order import SampleOrder
+from .resume import UNREADABLE, SavedTraining
 from .step import TrainStep
 
 __all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training"]
@@ -68,17 +70,6 @@ class Progress:
     step: int
     loss: float
     accuracy: float | None
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """How the samples are drawn, and for how many steps."""
-
-    total: int
-    per_epoch: int
-    samples: int
-    batch_size: int
-    sampling: Sampling
 
 
 class _Stop(Exception):  # noqa: N818 - no error
@@ -187,17 +178,17 @@ class Training(Iterator[Metrics]):
             raise TypeError(f"expected an Optimizer, such as SGD(0.1), got {optimizer!r}")
         if test is not None and not is_pair(test):
             raise TypeError(f"expected test=(x_test, t_test), got a {type(test).__name__}")
-        self._rng = np.random.default_rng(rng)
-        self._data = TrainingData(network, x, t, validation, test, self._rng)
-        n = len(self._data)
-        per_epoch = steps_per_epoch(n, batch_size, sampling)
+        generator = np.random.default_rng(rng)
+        self._data = TrainingData(network, x, t, validation, test, generator)
+        samples = len(self._data)
+        per_epoch = steps_per_epoch(samples, batch_size, sampling)
         total = total_steps(epochs, iterations, per_epoch)
         self._step = TrainStep(network, self._data.train, optimizer or SGD(0.1), batch_size, capture)
         self.network = network
         self._data.scale()
         if total >= per_epoch and sampling == "without-replacement":
             check_last_batch(network, self._data.train["x"], batch_size)
-        self._plan = _Plan(total, per_epoch, n, batch_size, sampling)
+        self._order = SampleOrder(samples, batch_size, per_epoch, total, sampling, generator)
         self.optimizer = self._step.optimizer
         self.early_stopping = EarlyStopping(patience)
         self.progress, self.progress_steps = progress, progress_steps
@@ -236,7 +227,7 @@ class Training(Iterator[Metrics]):
     @property
     def total(self) -> int:
         """Steps in all."""
-        return self._plan.total
+        return self._order.total
 
     @property
     def threads(self) -> int | None:
@@ -245,7 +236,7 @@ class Training(Iterator[Metrics]):
             return self.network.backend.threads
 
     def _limited(self) -> AbstractContextManager[None]:
-        return self.network.limit_threads(self._plan.batch_size)
+        return self.network.limit_threads(self._order.batch_size)
 
     @property
     def best(self) -> Metrics | None:
@@ -255,14 +246,14 @@ class Training(Iterator[Metrics]):
     @property
     def stopped_early(self) -> bool:
         """Whether `patience` has ended it before its last step."""
-        if self._done >= self._plan.total or self._epoch:
+        if self._done >= self.total or self._epoch:
             return False
         return self.early_stopping.ends(self.history)
 
     @property
     def per_epoch(self) -> int:
         """Steps in a whole epoch."""
-        return self._plan.per_epoch
+        return self._order.per_epoch
 
     def means(self, since: int) -> list[Means]:
         """The means after the step `since` of the epoch that has begun, or else of the last one.
@@ -290,7 +281,7 @@ class Training(Iterator[Metrics]):
         if self._at_the_end:
             restore_network(self.network, self._at_the_end)
             self._at_the_end = None
-        ended = self._done >= self._plan.total or self.stopped_early
+        ended = self._done >= self.total or self.stopped_early
         if ended and not self._interrupted:
             raise StopIteration
         try:
@@ -308,7 +299,7 @@ class Training(Iterator[Metrics]):
                 self.optimizer.steps = self._steps_before + self._epoch.ran
             if not isinstance(error, _Stop):
                 raise
-            self.stopped = self._done < self._plan.total
+            self.stopped = self._done < self.total
         if self._interrupted and not hasattr(sys, "ps1"):
             raise KeyboardInterrupt(f"after step {self.step:,}")
         raise StopIteration
@@ -327,7 +318,7 @@ class Training(Iterator[Metrics]):
         self.history.append(metrics)
         self._means = self._means_of(epoch)
         self._done, self._epoch = done, None
-        self._part = epoch if epoch.count < self._plan.per_epoch else None
+        self._part = epoch if epoch.count < self.per_epoch else None
         if self.best_weights and self.best is metrics:
             self.best_weights.keep(metrics, part=self._part is not None)
         self.optimizer.steps = self._steps_before + epoch.count
@@ -339,7 +330,7 @@ class Training(Iterator[Metrics]):
 
     def _look_into(self) -> None:
         """Say so, once, if the network is no better than guessing and will not be, or at the end is not."""
-        at_end = self._done == self._plan.total or self.stopped_early
+        at_end = self._done == self.total or self.stopped_early
         if self._done < (ENOUGH_AT_END if at_end else self._look_at):
             return
         self._look_at = 2 * self._done
@@ -360,24 +351,22 @@ class Training(Iterator[Metrics]):
         """What makes the network no better than guessing on the training data; None if it is better."""
         data, backend = self._step.data, self.network.backend
         losses = [metrics.loss for metrics in self.history[-2:]]
-        rows = backend.asarray(some_samples(self._plan.samples))
+        rows = backend.asarray(some_samples(self._order.samples))
         x, t = (backend.xp.take(data[name], rows, axis=0) for name in ("x", "t"))
         return no_better_than_guessing(
             self.network,
             x,
             t,
             self.optimizer,
-            batch_size=self._plan.batch_size,
+            batch_size=self._order.batch_size,
             falling=len(losses) == 2 and losses[1] < FALLING * losses[0],
         )
 
     def _begin(self, position: int = 0, earlier: Sequence[np.ndarray] = ()) -> Epoch:
         """The next epoch, from its step `position` on, with the results that it has had before."""
-        plan, self._steps_before = self._plan, self.optimizer.steps
-        self._drawn_from = self._rng.bit_generator.state
-        order = _order(plan.samples, plan.per_epoch * plan.batch_size, plan.sampling, self._rng)
-        count = min(plan.per_epoch, plan.total - self._done)
-        return Epoch(self._step, order, count, self._done, position, earlier)
+        self._steps_before = self.optimizer.steps
+        count = min(self.per_epoch, self.total - self._done)
+        return Epoch(self._step, self._order.draw(), count, self._done, position, earlier)
 
     def _train(self, epoch: Epoch) -> tuple[np.ndarray, float | None]:
         """Run the epoch to its end, or to where it is asked to stop."""
@@ -469,9 +458,9 @@ class Training(Iterator[Metrics]):
         arrays = {**network_arrays(network), **on_host("optimizer", optimizer.slots, network.backend)}
         arrays |= self._history_arrays.of(self.history)
         arrays |= self.best_weights.arrays() if self.best_weights else {}
-        steps, generator, position = optimizer.steps, self._rng.bit_generator.state, 0
+        steps, position = optimizer.steps, 0
         if epoch:
-            steps, generator, position = self._steps_before + epoch.ran, self._drawn_from, epoch.ran
+            steps, position = self._steps_before + epoch.ran, epoch.ran
             arrays |= {f"epoch.{i}": values for i, values in enumerate(epoch.results())}
         digest = self._data.validation_digest
         description = {
@@ -481,8 +470,8 @@ class Training(Iterator[Metrics]):
                 "step": self.step,
                 "position": position,
                 "seconds": self._seconds,
-                "generator": _plain(generator),
-                **self._drawing(),
+                "generator": self._order.generator(redraw=epoch is not None),
+                **self._order.config(),
                 **({"validation": digest} if digest else {}),
             },
             "last": asdict(self.history[-1]) if self.history else None,
@@ -495,62 +484,37 @@ class Training(Iterator[Metrics]):
 
         A `ResumeWarning` says why what comes may not be the run that was never interrupted.
         """
-        optimizer, backend = self.optimizer, self.network.backend
+        optimizer, config = self.optimizer, self._config()
+        saved = SavedTraining.read(checkpoint, path, config, optimizer)
+        saved.check_config(config, self._data.validation_digest)
+        saved.check_place(self.per_epoch, self.total, self._results)
+        backend = self.network.backend
+        check_fit(path, on_host("optimizer", optimizer.slots, backend), checkpoint, "optimizer")
         try:
-            state, kept = checkpoint.description["training"], checkpoint.description["optimizer"]
-            history = history_of(checkpoint)
-            position, step, steps = int(state["position"]), int(state["step"]), int(kept["steps"])
-            its = {"optimizer": kept["class"], **{name: state[name] for name in self._drawing()}}
-            judged_by = state.get("validation")
-            generator, seconds = _arrays(state["generator"]), float(state["seconds"])
-            machine = dict(checkpoint.description.get("machine", {}))
-            differing = setting_differences(optimizer_config(optimizer), kept)
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-            raise CheckpointError(f"{path} is not of a training run: {error!r} in its description") from None
-        mine_by = self._data.validation_digest
-        mine = {"optimizer": type(optimizer).__name__, **self._drawing()}
-        wrong = [f"{name} {mine[name]} here, {its[name]} there" for name in mine if mine[name] != its[name]]
-        if wrong:
-            held = "; it was judged by validation data, which fit(validation=…) takes" if judged_by else ""
-            hint = held if mine_by is None else ""
-            raise CheckpointError(f"{path} is of another run: {', '.join(wrong)}{hint}")
-        if judged_by and mine_by and judged_by != mine_by:
-            raise CheckpointError(
-                f"{path} is of a run that was judged by other validation data: give the same, or for a share "
-                "the same rng"
-            )
-        earlier = [value for key, value in sorted(checkpoint.arrays.items()) if key.startswith("epoch.")]
-        within = 0 <= position <= min(step, steps, self._plan.per_epoch)
-        if not within or (position and [value.shape for value in earlier] != [(position,)] * self._results):
-            raise CheckpointError(
-                f"{path} is not of a training run: it does not have {position} steps of an epoch"
-            )
-        if step > self._plan.total:
-            raise CheckpointError(
-                f"{path} is at step {step:,}, past the {self._plan.total:,} that are wanted"
-            )
-        slots = on_host("optimizer", optimizer.slots, backend)
-        check_fit(path, slots, checkpoint, "optimizer")
-        try:
-            self._rng.bit_generator.state = generator
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            self._order.set_generator(saved.generator)
+        except UNREADABLE as error:
             raise CheckpointError(f"{path} is of another random generator: {error}") from None
         restore_network(self.network, checkpoint, path)
         self._data.follow_network()
         put(optimizer.slots, checkpoint, "optimizer", backend)
-        if mine_by and is_from_before(checkpoint):
-            history = [as_validated(metrics) for metrics in history]
-        self.history, self._seconds = history, seconds
+        self.history, self._seconds = saved.history, saved.seconds
+        if self._data.validation_digest and is_from_before(checkpoint):
+            self.history = list(map(as_validated, self.history))
         self.early_stopping = EarlyStopping(self.early_stopping.patience)
-        self._done, optimizer.steps = step - position, steps - position
-        if position:
-            self._epoch = self._begin(position, earlier)
-            self._complete_or_leave(steps)
+        self._done, optimizer.steps = saved.step - saved.position, saved.optimizer_steps - saved.position
+        if saved.position:
+            self._epoch = self._begin(saved.position, saved.results)
+            self._complete_or_leave(saved.optimizer_steps)
         if self.best_weights and self.best:
             self.best_weights.take(checkpoint.arrays, self.best.step)
-        if step < self._plan.total and (why := "; ".join(self._inexact(machine, differing))):
-            text = f"{path}: what is resumed may not be, bit for bit, a run without a break: {why}"
+        why = [*saved.differences(self._machine(), optimizer), *self._lost_part()]
+        if saved.step < self.total and why:
+            text = f"{path}: what is resumed may not be, bit for bit, a run without a break: {'; '.join(why)}"
             warnings.warn(text, ResumeWarning, stacklevel=3)
+
+    def _config(self) -> dict[str, Any]:
+        """What a checkpoint must agree with."""
+        return {"optimizer": type(self.optimizer).__name__, **self._order.config()}
 
     @property
     def _results(self) -> int:
@@ -561,39 +525,21 @@ class Training(Iterator[Metrics]):
         """Go on with an epoch that was a part when the run ended, in place of it; or leave it as the end."""
         if not self.history or self.history[-1].step < self.step:
             return  # its results are not in yet
-        if self.step < self._plan.total:
+        if self.step < self.total:
             self.history.pop()
             return
         self._done, self._epoch, self._part = self.step, None, self._epoch
         self.optimizer.steps = steps
 
-    def _inexact(self, machine: Mapping[str, Any], differing: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-        """Why what comes may not be the run that was never interrupted."""
-        here = self._machine() if machine else {}
-        for name in {**here, **machine}:
-            mine, its = here.get(name, "unknown"), machine.get(name, "unknown")
-            if mine != its:
-                yield f"{name} {mine} here, {its} there"
-        if not machine:
-            yield "it does not say on what machine it was computed"
-        if differing:
-            settings = [f"{name} {mine} here, {its} there" for name, (mine, its) in differing.items()]
-            stretched = callable(self.optimizer.lr) and "lr" in differing
-            why = ", as when a schedule is stretched to more steps" if stretched else ""
-            rate = f"the rate of step {self.step + 1:,} is {self.optimizer.rate(self.step + 1):.6g}"
-            yield f"the optimizer has {', '.join(settings)}{why}; {rate}"
+    def _lost_part(self) -> Iterator[str]:
+        """That a checkpoint of format 1 ended within an epoch, whose order it does not have."""
         before = self.history[-2].step if len(self.history) > 1 else 0
-        if self.history and not self._epoch and self.history[-1].step - before < self._plan.per_epoch:
+        if self.history and not self._epoch and self.history[-1].step - before < self.per_epoch:
             yield "its last epoch is a part of one, and a file of format 1 does not have how it goes on"
 
     def _machine(self) -> dict[str, Any]:
         with self._limited():
             return self.network.backend.machine
-
-    def _drawing(self) -> dict[str, Any]:
-        """What the order of the samples depends on."""
-        plan = self._plan
-        return {"samples": plan.samples, "batch_size": plan.batch_size, "sampling": plan.sampling}
 
     def _interrupt(self) -> None:
         self._interrupted = True
@@ -603,22 +549,3 @@ class Training(Iterator[Metrics]):
 def _next_multiple(of: int, step: int) -> int:
     """The first multiple after `step`."""
     return step - step % of + of
-
-
-def _plain(state: Any) -> Any:
-    """A generator's state with lists in place of arrays."""
-    if isinstance(state, Mapping):
-        return {key: _plain(value) for key, value in state.items()}
-    return state.tolist() if isinstance(state, np.ndarray | np.generic) else state
-
-
-def _arrays(state: Any) -> Any:
-    """The inverse of `_plain`."""
-    if isinstance(state, Mapping):
-        return {key: _arrays(value) for key, value in state.items()}
-    return np.asarray(state, np.uint64) if isinstance(state, list) else state
-
-
-def _order(n: int, size: int, sampling: Sampling, rng: np.random.Generator) -> np.ndarray:
-    """The indices of an epoch's samples, drawn on the host."""
-    return rng.permutation(n) if sampling == "without-replacement" else rng.integers(0, n, size)

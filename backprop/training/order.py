@@ -1,0 +1,72 @@
+"""The order of the samples: how many steps there are, and which samples each of them takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .arguments import Sampling
+
+
+class SampleOrder:
+    """Draws the samples' indices for every epoch, on the host.
+
+    Parameters
+    ----------
+    samples, batch_size, per_epoch, total : samples, samples a step, steps an epoch, steps in all
+    sampling : `"without-replacement"` or `"with-replacement"`
+    rng : the generator that it draws from
+    """
+
+    def __init__(
+        self,
+        samples: int,
+        batch_size: int,
+        per_epoch: int,
+        total: int,
+        sampling: Sampling,
+        rng: np.random.Generator,
+    ) -> None:
+        self.samples, self.batch_size, self.sampling = samples, batch_size, sampling
+        self.per_epoch, self.total = per_epoch, total
+        self._rng = rng
+        self._before_last_draw = self._state
+
+    @property
+    def _state(self) -> Mapping[str, Any]:
+        return self._rng.bit_generator.state
+
+    def draw(self) -> np.ndarray:
+        """The indices of an epoch's samples."""
+        self._before_last_draw = self._state
+        if self.sampling == "without-replacement":
+            return self._rng.permutation(self.samples)
+        return self._rng.integers(0, self.samples, self.per_epoch * self.batch_size)
+
+    def config(self) -> dict[str, Any]:
+        """What the order depends on besides the generator."""
+        return {"samples": self.samples, "batch_size": self.batch_size, "sampling": self.sampling}
+
+    def generator(self, *, redraw: bool) -> Any:
+        """The generator's state as JSON's values; with `redraw`, that before the last draw."""
+        return _plain(self._before_last_draw if redraw else self._state)
+
+    def set_generator(self, state: Any) -> None:
+        """Set the generator to a state that `generator` has returned; raises what NumPy raises for others."""
+        self._rng.bit_generator.state = _arrays(state)
+
+
+def _plain(state: Any) -> Any:
+    """A generator's state with lists in place of arrays."""
+    if isinstance(state, Mapping):
+        return {key: _plain(value) for key, value in state.items()}
+    return state.tolist() if isinstance(state, np.ndarray | np.generic) else state
+
+
+def _arrays(state: Any) -> Any:
+    """The inverse of `_plain`."""
+    if isinstance(state, Mapping):
+        return {key: _arrays(value) for key, value in state.items()}
+    return np.asarray(state, np.uint64) if isinstance(state, list) else state
