@@ -1,4 +1,4 @@
-"""What the user of `backprop train` sees: lines for people, or JSON."""
+"""The output of `backprop train`: text for people, or JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .settings import SETTINGS
 
 
 class View(Protocol):
-    """What the user sees on stdout."""
+    """The output on stdout."""
 
     def start(self, settings: dict[str, Any]) -> None: ...
     def epoch(self, metrics: Metrics) -> None: ...
@@ -23,7 +23,7 @@ class View(Protocol):
 
 
 class Json:
-    """One object a line."""
+    """Prints one JSON object per line."""
 
     def start(self, settings: dict[str, Any]) -> None:
         self._print({"event": "start", **settings})
@@ -42,7 +42,7 @@ class Json:
 
 
 class Lines:
-    """Text for people, which fits into their terminal."""
+    """Prints text that fits the terminal."""
 
     def __init__(self, held_out: str, *, quiet: bool) -> None:
         self.held_out, self.quiet = held_out, quiet
@@ -97,7 +97,7 @@ class Lines:
 
 
 class Epochs:
-    r"""The table of the epochs: a head, and a row when one is over; narrower where the terminal is.
+    r"""A table with a row per epoch, as wide as the terminal allows.
 
     >>> print("\n".join(Epochs("test", 10_000, columns=40).head))
                           accuracy
@@ -119,7 +119,7 @@ class Epochs:
             self._narrow(held_out, steps, columns)
 
     def _narrow(self, held_out: str, steps: int, columns: int) -> None:
-        """Accuracies under one name, no room to spare, and no more columns than fit."""
+        """Put the accuracies under one heading, and drop the columns that do not fit."""
         self._cells |= {
             "step": Cell("step", max(7, len(f"{steps:,}")), ",d"),
             "loss": Cell("loss", 7),
@@ -143,19 +143,19 @@ class Epochs:
         )
 
     def row(self, m: Metrics) -> str:
-        """The metrics of an epoch."""
+        """The row of an epoch."""
         return self._row(cell.text(getattr(m, key)) for key, cell in self._cells.items())
 
 
 class Cell(NamedTuple):
-    """A column of the table: its head, its width, and how whole numbers are written in it."""
+    """A column: its heading, its width, and the format of whole numbers."""
 
     name: str
     width: int
     kind: str = "d"
 
     def text(self, value: float) -> str:
-        """A number as it stands in the column."""
+        """Format a number for the column."""
         return short(value, self.width) if isinstance(value, float) else format(value, self.kind)
 
 

@@ -1,4 +1,4 @@
-"""A line that shows how far a training is: in a terminal it moves, in a notebook it is written over."""
+"""A progress line, which moves in a terminal and is overwritten in a notebook."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .loop import Progress
 Show = Callable[[Progress], None]
 
 SECONDS = 0.1
-"""How often a notebook's line is written at most."""
+"""The least time between two updates of a notebook's line."""
 
 
 @contextmanager
 def progress_line(steps: int, *, shown: bool | None = None, stays: bool = True) -> Iterator[Show | None]:
-    """A function that shows `Progress` in one line on stderr; None where there is no place for it.
+    """Yield a function that shows `Progress` in a line on stderr, or None where it is not shown.
 
     Parameters
     ----------
-    shown : by default in a terminal and in a notebook; False never, True also elsewhere, once at the end
-    stays : whether the line is left there at the end
+    shown : None shows it in terminals and notebooks, True also elsewhere, once at the end; False never
+    stays : whether the line stays at the end
     """
     terminal, notebook = sys.stderr.isatty(), _in_notebook()
     if shown is False or not (shown or terminal or notebook):
@@ -51,9 +51,9 @@ class _Rate:
 
 
 def _fitting(columns: int, step: str, numbers: Sequence[str], left: str) -> tuple[int, list[str], bool]:
-    """What of a line fits beside the step: the length of the bar, the numbers, and whether the time left.
+    """What fits beside the step: the length of the bar, the numbers, and whether the time left does.
 
-    The bar is the first to give way, then the last numbers, the time left, and the first number.
+    The bar goes first, then the last numbers, the time left, and the first number.
 
     >>> numbers = ["loss 0.1234", "accuracy 0.912", "4,279 steps/s"]
     >>> for columns in (100, 80, 60, 40, 30):

@@ -716,3 +716,13 @@ def test_a_training_is_released(ending: str) -> None:
         pass
     assert (training.on_epoch, training.on_steps, training.on_progress) == (seen, [], [])
     list(training)
+
+
+def test_a_recorder_is_used_again() -> None:
+    recorder = RunRecorder("mine", report=False, resume=True)
+    trained("mine", epochs=2, validation=0.3)
+    for epochs in (4, 6):
+        options = {"optimizer": Adam(0.01), "batch_size": 30, "rng": 1, "validation": 0.3}
+        fit(net(), X, T, epochs=epochs, recorder=recorder, **options)
+    trained("whole", epochs=6, validation=0.3)
+    assert contents("mine") == contents("whole")
