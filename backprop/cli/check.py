@@ -1,4 +1,4 @@
-"""`backprop check`."""
+"""`backprop check`: check gradients against differences."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from ..networks.network import Network
 from .screen import fold, width
 
 Case = tuple[Any, ...]
-"""A layer, loss or network and its inputs, or a function, its gradient and its arguments."""
+"""A layer, loss or network with its inputs; or a function with its gradient and arguments."""
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check what was asked for, show the report, and return 0 unless something of it is wrong."""
+    """Check what was asked for, show the report, and return 0 unless a check fails."""
     backend = get_backend(options.device)
     check = partial(check_gradients, device=backend, elements=options.elements, rng=options.seed)
     cases = list(_cases(options))
-    reports = [_checked(check, case) for case in cases]
-    wanted = all(report.passed if options.strict else not report.failed for report in reports)
+    reports = [_check(check, case) for case in cases]
+    succeeded = all(report.passed if options.strict else not report.failed for report in reports)
     if options.json:
         found = {
             "passed": all(report.passed for report in reports),
@@ -47,20 +47,20 @@ def run(options: argparse.Namespace) -> int:
     else:
         networks = [case[0] for case in cases if isinstance(case[0], Network)]
         _show(reports, f"{backend.name} {backend.version} on {backend.device}", networks)
-    return 0 if wanted else 1
+    return 0 if succeeded else 1
 
 
-def _checked(check: Callable[..., GradientReport], case: Case) -> GradientReport:
-    """The report on a case; what keeps it from being checked at all says which it is."""
+def _check(check: Callable[..., GradientReport], case: Case) -> GradientReport:
+    """Check a case; an error that prevents this names its subject."""
     try:
         return check(*case)
-    except Exception as error:  # whatever the user's code raises
+    except Exception as error:  # the user's code may raise anything
         name = getattr(case[0], "__name__", type(case[0]).__name__)
-        raise RuntimeError(f"{name} cannot be checked: {_told(error, name)}") from error
+        raise RuntimeError(f"{name} cannot be checked: {_message(error, name)}") from error
 
 
-def _told(error: Exception, name: str) -> str:
-    """What the error says, without the name it may begin with, or with its kind."""
+def _message(error: Exception, name: str) -> str:
+    """The error's message after its type, or without a leading `name`."""
     text = str(error)
     return (
         text.removeprefix(f"{name}: ") if text.startswith(f"{name}: ") else f"{type(error).__name__}: {text}"
@@ -71,13 +71,13 @@ def _cases(options: argparse.Namespace) -> Iterator[Case]:
     rng = np.random.default_rng(options.seed)
     everything = not (options.subjects or options.layer or options.net)
     for subject in options.subjects:
-        case = _users(subject).case(rng)
+        case = _custom_subject(subject).case(rng)
         if not isinstance(case, tuple) or not case:
             found = "an empty one" if isinstance(case, tuple) else f"a {type(case).__name__}"
             raise ValueError(f"{subject}: case must return a tuple such as (layer, x), got {found}")
         yield case
     if options.layer or everything:
-        for kind in _chosen(options.layer or "all"):
+        for kind in _layers(options.layer or "all"):
             yield kind.case(rng)
     if options.net or everything:
         for make in _networks(options.net or "all"):
@@ -89,48 +89,48 @@ def _networks(name: str) -> list[Callable[[np.random.Generator], Case]]:
 
 
 def checkable() -> dict[str, type[Node]]:
-    """Every layer and loss of this package that has a case, by name."""
-    return {kind.__name__: kind for kind in _spellings().values()}
+    """The layers and losses of this package that have a case, by name."""
+    return {kind.__name__: kind for kind in _with_book_names().values()}
 
 
-def _spellings() -> dict[str, type[Node]]:
-    """The same with the book's spellings, which are second names of some classes."""
+def _with_book_names() -> dict[str, type[Node]]:
+    """The same, including the book's names of some classes."""
     named = [(name, getattr(module, name)) for module in (layers, losses) for name in module.__all__]
-    return {name: kind for name, kind in named if _own_case(kind)}
+    return {name: kind for name, kind in named if _has_own_case(kind)}
 
 
-def _own_case(kind: type[Node]) -> bool:
+def _has_own_case(kind: type[Node]) -> bool:
     case: Any = kind.case
     inherited: Any = Node.case
     return case.__func__ is not inherited.__func__
 
 
-def _chosen(name: str) -> list[type[Node]]:
+def _layers(name: str) -> list[type[Node]]:
     if name == "all":
         return list(checkable().values())
-    return [lookup("layer", name, _spellings(), "all or ")]
+    return [lookup("layer", name, _with_book_names(), "all or ")]
 
 
-def _users(subject: str) -> Any:
-    """What `module:name` names, with modules of the current folder importable; it has a `case`."""
+def _custom_subject(subject: str) -> Any:
+    """Import `module:name`, also from the current folder, and make sure that it has a `case`."""
     module_name, _, name = subject.rpartition(":")
     if module_name.endswith(".py"):
-        module = _module_in(Path(module_name), subject)
+        module = _import_file(Path(module_name), subject)
     elif not (module_name and name) or not all(map(str.isidentifier, module_name.split("."))):
         raise UsageError(
-            f"expected MODULE:NAME or FILE:NAME, as in my_module:MyLayer or code/my_module.py:MyLayer, got "
+            f"expected MODULE:NAME or FILE:NAME, such as my_module:MyLayer or code/my_module.py:MyLayer, got "
             f"{subject!r}"
         )
     else:
-        module = _imported(module_name, Path.cwd(), subject)
+        module = _import_from(Path.cwd(), module_name, subject)
     found = getattr(module, name, None)
     is_ours = isinstance(found, type) and issubclass(found, (Node, Network))
     if not callable(found):
         raise UsageError(f"{subject}: {module_name} has no layer, loss, network or function {name!r}")
     if isinstance(found, type) and not is_ours and not hasattr(found, "case"):
         raise ValueError(
-            f"{subject}: {name} is no layer: derive it from backprop.layers.Layer (a loss from "
-            "backprop.losses.Loss), or give it a static method case(rng) that returns (f, grad, x)"
+            f"{subject}: {name} is not a layer: derive it from backprop.layers.Layer (a loss from "
+            "backprop.losses.Loss), or add a static method case(rng) that returns (f, grad, x)"
         )
     if isinstance(found, type) and not isinstance(
         inspect.getattr_static(found, "case", None), classmethod | staticmethod
@@ -141,14 +141,14 @@ def _users(subject: str) -> Any:
         )
     if not callable(getattr(found, "case", None)):
         raise ValueError(
-            f"{subject}: say its gradient and its argument: {name}.case = lambda rng: ({name}, "
+            f"{subject}: give its gradient and its argument: {name}.case = lambda rng: ({name}, "
             "its_gradient, rng.standard_normal(3))"
         )
     return found
 
 
-def _imported(name: str, folder: Path, subject: str) -> ModuleType:
-    """The module of that name, first looked for in the folder."""
+def _import_from(folder: Path, name: str, subject: str) -> ModuleType:
+    """Import a module, preferably from the folder."""
     sys.path.insert(0, str(folder))
     try:
         return importlib.import_module(name)
@@ -156,14 +156,14 @@ def _imported(name: str, folder: Path, subject: str) -> ModuleType:
         raise UsageError(f"{subject}: no module {error.name!r} in this folder or environment") from None
 
 
-def _module_in(file: Path, subject: str) -> ModuleType:
-    """The module that a file is, with its neighbours importable, as where Python runs the file."""
+def _import_file(file: Path, subject: str) -> ModuleType:
+    """Import a file as a module that can import its neighbours, as when Python runs the file."""
     if not file.is_file():
         raise UsageError(f"{subject}: there is no file {file}")
-    module = _imported(file.stem, file.resolve().parent, subject)
+    module = _import_from(file.resolve().parent, file.stem, subject)
     found = getattr(module, "__file__", None)
     if found is None or not file.samefile(found):
-        raise UsageError(f"{subject}: Python has another module {file.stem}; give the file another name")
+        raise UsageError(f"{subject}: Python has another module {file.stem}; rename the file")
     return module
 
 
@@ -200,7 +200,7 @@ def _deep_conv(rng: np.random.Generator) -> Case:
 
 
 def _with_biases(net: Network, rng: np.random.Generator) -> Network:
-    """Biases as trained ones are: with zeros, what lies on nothing but zeros is exactly at a kink of ReLU."""
+    """Set biases other than 0: with zero biases, zero inputs would be exactly at ReLU's kink."""
     for name, value in net.params.items():
         if name.startswith("b"):
             net.params[name] = rng.uniform(0.1, 0.5, value.shape)
@@ -208,7 +208,6 @@ def _with_biases(net: Network, rng: np.random.Generator) -> Network:
 
 
 NETS = {"two-layer": _two_layer, "mlp": _mlp, "simple-conv": _simple_conv, "deep-conv": _deep_conv}
-
 
 COLOURS = {PASSED: "green", FAILED: "red", UNRESOLVED: "yellow", WRONG_ABOVE: "yellow"}
 
@@ -225,7 +224,7 @@ COLUMNS: dict[str, Callable[[GradientEntry], str]] = {
 VALUES = {"analytic", "numerical"}
 
 DROPPED: tuple[set[str], ...] = (set(), {"shape"}, VALUES, {"shape", *VALUES}, {"shape", "±", *VALUES})
-"""Columns that a narrow terminal does without: the first of these with which the table fits."""
+"""The columns to drop on a narrow terminal: the first of these sets that makes the table fit."""
 
 
 def _show(reports: list[GradientReport], where: str, networks: Iterable[Network]) -> None:
@@ -235,13 +234,13 @@ def _show(reports: list[GradientReport], where: str, networks: Iterable[Network]
 
     console = Console()
     columns = width()
-    console.width = columns or 100  # a file or a pipe is as wide as the table
+    console.width = columns or 100  # files and pipes have room for any table
     for dropped in DROPPED if columns else DROPPED[:1]:
         table = _table(reports, [name for name in COLUMNS if name not in dropped])
         unlimited = console.options.update(width=1000)
         if Measurement.get(console, unlimited, table).maximum <= console.width:
             break
-    table.title = f"Gradients against differences in float64: {where}"
+    table.title = f"Gradients compared to differences in float64: {where}"
     if table.row_count:
         console.print(table)
     remarks = [line for report in reports for line in _remarks(report)]
@@ -269,7 +268,7 @@ def _table(reports: list[GradientReport], columns: list[str]) -> Any:
 
 
 def _remarks(report: GradientReport) -> Iterator[str]:
-    """What the table does not hold: every finding in full, and what to do about it."""
+    """Describe the problems in full, with what to do about them."""
     for problem in report.problems:
         yield f"FAILED {report.subject}: {problem}"
     for entry in report.entries:
@@ -282,7 +281,7 @@ def _remarks(report: GradientReport) -> Iterator[str]:
 
 
 def _merged(networks: Iterable[Network]) -> Iterator[str]:
-    """Which layers of the table are several in one."""
+    """Name the layers of the table that are several merged into one."""
     for network in networks:
         for name, shown in network.layers.shown.items():
             if shown != name:
@@ -290,20 +289,20 @@ def _merged(networks: Iterable[Network]) -> Iterator[str]:
 
 
 PROMISES = (
-    "arguments left alone, results not shared, shapes, dtypes and devices kept, the same again for the same "
-    "input"
+    "arguments unchanged, results not shared, shapes, dtypes and devices preserved, same results for the "
+    "same input"
 )
-"""What is checked besides the gradients' values."""
+"""What is checked besides the values of the gradients."""
 
 
 def _summary(reports: list[GradientReport]) -> list[str]:
     wrong = [report.subject for report in reports if report.failed]
     verdict = [f"FAILED: {', '.join(wrong)}."] if wrong else []
-    return [*_of_gradients(reports), *_of_promises(reports), *verdict]
+    return [*_summarize_gradients(reports), *_summarize_promises(reports), *verdict]
 
 
-def _of_gradients(reports: list[GradientReport]) -> Iterator[str]:
-    """What was compared, and how to read its rows."""
+def _summarize_gradients(reports: list[GradientReport]) -> Iterator[str]:
+    """Say what was compared, and how to read the rows."""
     entries = [entry for report in reports for entry in report.entries]
     if not entries:
         yield "No gradient could be compared."
@@ -314,29 +313,29 @@ def _of_gradients(reports: list[GradientReport]) -> Iterator[str]:
     worst = f"; largest relative error {max(entry.error for entry in settled):.0e}" if settled else ""
     yield f"{_count(len(entries), 'gradient')}: {listed}{worst}"
     yield (
-        "Each row is the worst entry of an array. A relative error passes up to "
-        f"{reports[0].gate:.0e}, or up to ten times ±, the estimated error of the numerical value."
+        "Each row shows the worst entry of an array. It passes with a relative error of at most "
+        f"{reports[0].gate:.0e}, or ten times ±, the estimated error of the numerical value."
     )
     if counts[WRONG_ABOVE]:
-        yield "Wrong above: right by itself, but the gradient that comes from above is wrong."
+        yield "Wrong above: the layer is right, but the gradient from above is wrong."
     if counts[UNRESOLVED]:
-        yield "Unresolved: the differences tell neither right nor wrong; see above what would."
+        yield "Unresolved: the differences cannot tell right from wrong; see above for what would."
     if kinks := sum(entry.kinks for entry in settled):
         yield (
-            f"At {_count(kinks, 'entry', 'entries')} a kink (where ReLU or a maximum switches) lay within "
-            "the first step, and smaller ones were taken."
+            f"At {_count(kinks, 'entry', 'entries')} the first step crossed a kink (where ReLU or a maximum "
+            "switches); smaller steps replaced it."
         )
 
 
-def _of_promises(reports: list[GradientReport]) -> Iterator[str]:
-    """What was found besides, and what was not looked at."""
+def _summarize_promises(reports: list[GradientReport]) -> Iterator[str]:
+    """Say what other faults were found, and what was not checked."""
     faults = sum(len(report.problems) for report in reports)
     if not faults:
         yield f"No other faults: {PROMISES}."
         return
     yield f"{_count(faults, 'other fault')}: see FAILED above."
     if cut := [report.subject for report in reports if report.cut_short]:
-        yield f"Not checked for {', '.join(cut)}, where that ended the check: {PROMISES}."
+        yield f"Not checked for {', '.join(cut)}, whose fault ended the check: {PROMISES}."
 
 
 def _count(n: int, one: str, several: str = "") -> str:

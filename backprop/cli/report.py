@@ -1,4 +1,4 @@
-"""`backprop report`."""
+"""`backprop report`: write the page of a run, or one that compares several."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from ..optimizers.optimizers import Optimizer
 from ..report import write_report
-from ..report.comparison import Groups, is_of, read_groups, short_results, write_groups
+from ..report.comparison import Groups, compares, read_groups, summary_table, write_groups
 from ..text import visible
 from .advice import advised
 from .build import build_optimizer, defaults, steps_of
@@ -21,7 +21,7 @@ from .screen import say, table, width
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the page of a run, or one that compares several, and say where it is."""
+    """Write the page of a run, or one that compares several, and print its path."""
     out = None if options.out is None else Path(options.out)
     folders = [Path(folder) for folder in options.folders]
     with advised("write the page elsewhere with --out FILE"):
@@ -29,17 +29,17 @@ def run(options: argparse.Namespace) -> int:
             say(str(write_report(folders[0], out, make_optimizer)))
         else:
             groups = read_groups(folders, defaults)
-            page = write_groups(groups, out or _free(groups))
-            for line in table(short_results(groups), "<>", (), width() or sys.maxsize):
+            page = write_groups(groups, out or _target(groups))
+            for line in table(summary_table(groups), "<>", (), width() or sys.maxsize):
                 print(visible(line))
             say(str(page))
     return 0
 
 
-def _free(groups: Groups) -> Path:
-    """Where the page of these runs is, or else a name that nothing has."""
+def _target(groups: Groups) -> Path:
+    """The existing page of these runs, or an unused name."""
     names = (Path(f"comparison{'' if n == 1 else f'-{n}'}.html") for n in count(1))
-    return next(name for name in names if not os.path.lexists(name) or is_of(groups, name))
+    return next(name for name in names if not os.path.lexists(name) or compares(name, groups))
 
 
 def make_optimizer(settings: dict[str, Any], samples: int) -> Optimizer:

@@ -39,7 +39,7 @@ def leak_of(options: argparse.Namespace, start: Checkpoint, data: Fingerprint) -
     name = options_from(options)
     with followed(name):
         description = start.description
-        if "training" not in description or ("run" in description and not data.is_of(description)):
+        if "training" not in description or ("run" in description and not data.matches(description)):
             return ""
         its = description.get("run", {}).get("settings", {})
         split = its.get("validation"), its.get("seed")

@@ -19,7 +19,7 @@ import numpy as np
 from ..backends import get_backend
 from ..datasets import Dataset, Fingerprint, dataset_at, split, with_channels
 from ..datasets.dataset import HostArray
-from ..datasets.split import of_seed, warn_of_scarce_classes
+from ..datasets.split import split_rng, warn_of_scarce_classes
 from ..files import replace_file
 from ..lookup import UsageError
 from ..networks.network import Network
@@ -108,7 +108,7 @@ class _Job:
             "data": {
                 "name": whole.name,
                 "sha256": self.fingerprint.sha256,
-                "pictures": style and style.as_entry(),
+                "pictures": style and style.to_dict(),
             }
         }
         if self.held_out and by_class:
@@ -436,7 +436,7 @@ def _split(
     if not options.validation:
         return data, None
     try:
-        left, out = split(data.t_train, options.validation, of_seed(options.seed), by_class=by_class)
+        left, out = split(data.t_train, options.validation, split_rng(options.seed), by_class=by_class)
     except ValueError as error:
         raise UsageError(f"--validation {options.validation}: {error}") from None
     if by_class:

@@ -1,4 +1,4 @@
-"""The diagnosis of a run: its network, optimizer and data, restored from the run's folder."""
+"""Diagnose a run: restore its network, optimizer and data from the run's folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .diagnosis import Diagnosis, diagnose
 from .record import Record
 
 MakeOptimizer = Callable[[dict[str, Any], int], Optimizer]
-"""The optimizer that the settings of a run ask for, on that many training samples."""
+"""A function that makes the optimizer of a run from its settings and its number of training samples."""
 
 
 def diagnose_run(
@@ -26,13 +26,13 @@ def diagnose_run(
     make_optimizer: MakeOptimizer | None = None,
     data: Dataset | None = None,
 ) -> Diagnosis:
-    """`diagnose` for a run's network and data, which are loaded if they are not given.
+    """Diagnose a run's network on its data, which are loaded if they are not given.
 
-    Raises `OSError`, `ValueError` or `CheckpointError` if they cannot be restored.
+    Raises `OSError`, `ValueError` or `CheckpointError` if the run cannot be restored.
     """
     settings = record.settings
     if not settings:
-        raise ValueError("the checkpoint does not say what data the run was on")
+        raise ValueError("the checkpoint does not name the run's data")
     data = data or _data_of(record, checkpoint)
     with followed(record.checkpoint):
         network = network_of(record.checkpoint, checkpoint, _device(settings))
@@ -45,16 +45,16 @@ def diagnose_run(
 
 
 def _data_of(record: Record, checkpoint: Checkpoint) -> Dataset:
-    """What the run was trained and tested on, as it was."""
+    """Load the run's data, with its training samples only."""
     place = record.settings.get("data")
     data, description = dataset_at(None if place is None else str(place)), checkpoint.description
     if "data" in description and not is_run_data(record.checkpoint, description, Fingerprint.of(data)):
-        raise ValueError(f"the run was on other data than {data.name} is now")
+        raise ValueError(f"the data {data.name} have changed since the run")
     return trained_part(record.checkpoint, description, data)
 
 
 def _device(settings: dict[str, Any]) -> Backend:
-    """The run's device; the CPU where it is not to be had."""
+    """The run's device, or the CPU if that is unavailable."""
     try:
         return get_backend(str(settings.get("device", "cpu")))
     except BackendUnavailableError:
@@ -62,7 +62,7 @@ def _device(settings: dict[str, Any]) -> Backend:
 
 
 def _restore(optimizer: Optimizer, network: Network, checkpoint: Checkpoint, path: Path) -> None:
-    """Set what the optimizer has kept, and its steps, to the checkpoint's."""
+    """Restore the optimizer's slots and its number of steps."""
     optimizer.prepare(network.flat_params)
     check_fit(path, on_host("optimizer", optimizer.slots, network.backend), checkpoint, "optimizer")
     put(optimizer.slots, checkpoint, "optimizer", network.backend)

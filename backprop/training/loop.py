@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from ..diagnosis import Guessing, LearningWarning, no_better_than_guessing, some_samples
+from ..diagnosis import LearningProblem, LearningWarning, find_learning_problem, sample_indices
 from ..networks.network import Network, check_same_length
 from ..optimizers.optimizers import SGD, Optimizer
 from ..saving.checkpoint import Checkpoint, CheckpointError, ResumeWarning
@@ -345,13 +345,13 @@ class Training(Iterator[Metrics]):
         elif found is None:
             self.looked_into = True
 
-    def judged(self) -> Guessing | None:
+    def judged(self) -> LearningProblem | None:
         """What makes the network no better than guessing on the training data; None if it is better."""
         data, backend = self._step.data, self.network.backend
         losses = [metrics.loss for metrics in self.history[-2:]]
-        rows = backend.asarray(some_samples(self._plan.samples))
+        rows = backend.asarray(sample_indices(self._plan.samples))
         x, t = (backend.xp.take(data[name], rows, axis=0) for name in ("x", "t"))
-        return no_better_than_guessing(
+        return find_learning_problem(
             self.network,
             x,
             t,

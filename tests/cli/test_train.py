@@ -26,8 +26,8 @@ import pytest
 from backprop import Network, TwoLayerNet
 from backprop.cli import main
 from backprop.cli.train import _Keeper, _mean_steps, _split
-from backprop.datasets import Dataset, data_digest, held_back, load_dataset, split
-from backprop.datasets.split import of_seed
+from backprop.datasets import Dataset, data_digest, load_dataset, split, stratified_sample
+from backprop.datasets.split import split_rng
 from backprop.files import TEMPORARY, WriteError, reason
 from backprop.saving import run_folder
 from backprop.saving.checkpoint import (
@@ -442,7 +442,7 @@ def test_other_data_are_refused(change: Callable[[Any], Any], capsys: pytest.Cap
     assert told in fails(capsys, "evaluate", "here")
     assert main(["report", "here"]) == 0
     page = Path("here", run_folder.REPORT).read_text()
-    assert "There is no diagnosis of the network: the run was on other data than small is now." in page
+    assert "There is no diagnosis of the network: the data small have changed since the run." in page
 
 
 def test_the_digest_is_of_values_shapes_and_dtypes() -> None:
@@ -518,7 +518,7 @@ def test_inspect_shows_the_history(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", "here"]) == 0
     out = capsys.readouterr().out
     assert (
-        f"\nepoch 3   loss {lines[-1]['loss']:.4f}, accuracy held out {lines[-1]['test_accuracy']:.4f}\n"
+        f"\nepoch 3   loss {lines[-1]['loss']:.4f}, held-out accuracy {lines[-1]['test_accuracy']:.4f}\n"
         in out
     )
     assert f"\nmachine   backend numpy {np.__version__}, device cpu, " in out
@@ -927,7 +927,7 @@ def test_validation_data_are_the_seed_s(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_patience_needs_validation(capsys: pytest.CaptureFixture[str]) -> None:
     assert "give --validation" in fails(capsys, *TRAIN, "--patience", "2", status=2)
-    assert "of 200 training samples a share of 0.001 is 0" in fails(
+    assert "a share of 0.001 of 200 training samples is 0" in fails(
         capsys, *TRAIN, "--validation", "0.001", status=2
     )
 
@@ -1042,7 +1042,7 @@ def test_a_split_keeps_every_class_and_says_which_is_scarce(
         words = ["--epochs", "1", "--batch-size", "10", "--validation", "0.5", "--seed", str(seed)]
         assert main(["train", "--data", "rare.npz", "--no-save", *words]) == 0
         told = capsys.readouterr()
-        assert "class 2 has 1 to train on and 1 to validate on" in told.err
+        assert "class 2 has 1 sample for training and 1 for validation" in told.err
         assert "30 to train on, 30 to validate on" in told.out
 
 
@@ -1394,7 +1394,7 @@ def test_held_back_samples_are_taken_out_where_they_are(by_class: bool) -> None:
     assert peak < 0.3 * x.nbytes
     assert held_out is not None
     order = np.random.default_rng([3, 1]).permutation(20_000)
-    out = np.sort(held_back(t[order], 2000, order) if by_class else order[:2000])
+    out = np.sort(stratified_sample(t[order], 2000, order) if by_class else order[:2000])
     rest = np.setdiff1d(np.arange(20_000), out)
     for part, rows in (((left.x_train, left.t_train), rest), (held_out, out)):
         np.testing.assert_array_equal(part[0], x[rows])
@@ -1534,7 +1534,7 @@ def test_evaluate_leaves_out_of_the_training_data_what_was_held_back(
     with np.load("small.npz") as data:
         arrays = dict(data)
     x, t = arrays["x_train"], arrays["t_train"]
-    rows, out = split(t, 0.3, of_seed(7), by_class=by_class)
+    rows, out = split(t, 0.3, split_rng(7), by_class=by_class)
     assert (len(rows), len(out)) == (140, 60)
     loss, accuracy = load_network("here").evaluate(x[rows], t[rows])
     os.rename("small.npz", "moved.npz")
@@ -1547,7 +1547,7 @@ def test_evaluate_leaves_out_of_the_training_data_what_was_held_back(
         if samples == 140:
             assert (found["loss"], found["accuracy"]) == (loss, accuracy)
     assert main(["evaluate", "here", "--train", "--data", "moved.npz"]) == 0
-    assert "on 140 samples of moved, without the 60 that were held back" in capsys.readouterr().out
+    assert "on 140 samples of moved, without the 60 held out for validation" in capsys.readouterr().out
     shown = trained_part("here", checkpoint.description, load_dataset("moved.npz"))
     np.testing.assert_array_equal(shown.x_train, x[rows])
 
