@@ -101,15 +101,15 @@ def mistakes(diagnosis: Diagnosis) -> str:
         return ""
     wrong = int(confusions[:, 2].sum())
     lead = html.paragraph(
-        f"The {len(worst)} of {wrong:,} misclassified test samples with the largest loss, and the predicted "
-        "probability of the wrong class."
+        f"The {len(worst)} of {wrong:,} misclassified test samples with the largest loss: label → prediction, "
+        "with its probability."
     )
     images = [(mistake, sample_image(mistake.x)) for mistake in worst]
     pictures = [
         html.picture(
             image,
             f"test sample {m.index}, a {m.label} predicted as {m.prediction}",
-            f"{m.label} predicted as {m.prediction}, {html.percent(m.probability, 1)}",
+            f"{m.label} → {m.prediction}, {html.percent(m.probability, 1)}",
         )
         for m, image in images
         if image

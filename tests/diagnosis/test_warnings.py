@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from backprop.diagnosis.warnings import find_warnings
 
 from backprop.diagnosis.batch import Gradient, LayerOutput, histogram
+from backprop.diagnosis.warnings import find_warnings
 
 
 def output(name: str = "ReLU1", dead: int = 0, *, finite: bool = True) -> LayerOutput:

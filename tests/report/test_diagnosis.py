@@ -26,6 +26,7 @@ from backprop import (
 from backprop.report import diagnose
 from backprop.report.diagnosis import _without_causes, confusion_matrix, first_weights, frequent_confusions
 
+from ..diagnosis.training import T, X, net
 from .runs import TEST, TRAIN
 
 
@@ -219,3 +220,13 @@ def test_warnings_that_repeat_a_cause_are_omitted() -> None:
         "Affine2: W2 has almost no gradient; its norm is 1.2e-09.",
     ]
     assert list(_without_causes(warnings, causes)) == warnings[1:]
+
+
+def test_learning_problem() -> None:
+    network = net()
+    network.params["b1"] = np.full(20, -100.0, "float32")
+    diagnosis = diagnose(network, X, T, X, T)
+    assert diagnosis.learning_problem is not None
+    assert diagnosis.learning_problem.summary.startswith("the network is no better than guessing: loss ")
+    assert any("units (100%) are dead" in cause for cause in diagnosis.learning_problem.causes)
+    assert not any("are dead" in warning for warning in diagnosis.warnings)
