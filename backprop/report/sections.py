@@ -101,8 +101,8 @@ def mistakes(diagnosis: Diagnosis) -> str:
         return ""
     wrong = int(confusions[:, 2].sum())
     lead = html.paragraph(
-        f"The {len(worst)} of {wrong:,} misclassified test samples with the largest loss: label → prediction, "
-        "with its probability."
+        f"The {len(worst)} of {wrong:,} misclassified test samples with the largest loss: label → "
+        "prediction, with its probability."
     )
     images = [(mistake, sample_image(mistake.x)) for mistake in worst]
     pictures = [

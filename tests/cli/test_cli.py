@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from backprop.cli import main
-from backprop.cli.check import checkable
+from backprop.cli.check_subjects import checkable
 
 SHORT = ["train", "--device", "cpu", "--iters", "700"]
 
@@ -696,7 +696,7 @@ def test_check_that_cannot_tell(own_module: str, capsys: pytest.CaptureFixture[s
 
 def test_check_at_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The shapes give way; names, numbers and verdicts stand whole."""
-    monkeypatch.setattr("backprop.cli.check.width", lambda: 80)
+    monkeypatch.setattr("backprop.cli.check_report.width", lambda: 80)
     monkeypatch.setenv("NO_COLOR", "1")
     assert main(["check", "--layer", "all", "--net", "deep-conv", "--elements", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -37,7 +37,7 @@ from backprop import (
     TwoLayerNet,
     check_gradients,
 )
-from backprop.cli.check import checkable
+from backprop.cli.check_subjects import checkable
 from backprop.gradcheck import GATE, GradientEntry, check, promises
 from backprop.gradcheck.aliasing import results_shared
 from backprop.gradcheck.check import made
