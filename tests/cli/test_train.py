@@ -44,7 +44,7 @@ from backprop.saving.run_data import trained_part
 from backprop.schedules import Cosine
 from backprop.training.epoch import Epoch
 
-from ..datasets.test_datasets import idx
+from ..datasets.small import idx
 
 TRAIN = ["train", "--device", "cpu", "--data", "small.npz", "--batch-size", "30"]
 MLP = ["--net", "mlp", "--layers", "4-8-8-3", "--batch-norm", "--dropout", "0.2", "--optimizer", "adam"]
