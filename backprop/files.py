@@ -1,10 +1,9 @@
-"""Files in folders that may come from strangers: an archive can hold links, FIFOs and devices.
+"""Safe access to files in untrusted folders, which may contain links, FIFOs and devices.
 
-Only ordinary files are opened, and none that is too large. No link is written through: a new file takes
-its place.
+Only regular files are opened, up to a size limit. Writing never follows a link: the new file replaces it.
 
-A file is written beside its place under another name, flushed to the disk and renamed, so that a crash
-or a full disk leaves the old one as it was.
+Data is written to a temporary file beside the target, flushed to disk and renamed, so a crash or a full
+disk leaves the old file intact.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from typing import Any, BinaryIO, Literal, cast
 from .text import visible
 
 TEMPORARY = ".tmp-backprop"
-"""The end of the name of a file that is being written."""
+"""The suffix of a file that is being written."""
 
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -30,19 +29,19 @@ KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-"""What there may be in place of a file."""
+"""File types other than a regular file, in words."""
 
-AT_ONCE = getattr(os, "O_NONBLOCK", 0)
-"""Opening does not wait, as that of a FIFO would."""
+NONBLOCKING = getattr(os, "O_NONBLOCK", 0)
+"""Opening returns at once, even for a FIFO."""
 
-FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
-"""What the system says where there is no room."""
+NO_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""The error numbers of a full disk."""
 
-NO_LINK = AT_ONCE | getattr(os, "O_NOFOLLOW", 0)
+NO_LINK = NONBLOCKING | getattr(os, "O_NOFOLLOW", 0)
 
 
 class FileError(OSError):
-    """What is not opened, since it is no file, or a link to be written through, or too large."""
+    """A path that is not opened: not a regular file, a link to write to, or too large."""
 
     def __init__(self, path: str | os.PathLike[str], why: str) -> None:
         super().__init__(visible(f"{os.fspath(path)} cannot be used: {why}"))
@@ -50,10 +49,10 @@ class FileError(OSError):
 
 
 class WriteError(OSError):
-    """A file that cannot be written: which, why, and that an old one is as it was."""
+    """A file that cannot be written: its path, the reason, and whether an old file remains."""
 
     def __init__(self, path: Path, error: OSError, size: int) -> None:
-        needs = f"; it needs {size:,} bytes" if error.errno in FULL else ""
+        needs = f"; it needs {size:,} bytes" if error.errno in NO_SPACE else ""
         old = "; what was there before is untouched" if os.path.isfile(path) else ""
         super().__init__(visible(f"{path} cannot be written: {reason(error, path.parent)}{needs}{old}"))
         self.errno = error.errno
@@ -71,7 +70,7 @@ def advised(advice: str, *others: type[OSError]) -> Iterator[None]:
 
 
 def reason(error: OSError, folder: Path | None = None) -> str:
-    """Why the system refuses, without its number; `folder` is the one in which something was to be made.
+    """The system's reason without the error number; `folder` is the parent of what was to be created.
 
     >>> reason(PermissionError(13, "Permission denied"))
     'permission denied'
@@ -85,17 +84,17 @@ def reason(error: OSError, folder: Path | None = None) -> str:
 
 
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a file, or a link to one, for reading; `FileError` for all else that may be there."""
-    return _opened(path, "rb", AT_ONCE, _check_kind, os.stat)
+    """Open a regular file, or a link to one, for reading; anything else is a `FileError`."""
+    return _open_checked(path, "rb", NONBLOCKING, _check_regular, os.stat)
 
 
 def open_to_change(path: str | os.PathLike[str], mode: Literal["ab", "r+b"]) -> BinaryIO:
-    """Open a file to add to it, or as it is; `FileError` for a link, also a hard one, and all else."""
-    return _opened(path, mode, NO_LINK, _check_alone, os.lstat)
+    """Open a regular file to append to or modify; anything else, even a hard link, is a `FileError`."""
+    return _open_checked(path, mode, NO_LINK, _check_unlinked, os.lstat)
 
 
 def read_file(path: str | os.PathLike[str], largest: int) -> bytes:
-    """All of a file of at most so many bytes; `FileError` for a larger one."""
+    """Read a whole file of at most `largest` bytes; a larger one is a `FileError`."""
     with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > largest:
@@ -104,9 +103,9 @@ def read_file(path: str | os.PathLike[str], largest: int) -> bytes:
 
 
 def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
-    """Put `data` into the file `path`: after a crash it is there wholly or not at all.
+    """Write `data` to the file `path` atomically: a crash leaves the old file or the new one.
 
-    A link gives way to the file; what it points to is left alone. Raises `WriteError`.
+    A link is replaced; its target is untouched. Raises `WriteError`.
     """
     try:
         _replace(Path(path), data)
@@ -115,31 +114,31 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Delete what writes that were killed have left."""
+    """Delete the temporary files that killed writes left behind."""
     for path in folder.glob(f".*{TEMPORARY}"):
         with suppress(OSError):
             path.unlink()
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder in one that there is, and flush that one; `FileExistsError` if it is there."""
+    """Create a folder and flush its parent, which must exist; `FileExistsError` if the folder exists."""
     folder.mkdir()
     sync_folder(folder.parent)
 
 
 def make_folders(folder: Path) -> None:
-    """Make a folder, and those above it, where they are missing."""
+    """Create a folder and its missing parents."""
     if folder.is_dir():
         return
     make_folders(folder.parent)
-    with suppress(FileExistsError):  # of another process, meanwhile
+    with suppress(FileExistsError):  # another process was faster
         make_folder(folder)
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush the folder, and with it new names in it, where the system can."""
+    """Flush a folder, and so the names in it, where the system supports that."""
     if os.name == "posix":
-        with suppress(PermissionError):  # a folder that may be written but not read
+        with suppress(PermissionError):  # a folder that is writable but not readable
             handle = os.open(folder, os.O_RDONLY)
             try:
                 os.fsync(handle)
@@ -148,17 +147,17 @@ def sync_folder(folder: Path) -> None:
 
 
 def memory() -> int | None:
-    """The bytes of this machine's memory, where the system tells."""
+    """The bytes of this machine's memory; None if unknown."""
     with suppress(AttributeError, ValueError, OSError):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return None
 
 
-def _opened(path: str | os.PathLike[str], mode: str, flags: int, check: Any, look: Any) -> BinaryIO:
-    """Open what `check` lets pass, which looks before and after: to open a device may do something."""
+def _open_checked(path: str | os.PathLike[str], mode: str, flags: int, check: Any, status: Any) -> BinaryIO:
+    """Open a file that passes `check`, before opening, since that may act on a device, and after."""
 
-    def opener(name: str, its: int) -> int:
-        handle = os.open(name, its | flags, 0o666)
+    def opener(name: str, mode_flags: int) -> int:
+        handle = os.open(name, mode_flags | flags, 0o666)
         try:
             check(path, os.fstat(handle))
         except FileError:
@@ -167,11 +166,11 @@ def _opened(path: str | os.PathLike[str], mode: str, flags: int, check: Any, loo
         return handle
 
     with suppress(FileNotFoundError):
-        check(path, look(path))
+        check(path, status(path))
     return cast(BinaryIO, open(path, mode, opener=opener))
 
 
-def _check_kind(path: str | os.PathLike[str], status: os.stat_result) -> None:
+def _check_regular(path: str | os.PathLike[str], status: os.stat_result) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise FileError(path, "it is a link, which is not written through; put a file in its place")
     if not stat.S_ISREG(status.st_mode):
@@ -179,8 +178,8 @@ def _check_kind(path: str | os.PathLike[str], status: os.stat_result) -> None:
         raise FileError(path, f"it is {kind}; expected a file")
 
 
-def _check_alone(path: str | os.PathLike[str], status: os.stat_result) -> None:
-    _check_kind(path, status)
+def _check_unlinked(path: str | os.PathLike[str], status: os.stat_result) -> None:
+    _check_regular(path, status)
     if status.st_nlink > 1:
         raise FileError(path, "it has another name, a hard link; put a copy in its place")
 
@@ -203,11 +202,11 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def _mode(path: Path) -> int:
-    """The permissions of the file; of a new one, also in place of a link, what the user's mask leaves."""
+    """The permissions of an existing file, or of a new one under the user's mask."""
     with suppress(FileNotFoundError):
         status = path.lstat()
         if not stat.S_ISLNK(status.st_mode):
-            _check_kind(path, status)
+            _check_regular(path, status)
             return stat.S_IMODE(status.st_mode)
     mask = os.umask(0)
     os.umask(mask)

@@ -1,4 +1,4 @@
-"""Packages whose names are imported when they are first used, so that importing them is quick."""
+"""Import a package's names on first use, so that importing the package is quick."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 def lazy_names(
     package: str, modules: Mapping[str, Sequence[str]], namespace: dict[str, Any]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """`__getattr__`, `__dir__` and `__all__` of a package (PEP 562).
+    """Return a package's `__getattr__`, `__dir__` and `__all__` (PEP 562).
 
     Parameters
     ----------
-    package : its `__name__`
-    modules : its modules, with the names that each one gives the package
-    namespace : its `globals()`, where a name is put once it is imported
+    package : the package's `__name__`
+    modules : the names that each of its modules exports
+    namespace : the package's `globals()`, which caches imported names
     """
     module_of = {name: module for module, names in modules.items() for name in names}
 

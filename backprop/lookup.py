@@ -10,13 +10,13 @@ T = TypeVar("T")
 
 
 class UsageError(ValueError):
-    """An unknown word or value, or one that does not go with the others."""
+    """An unknown option or value, or one that conflicts with the others."""
 
 
 def lookup(what: str, name: str, known: Mapping[str, T], others: str = "") -> T:
-    """The entry of `known` with this name, ignoring case; a `UsageError` suggests close matches.
+    """Return the entry of `known` with this name, ignoring case; a `UsageError` suggests close matches.
 
-    `others` names what is accepted besides the names.
+    `others` lists what is accepted besides the names.
 
     >>> lookup("shape", "Circel", {"circle": 1, "square": 4})
     Traceback (most recent call last):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .backends import Array, Backend, HostArray, backend_of, dtype_name, get_backend, is_registered
+from .backends import Array, Backend, backend_of, dtype_name, get_backend, is_registered
 
 Index = tuple[int, ...]
 
@@ -19,15 +19,14 @@ def numerical_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Ar
 
     Parameters
     ----------
-    f : a function that returns a number or a 0-d array. It may compute from its argument, or from x
-        itself, which it has captured: a float64 array that can be written to is varied in place, an
-        entry at a time, and put back as it was, also after an error.
-    x : an array of any shape on any backend, or a number. Of integers, float32, a number, or an array
-        that is read-only, f gets copies in float64 and has to compute from them; if it computes from x
-        itself all the same, where that can be seen, this is a `TypeError`.
+    f : a function that returns a number or a 0-d array. It may use its argument, or x itself as a captured
+        variable: a writable float64 array is changed in place, one entry at a time, and restored, even
+        after an error.
+    x : an array of any shape on any backend, or a number. If x is not float64, is read-only, or is a
+        number, f receives float64 copies and must use them. A `TypeError` if f visibly uses x instead.
     h : half the distance between the two points
 
-    Returns the gradient: the shape and device of x, dtype float64 (NumPy for a number).
+    Returns the gradient, with the shape and device of x, in float64 (a NumPy array for a number).
 
     Source: *Deep Learning from Scratch*, section 4.3.
 
@@ -37,7 +36,7 @@ def numerical_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Ar
     >>> numerical_gradient(lambda x: np.sum(x**2), np.asarray([3, 4]))
     array([6., 8.])
     >>> W = np.asarray([3.0, 4.0])
-    >>> numerical_gradient(lambda w: np.sum(W**2), W)  # the book's way, in chapter 4
+    >>> numerical_gradient(lambda w: np.sum(W**2), W)  # as in chapter 4 of the book
     array([6., 8.])
     """
     known = is_registered(x)
@@ -46,38 +45,40 @@ def numerical_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Ar
     backend = backend_of(x) if known else get_backend("numpy")
     host = np.array(backend.to_numpy(x) if known else x, dtype=np.float64)
     if known and dtype_name(x.dtype) == "float64" and writable(x):
-        return backend.asarray(_varied_in_place(f, x, host, h, backend))
+        return backend.asarray(_differences_in_place(f, x, host, h, backend))
     if known and writable(x) and changes_with(x, lambda: _value(f(backend.asarray(host.copy())))):
         raise TypeError(
-            f"numerical_gradient: f computes from x itself, and {dtype_name(x.dtype)} is too coarse for "
-            "differences; convert x to float64 first, or compute from the argument"
+            f"numerical_gradient: f uses x itself instead of its argument, and {dtype_name(x.dtype)} is too "
+            "coarse for differences; convert x to float64 first, or use the argument"
         )
-    differences = central_differences(_of_copies(f, host, backend), host, h)
+    differences = central_differences(_value_of_copy(f, host, backend), host, h)
     if differences.size and not differences.any():
         warnings.warn(
-            "numerical_gradient: f did not change with any entry of x; it must compute from its "
-            "argument, not from an array it has captured",
+            "numerical_gradient: f did not change with any entry of x; it must use its argument, not a "
+            "captured array",
             stacklevel=2,
         )
     return backend.asarray(differences)
 
 
-def central_differences(f: Callable[[Index, float], float], x: HostArray, h: float) -> HostArray:
-    """(f(xᵢ + h) − f(xᵢ − h)) / 2h at every entry of x, where f(i, v) is f with xᵢ = v alone changed."""
+def central_differences(
+    f: Callable[[Index, float], float], x: np.ndarray[Any, Any], h: float
+) -> np.ndarray[Any, Any]:
+    """(f(xᵢ + h) − f(xᵢ − h)) / 2h for every entry of x, where f(i, v) is f(x) with xᵢ set to v."""
     if not h > 0.0:
         raise ValueError(f"expected a step h above 0, got {h}")
     differences = np.empty(x.shape)
     for index in np.ndindex(x.shape):
         above, below = float(x[index]) + h, float(x[index]) - h
         if above == below:
-            raise ValueError(f"a step h of {h} is lost in the rounding of {float(x[index])}: give a larger h")
+            raise ValueError(f"a step h of {h} is lost when {float(x[index])} is rounded: give a larger h")
         differences[index] = (f(index, above) - f(index, below)) / (above - below)
     return differences
 
 
 def writable(array: Array) -> bool:
-    """Whether an entry of the array can be set in its place."""
-    if getattr(array, "requires_grad", False):  # a tensor of PyTorch, which counts its changes
+    """Whether entries of the array can be set in place."""
+    if getattr(array, "requires_grad", False):  # a PyTorch tensor, which counts its changes
         return False
     first = (0,) * len(array.shape)
     try:
@@ -87,9 +88,11 @@ def writable(array: Array) -> bool:
     return True
 
 
-def _of_copies(
-    f: Callable[[Array], Any], host: HostArray, backend: Backend
+def _value_of_copy(
+    f: Callable[[Array], Any], host: np.ndarray[Any, Any], backend: Backend
 ) -> Callable[[Index, float], float]:
+    """The function (i, v) ↦ f(copy of x with xᵢ = v)."""
+
     def value(index: Index, entry: float) -> float:
         changed = host.copy()
         changed[index] = entry
@@ -98,10 +101,10 @@ def _of_copies(
     return value
 
 
-def _varied_in_place(
-    f: Callable[[Array], Any], x: Array, host: HostArray, h: float, backend: Backend
-) -> HostArray:
-    """The differences of f(x), where x is the array itself."""
+def _differences_in_place(
+    f: Callable[[Array], Any], x: Array, host: np.ndarray[Any, Any], h: float, backend: Backend
+) -> np.ndarray[Any, Any]:
+    """The differences of f(x), changing x itself."""
 
     def value(index: Index, entry: float) -> float:
         x[index] = entry
@@ -109,7 +112,7 @@ def _varied_in_place(
         x[index] = float(host[index])
         return result
 
-    with _put_back(x, host, backend):
+    with _restored(x, host, backend):
         _value(f(x))
         if not np.array_equal(backend.to_numpy(x), host, equal_nan=True):
             raise ValueError("numerical_gradient: f changes its argument; let it work on a copy")
@@ -117,19 +120,19 @@ def _varied_in_place(
 
 
 def changes_with(x: Array, value: Callable[[], Any]) -> bool:
-    """Whether a value, a number or a NumPy array, changes with x, which is put back afterwards."""
+    """Whether a value, a number or a NumPy array, changes with x, which is restored afterwards."""
     backend = backend_of(x)
     host = np.array(backend.to_numpy(x))
     before = value()
-    with _put_back(x, host, backend):
+    with _restored(x, host, backend):
         x[...] = backend.asarray(np.where(host == 0.0, 1.0, 0.0), dtype=dtype_name(x.dtype))
         after = value()
     return not np.array_equal(before, after, equal_nan=True)
 
 
 @contextmanager
-def _put_back(x: Array, values: HostArray, backend: Backend) -> Iterator[None]:
-    """Afterwards, also after an error, x holds these values."""
+def _restored(x: Array, values: np.ndarray[Any, Any], backend: Backend) -> Iterator[None]:
+    """Set x to these values afterwards, even after an error."""
     try:
         yield
     finally:

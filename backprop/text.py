@@ -1,4 +1,4 @@
-"""Text from files, as people see it."""
+"""Text for people: escape control characters, shorten numbers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import unicodedata
 
 
 def visible(text: str) -> str:
-    r"""The text with all that is not a character or a space as an escape: a terminal would obey it.
+    r"""Escape everything but printable characters and spaces, which a terminal would interpret.
 
-    These are control characters, the marks that turn the direction of writing, and the bytes of a name
-    that is not UTF-8.
+    This covers control characters, marks that change the direction of writing, and the bytes of a name that
+    is not UTF-8.
 
     >>> visible("two words, 日本語"), visible("a\x1b[2Jb\n"), visible("a\u202eb"), visible("\udcff")
     ('two words, 日本語', 'a\\x1b[2Jb\\n', 'a\\u202eb', '\\xff')
@@ -18,7 +18,7 @@ def visible(text: str) -> str:
 
 
 def short(value: float, width: int = 8, decimals: int = 4) -> str:
-    """A number with so many decimals, with fewer where that is too wide, and else in powers of ten.
+    """Format a number with up to `decimals` decimals, or in powers of ten, to fit into `width` characters.
 
     >>> short(0.12345), short(23519.25), short(23519115416826.2), short(-1e200)
     ('0.1235', '23519.25', '2.35e+13', '-1e+200')
@@ -31,6 +31,6 @@ def short(value: float, width: int = 8, decimals: int = 4) -> str:
 def _visible(character: str) -> str:
     if character.isprintable() or unicodedata.category(character) == "Zs":
         return character
-    if "\udc80" <= character <= "\udcff":  # how Python keeps a byte that is not UTF-8
+    if "\udc80" <= character <= "\udcff":  # Python's stand-in for a byte that is not UTF-8
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()

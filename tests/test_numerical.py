@@ -16,7 +16,7 @@ def squares(x: Any) -> Any:
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint8", "float32", "float64"])
-def test_any_dtype_is_differentiated_in_float64(dtype: str, backend: Backend) -> None:
+def test_any_dtype_uses_float64(dtype: str, backend: Backend) -> None:
     x = backend.asarray(np.asarray([[3, 4], [0, 1]], dtype=dtype))
     gradient = numerical_gradient(squares, x)
     assert backend.owns(gradient)
@@ -37,8 +37,8 @@ def test_read_only_and_strided() -> None:
     np.testing.assert_allclose(numerical_gradient(squares, x), 2.0 * x, atol=1e-10)
 
 
-def test_function_of_the_array_that_is_varied(backend: Backend) -> None:
-    """The book's idiom, in chapter 4: f does not look at its argument."""
+def test_function_that_uses_the_array_itself(backend: Backend) -> None:
+    """The idiom of the book's chapter 4: f ignores its argument."""
     W = backend.asarray(np.asarray([[3.0, 4.0], [0.0, 1.0]]))
     gradient = numerical_gradient(lambda _: squares(W), W)
     np.testing.assert_allclose(backend.to_numpy(gradient), [[6.0, 8.0], [0.0, 2.0]], atol=1e-10)
@@ -47,7 +47,7 @@ def test_function_of_the_array_that_is_varied(backend: Backend) -> None:
     assert backend.to_numpy(W).tolist() == [[3.0, 4.0], [0.0, 1.0]]
 
 
-def test_parameter_of_a_network_in_the_books_way(backend: Backend, rng: np.random.Generator) -> None:
+def test_network_parameter_as_in_the_book(backend: Backend, rng: np.random.Generator) -> None:
     network = TwoLayerNet(4, 3, 2, weight_init_std=1.0, dtype="float64", device=backend, rng=rng)
     x, t = backend.asarray(rng.standard_normal((5, 4))), backend.asarray(rng.integers(0, 2, 5))
     gradient = numerical_gradient(lambda _: network.loss(x, t), network.params["W1"])
@@ -55,7 +55,7 @@ def test_parameter_of_a_network_in_the_books_way(backend: Backend, rng: np.rando
     np.testing.assert_allclose(backend.to_numpy(gradient), backend.to_numpy(expected), atol=1e-12)
 
 
-def test_array_is_put_back_after_an_error(backend: Backend) -> None:
+def test_array_is_restored_after_an_error(backend: Backend) -> None:
     W = backend.asarray(np.asarray([3.0, 4.0]))
     calls = []
 
@@ -71,10 +71,10 @@ def test_array_is_put_back_after_an_error(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int64", "uint8"])
-def test_array_too_coarse_to_be_varied(dtype: str, backend: Backend) -> None:
+def test_dtype_too_coarse_for_differences(dtype: str, backend: Backend) -> None:
     W = backend.asarray(np.asarray([3, 4], dtype=dtype))
     with pytest.raises(
-        TypeError, match=f"f computes from x itself, and {dtype} is too coarse for differences"
+        TypeError, match=f"f uses x itself instead of its argument, and {dtype} is too coarse for differences"
     ):
         numerical_gradient(lambda _: squares(W), W)
     assert backend.to_numpy(W).tolist() == [3, 4]
@@ -93,21 +93,19 @@ def test_function_that_changes_its_argument() -> None:
     assert W.tolist() == [3.0, 4.0]
 
 
-def test_read_only_array_cannot_be_varied() -> None:
+def test_read_only_array_that_f_uses_itself() -> None:
     x = np.ones(3)
     x.flags.writeable = False
-    with pytest.warns(
-        UserWarning, match="f did not change with any entry of x; it must compute from its argument"
-    ):
+    with pytest.warns(UserWarning, match="f did not change with any entry of x; it must use its argument"):
         numerical_gradient(lambda _: squares(x), x)
 
 
-def test_step_as_far_as_it_really_goes() -> None:
-    """x + h is rounded where x is large."""
+def test_rounded_step() -> None:
+    """x + h is rounded if x is large."""
     assert numerical_gradient(lambda x: x[0], np.asarray([3e9])).tolist() == [1.0]
 
 
-def test_wrong_use() -> None:
+def test_invalid_arguments() -> None:
     with pytest.raises(ValueError, match="expected a step h above 0, got 0"):
         numerical_gradient(squares, np.ones(2), h=0)
     with pytest.raises(
@@ -118,8 +116,6 @@ def test_wrong_use() -> None:
         numerical_gradient(squares, np.ones(2, dtype=complex))
 
 
-def test_a_step_that_is_lost_in_rounding(backend: Backend) -> None:
-    with pytest.raises(
-        ValueError, match="a step h of 0.0001 is lost in the rounding of 1e.16: give a larger h"
-    ):
+def test_step_lost_in_rounding(backend: Backend) -> None:
+    with pytest.raises(ValueError, match="a step h of 0.0001 is lost when 1e.16 is rounded: give a larger h"):
         numerical_gradient(lambda x: backend.xp.sum(x * x), backend.asarray([1e16]))

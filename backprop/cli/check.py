@@ -1,42 +1,28 @@
-"""`backprop check`."""
+"""`backprop check`: check gradients against differences."""
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import inspect
 import json
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 
-from .. import layers, losses
 from ..backends import get_backend
-from ..datasets import load_mnist
 from ..gradcheck import GradientReport, check_gradients
-from ..gradcheck.report import FAILED, PASSED, UNRESOLVED, WRONG_ABOVE, GradientEntry
-from ..layers import Node
-from ..lookup import UsageError, lookup
-from ..networks.models import DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet
 from ..networks.network import Network
-from .screen import fold, width
-
-Case = tuple[Any, ...]
-"""A layer, loss or network and its inputs, or a function, its gradient and its arguments."""
+from .check_report import show_reports
+from .check_subjects import Case, custom_subject, layers_named, networks_named
 
 
 def main(options: argparse.Namespace) -> int:
-    """Check what was asked for, show the report, and return 0 unless something of it is wrong."""
+    """Check what was asked for, show the report, and return 0 unless a check fails."""
     backend = get_backend(options.device)
     check = partial(check_gradients, device=backend, elements=options.elements, rng=options.seed)
     cases = list(_cases(options))
-    reports = [_checked(check, case) for case in cases]
-    wanted = all(report.passed if options.strict else not report.failed for report in reports)
+    reports = [_check(check, case) for case in cases]
+    succeeded = all(report.passed if options.strict else not report.failed for report in reports)
     if options.json:
         found = {
             "passed": all(report.passed for report in reports),
@@ -46,21 +32,21 @@ def main(options: argparse.Namespace) -> int:
         print(json.dumps(found, allow_nan=False))
     else:
         networks = [case[0] for case in cases if isinstance(case[0], Network)]
-        _show(reports, f"{backend.name} {backend.version} on {backend.device}", networks)
-    return 0 if wanted else 1
+        show_reports(reports, f"{backend.name} {backend.version} on {backend.device}", networks)
+    return 0 if succeeded else 1
 
 
-def _checked(check: Callable[..., GradientReport], case: Case) -> GradientReport:
-    """The report on a case; what keeps it from being checked at all says which it is."""
+def _check(check: Callable[..., GradientReport], case: Case) -> GradientReport:
+    """Check a case; an error that prevents this names its subject."""
     try:
         return check(*case)
-    except Exception as error:  # whatever the user's code raises
+    except Exception as error:  # the user's code may raise anything
         name = getattr(case[0], "__name__", type(case[0]).__name__)
-        raise RuntimeError(f"{name} cannot be checked: {_told(error, name)}") from error
+        raise RuntimeError(f"{name} cannot be checked: {_message(error, name)}") from error
 
 
-def _told(error: Exception, name: str) -> str:
-    """What the error says, without the name it may begin with, or with its kind."""
+def _message(error: Exception, name: str) -> str:
+    """The error's message after its type, or without a leading `name`."""
     text = str(error)
     return (
         text.removeprefix(f"{name}: ") if text.startswith(f"{name}: ") else f"{type(error).__name__}: {text}"
@@ -71,273 +57,14 @@ def _cases(options: argparse.Namespace) -> Iterator[Case]:
     rng = np.random.default_rng(options.seed)
     everything = not (options.subjects or options.layer or options.net)
     for subject in options.subjects:
-        case = _users(subject).case(rng)
+        case = custom_subject(subject).case(rng)
         if not isinstance(case, tuple) or not case:
             found = "an empty one" if isinstance(case, tuple) else f"a {type(case).__name__}"
             raise ValueError(f"{subject}: case must return a tuple such as (layer, x), got {found}")
         yield case
     if options.layer or everything:
-        for kind in _chosen(options.layer or "all"):
+        for kind in layers_named(options.layer or "all"):
             yield kind.case(rng)
     if options.net or everything:
-        for make in _networks(options.net or "all"):
+        for make in networks_named(options.net or "all"):
             yield make(np.random.default_rng(options.seed))
-
-
-def _networks(name: str) -> list[Callable[[np.random.Generator], Case]]:
-    return list(NETS.values()) if name == "all" else [lookup("network", name, NETS, "all or ")]
-
-
-def checkable() -> dict[str, type[Node]]:
-    """Every layer and loss of this package that has a case, by name."""
-    return {kind.__name__: kind for kind in _spellings().values()}
-
-
-def _spellings() -> dict[str, type[Node]]:
-    """The same with the book's spellings, which are second names of some classes."""
-    named = [(name, getattr(module, name)) for module in (layers, losses) for name in module.__all__]
-    return {name: kind for name, kind in named if _own_case(kind)}
-
-
-def _own_case(kind: type[Node]) -> bool:
-    case: Any = kind.case
-    inherited: Any = Node.case
-    return case.__func__ is not inherited.__func__
-
-
-def _chosen(name: str) -> list[type[Node]]:
-    if name == "all":
-        return list(checkable().values())
-    return [lookup("layer", name, _spellings(), "all or ")]
-
-
-def _users(subject: str) -> Any:
-    """What `module:name` names, with modules of the current folder importable; it has a `case`."""
-    module_name, _, name = subject.rpartition(":")
-    if module_name.endswith(".py"):
-        module = _module_in(Path(module_name), subject)
-    elif not (module_name and name) or not all(map(str.isidentifier, module_name.split("."))):
-        raise UsageError(
-            f"expected MODULE:NAME or FILE:NAME, as in my_module:MyLayer or code/my_module.py:MyLayer, got "
-            f"{subject!r}"
-        )
-    else:
-        module = _imported(module_name, Path.cwd(), subject)
-    found = getattr(module, name, None)
-    is_ours = isinstance(found, type) and issubclass(found, (Node, Network))
-    if not callable(found):
-        raise UsageError(f"{subject}: {module_name} has no layer, loss, network or function {name!r}")
-    if isinstance(found, type) and not is_ours and not hasattr(found, "case"):
-        raise ValueError(
-            f"{subject}: {name} is no layer: derive it from backprop.layers.Layer (a loss from "
-            "backprop.losses.Loss), or give it a static method case(rng) that returns (f, grad, x)"
-        )
-    if isinstance(found, type) and not isinstance(
-        inspect.getattr_static(found, "case", None), classmethod | staticmethod
-    ):
-        returned = "(network, x, t)" if issubclass(found, Network) else "(layer, x)"
-        raise ValueError(
-            f"{subject}: add a classmethod case(cls, rng) that returns {returned} with small NumPy arrays"
-        )
-    if not callable(getattr(found, "case", None)):
-        raise ValueError(
-            f"{subject}: say its gradient and its argument: {name}.case = lambda rng: ({name}, "
-            "its_gradient, rng.standard_normal(3))"
-        )
-    return found
-
-
-def _imported(name: str, folder: Path, subject: str) -> ModuleType:
-    """The module of that name, first looked for in the folder."""
-    sys.path.insert(0, str(folder))
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise UsageError(f"{subject}: no module {error.name!r} in this folder or environment") from None
-
-
-def _module_in(file: Path, subject: str) -> ModuleType:
-    """The module that a file is, with its neighbours importable, as where Python runs the file."""
-    if not file.is_file():
-        raise UsageError(f"{subject}: there is no file {file}")
-    module = _imported(file.stem, file.resolve().parent, subject)
-    found = getattr(module, "__file__", None)
-    if found is None or not file.samefile(found):
-        raise UsageError(f"{subject}: Python has another module {file.stem}; give the file another name")
-    return module
-
-
-def _two_layer(rng: np.random.Generator) -> Case:
-    """The book's network on three MNIST images."""
-    (x, t), _ = load_mnist()
-    return TwoLayerNet(784, 50, 10, dtype="float64", rng=rng), x[:3].astype(np.float64), t[:3]
-
-
-def _mlp(rng: np.random.Generator) -> Case:
-    net = MultiLayerNet(12, [10, 8], 5, "tanh", "xavier", 0.1, use_batchnorm=True, dropout_ratio=0.2,
-                        dtype="float64", rng=rng)  # fmt: skip
-    return net, rng.standard_normal((7, 12)), rng.integers(0, 5, 7)
-
-
-def _simple_conv(rng: np.random.Generator) -> Case:
-    net = SimpleConvNet(
-        (1, 10, 10), {"filter_num": 4, "filter_size": 3}, 8, 5, "he", dtype="float64", rng=rng
-    )
-    return _with_biases(net, rng), rng.standard_normal((3, 1, 10, 10)), rng.integers(0, 5, 3)
-
-
-def _deep_conv(rng: np.random.Generator) -> Case:
-    net = DeepConvNet(
-        (1, 12, 12),
-        (3, 3, 4, 4, 5, 5),
-        hidden_size=6,
-        output_size=5,
-        dropout_ratio=0.2,
-        dtype="float64",
-        rng=rng,
-    )
-    return _with_biases(net, rng), rng.standard_normal((2, 1, 12, 12)), rng.integers(0, 5, 2)
-
-
-def _with_biases(net: Network, rng: np.random.Generator) -> Network:
-    """Biases as trained ones are: with zeros, what lies on nothing but zeros is exactly at a kink of ReLU."""
-    for name, value in net.params.items():
-        if name.startswith("b"):
-            net.params[name] = rng.uniform(0.1, 0.5, value.shape)
-    return net
-
-
-NETS = {"two-layer": _two_layer, "mlp": _mlp, "simple-conv": _simple_conv, "deep-conv": _deep_conv}
-
-
-COLOURS = {PASSED: "green", FAILED: "red", UNRESOLVED: "yellow", WRONG_ABOVE: "yellow"}
-
-COLUMNS: dict[str, Callable[[GradientEntry], str]] = {
-    "gradient": lambda entry: f"{entry.layer}.{entry.parameter}",
-    "shape": lambda entry: "×".join(map(str, entry.shape)) or "()",
-    "analytic": lambda entry: f"{entry.analytic:.4e}",
-    "numerical": lambda entry: f"{entry.numerical:.4e}",
-    "error": lambda entry: f"{entry.error:.0e}",
-    "±": lambda entry: f"{entry.uncertainty:.0e}",
-    "verdict": lambda entry: f"[{COLOURS[entry.verdict]}]{entry.verdict}",
-}
-
-VALUES = {"analytic", "numerical"}
-
-DROPPED: tuple[set[str], ...] = (set(), {"shape"}, VALUES, {"shape", *VALUES}, {"shape", "±", *VALUES})
-"""Columns that a narrow terminal does without: the first of these with which the table fits."""
-
-
-def _show(reports: list[GradientReport], where: str, networks: Iterable[Network]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.measure import Measurement
-
-    console = Console()
-    columns = width()
-    console.width = columns or 100  # a file or a pipe is as wide as the table
-    for dropped in DROPPED if columns else DROPPED[:1]:
-        table = _table(reports, [name for name in COLUMNS if name not in dropped])
-        unlimited = console.options.update(width=1000)
-        if Measurement.get(console, unlimited, table).maximum <= console.width:
-            break
-    table.title = f"Gradients against differences in float64: {where}"
-    if table.row_count:
-        console.print(table)
-    remarks = [line for report in reports for line in _remarks(report)]
-    for text in [*remarks, *_merged(networks), *_summary(reports)]:
-        for line in fold(text, columns) if columns else [text]:
-            console.print(escape(line), highlight=False, soft_wrap=True)
-
-
-def _table(reports: list[GradientReport], columns: list[str]) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
-                  show_edge=False)  # fmt: skip
-    for name in columns:
-        if name == "gradient":
-            table.add_column(name, overflow="fold")
-        else:
-            table.add_column(name, justify="right", no_wrap=True)
-    for report in reports:
-        for entry in report.entries:
-            table.add_row(*(COLUMNS[name](entry) for name in columns))
-        table.add_section()
-    return table
-
-
-def _remarks(report: GradientReport) -> Iterator[str]:
-    """What the table does not hold: every finding in full, and what to do about it."""
-    for problem in report.problems:
-        yield f"FAILED {report.subject}: {problem}"
-    for entry in report.entries:
-        if entry.verdict == FAILED:
-            yield f"FAILED {report.subject}: {entry}"
-        if entry.verdict == UNRESOLVED:
-            yield f"unresolved {report.subject}: {entry}"
-    if report.culprit:
-        yield f"{report.subject}: first wrong, going backward: {report.culprit}"
-
-
-def _merged(networks: Iterable[Network]) -> Iterator[str]:
-    """Which layers of the table are several in one."""
-    for network in networks:
-        for name, shown in network.layers.shown.items():
-            if shown != name:
-                yield f"{type(network).__name__}: {name} is {shown}, merged into one layer."
-
-
-PROMISES = (
-    "arguments left alone, results not shared, shapes, dtypes and devices kept, the same again for the same "
-    "input"
-)
-"""What is checked besides the gradients' values."""
-
-
-def _summary(reports: list[GradientReport]) -> list[str]:
-    wrong = [report.subject for report in reports if report.failed]
-    verdict = [f"FAILED: {', '.join(wrong)}."] if wrong else []
-    return [*_of_gradients(reports), *_of_promises(reports), *verdict]
-
-
-def _of_gradients(reports: list[GradientReport]) -> Iterator[str]:
-    """What was compared, and how to read its rows."""
-    entries = [entry for report in reports for entry in report.entries]
-    if not entries:
-        yield "No gradient could be compared."
-        return
-    counts = {v: sum(entry.verdict == v for entry in entries) for v in COLOURS}
-    listed = ", ".join(f"{n} {v}" for v, n in counts.items() if n or v in (PASSED, FAILED))
-    settled = [entry for entry in entries if entry.verdict != UNRESOLVED]
-    worst = f"; largest relative error {max(entry.error for entry in settled):.0e}" if settled else ""
-    yield f"{_count(len(entries), 'gradient')}: {listed}{worst}"
-    yield (
-        "Each row is the worst entry of an array. A relative error passes up to "
-        f"{reports[0].gate:.0e}, or up to ten times ±, the estimated error of the numerical value."
-    )
-    if counts[WRONG_ABOVE]:
-        yield "Wrong above: right by itself, but the gradient that comes from above is wrong."
-    if counts[UNRESOLVED]:
-        yield "Unresolved: the differences tell neither right nor wrong; see above what would."
-    if kinks := sum(entry.kinks for entry in settled):
-        yield (
-            f"At {_count(kinks, 'entry', 'entries')} a kink (where ReLU or a maximum switches) lay within "
-            "the first step, and smaller ones were taken."
-        )
-
-
-def _of_promises(reports: list[GradientReport]) -> Iterator[str]:
-    """What was found besides, and what was not looked at."""
-    faults = sum(len(report.problems) for report in reports)
-    if not faults:
-        yield f"No other faults: {PROMISES}."
-        return
-    yield f"{_count(faults, 'other fault')}: see FAILED above."
-    if cut := [report.subject for report in reports if report.cut_short]:
-        yield f"Not checked for {', '.join(cut)}, where that ended the check: {PROMISES}."
-
-
-def _count(n: int, one: str, several: str = "") -> str:
-    return f"{n} {one if n == 1 else several or one + 's'}"

@@ -1,4 +1,4 @@
-"""`backprop devices`."""
+"""`backprop devices`: list the backends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .screen import say
 
 
 def main(options: argparse.Namespace) -> int:
-    """List every backend: its version and device, or the cause and the cure."""
+    """List each backend with its version and device, or with the cause and cure of its absence."""
     statuses = available_backends()
     if options.json:
         print(json.dumps([asdict(status) for status in statuses]))

@@ -1,4 +1,4 @@
-"""`backprop evaluate`: a trained network on data with labels."""
+"""`backprop evaluate`: evaluate a trained network on data with labels."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ..text import short
 from .fit import misfit
 from .screen import say
 
-SILENT = "does not say what it has learnt from"
+DATA_UNKNOWN = "does not name its training data"
 
 
 def main(options: argparse.Namespace) -> int:
-    """Show loss and accuracy of a network on the test data, or on what it was trained on."""
+    """Show a network's loss and accuracy on the test data, or on its training data."""
     path, checkpoint = read_trained(options.file, read_checkpoint)
     network = network_of(path, checkpoint, options.device)
-    assumed = options.data is None and not _says_its_data(path, checkpoint)
+    assumed = options.data is None and not _names_its_data(path, checkpoint)
     if options.data is None and not assumed:
         data = _data_of(path, checkpoint)
     else:
-        data = dataset_at(options.data, alone=not options.train)
+        data = dataset_at(options.data, test_only=not options.train)
     samples = len(data.t_train)
     if options.train and is_run_data(path, checkpoint.description, Fingerprint.of(data)):
         data = trained_part(path, checkpoint.description, data)
@@ -38,11 +38,11 @@ def main(options: argparse.Namespace) -> int:
     if why := misfit(network, x, t):
         if assumed:
             raise UsageError(
-                f"{path} {SILENT}, and MNIST does not fit it ({why}): give its data, --data PATH"
+                f"{path} {DATA_UNKNOWN}, and MNIST does not fit it ({why}): give its data, --data PATH"
             )
         raise UsageError(f"{path} does not fit {data.name}: {why}")
     if assumed:
-        say(f"{path} {SILENT}: this is MNIST (or --data PATH)", file=sys.stderr)
+        say(f"{path} {DATA_UNKNOWN}: using MNIST; for other data give --data PATH", file=sys.stderr)
     x = with_channels(x, network.input_shape)
     check_finite(f"{data.name}: the {'training' if options.train else 'test'} data's x", x)
     loss, accuracy = network.evaluate(network.backend.asarray(x), network.backend.asarray(t))
@@ -56,19 +56,19 @@ def main(options: argparse.Namespace) -> int:
         print(json.dumps(found, allow_nan=False))
     else:
         shown = "" if accuracy is None else f"accuracy {accuracy:.4f}, "
-        held = samples - len(data.t_train)
-        left_out = f", without the {held:,} that were held back" if held else ""
-        say(f"{shown}loss {short(loss)} on {len(t):,} samples of {data.name}{left_out}")
+        held_out = samples - len(data.t_train)
+        excluded = f", without the {held_out:,} held out for validation" if held_out else ""
+        say(f"{shown}loss {short(loss)} on {len(t):,} samples of {data.name}{excluded}")
     return 0
 
 
-def _says_its_data(path: Path, checkpoint: Checkpoint) -> bool:
+def _names_its_data(path: Path, checkpoint: Checkpoint) -> bool:
     with followed(path):
         return bool(checkpoint.description.get("run")) and "data" in checkpoint.description
 
 
 def _data_of(path: Path, checkpoint: Checkpoint) -> Dataset:
-    """The data that the network was trained on, where they are as they were."""
+    """Load the run's data, and make sure that they have not changed."""
     with followed(path):
         where = checkpoint.description["run"]["settings"].get("data")
     data = load_run_data(None if where is None else str(where))

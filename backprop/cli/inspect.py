@@ -1,4 +1,4 @@
-"""`backprop inspect`: what is in a checkpoint."""
+"""`backprop inspect`: show the contents of a checkpoint."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from typing import Any
 from ..layers.naming import display_names
 from ..saving.checkpoint import Checkpoint, Contents, followed, read_contents, read_whole
 from ..saving.history import history_of, last_of
-from ..saving.optimizer_config import optimizer_text
 from ..saving.run_folder import read_trained
 from ..text import short
 from .screen import say, table, width
 
 
 def main(options: argparse.Namespace) -> int:
-    """Show what a checkpoint has, as far as its header tells; `--json` has the history, too."""
+    """Show what a checkpoint's header tells; `--json` includes the history."""
     if options.json:
         path, (checkpoint, contents) = read_trained(options.file, read_whole)
         with followed(path):
@@ -28,7 +27,7 @@ def main(options: argparse.Namespace) -> int:
         path, contents = read_trained(options.file, read_contents)
         with followed(path):
             lines, arrays = [*_lines(contents)], _arrays(contents)
-        say(f"{path}: {contents.size:,} bytes, SHA-256 right")
+        say(f"{path}: {contents.size:,} bytes, SHA-256 correct")
         for line in lines:
             say(line, indent=10)
         _show(arrays)
@@ -51,7 +50,7 @@ def _lines(contents: Contents) -> Iterator[str]:
 
 
 def _arrays(contents: Contents) -> list[tuple[str, str, str, str, str]]:
-    """Name, dtype, shape, entries and bytes of every array but the history's."""
+    """Name, dtype, shape, entries and bytes of each array outside the history."""
     return [
         (name, dtype, "×".join(map(str, shape)) or "()", f"{math.prod(shape):,}", f"{size:,} bytes")
         for name, (dtype, shape, size) in sorted(contents.arrays.items())
@@ -60,7 +59,7 @@ def _arrays(contents: Contents) -> list[tuple[str, str, str, str, str]]:
 
 
 def _show(arrays: Sequence[tuple[str, str, str, str, str]]) -> None:
-    """A line for every array; in a narrow terminal without bytes, entries or dtype."""
+    """Print one line for each array; a narrow terminal drops bytes, entries and dtype."""
     longest = max((len(name) for name, *_ in arrays), default=0)
     lines = [
         f"{name:{longest}}  {dtype:4} {shape:12} {entries:>10} {size:>18}"
@@ -85,12 +84,12 @@ def _network(network: Mapping[str, Any]) -> Iterator[str]:
 
 def _training(description: Mapping[str, Any]) -> Iterator[str]:
     place, last = description["training"], last_of(description)
-    within = f", {place['position']:,} of them in an epoch that is not over" if place["position"] else ""
+    within = f", {place['position']:,} of them in an unfinished epoch" if place["position"] else ""
     yield f"training  {place['step']:,} steps{within}, {place['seconds']:.1f} s"
-    yield f"optimizer {optimizer_text(description['optimizer'])}"
+    yield f"optimizer {description['optimizer']['settings']}"
     if last:
         held_out = last.get("validation_accuracy") or last["test_accuracy"]
-        accuracy = "" if held_out is None else f", accuracy held out {held_out:.4f}"
+        accuracy = "" if held_out is None else f", held-out accuracy {held_out:.4f}"
         yield f"epoch {last['epoch']:<4}loss {short(last['loss'])}{accuracy}"
     if "machine" in description:
         yield f"machine   {', '.join(f'{name} {value}' for name, value in description['machine'].items())}"

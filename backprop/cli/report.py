@@ -1,4 +1,4 @@
-"""`backprop report`."""
+"""`backprop report`: write the page of a run, or one that compares several."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..files import advised
 from ..report import write_report
-from ..report.comparison import Groups, is_of, read_groups, short_results, write_groups
+from ..report.comparison import Groups, compares, read_groups, summary_table, write_groups
 from ..text import visible
 from .build import defaults
 from .screen import say, table, width
@@ -25,14 +25,14 @@ def main(options: argparse.Namespace) -> int:
             say(str(write_report(folders[0], out)))
         else:
             groups = read_groups(folders, defaults)
-            page = write_groups(groups, out or _free(groups))
-            for line in table(short_results(groups), "<>", (), width() or sys.maxsize):
+            page = write_groups(groups, out or _target(groups))
+            for line in table(summary_table(groups), "<>", (), width() or sys.maxsize):
                 print(visible(line))
             say(str(page))
     return 0
 
 
-def _free(groups: Groups) -> Path:
-    """The page of these runs if there is one, or else a free name."""
+def _target(groups: Groups) -> Path:
+    """The existing page of these runs, or an unused name."""
     names = (Path(f"comparison{'' if n == 1 else f'-{n}'}.html") for n in count(1))
-    return next(name for name in names if not os.path.lexists(name) or is_of(groups, name))
+    return next(name for name in names if not os.path.lexists(name) or compares(name, groups))

@@ -1,4 +1,4 @@
-r"""Lines that fit into a terminal. What goes elsewhere, into a file or a pipe, is not wrapped.
+r"""Wrap lines to the terminal's width. Output to a file or a pipe is not wrapped.
 
 >>> print("\n".join(fold("data mnist: 60,000 to train on, 10,000 to test on", 30)))
 data mnist: 60,000 to train
@@ -17,35 +17,35 @@ from typing import TextIO
 
 from ..text import visible
 
-USUAL = 80
-"""The width of a terminal that does not say its own."""
+DEFAULT = 80
+"""The width of a terminal that does not tell its own."""
 
 LEAST = 20
-"""The width that narrower terminals count as."""
+"""The smallest width that is used."""
 
-BOUND = "\ue000"
-"""A space at which no line ends; visible text does not have it."""
+NONBREAKING = "\ue000"
+"""A space at which no line breaks; it does not occur in visible text."""
 
 COMMAND = re.compile(r"\bbackprop \w+ -[^']*$")
-"""A command at the end of a text, to be copied; not one with quotes, in which a line cannot end."""
+"""A command to copy at the end of a text; not one with quotes, inside which a line cannot break."""
 
 
 def width(file: TextIO | None = None) -> int | None:
-    """The columns of the terminal that `file`, or else stdout, is; None where it is no terminal."""
+    """The columns of the terminal behind `file`, by default stdout; None if it is not a terminal."""
     file = sys.stdout if file is None else file
-    file = getattr(file, "rich_proxied_file", file)  # while a line moves, stdout stands behind it
+    file = getattr(file, "rich_proxied_file", file)  # the real stdout while a live line is shown
     if not file.isatty():
         return None
     with suppress(KeyError, ValueError):
         if (columns := int(os.environ["COLUMNS"])) > 0:
             return max(columns, LEAST)
     with suppress(OSError, ValueError):
-        return max(os.get_terminal_size(file.fileno()).columns or USUAL, LEAST)
-    return USUAL
+        return max(os.get_terminal_size(file.fileno()).columns or DEFAULT, LEAST)
+    return DEFAULT
 
 
 def say(text: str, *, indent: int = 2, file: TextIO | None = None, columns: int | None = None) -> None:
-    """Print text, with escapes for what a terminal would obey, in lines that fit into the terminal."""
+    """Print text with control characters escaped, wrapped to the terminal's width."""
     file = sys.stdout if file is None else file
     columns = width(file) if columns is None else columns
     lines = [visible(text)] if columns is None else fold(visible(text), columns, indent)
@@ -53,16 +53,16 @@ def say(text: str, *, indent: int = 2, file: TextIO | None = None, columns: int 
 
 
 def bound(text: str) -> str:
-    """The text in a form that `fold` does not break."""
-    return BOUND.join(text.split())
+    """Make the text unbreakable for `fold`."""
+    return NONBREAKING.join(text.split())
 
 
 def fold(text: str, columns: int, indent: int = 2) -> list[str]:
-    r"""Visible text in lines of so many columns, all but the first one indented; longer words stay whole.
+    r"""Wrap visible text to `columns`, indenting all lines but the first; longer words stay whole.
 
     No line begins with a parenthesis: "4 (99.5%)" stays together.
 
-    A command that does not fit is continued as a shell has it:
+    A command that does not fit is continued as in a shell:
 
     >>> fold("go on with: backprop train --resume runs/two-layer-2", 40)
     ['go on with: backprop train --resume \\', '  runs/two-layer-2']
@@ -72,13 +72,13 @@ def fold(text: str, columns: int, indent: int = 2) -> list[str]:
     command = COMMAND.search(text)
     longest = max((len(word) for word in text.split() if len(word) <= columns), default=0)
     lines = textwrap.wrap(
-        text.replace(" (", f"{BOUND}("),
+        text.replace(" (", f"{NONBREAKING}("),
         columns - 2 if command else columns,
         subsequent_indent=" " * min(indent, columns // 4, columns - longest),
         break_long_words=False,
         break_on_hyphens=False,
     )
-    lines = [line.replace(BOUND, " ") for line in lines]
+    lines = [line.replace(NONBREAKING, " ") for line in lines]
     if command:
         before = len(text[: command.start()].split())
         ends = [len(" ".join(lines[: i + 1]).split()) for i in range(len(lines) - 1)]
@@ -87,9 +87,9 @@ def fold(text: str, columns: int, indent: int = 2) -> list[str]:
 
 
 def table(rows: Sequence[Sequence[str]], sides: str, dropped: Sequence[int], columns: int) -> list[str]:
-    """The rows with their cells two apart, without the columns `dropped`, in this order, until they fit.
+    """Align rows in columns two spaces apart; drop the columns `dropped`, in this order, until they fit.
 
-    sides : `<` or `>` for every column, the side on which its cells lie
+    sides : `<` or `>` for each column, its alignment
 
     >>> table([("params.W1", "784×50", "39,200"), ("params.b1", "50", "50")], "<<>", (2, 1), 20)
     ['params.W1  784×50', 'params.b1  50']

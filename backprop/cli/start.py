@@ -33,7 +33,7 @@ def leak_of(settings: TrainSettings, start: Checkpoint, data: Fingerprint) -> st
     assert name is not None
     with followed(name):
         description = start.description
-        if "training" not in description or ("run" in description and not data.is_of(description)):
+        if "training" not in description or ("run" in description and not data.matches(description)):
             return ""
         its = description.get("run", {}).get("settings", {})
         split = its.get("validation"), its.get("seed")

@@ -119,7 +119,7 @@ class Job:
         """What the checkpoints say of the data, and of the run that this one started from."""
         style = learn_style(self.data.x_train)
         entry = {"name": self.data.name, "sha256": self.fingerprint.sha256}
-        facts: dict[str, Any] = {"data": {**entry, "pictures": style and style.as_entry()}}
+        facts: dict[str, Any] = {"data": {**entry, "pictures": style and style.to_dict()}}
         if self.held_out and by_class:
             facts["split"] = BY_CLASS
         if self.start and self.options.start_from:

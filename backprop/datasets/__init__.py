@@ -1,10 +1,10 @@
-"""Data sets: MNIST, which is part of this package, and the user's own files."""
+"""Data sets: MNIST, which comes with this package, and your own files."""
 
 from .dataset import Dataset, DatasetError, with_channels
-from .files import load_dataset
-from .identity import Fingerprint, data_digest
+from .fingerprint import Fingerprint, data_digest
+from .loading import load_dataset
 from .mnist import dataset_at, load_mnist, mnist
-from .split import held_back, split
+from .split import split, stratified_sample
 
 __all__ = [
     "Dataset",
@@ -12,10 +12,10 @@ __all__ = [
     "Fingerprint",
     "data_digest",
     "dataset_at",
-    "held_back",
     "load_dataset",
     "load_mnist",
     "mnist",
     "split",
+    "stratified_sample",
     "with_channels",
 ]

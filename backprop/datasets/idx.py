@@ -1,6 +1,6 @@
-"""The IDX file format of MNIST: magic number, sizes, then unsigned bytes; gzipped or not.
+"""Read IDX files, MNIST's format: magic number, sizes, then unsigned bytes; gzipped or not.
 
-Source: the description beside the MNIST database.
+Source: the format's description in the MNIST database.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ LARGEST = 2**32  # bytes; 80 times MNIST
 
 
 def read_idx(path: Path, dimensions: int) -> HostArray:
-    """The unsigned bytes in an IDX file, with the shape that its header gives.
+    """Read the unsigned bytes of an IDX file, in the shape given by its header.
 
-    `dimensions` is 1 for labels and 3 for images. Never reads or decompresses more than the header
-    promises (and one byte, to see that the file ends there).
+    `dimensions` is 1 for labels and 3 for images. Reads and decompresses no more than the header promises,
+    plus one byte to check that the file ends there.
     """
     try:
         with path.open("rb") as raw:
@@ -63,7 +63,7 @@ def _read(stream: BufferedIOBase, path: Path, dimensions: int) -> HostArray:
 
 
 def _read_up_to(stream: BufferedIOBase, size: int) -> bytearray:
-    """At most `size` bytes, a mebibyte at a time: a lying header reserves no memory."""
+    """Read at most `size` bytes, one mebibyte at a time, so that a false header reserves no memory."""
     data = bytearray()
     while len(data) < size:
         chunk = stream.read(min(2**20, size - len(data)))

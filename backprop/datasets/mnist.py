@@ -1,4 +1,4 @@
-"""MNIST, from the files in this package: nothing is downloaded."""
+"""MNIST, from the files in this package; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 
 from ..backends import HostArray
 from .dataset import Dataset
-from .files import load_dataset
+from .loading import load_dataset
 
 FOLDER = Path(__file__).with_name("mnist")
 
 
 def mnist() -> Dataset:
-    """MNIST as it is published: 60,000 + 10,000 images (28, 28) of uint8, and integer labels."""
+    """MNIST as published: 60,000 + 10,000 images (28, 28) of uint8, and integer labels."""
     return load_dataset(FOLDER)
 
 
@@ -47,6 +47,6 @@ def load_mnist(
     return (images(data.x_train), labels(data.t_train)), (images(data.x_test), labels(data.t_test))
 
 
-def dataset_at(path: str | Path | None, *, alone: bool = False) -> Dataset:
-    """`load_dataset`, or `mnist` where no path is given."""
-    return mnist() if path is None else load_dataset(path, alone=alone)
+def dataset_at(path: str | Path | None, *, test_only: bool = False) -> Dataset:
+    """Load the data set at a path, or MNIST if that is None."""
+    return mnist() if path is None else load_dataset(path, test_only=test_only)

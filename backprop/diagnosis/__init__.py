@@ -1,19 +1,20 @@
-"""How training goes: layers and gradients on one batch, signs of trouble, and whether the network guesses."""
+"""Diagnose training: layers and gradients on one batch, warnings, and networks that learn nothing."""
 
-from .batch import Gradient, Histogram, LayerOutput, look_at
-from .guessing import Guess, Guessing, LearningWarning, guess, no_better_than_guessing, some_samples
-from .signs import warning_signs
+from .baseline import Baseline, constant_baseline
+from .batch import Gradient, Histogram, LayerOutput, inspect_batch
+from .learning import LearningProblem, LearningWarning, find_learning_problem, sample_indices
+from .warnings import find_warnings
 
 __all__ = [
+    "Baseline",
     "Gradient",
-    "Guess",
-    "Guessing",
     "Histogram",
     "LayerOutput",
+    "LearningProblem",
     "LearningWarning",
-    "guess",
-    "look_at",
-    "no_better_than_guessing",
-    "some_samples",
-    "warning_signs",
+    "constant_baseline",
+    "find_learning_problem",
+    "find_warnings",
+    "inspect_batch",
+    "sample_indices",
 ]

@@ -1,4 +1,4 @@
-"""How a network's layers and gradients look on one batch, and what a step of the optimizer changes."""
+"""Statistics of a network's layers, gradients and updates on one batch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..optimizers import Optimizer
 BINS = 50
 
 CONSTANT = 1e-5
-"""The share of the largest entry by which the outputs of samples that are the same may differ."""
+"""The tolerance for equal outputs, relative to the largest entry."""
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many of the finite entries of an array lie between each two of the edges."""
+    """The number of an array's finite entries in each bin."""
 
     counts: HostArray
     """(BINS,)"""
@@ -42,41 +42,43 @@ class LayerOutput:
     zeros: float
     """The share of entries that are 0."""
     constant: bool
-    """Whether it is the same for every sample, to 1e-5 of the largest entry."""
+    """Whether it is the same for every sample, within 1e-5 of the largest entry."""
     finite: bool
-    """Whether no entry is NaN or infinite."""
+    """Whether all entries are finite."""
     units: int | None
-    """The units of a ReLU: entries of a sample, or channels of an image; None for other layers."""
+    """The number of ReLU units: entries of a sample, or channels of an image; None for other layers."""
     dead: int | None
-    """How many of these are 0 on the whole batch."""
+    """The number of units that are 0 on the whole batch."""
     histogram: Histogram
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """The gradient of a parameter on the batch, and what one step of the optimizer makes of it."""
+    """The gradient of a parameter on the batch, and the optimizer's next update."""
 
     name: str
     layer: str
     weight: bool
-    """Whether the parameter is a weight W, and no bias."""
+    """Whether the parameter is a weight W, not a bias."""
     shape: tuple[int, ...]
     parameter_norm: float
     """‖W‖"""
     norm: float
     """‖∂L/∂W‖"""
     update: float | None
-    """‖ΔW‖ / ‖W‖; None without an optimizer, or where W is 0."""
+    """‖ΔW‖ / ‖W‖; None without an optimizer, or if W is 0."""
     histogram: Histogram
 
 
-def look_at(
+def inspect_batch(
     network: Network, x: Array, t: Array, optimizer: Optimizer | None = None
 ) -> tuple[list[LayerOutput], list[Gradient]]:
-    """Train on the batch (x, t) once, on a copy of the network, which is left as it was; so is the optimizer.
+    """Train copies of the network and the optimizer on the batch (x, t) for one step.
 
+    Parameters
+    ----------
     x, t : arrays on the network's device
-    optimizer : as `fit` has left it, or None for no step
+    optimizer : in its state after training, or None to compute gradients only
     """
     network = network.to()
     outputs, y = [], network.as_input(x)
@@ -92,11 +94,11 @@ def look_at(
 
 
 def histogram(values: HostArray) -> Histogram:
-    """The histogram of all finite entries."""
+    """Compute the histogram of all finite entries."""
     finite = values[np.isfinite(values)]
     try:
         return Histogram(*np.histogram(finite, BINS))
-    except ValueError:  # too near to each other for so many bins
+    except ValueError:  # the entries are too close to each other
         middle = float(finite.mean())
         return Histogram(*np.histogram(finite, BINS, (middle - 0.5, middle + 0.5)))
 
@@ -141,13 +143,15 @@ def _gradients(network: Network, optimizer: Optimizer | None) -> list[Gradient]:
 
 
 def _on_host(network: Network, vector: Any) -> dict[str, HostArray]:
-    """The parts of a flat vector by the parameters' names, as copies in float64."""
+    """Copy the parts of a flat vector to the host in float64, by parameter name."""
     parts = network.flat_params.split(vector["flat"])
     return {name: np.array(network.backend.to_numpy(part), np.float64) for name, part in parts.items()}
 
 
 def _copy(network: Network, optimizer: Optimizer) -> Optimizer:
-    """The optimizer with slots of its own."""
-    clone, xp = copy.copy(optimizer), network.backend.xp
-    clone.slots = {key: xp.asarray(slot, copy=True) for key, slot in optimizer.slots.items()}
+    """Copy the optimizer and its slots."""
+    clone = copy.copy(optimizer)
+    if "slots" in vars(optimizer):
+        xp = network.backend.xp
+        clone.slots = {key: xp.asarray(slot, copy=True) for key, slot in optimizer.slots.items()}
     return clone

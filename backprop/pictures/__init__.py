@@ -1,21 +1,21 @@
-"""Pictures of one's own, made into what the pictures of the training data are.
+"""Make your own pictures look like those of the training data.
 
-`learn_style` finds out what those are, `read_picture` opens a file, and `fitted` makes it one of them.
+`learn_style` finds out what those look like, `read_picture` reads a file, and `prepare_picture` adapts it.
 """
 
 from .files import PictureError, read_picture, write_picture
-from .fitting import Fitted, RefusedError, fitted
+from .prepare import PreparedPicture, RefusedError, prepare_picture
 from .style import MNIST, Style, image_shape, learn_style
 
 __all__ = [
     "MNIST",
-    "Fitted",
     "PictureError",
+    "PreparedPicture",
     "RefusedError",
     "Style",
-    "fitted",
     "image_shape",
     "learn_style",
+    "prepare_picture",
     "read_picture",
     "write_picture",
 ]

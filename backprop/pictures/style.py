@@ -1,4 +1,4 @@
-"""What the pictures of a data set have in common: bright or dark ink, and where it lies."""
+"""The style of a data set's pictures: bright or dark ink, and its position."""
 
 from __future__ import annotations
 
@@ -11,63 +11,63 @@ import numpy as np
 from ..backends import HostArray
 
 BRIGHT, DARK = "bright", "dark"
-"""Ink on darker paper, and on brighter paper."""
+"""Ink on darker paper, and ink on brighter paper."""
 
 PAPER = 1 / 3
-"""How far paper may be from the darkest or the brightest pixel, in shares of their difference."""
+"""The largest distance of paper from the darkest or brightest pixel, relative to their difference."""
 
 BORDER = 0.75
 """The share of the border's pixels that must be paper."""
 
 MOST = 0.9
-"""The share of samples whose ink must lie alike."""
+"""The share of samples whose ink must be placed alike."""
 
 FAINT = 0.2
-"""Ink below this share of full ink does not count where its extent is measured."""
+"""The ink's extent ignores ink below this share of full ink."""
 
 SAMPLES = 1000
-"""How many samples are looked at, spread over the data."""
+"""The number of evenly spread samples that are examined."""
 
 SMALLEST = 8
-"""Samples without rows and columns are taken for square images from this height on."""
+"""Flat samples count as square images from this height on."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a network's data shows things."""
+    """The look of a network's training pictures."""
 
     ink: str | None = None
     """`"bright"` or `"dark"`; None for pictures without ink and paper, such as photographs."""
     box: int | None = None
-    """The longer side of every sample's ink, whose centre of mass is in the middle; None if that varies."""
+    """The longer side of the ink, if all samples share it and have their centre of mass in the middle."""
 
     @classmethod
-    def of(cls, entry: Any) -> Style | None:
-        """The style that `as_entry` has described, None for None; `ValueError` for anything else."""
-        if entry is None:
+    def from_dict(cls, values: Any) -> Style | None:
+        """The inverse of `to_dict`, and None for None; anything else is a `ValueError`."""
+        if values is None:
             return None
-        if isinstance(entry, Mapping):
-            ink, box = entry.get("ink"), entry.get("box")
+        if isinstance(values, Mapping):
+            ink, box = values.get("ink"), values.get("box")
             if ink in (BRIGHT, DARK, None) and type(box) in (int, type(None)):
                 return cls(ink, box)
-        raise ValueError(f"what it says of the pictures it was trained on cannot be followed: {entry!r:.100}")
+        raise ValueError(f"its description of the training pictures is invalid: {values!r:.100}")
 
     @classmethod
-    def unknown(cls, channels: int) -> Style:
-        """The one that is assumed where nothing is known: as MNIST's, but lying anywhere."""
+    def default(cls, channels: int) -> Style:
+        """The style to assume for unknown data: bright ink anywhere, or photographs for 3 channels."""
         return cls(BRIGHT if channels == 1 else None)
 
-    def as_entry(self) -> dict[str, Any]:
-        """The style in JSON's kinds of values."""
+    def to_dict(self) -> dict[str, Any]:
+        """The style as values for JSON."""
         return asdict(self)
 
 
 MNIST = Style(BRIGHT, 20)
-"""MNIST's: see `preparation`."""
+"""MNIST's style, see `ink`."""
 
 
 def image_shape(sample: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """(C, H, W) of samples of this shape, with C = 1 or 3; None if they are no images."""
+    """(C, H, W) of samples of this shape, with C = 1 or 3; None if they are not images."""
     if len(sample) == 1:
         side = round(sample[0] ** 0.5)
         return (1, side, side) if side >= SMALLEST and side * side == sample[0] else None
@@ -78,7 +78,7 @@ def image_shape(sample: tuple[int, ...]) -> tuple[int, int, int] | None:
 
 
 def learn_style(x: HostArray) -> Style | None:
-    """The style of training samples x (N, …); None if they are no pictures.
+    """Determine the style of training samples x (N, …); None if they are not pictures.
 
     >>> from backprop.datasets import mnist
     >>> learn_style(mnist().x_train)
@@ -102,18 +102,18 @@ def learn_style(x: HostArray) -> Style | None:
 
 
 def border(pictures: HostArray) -> HostArray:
-    """The outermost pixels of pictures (…, H, W)."""
+    """The border pixels of pictures (…, H, W)."""
     sides = pictures[..., 0, :], pictures[..., -1, :], pictures[..., 1:-1, 0], pictures[..., 1:-1, -1]
     return np.concatenate(sides, axis=-1)
 
 
 def extent(ink: HostArray) -> tuple[HostArray, HostArray]:
-    """The longer side of the ink, and how far its centre of mass is from the middle, for (N, H, W).
+    """The longer side of the ink, and the distance of its centre of mass from the middle, for (N, H, W).
 
-    The middle of n pixels is the one with the number n // 2, as in MNIST.
+    The middle of n pixels is pixel n // 2, as in MNIST.
     """
     sides, offsets = [], []
-    for axis in (1, 2):  # over rows: how the columns are filled; then the other way
+    for axis in (1, 2):  # reduce the rows, then the columns
         there = np.max(ink, axis=axis) > FAINT
         mass = np.sum(ink, axis=axis)
         n = there.shape[1]
@@ -122,14 +122,14 @@ def extent(ink: HostArray) -> tuple[HostArray, HostArray]:
     return np.maximum(*sides), np.maximum(*offsets)
 
 
-def lies_in(ink: HostArray, box: int) -> HostArray:
-    """Whether the ink of each sample fills such a box, with its centre of mass in the middle."""
+def fills_box(ink: HostArray, box: int) -> HostArray:
+    """Whether each sample's ink fills a box of this side, with its centre of mass in the middle."""
     sides, offsets = extent(ink)
     return np.asarray((np.abs(sides - box) <= 1) & (offsets <= 1.0))
 
 
 def _box(ink: HostArray) -> int | None:
-    """The box that most samples fill, if there is one with paper around it."""
+    """The side of the box that most samples fill, if there is paper around it."""
     box = int(np.median(extent(ink)[0]))
-    found = 0 < box < min(ink.shape[1:]) and lies_in(ink, box).mean() >= MOST
+    found = 0 < box < min(ink.shape[1:]) and fills_box(ink, box).mean() >= MOST
     return box if found else None

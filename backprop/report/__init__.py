@@ -1,7 +1,7 @@
-"""The page of a training run: what it has reached, what it gets wrong, and how its layers look.
+"""Pages about training runs: results, mistakes, curves, and the state of the layers.
 
-`write_report` makes the page of one run folder, `write_comparison` that of several. `diagnose` computes
-what the page shows of a network, for use without a page.
+`write_report` writes the page of one run, `write_comparison` a page that compares several. `diagnose`
+computes a page's facts about a network.
 """
 
 from .comparison import write_comparison

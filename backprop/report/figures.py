@@ -1,7 +1,7 @@
-"""Curves and histograms as inline SVG, drawn with matplotlib where it is installed.
+"""Draw curves and histograms as inline SVG, with matplotlib if it is installed.
 
-What is drawn has the colour of the page's text, so it is light on dark pages. Text from outside does
-not come here: legends and captions are the page's.
+The drawings take the colour of the page's text, so they suit light and dark pages. They contain no text
+from outside: the page has the legends and captions.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import numpy as np
 from ..diagnosis.batch import Histogram
 from .html import escaped
 
-MISSING = "There are no curves and histograms: matplotlib is not installed (pip install matplotlib)."
+MISSING = "There are no curves or histograms because matplotlib is not installed (pip install matplotlib)."
 
 COLOURS = ("#2f7fc1", "#e07b00", "#2a9d6f", "#a06bd6", "#d4504c", "#8a8f98")
-"""To be told apart on white and on black."""
+"""Distinguishable on white and on black."""
 
 INK = "#010203"
-"""Stands for the colour of the page's text."""
+"""A placeholder for the colour of the page's text."""
 
 STYLE: dict[str, Any] = {
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
@@ -44,22 +44,22 @@ STYLE: dict[str, Any] = {
 NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 FEW = 30
-"""Up to so many points of a curve are marked."""
+"""Curves with at most this many points have markers."""
 
 OUTLIER = 1e3
-"""How many times the next value one is that the drawing leaves out."""
+"""An outlier exceeds the next value by this factor."""
 
 PLAIN = (1e-2, 1e5)
-"""Between these the numbers of an axis are written out, with as many decimals each."""
+"""The range in which axis labels have no exponent."""
 
-ROOM = 0.05
-"""Of an axis's length, at either end."""
+MARGIN = 0.05
+"""The margin at either end of an axis, relative to its length."""
 
 FEW_DECADES, MOST_TICKS = 3.0, 9
-"""Of a logarithmic axis: up to so many decades have ticks within, and how many ticks there are at most."""
+"""A logarithmic axis of fewer decades has ticks within them; and the largest number of ticks."""
 
 MANY = 100
-"""From this count on a histogram's scale is logarithmic."""
+"""A histogram with a count this large has a logarithmic axis."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,11 @@ def available() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def curves(lines: Sequence[Line], what: str, alt: str, *, may_be_log: bool = False) -> str:
-    """The lines over the steps, from 0; on a log scale if it `may_be` and they span more than a decade.
+def curves(lines: Sequence[Line], what: str, alt: str, *, allow_log: bool = False) -> str:
+    """Draw lines by step, starting at 0.
 
-    Then what lies above `top_of` the lines is cut off, too.
+    With `allow_log`, values that span more than a decade have a logarithmic axis, which ends at
+    `limit_without_outliers`.
     """
 
     def draw(axes: Any) -> None:
@@ -95,22 +96,23 @@ def curves(lines: Sequence[Line], what: str, alt: str, *, may_be_log: bool = Fal
         axes.xaxis.get_major_locator().set_params(integer=True, nbins=6)
         last = max(1.0, *(step for line in lines for step in line.steps))
         axes.set_xlim(-0.03 * last, 1.03 * last)
-        values, top = np.concatenate([line.values for line in lines]), top_of(lines) if may_be_log else None
+        values = np.concatenate([line.values for line in lines])
+        top = limit_without_outliers(lines) if allow_log else None
         least, largest = values.min(), values.max() if top is None else top
-        if may_be_log and 0.0 < 10.0 * least < largest:
-            _log_scale(axes, math.log10(largest / least))
+        if allow_log and 0.0 < 10.0 * least < largest:
+            _use_log_scale(axes, math.log10(largest / least))
         if top is not None:
-            _end_at(axes, least, top)
-        _without_factor(axes.yaxis)
+            _limit_values(axes, least, top)
+        _hide_offset(axes.yaxis)
 
     return _svg(draw, (4.0, 2.5), alt)
 
 
-def top_of(lines: Sequence[Line]) -> float | None:
-    """The largest value of the lines without a few outliers; None if there are none.
+def limit_without_outliers(lines: Sequence[Line]) -> float | None:
+    """The largest value of the lines that is no outlier; None if there are no outliers.
 
-    An outlier is among the largest of its line, one in twenty or the largest alone, and more than a
-    thousand times as large as the next.
+    Outliers are among the largest 5 % of their line (at least one value), and more than a thousand times as
+    large as the next value.
     """
     kept = [_without_outliers(line.values) for line in lines]
     if sum(map(len, kept)) == sum(len(line.values) for line in lines):
@@ -119,7 +121,7 @@ def top_of(lines: Sequence[Line]) -> float | None:
 
 
 def _without_outliers(values: Sequence[float]) -> Sequence[float]:
-    """The values, the largest first."""
+    """The values in descending order, without outliers."""
     falling = sorted(values, reverse=True)
     for n in range(min(max(1, len(falling) // 20), len(falling) - 2), 0, -1):
         if falling[n - 1] > OUTLIER * falling[n] > 0.0:
@@ -128,12 +130,12 @@ def _without_outliers(values: Sequence[float]) -> Sequence[float]:
 
 
 def bars(histogram: Histogram, alt: str, colour: str = COLOURS[0]) -> str:
-    """The histogram; large counts on a log scale."""
+    """Draw a histogram, with a logarithmic axis for large counts."""
 
     def draw(axes: Any) -> None:
         axes.stairs(histogram.counts, histogram.edges, fill=True, color=colour)
         axes.locator_params(axis="x", nbins=4)
-        _without_factor(axes.xaxis)
+        _hide_offset(axes.xaxis)
         axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
         if histogram.counts.max() >= MANY:
             axes.set_yscale("log")
@@ -144,27 +146,27 @@ def bars(histogram: Histogram, alt: str, colour: str = COLOURS[0]) -> str:
     return _svg(draw, (3.0, 1.6), alt)
 
 
-def _log_scale(axes: Any, decades: float) -> None:
+def _use_log_scale(axes: Any, decades: float) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter
 
     axes.set_yscale("log")
-    few = decades < FEW_DECADES  # over many, the locator has no ticks but powers of ten
+    few = decades < FEW_DECADES  # over many decades, the locator supports only powers of ten
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=MOST_TICKS))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _end_at(axes: Any, least: float, top: float) -> None:
-    """Let the axis of the values reach from the least to the top, with the usual room beside them."""
+def _limit_values(axes: Any, least: float, top: float) -> None:
+    """Limit the value axis to this range and the usual margins."""
     if axes.get_yscale() == "log":
-        room = (top / least) ** ROOM
-        axes.set_ylim(least / room, top * room)
+        margin = (top / least) ** MARGIN
+        axes.set_ylim(least / margin, top * margin)
     else:
-        room = ROOM * (top - least) or 1.0
-        axes.set_ylim(least - room, top + room)
+        margin = MARGIN * (top - least) or 1.0
+        axes.set_ylim(least - margin, top + margin)
 
 
-def _without_factor(axis: Any) -> None:
-    """Let every number of an axis stand by itself, without a factor or a summand that stands elsewhere."""
+def _hide_offset(axis: Any) -> None:
+    """Label an axis with complete numbers, without a common factor or offset."""
     largest = max(map(abs, axis.get_view_interval()))
     if axis.get_scale() == "log" or not PLAIN[0] <= largest < PLAIN[1]:
         axis.set_major_formatter(_plain)
@@ -182,7 +184,7 @@ def _thousands(value: float, _: Any) -> str:
 
 
 def _svg(draw: Callable[[Any], None], size: tuple[float, float], alt: str) -> str:
-    """What `draw` draws into axes, as an element of an HTML page."""
+    """Draw into new axes, and return the figure as an element for an HTML page."""
     from matplotlib import style
     from matplotlib.figure import Figure
 
@@ -195,7 +197,7 @@ def _svg(draw: Callable[[Any], None], size: tuple[float, float], alt: str) -> st
 
 
 def _inline(svg: str, alt: str) -> str:
-    """Without what is for files, and with names that no other figure of the page has."""
+    """Remove what only files need, and make the ids unique on the page."""
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor").strip()
     svg = re.sub(r'<style.*?</style>| xmlns(:\w+)?="[^"]*"', "", svg, flags=re.DOTALL)
     name = re.sub(r"\W+", "-", alt)

@@ -1,4 +1,4 @@
-"""Parts of an HTML page, as strings. Text is escaped here, and nowhere else; control characters are shown."""
+"""Build HTML pages from strings. This is the only place that escapes text; control characters are shown."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from urllib.parse import quote
 from ..text import visible
 
 NONE = "–"
-"""Stands for a value that there is not."""
+"""Stands for a missing value."""
 
 
 class Markup(str):
-    """What is HTML already, and is not escaped again."""
+    """HTML that must not be escaped again."""
 
     __slots__ = ()
 
 
 def escaped(text: str) -> str:
-    """Text as it stands in a page."""
+    """Escape text for a page."""
     return text if isinstance(text, Markup) else escape(visible(text))
 
 
 def document(title: str, lead: str, parts: Iterable[str], head: str = "") -> bytes:
-    """The whole page; `lead` stands under the title, and `head` is more for its head."""
+    """A whole page; `lead` follows the title, and `head` adds elements to the page's head."""
     style = files(__package__).joinpath("style.css").read_text("utf-8")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -41,7 +41,7 @@ def document(title: str, lead: str, parts: Iterable[str], head: str = "") -> byt
 
 
 def section(title: str, *parts: str, kind: str = "") -> str:
-    """Parts under a heading; nothing if there are none."""
+    """Parts under a heading; empty without parts."""
     content = "".join(parts)
     opening = f'<section class="{kind}">' if kind else "<section>"
     return f"{opening}\n<h2>{escaped(title)}</h2>\n{content}</section>\n" if content else ""
@@ -53,12 +53,12 @@ def paragraph(text: str) -> str:
 
 
 def details(summary: str, content: str) -> str:
-    """What is shown on request."""
+    """Content that is shown on request."""
     return f"<details>\n<summary>{escaped(summary)}</summary>\n{content}</details>\n"
 
 
 def cards(values: Iterable[tuple[str, str]]) -> str:
-    """Names and values, the values large."""
+    """Names with large values."""
     items = "".join(
         f"<div><dt>{escaped(name)}</dt><dd>{escaped(value)}</dd></div>\n" for name, value in values
     )
@@ -66,27 +66,29 @@ def cards(values: Iterable[tuple[str, str]]) -> str:
 
 
 def items(texts: Iterable[str], *, ordered: bool = False) -> str:
-    """A list of texts, with numbers where it is `ordered`."""
+    """A list of texts, numbered if `ordered`."""
     kind = "ol" if ordered else "ul"
     return f"<{kind}>\n{''.join(f'<li>{escaped(text)}</li>{chr(10)}' for text in texts)}</{kind}>\n"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "numbers") -> str:
-    """A table that scrolls in its own box; the first cell of a row is its heading."""
+    """A table in a scrolling box; the first cell of each row is its heading."""
     columns = "".join(f'<th scope="col">{escaped(name)}</th>' for name in head)
     body = "".join(
         f'<tr><th scope="row">{escaped(first)}</th>{"".join(f"<td>{escaped(c)}</td>" for c in rest)}</tr>\n'
         for first, *rest in rows
     )
-    return boxed(
+    return scrollable(
         f'<table class="{kind}">\n<thead><tr>{columns}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n'
     )
 
 
-def filled(head: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
-    """A table's head and rows without the columns that hold no value at all.
+def without_empty_columns(
+    head: Sequence[str], rows: Sequence[Sequence[str]]
+) -> tuple[list[str], list[list[str]]]:
+    """Drop the columns of a table that have no values.
 
-    >>> filled(["run", "loss", "accuracy"], [["a", "0.5", "–"], ["b", "–", "–"]])
+    >>> without_empty_columns(["run", "loss", "accuracy"], [["a", "0.5", "–"], ["b", "–", "–"]])
     (['run', 'loss'], [['a', '0.5'], ['b', '–']])
     """
     kept = [i for i in range(len(head)) if any(row[i] not in (NONE, "") for row in rows)]
@@ -94,7 +96,7 @@ def filled(head: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str
 
 
 def address(target: Path, page: Path) -> str:
-    """Where a file is, relative to the page's folder where both are on one drive."""
+    """The address of a file, relative to the page's folder if both are on the same drive."""
     try:
         return quote(os.fsencode(Path(os.path.relpath(target, page.parent)).as_posix()))
     except ValueError:
@@ -107,24 +109,24 @@ def link(text: str, target: Path, page: Path) -> Markup:
 
 
 def unbroken(text: str) -> str:
-    """Text in which a line ends at plain spaces only, not at a hyphen."""
+    """Text that breaks at plain spaces only, not at hyphens."""
     if "-" not in text:
         return text
     return Markup(" ".join(f'<span class="whole">{escaped(word)}</span>' for word in text.split(" ")))
 
 
 def marked(text: str, mark: str, kind: str = "mark") -> Markup:
-    """Text with a mark beside it."""
+    """Text followed by a mark."""
     return Markup(f'{escaped(text)} <span class="{kind}">{escaped(mark)}</span>')
 
 
-def boxed(content: str) -> str:
-    """Content that scrolls sideways where it is too wide; the keyboard reaches it."""
+def scrollable(content: str) -> str:
+    """Content that scrolls sideways if it is too wide, also with the keyboard."""
     return f'<div class="box" role="region" aria-label="table" tabindex="0">\n{content}</div>\n'
 
 
 def chart(svg: str, caption: str, legend: Iterable[tuple[str, str, bool]] = ()) -> str:
-    """A drawing with its caption, and the names of its lines with colour and whether they are dashed."""
+    """A drawing with its caption, and a legend of names with their colours and whether they are dashed."""
     names = "".join(
         f' <span class="legend"><span class="line" style="border-top: 3px '
         f'{"dashed" if dashed else "solid"} {colour}"></span>{escaped(name)}</span>'
@@ -134,7 +136,7 @@ def chart(svg: str, caption: str, legend: Iterable[tuple[str, str, bool]] = ()) 
 
 
 def code(text: str) -> str:
-    """A command, as it is typed, whose lines break between words only."""
+    """A command as typed; its lines break between words only."""
     words = " ".join(f"<span>{escaped(word)}</span>" for word in text.split(" "))
     return f"<pre><code>{words}</code></pre>\n"
 
@@ -146,13 +148,13 @@ def picture(source: str, alt: str, caption: str = "") -> str:
 
 
 def grid(kind: str, figures: Iterable[str]) -> str:
-    """Figures side by side, as many as there is room for; nothing if there are none."""
+    """Figures side by side, as many as fit into a row; empty without figures."""
     content = "".join(figures)
     return f'<div class="{kind}">\n{content}</div>\n' if content else ""
 
 
 def number(value: float | None) -> str:
-    """A number in few digits."""
+    """A number with few digits."""
     if value is None:
         return NONE
     if isinstance(value, int):
@@ -160,13 +162,13 @@ def number(value: float | None) -> str:
     return f"{value:.1e}" if value and not 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
 
 
-def share(value: float | None, digits: int = 2) -> str:
-    """A share in per cent."""
-    return NONE if value is None else f"{value:.{digits}%}"
+def percent(value: float | None, decimals: int = 2) -> str:
+    """A share as a percentage."""
+    return NONE if value is None else f"{value:.{decimals}%}"
 
 
 def setting(value: Any) -> str:
-    """The value of an option."""
+    """The value of a setting."""
     if value is None:
         return NONE
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

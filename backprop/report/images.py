@@ -1,6 +1,6 @@
-"""Samples and weights as small images: PNG data that stands in the page itself.
+"""Turn samples and weights into small PNG images, embedded in the page.
 
-Source: https://www.w3.org/TR/png/ (the format).
+Source of the format: https://www.w3.org/TR/png/.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from ..backends import HostArray
 from ..pictures import image_shape
 
 LARGEST = 96
-"""The height and width above which rows and columns are left out."""
+"""Larger images are subsampled to this height and width."""
 
-KINDS = {1: 0, 3: 2, 4: 6}
-"""What PNG calls pixels of so many channels."""
+COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
+"""PNG's colour types by the number of channels."""
 
 POSITIVE, NEGATIVE = (196, 60, 30), (30, 90, 180)
-"""The colours of weights; those near 0 show the page through."""
+"""The colours of weights; near 0 they are transparent."""
 
 
 def sample_image(x: HostArray) -> str | None:
-    """A sample as an image, bytes as they are, other numbers from the smallest to the largest."""
+    """A sample as an image: bytes as they are, other values scaled to their range."""
     shape = image_shape(x.shape)
     if shape is None:
         return None
@@ -38,7 +38,7 @@ def sample_image(x: HostArray) -> str | None:
 
 
 def weight_image(W: HostArray, largest: float) -> str:
-    """Weights (C, H, W) from −largest to largest: blue, clear at 0, to red; or three channels as RGB."""
+    """Weights (C, H, W) from −largest (blue) over 0 (transparent) to largest (red); or 3 channels as RGB."""
     share = np.clip(W / max(largest, 1e-30), -1.0, 1.0)
     if len(W) == 3:
         return png(np.moveaxis(127.5 + 127.5 * share, 0, 2).round().astype(np.uint8))
@@ -48,11 +48,13 @@ def weight_image(W: HostArray, largest: float) -> str:
 
 
 def png(pixels: HostArray) -> str:
-    """A `data:` address of the image: (H, W, 1) in grey, (H, W, 3) in RGB or (H, W, 4) in RGBA, uint8."""
+    """The `data:` URL of a uint8 image: (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGBA."""
     height, width, channels = pixels.shape
-    rows = np.zeros((height, 1 + width * channels), np.uint8)  # a row begins with its filter: none
+    rows = np.zeros(
+        (height, 1 + width * channels), np.uint8
+    )  # each row starts with its filter type, 0 for none
     rows[:, 1:] = pixels.reshape(height, -1)
-    header = struct.pack(">IIBBBBB", width, height, 8, KINDS[channels], 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8, COLOUR_TYPES[channels], 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
     data = b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*part) for part in parts)
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"

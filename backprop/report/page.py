@@ -1,4 +1,4 @@
-"""The page of one run."""
+"""Write the page of one run."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from .sections import confusion, layers, mistakes, warnings, weights
 
 
 def write_report(folder: Path, target: Path | None = None, data: Dataset | None = None) -> Path:
-    """Write the page of the run in a folder, and return where.
+    """Write the page of a run, and return its path.
 
-    The page shows the checkpoint with the best validation loss, or else the last one. It stands for
-    itself: no other file, no network, no script. Without the run's data, or without matplotlib, it says
-    so and has less in it.
+    The page shows the checkpoint with the best validation loss, or the last one. It is self-contained: it
+    needs no other files, no network and no scripts. Without the run's data or matplotlib, it says so and
+    omits the parts that need them.
 
     Parameters
     ----------
-    folder : a run folder, see `backprop.runs`
+    folder : a run folder, see `backprop.saving.run_folder`
     target : the page's file, by default `report.html` in the folder
-    data : the run's data, where they are at hand; else they are loaded
+    data : the run's data; by default they are loaded
 
-    Raises `RunFolderError` if the folder is none of a run, `CheckpointError` for a damaged checkpoint.
+    Raises `RunFolderError` for a folder without a run, `CheckpointError` for a damaged checkpoint.
     """
     record, checkpoint = read_record(folder)
     diagnosis, missing = None, ""
@@ -44,7 +44,7 @@ def write_report(folder: Path, target: Path | None = None, data: Dataset | None 
 
 
 def page(record: Record, diagnosis: Diagnosis | None, missing: str = "") -> bytes:
-    """The page; `missing` says why there is no diagnosis."""
+    """The page's HTML; `missing` says why there is no diagnosis."""
     parts = [_results(record, diagnosis), *notes(missing)]
     parts.append(warnings(diagnosis) if diagnosis else "")
     parts.append(curves(record))
@@ -56,7 +56,7 @@ def page(record: Record, diagnosis: Diagnosis | None, missing: str = "") -> byte
 
 
 def notes(missing: str = "") -> Iterator[str]:
-    """What the page lacks, and why."""
+    """Say what the page lacks, and why."""
     if missing:
         yield html.paragraph(missing)
     if not figures.available():
@@ -65,15 +65,15 @@ def notes(missing: str = "") -> Iterator[str]:
 
 def _lead(record: Record) -> str:
     best = record.checkpoint.name == run_folder.BEST
-    which = "the one with the lowest loss on the validation data" if best else "the last one kept"
-    return f"{record.name}: {record.layers}. Shown is the checkpoint of step {record.step:,}, {which}."
+    which = "the one with the lowest validation loss" if best else "the last one"
+    return f"{record.name}: {record.layers}. This page shows the checkpoint of step {record.step:,}, {which}."
 
 
 def _results(record: Record, diagnosis: Diagnosis | None) -> str:
     results = {name: show(record.results[name]) for name, show in RESULTS.items()}
-    if diagnosis:  # the checkpoint may lie within an epoch
+    if diagnosis:  # the checkpoint may be from within an epoch
         loss, accuracy = html.number(diagnosis.test_loss), diagnosis.test_accuracy
-        results |= {"test loss": loss, "test accuracy": html.share(accuracy)}
+        results |= {"test loss": loss, "test accuracy": html.percent(accuracy)}
     return html.cards((name, value) for name, value in results.items() if value != html.NONE)
 
 
@@ -82,8 +82,9 @@ def _epochs(record: Record) -> str:
         return ""
     columns = list(dict.fromkeys(name for m in record.epochs for name in m))
     rows = [[html.number(m.get(name)) for name in columns] for m in record.epochs]
-    content = html.table(*html.filled([name.replace("_", " ") for name in columns], rows))
-    return html.section("Epochs", html.details("The metrics of every epoch", content))
+    head = [name.replace("_", " ") for name in columns]
+    content = html.table(*html.without_empty_columns(head, rows))
+    return html.section("Epochs", html.details("Metrics of every epoch", content))
 
 
 def _run(record: Record) -> str:

@@ -1,4 +1,4 @@
-"""The points of a run's curves, from its history."""
+"""Compute the points of a run's curves from its history."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True)
 class Point:
-    """Loss and accuracy of the network as it was after some steps."""
+    """Loss and accuracy of the network after some steps."""
 
     at: float
-    """After how many steps; of a mean, the middle."""
+    """The number of steps; for a mean, the middle."""
     mean_of: int
-    """How many steps it is the mean of; 0 for what was evaluated."""
+    """The number of steps in the mean; 0 for an evaluation."""
     loss: float | None
     accuracy: float | None
 
 
-def evaluated(record: Record, part: str) -> list[Point]:
-    """The points on the `"test"` or `"validation"` data: of the epochs, and of a test at the end."""
+def evaluation_points(record: Record, part: str) -> list[Point]:
+    """The points on the `"test"` or `"validation"` data: one for each epoch, and one for a final test."""
     lines = [*record.epochs, *record.tests]
     points = [Point(m["step"], 0, m.get(f"{part}_loss"), m.get(f"{part}_accuracy")) for m in lines]
     return [point for point in points if (point.loss, point.accuracy) != (None, None)]
 
 
-def trained(record: Record) -> list[Point]:
-    """The points of the training: means over some steps, or over an epoch that has no others.
+def training_points(record: Record) -> list[Point]:
+    """The points on the training data: means of some steps, or of a whole epoch without such means.
 
-    The very first batch is a point by itself, and does not stand for its epoch.
+    The very first batch is a point of its own, which does not represent its epoch.
     """
     points, start, before, has_others = [], 0, 0, False
     lines = [*((line, False) for line in record.steps), *((line, True) for line in record.epochs)]
@@ -50,11 +50,11 @@ def trained(record: Record) -> list[Point]:
 
 
 def _length(line: Line, since: int) -> int:
-    """How many steps a line is the mean of; those since the line before it, where it does not say so."""
+    """The number of steps in a line's mean; if it does not say, the steps since the line before it."""
     n = line.get("mean_of")
     return n if type(n) is int and 1 <= n <= line["step"] else max(since, 1)
 
 
 def _mean(line: Line, n: int) -> Point:
-    """A mean over the last n steps: each loss is that of the network before the step's update."""
+    """The mean of the last n steps; a step's loss is the network's before the update."""
     return Point(line["step"] - (n + 1) / 2, n, line.get("loss"), line.get("accuracy"))

@@ -1,4 +1,4 @@
-"""What stands in a run folder: the history, and the checkpoint that is shown."""
+"""Read a run folder: its history, and the checkpoint to show."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ..layers.naming import display_names
 from ..saving import history_file, run_folder
 from ..saving.checkpoint import Checkpoint, CheckpointError, followed, read_checkpoint
 from ..saving.run_folder import RunFolderError
-from .html import NONE, number, share
+from .html import NONE, number, percent
 
 SHORTEST = 1e-9
-"""Seconds below which there is no speed."""
+"""Shorter runs (seconds) have no speed."""
 
 Show = Callable[[float | None], str]
 
 RESULTS: dict[str, Show] = {
-    "test accuracy": share,
+    "test accuracy": percent,
     "test loss": number,
-    "validation accuracy": share,
+    "validation accuracy": percent,
     "validation loss": number,
-    "train accuracy": share,
+    "train accuracy": percent,
     "train loss": number,
     "steps": number,
     "epochs": number,
@@ -31,43 +31,43 @@ RESULTS: dict[str, Show] = {
     "steps/s": number,
     "parameters": number,
 }
-"""The results of a run by name, and how they are written."""
+"""The results of a run by name, and their formats."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """A run: where its checkpoint is, what that says, and the history."""
+    """A run: its checkpoint and its history."""
 
     folder: Path
     name: str
-    """The folder's."""
+    """The folder's name."""
     checkpoint: Path
-    """The best one, or the last one where none is the best."""
+    """The best checkpoint, or the last one if there is no best."""
     step: int
-    """The checkpoint's."""
+    """The checkpoint's step."""
     network: str
     """The network's class."""
     layers: str
-    """The network's layers and loss, in a line."""
+    """The network's layers and loss, in one line."""
     parameters: int
     data: str
     """The name of the data; empty for a run of `fit`, which has none."""
     digest: str | None
-    """The SHA-256 of the data, where the checkpoint says it."""
+    """The SHA-256 of the data, if the checkpoint has it."""
     settings: dict[str, Any]
-    """All options of the run by name; none if the checkpoint was not written by the command."""
+    """The settings of the run by name; empty unless the command wrote the checkpoint."""
     command: str
-    """What reproduces the run."""
+    """The command that reproduces the run."""
     epochs: list[dict[str, Any]]
-    """Metrics, an epoch each."""
+    """The metrics of each epoch."""
     steps: list[dict[str, Any]]
-    """Means over some steps, where the run has written these."""
+    """The means of some steps each, if the run wrote them."""
     tests: list[dict[str, Any]]
-    """What a run with validation data has reached on the test data."""
+    """The test results of a run with validation data."""
 
     @property
     def results(self) -> dict[str, float | None]:
-        """What the checkpoint's last whole epoch has reached, the run's length and the network's size."""
+        """The results of the checkpoint's last whole epoch, the run's length and the network's size."""
         last = self.epochs[-1] if self.epochs else {}
         reached: dict[str, Any] = next((m for m in reversed(self.epochs) if m["step"] <= self.step), {})
         tested: dict[str, Any] = next((m for m in self.tests if m["step"] == self.step), reached)
@@ -84,21 +84,19 @@ class Record:
 
 
 def read_record(folder: Path) -> tuple[Record, Checkpoint]:
-    """The run in a folder, and the checkpoint that is shown, from one look at its file.
+    """Read the run in a folder, and its checkpoint to show, in one pass.
 
-    Raises `RunFolderError` if there is none, `CheckpointError` if it is damaged.
+    Raises `RunFolderError` if there is no run, `CheckpointError` if its checkpoint is damaged.
     """
     if not folder.is_dir():
-        raise RunFolderError(
-            f"{folder} is no folder of a run: there is no such folder{run_folder.meant_by(folder)}"
-        )
+        raise RunFolderError(f"{folder} is not a run folder: it does not exist{run_folder.meant_by(folder)}")
     if not run_folder.is_run(folder):
         raise RunFolderError(
-            f"{folder} is no folder of a run: there is no checkpoint in it{run_folder.meant_by(folder)}"
+            f"{folder} is not a run folder: it contains no checkpoint{run_folder.meant_by(folder)}"
         )
     path, checkpoint = run_folder.read_trained(folder, read_checkpoint)
     if "training" not in checkpoint.description:
-        raise CheckpointError(f"{path} is not of a training run")
+        raise CheckpointError(f"{path} does not belong to a training run")
     with followed(path):
         return _record(folder, path, checkpoint), checkpoint
 

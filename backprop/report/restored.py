@@ -1,4 +1,4 @@
-"""The diagnosis of a run: its network, optimizer and data, restored from the run's folder."""
+"""Diagnose a run: restore its network, optimizer and data from the run's folder."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .record import Record
 
 
 def diagnose_run(record: Record, checkpoint: Checkpoint, data: Dataset | None = None) -> Diagnosis:
-    """`diagnose` for a run's network and data, which are loaded if they are not given.
+    """Diagnose a run's network on its data, which are loaded if they are not given.
 
-    Raises `OSError`, `ValueError` or `CheckpointError` if they cannot be restored.
+    Raises `OSError`, `ValueError` or `CheckpointError` if the run cannot be restored.
     """
     settings = record.settings
     if data is None:
@@ -35,18 +35,18 @@ def diagnose_run(record: Record, checkpoint: Checkpoint, data: Dataset | None = 
 
 
 def _data_of(record: Record, checkpoint: Checkpoint) -> Dataset:
-    """What the run was trained and tested on, as it was."""
+    """Load the run's data, with its training samples only."""
     if not record.settings:
-        raise ValueError("the checkpoint does not say what data the run was on")
+        raise ValueError("the checkpoint does not name the run's data")
     place = record.settings.get("data")
     data, description = dataset_at(None if place is None else str(place)), checkpoint.description
     if "data" in description and not is_run_data(record.checkpoint, description, Fingerprint.of(data)):
-        raise ValueError(f"the run was on other data than {data.name} is now")
+        raise ValueError(f"the data {data.name} have changed since the run")
     return trained_part(record.checkpoint, description, data)
 
 
 def _device(settings: dict[str, Any]) -> Backend:
-    """The run's device; the CPU where it is not to be had."""
+    """The run's device, or the CPU if that is unavailable."""
     try:
         return get_backend(str(settings.get("device", "cpu")))
     except BackendUnavailableError:
@@ -54,7 +54,7 @@ def _device(settings: dict[str, Any]) -> Backend:
 
 
 def _optimizer(network: Network, checkpoint: Checkpoint, path: Path) -> Optimizer | None:
-    """Rebuild the run's optimizer as it was left; None for one of the user's own."""
+    """Rebuild the run's optimizer as it was left; None for a custom one."""
     config = checkpoint.description["optimizer"]
     try:
         optimizer = optimizer_from_config(config)

@@ -1,4 +1,4 @@
-"""What the page shows of a diagnosis."""
+"""The sections of a page that show a diagnosis."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..backends import HostArray
-from ..diagnosis import Guessing
-from ..diagnosis.batch import Gradient, Histogram, LayerOutput
+from ..diagnosis import Gradient, Histogram, LayerOutput, LearningProblem
 from . import figures, html
 from .diagnosis import MOST_CLASSES, Diagnosis
 from .images import sample_image, weight_image
@@ -17,27 +16,27 @@ MOST_WEIGHTS = 100
 
 
 def warnings(diagnosis: Diagnosis) -> str:
-    """The signs that the network does not learn as it could."""
-    guessing, signs = diagnosis.guessing, diagnosis.warnings
-    if not (guessing or signs):
+    """Why the network does not learn, or not well."""
+    problem, others = diagnosis.learning_problem, diagnosis.warnings
+    if not (problem or others):
         text = (
-            "None of these: a network that only guesses, dead ReLUs, vanishing gradients, updates that are "
-            "too large or too small."
+            "None: the network does more than guess, and has no dead ReLUs, no vanishing gradients, and no "
+            "updates that are too large or too small."
         )
         return html.section("Warnings", html.paragraph(text))
-    parts = [*_told(guessing)] if guessing else []
-    if signs:
-        parts += [html.paragraph("Besides:")] if guessing else []
-        parts.append(html.items(signs))
+    parts = [*_problem(problem)] if problem else []
+    if others:
+        parts += [html.paragraph("Other warnings:")] if problem else []
+        parts.append(html.items(others))
     return html.section("Warnings", *parts, kind="warnings")
 
 
-def _told(guessing: Guessing) -> Iterator[str]:
-    """What was found, and its causes as a list."""
-    yield html.paragraph(_sentence(guessing.found))
-    if guessing.causes:
+def _problem(problem: LearningProblem) -> Iterator[str]:
+    """The summary, and the causes as a list."""
+    yield html.paragraph(_sentence(problem.summary))
+    if problem.causes:
         yield html.paragraph("Likely causes, in order:")
-        yield html.items(map(_sentence, guessing.causes), ordered=True)
+        yield html.items(map(_sentence, problem.causes), ordered=True)
 
 
 def _sentence(text: str) -> str:
@@ -52,18 +51,18 @@ def confusion(diagnosis: Diagnosis) -> str:
     if matrix is None:
         return html.section("Confusions", _most_frequent(confusions, MOST_CLASSES))
     lead = html.paragraph(
-        "Test samples; blue as a share of the row, orange of the largest number of mistakes."
+        "Numbers of test samples. Blue is relative to the row, orange to the largest number of mistakes."
     )
     return html.section(
         "Confusion matrix",
         lead,
-        html.grid("pair", [html.boxed(_matrix(matrix)), _most_frequent(confusions, len(matrix))]),
+        html.grid("pair", [html.scrollable(_matrix(matrix)), _most_frequent(confusions, len(matrix))]),
     )
 
 
 def _matrix(matrix: HostArray) -> str:
-    totals, right = np.maximum(matrix.sum(axis=1), 1), np.diag(matrix)
-    most = max((matrix - np.diag(right)).max(), 1)
+    totals, correct = np.maximum(matrix.sum(axis=1), 1), np.diag(matrix)
+    most = max((matrix - np.diag(correct)).max(), 1)
     classes = len(matrix)
     head = "".join(f'<th scope="col">{i}</th>' for i in range(classes))
     side = f'<th class="side" scope="rowgroup" rowspan="{classes}"><span>label</span></th>'
@@ -71,46 +70,46 @@ def _matrix(matrix: HostArray) -> str:
     for i, row in enumerate(matrix):
         shares = [n / totals[i] if i == j else n / most for j, n in enumerate(row)]
         cells = "".join(
-            _cell(int(n), share, right=i == j) for j, (n, share) in enumerate(zip(row, shares, strict=True))
+            _cell(int(n), share, correct=i == j) for j, (n, share) in enumerate(zip(row, shares, strict=True))
         )
-        recall = html.share(float(right[i] / totals[i]) if row.any() else None, 1)
+        recall = html.percent(float(correct[i] / totals[i]) if row.any() else None, 1)
         rows += f'<tr>{"" if i else side}<th scope="row">{i}</th>{cells}<td>{recall}</td></tr>\n'
     return (
         '<table class="confusion">\n<thead>\n<tr><td class="corner" colspan="2" rowspan="2"></td>'
         f'<th scope="colgroup" colspan="{classes}"><span>predicted</span></th>'
-        f'<th scope="col" rowspan="2">right</th></tr>\n<tr>{head}</tr>\n</thead>\n'
+        f'<th scope="col" rowspan="2">correct</th></tr>\n<tr>{head}</tr>\n</thead>\n'
         f"<tbody>\n{rows}</tbody>\n</table>\n"
     )
 
 
-def _cell(n: int, share: float, *, right: bool) -> str:
+def _cell(n: int, share: float, *, correct: bool) -> str:
     if n == 0:
         return '<td class="none">0</td>'
-    return f'<td class="{"right" if right else "wrong"}" style="--share: {0.75 * share:.2f}">{n:,}</td>'
+    return f'<td class="{"right" if correct else "wrong"}" style="--share: {0.75 * share:.2f}">{n:,}</td>'
 
 
 def _most_frequent(confusions: HostArray, most: int) -> str:
-    """The pairs of classes that were confused most often."""
+    """The most frequent confusions."""
     rows = [(str(i), str(j), html.number(n)) for i, j, n in confusions[:most].tolist()]
     return html.table(("label", "predicted as", "test samples"), rows)
 
 
 def mistakes(diagnosis: Diagnosis) -> str:
-    """The worst misclassified samples, as images where they are images."""
+    """The worst misclassified samples, as images if possible."""
     confusions, worst = diagnosis.confusions, diagnosis.mistakes
     if confusions is None or not worst:
         return ""
     wrong = int(confusions[:, 2].sum())
     lead = html.paragraph(
-        f"The {len(worst)} with the largest loss of {wrong:,} misclassified test samples, with the "
-        "probability of the wrong class."
+        f"The {len(worst)} of {wrong:,} misclassified test samples with the largest loss: label → "
+        "prediction, with its probability."
     )
     images = [(mistake, sample_image(mistake.x)) for mistake in worst]
     pictures = [
         html.picture(
             image,
-            f"test sample {m.index}, a {m.label} taken for {m.prediction}",
-            f"{m.label} taken for {m.prediction}, {html.share(m.probability, 1)}",
+            f"test sample {m.index}, a {m.label} predicted as {m.prediction}",
+            f"{m.label} → {m.prediction}, {html.percent(m.probability, 1)}",
         )
         for m, image in images
         if image
@@ -118,7 +117,7 @@ def mistakes(diagnosis: Diagnosis) -> str:
     if pictures:
         return html.section("Misclassified", lead, html.grid("images", pictures))
     rows = [
-        (str(m.index), str(m.label), str(m.prediction), html.share(m.probability, 1), html.number(m.loss))
+        (str(m.index), str(m.label), str(m.prediction), html.percent(m.probability, 1), html.number(m.loss))
         for m in worst
     ]
     return html.section(
@@ -132,26 +131,25 @@ def weights(diagnosis: Diagnosis) -> str:
     if W is None:
         return ""
     shown, largest = W[:MOST_WEIGHTS], float(np.quantile(np.abs(W), 0.995))
-    colours = "red above 0, blue below" if W.shape[1] == 1 else "as red, green and blue, with 0 as grey"
-    some = "" if len(shown) == len(W) else f", the first {len(shown)} of {len(W):,}"
+    colours = "red above 0, blue below" if W.shape[1] == 1 else "three channels as RGB, grey at 0"
+    some = "" if len(shown) == len(W) else f" (the first {len(shown)} of {len(W):,})"
     lead = html.paragraph(
-        f"The weights of each unit or filter for the network's input{some}: {colours}, "
-        f"full colour at {largest:.2g}."
+        f"The input weights of each unit or filter{some}: {colours}, full colour at {largest:.2g}."
     )
     pictures = [html.picture(weight_image(one, largest), f"weights {i}") for i, one in enumerate(shown)]
     return html.section("First weights", lead, html.grid("weights", pictures))
 
 
 def layers(diagnosis: Diagnosis) -> str:
-    """Every layer's output and every parameter's gradient on the batch."""
+    """The output of each layer and the gradient of each parameter on the batch."""
     outputs, gradients = diagnosis.outputs, diagnosis.gradients
     samples = outputs[0].shape[0] if outputs else 0
     update = (
-        "" if diagnosis.rate is None else f" The update is the next step's, at the rate {diagnosis.rate:g}."
+        ""
+        if diagnosis.rate is None
+        else f" The update is the next step's, with a learning rate of {diagnosis.rate:g}."
     )
-    lead = html.paragraph(
-        f"On the first {samples:,} training samples as one batch, in training mode.{update}"
-    )
+    lead = html.paragraph(f"The first {samples:,} training samples as one batch, in training mode.{update}")
     return html.section(
         "Layers",
         lead,
@@ -186,7 +184,7 @@ def _output_table(outputs: tuple[LayerOutput, ...]) -> str:
             _shape(("N", *o.shape[1:])),
             html.number(o.mean),
             html.number(o.std),
-            html.share(o.zeros, 1),
+            html.percent(o.zeros, 1),
             html.NONE if o.units is None else f"{o.dead:,} of {o.units:,}",
         )
         for o in outputs

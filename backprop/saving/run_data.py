@@ -9,7 +9,7 @@ from typing import Any
 
 from ..backends import HostArray
 from ..datasets import Dataset, DatasetError, Fingerprint, dataset_at, split
-from ..datasets.split import of_seed, warn_of_scarce_classes
+from ..datasets.split import split_rng, warn_of_scarce_classes
 from .checkpoint import CheckpointError, followed
 
 BY_CLASS = "by class"
@@ -36,7 +36,7 @@ def check_run_data(
     """Raise a `CheckpointError` unless these data, called `name`, are those of the run in `path`."""
     if is_run_data(path, description, fingerprint):
         return
-    if fingerprint.was_transposed(description):
+    if fingerprint.matches_as_stored(description):
         raise CheckpointError(
             f"{path} has learnt from EMNIST's images as they lie in its files, transposed; now they are "
             "turned upright: train anew"
@@ -49,7 +49,7 @@ def check_run_data(
 def is_run_data(path: Path | str, description: Mapping[str, Any], fingerprint: Fingerprint) -> bool:
     """Whether these data are those of the run in `path`."""
     with followed(path):
-        return fingerprint.is_of(description)
+        return fingerprint.matches(description)
 
 
 def hold_back(
@@ -59,7 +59,7 @@ def hold_back(
 
     The training data stays in its memory, which is overwritten. Raises `ValueError` as `split` does.
     """
-    left, held = split(data.t_train, share, of_seed(seed), by_class=by_class)
+    left, held = split(data.t_train, share, split_rng(seed), by_class=by_class)
     if by_class:
         warn_of_scarce_classes(data.t_train[left], data.t_train[held])
     held_out = data.x_train[held], data.t_train[held]
@@ -83,5 +83,5 @@ def trained_part(path: Path | str, description: Mapping[str, Any], data: Dataset
             return data
         by_class = description.get("split") == BY_CLASS
         share, seed = float(settings["validation"]), int(settings["seed"])
-        rows = split(data.t_train, share, of_seed(seed), by_class=by_class)[0]
+        rows = split(data.t_train, share, split_rng(seed), by_class=by_class)[0]
     return replace(data, x_train=data.x_train[rows], t_train=data.t_train[rows])

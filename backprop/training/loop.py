@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import HostArray
-from ..diagnosis import Guessing, LearningWarning, no_better_than_guessing, some_samples
+from ..diagnosis import LearningProblem, LearningWarning, find_learning_problem, sample_indices
 from ..networks.checks import check_same_length
 from ..networks.network import Network
 from ..optimizers import SGD, Optimizer
@@ -347,13 +347,13 @@ class Training(Iterator[Metrics]):
         parts = {"train": (train["x"], train["t"]), **self._data.held_out}
         return {part: (to_numpy(x), to_numpy(t)) for part, (x, t) in parts.items()}
 
-    def judged(self) -> Guessing | None:
+    def judged(self) -> LearningProblem | None:
         """What makes the network no better than guessing on the training data; None if it is better."""
         data, backend = self._step.data, self.network.backend
         losses = [metrics.loss for metrics in self.history[-2:]]
-        rows = backend.asarray(some_samples(self._order.samples))
+        rows = backend.asarray(sample_indices(self._order.samples))
         x, t = (backend.xp.take(data[name], rows, axis=0) for name in ("x", "t"))
-        return no_better_than_guessing(
+        return find_learning_problem(
             self.network,
             x,
             t,

@@ -293,7 +293,7 @@ class RunRecorder:
         """What every checkpoint says of the data: its digest, and what its pictures are like."""
         data = _dataset(training)
         style = learn_style(data.x_train)
-        return {"data": {"sha256": data_digest(data), "pictures": style and style.as_entry()}}
+        return {"data": {"sha256": data_digest(data), "pictures": style and style.to_dict()}}
 
     def stamp(self) -> dict[str, Any]:
         """What one checkpoint says besides."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backprop.cli import main
-from backprop.cli.check import checkable
+from backprop.cli.check_subjects import checkable
 
 from ..commands import fails
 
@@ -22,7 +22,7 @@ def test_check_one_layer(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert out.count(" passed\n") == 3
     assert "3 gradients: 3 passed, 0 FAILED; largest relative error" in out
-    assert "No other faults: arguments left alone, results not shared" in out
+    assert "No other faults: arguments unchanged, results not shared" in out
     assert "\x1b" not in out
 
 
@@ -162,7 +162,7 @@ def test_check_the_users_own(own_module: str, capsys: pytest.CaptureFixture[str]
     assert "FAILED" in out
     assert "1 gradient: 0 passed, 1 FAILED" in out
     assert "FAILED Wrong: Wrong.x (3, 4): relative error 2.0e+00 at" in out
-    assert "No other faults: arguments left alone" in out
+    assert "No other faults: arguments unchanged" in out
 
 
 def test_check_of_what_raises(own_module: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,8 +172,8 @@ def test_check_of_what_raises(own_module: str, capsys: pytest.CaptureFixture[str
         "FAILED Crashes: raised RuntimeError: not today",
         "No gradient could be compared.",
         "1 other fault: see FAILED above.",
-        "Not checked for Crashes, where that ended the check: arguments left alone, results not shared, shapes, "
-        "dtypes and devices kept, the same again for the same input.",
+        "Not checked for Crashes, whose fault ended the check: arguments unchanged, results not shared, shapes, "
+        "dtypes and devices preserved, same results for the same input.",
         "FAILED: Crashes.",
     ]
     assert main(["check", f"{own_module}:Crashes", f"{own_module}:Good"]) == 1
@@ -196,7 +196,7 @@ def test_check_names_the_first_wrong_layer(own_module: str, capsys: pytest.Captu
     out = capsys.readouterr().out
     assert "Below: first wrong, going backward: Wrong1" in out
     assert out.count(" wrong above\n") == 3
-    assert "Wrong above: right by itself, but the gradient that comes from above is wrong." in out
+    assert "Wrong above: the layer is right, but the gradient from above is wrong." in out
 
 
 def test_check_that_cannot_tell(own_module: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -205,7 +205,7 @@ def test_check_that_cannot_tell(own_module: str, capsys: pytest.CaptureFixture[s
     out = capsys.readouterr().out
     assert "1 gradient: 0 passed, 0 FAILED, 1 unresolved" in out
     assert "1 of 2 entries unresolved: the function is not smooth there" in out
-    assert "Unresolved: the differences tell neither right nor wrong; see above what would." in out
+    assert "Unresolved: the differences cannot tell right from wrong; see above for what would." in out
     assert main(["check", f"{own_module}:AtAKink", "--strict", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert (found["passed"], found["failed"]) == (False, False)
@@ -213,7 +213,7 @@ def test_check_that_cannot_tell(own_module: str, capsys: pytest.CaptureFixture[s
 
 def test_check_at_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The shapes give way; names, numbers and verdicts stand whole."""
-    monkeypatch.setattr("backprop.cli.check.width", lambda: 80)
+    monkeypatch.setattr("backprop.cli.check_report.width", lambda: 80)
     monkeypatch.setenv("NO_COLOR", "1")
     assert main(["check", "--layer", "all", "--net", "deep-conv", "--elements", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -236,7 +236,7 @@ def test_check_of_what_cannot_be_checked(own_module: str, capsys: pytest.Capture
         ("NoCase", "add a classmethod case(cls, rng) that returns (network, x, t)"),
         ("NoMethod", "add a classmethod case(cls, rng) that returns (layer, x)"),
         ("Empty", "case must return a tuple such as (layer, x), got an empty one"),
-        ("NoLayer", "NoLayer is no layer: derive it from backprop.layers.Layer"),
+        ("NoLayer", "NoLayer is not a layer: derive it from backprop.layers.Layer"),
         ("NoLayerWithCase", "NoLayerWithCase is no Layer: derive it from backprop.layers.Layer"),
         ("no_case", "no_case.case = lambda rng: (no_case, its_gradient, rng.standard_normal(3))"),
         ("Listed", "case must return a tuple such as (layer, x), got a list"),

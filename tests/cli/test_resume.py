@@ -24,7 +24,7 @@ from backprop.saving.history import history_of
 from backprop.schedules import Cosine
 
 from ..commands import fails
-from ..datasets.test_datasets import idx
+from ..datasets.small import idx
 from .runs import BEST_NAMES, MLP, VALIDATED, arrays, epochs, history, train
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -150,7 +150,7 @@ def test_other_data_are_refused(change: Callable[[Any], Any], capsys: pytest.Cap
     assert told in fails(capsys, "evaluate", "here")
     assert main(["report", "here"]) == 0
     page = Path("here", run_folder.REPORT).read_text()
-    assert "There is no diagnosis of the network: the run was on other data than small is now." in page
+    assert "There is no diagnosis of the network: the data small have changed since the run." in page
 
 
 def test_the_same_data_at_another_place(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

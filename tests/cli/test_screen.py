@@ -1,4 +1,4 @@
-"""What the commands print into a terminal fits into it, from 40 columns on."""
+"""Output of the commands fits into a terminal of 40 columns or more."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VALIDATED = "train --device cpu --data d.npz --epochs 3 --validation 0.2 --sched
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set, a picture's worth of numbers, and a trained run."""
+    """A data set, an array of samples, and a trained run."""
     folder, rng = tmp_path_factory.mktemp("screen"), np.random.default_rng(0)
     t = rng.integers(0, 9, 300)
     x = (rng.standard_normal((300, 9)) + 3.0 * np.eye(9)[t]).astype("f")
@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def screen(folder: Path, columns: int, words: str, **variables: str) -> list[str]:
-    """The lines that a command writes into a terminal of so many columns, without their escapes."""
+    """The lines that a command writes to a terminal of this width, without escape sequences."""
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (40, 200 if "COLUMNS" in variables else columns))
     environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
@@ -54,7 +54,7 @@ def screen(folder: Path, columns: int, words: str, **variables: str) -> list[str
         try:
             while chunk := os.read(leader, 65536):
                 seen += chunk
-        except OSError:  # how Linux says that the other end is closed
+        except OSError:  # on Linux: the other end is closed
             pass
     os.close(leader)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
@@ -88,13 +88,13 @@ def test_every_line_fits(words: str, columns: int, folder: Path) -> None:
     assert len(lines) > 1
 
 
-def test_the_terminal_s_own_width_gives_way_to_columns(folder: Path) -> None:
+def test_columns_overrides_the_terminal_width(folder: Path) -> None:
     lines = screen(folder, 40, "evaluate run", COLUMNS="40")
     assert len(lines[0]) <= 40
     assert lines[1].startswith("  ")
 
 
-def test_a_pipe_is_not_wrapped(folder: Path) -> None:
+def test_pipe_is_not_wrapped(folder: Path) -> None:
     command = [sys.executable, "-m", "backprop", "inspect", "run"]
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, "COLUMNS": "40"}, capture_output=True, text=True, check=True
@@ -103,12 +103,12 @@ def test_a_pipe_is_not_wrapped(folder: Path) -> None:
     assert "params.W1              F32  9×8                  72          288 bytes" in done.stdout
 
 
-def test_the_words_are_the_same(folder: Path) -> None:
+def test_wrapping_keeps_the_words(folder: Path) -> None:
     wide, narrow = (" ".join(screen(folder, columns, "inspect run")).split() for columns in (400, 40))
     assert narrow[: narrow.index("command")] == wide[: wide.index("command")]
 
 
-def test_the_moving_line_keeps_the_loss(folder: Path) -> None:
+def test_live_line_keeps_the_loss(folder: Path) -> None:
     for columns, kept in ((40, "loss"), (60, "accuracy"), (80, "steps/s")):
         moving = [line for line in screen(folder, columns, COMMANDS["train"]) if line.startswith("step ")]
         assert moving
@@ -116,7 +116,7 @@ def test_the_moving_line_keeps_the_loss(folder: Path) -> None:
         assert kept in moving[-1]
 
 
-def test_a_path_has_a_line_of_its_own() -> None:
+def test_long_path_has_its_own_line() -> None:
     path = "runs/two-layer-1/checkpoint-00010000.safetensors"
     assert [line.strip() for line in fold(f"checkpoint {path} is the last", 30)] == [
         "checkpoint",
@@ -125,7 +125,7 @@ def test_a_path_has_a_line_of_its_own() -> None:
     ]
 
 
-def test_a_command_can_be_copied() -> None:
+def test_command_can_be_copied() -> None:
     command = (
         "backprop train --device cpu --epochs 12 && backprop train --resume runs/two-layer-1 --iters 10600"
     )
@@ -151,7 +151,7 @@ def test_epochs_fit(columns: int, steps: int, held_out: str) -> None:
 
 @pytest.mark.parametrize("held_out", ["test", "validation"])
 @pytest.mark.parametrize("columns", [40, 80, None])
-def test_a_huge_loss_keeps_to_its_column(columns: int | None, held_out: str) -> None:
+def test_huge_loss_fits_its_column(columns: int | None, held_out: str) -> None:
     def row(loss: float) -> str:
         return epochs.row(Metrics(1, 700, loss, 0.5, 0.1, 0.25, 1.0, 0.1, 0.25))
 
@@ -166,13 +166,13 @@ def test_a_huge_loss_keeps_to_its_column(columns: int | None, held_out: str) -> 
         assert len(row(loss)) == len(usual)
 
 
-def test_a_table_loses_columns_in_order() -> None:
+def test_table_drops_columns_in_order() -> None:
     rows = [("params.W1", "784×50", "39,200"), ("params.b1", "50", "50")]
     found = [len(table(rows, "<<>", (2, 1), columns)[0].split()) for columns in (25, 24, 17, 16, 5)]
     assert found == [3, 2, 2, 1, 1]
 
 
-def test_a_word_longer_than_any_line_stays_whole() -> None:
+def test_long_word_stays_whole() -> None:
     path = "/".join(["a" * 30] * 5)
     assert fold(path, 40) == [path]
     assert fold(f"report {path}", 40) == ["report", f"  {path}"]

@@ -69,7 +69,7 @@ def test_inspect_shows_the_history(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", "here"]) == 0
     out = capsys.readouterr().out
     assert (
-        f"\nepoch 3   loss {lines[-1]['loss']:.4f}, accuracy held out {lines[-1]['test_accuracy']:.4f}\n"
+        f"\nepoch 3   loss {lines[-1]['loss']:.4f}, held-out accuracy {lines[-1]['test_accuracy']:.4f}\n"
         in out
     )
     assert f"\nmachine   backend numpy {np.__version__}, device cpu, " in out

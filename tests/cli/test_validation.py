@@ -14,7 +14,7 @@ from backprop import Network
 from backprop.cli import main
 from backprop.cli.train import Recorder
 from backprop.datasets import load_dataset, split
-from backprop.datasets.split import of_seed
+from backprop.datasets.split import split_rng
 from backprop.saving import run_folder
 from backprop.saving.checkpoint import (
     read_checkpoint,
@@ -72,7 +72,7 @@ def test_a_test_loss_that_is_not_finite_is_none(monkeypatch: pytest.MonkeyPatch)
     assert [(line["test_loss"], line["test_accuracy"]) for line in of_a_test("here")] == [(None, 0.5)]
 
 
-EVALUATE = Network.evaluate_checked
+EVALUATE = Network.evaluate_validated
 
 
 def losses_of_validation(values: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,7 @@ def losses_of_validation(values: list[float], monkeypatch: pytest.MonkeyPatch) -
     def evaluated(self: Network, *args: Any, **options: Any) -> Any:
         return next(left, 9.0), EVALUATE(self, *args, **options)[1]
 
-    monkeypatch.setattr(Network, "evaluate_checked", evaluated)
+    monkeypatch.setattr(Network, "evaluate_validated", evaluated)
 
 
 def test_the_best_before_a_part_of_an_epoch_is_the_best_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +196,7 @@ def test_validation_data_are_the_seed_s(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_patience_needs_validation(capsys: pytest.CaptureFixture[str]) -> None:
     assert "give --validation" in fails(capsys, *TRAIN, "--patience", "2", status=2)
-    assert "of 200 training samples a share of 0.001 is 0" in fails(
+    assert "a share of 0.001 of 200 training samples is 0" in fails(
         capsys, *TRAIN, "--validation", "0.001", status=2
     )
 
@@ -213,7 +213,7 @@ def test_a_split_keeps_every_class_and_says_which_is_scarce(
         words = ["--epochs", "1", "--batch-size", "10", "--validation", "0.5", "--seed", str(seed)]
         assert main(["train", "--data", "rare.npz", "--no-save", *words]) == 0
         told = capsys.readouterr()
-        assert "class 2 has 1 to train on and 1 to validate on" in told.err
+        assert "class 2 has 1 sample for training and 1 for validation" in told.err
         assert "30 to train on, 30 to validate on" in told.out
 
 
@@ -229,7 +229,7 @@ def test_evaluate_leaves_out_of_the_training_data_what_was_held_back(
     with np.load("small.npz") as data:
         arrays = dict(data)
     x, t = arrays["x_train"], arrays["t_train"]
-    rows, out = split(t, 0.3, of_seed(7), by_class=by_class)
+    rows, out = split(t, 0.3, split_rng(7), by_class=by_class)
     assert (len(rows), len(out)) == (140, 60)
     loss, accuracy = load_network("here").evaluate(x[rows], t[rows])
     os.rename("small.npz", "moved.npz")
@@ -242,7 +242,7 @@ def test_evaluate_leaves_out_of_the_training_data_what_was_held_back(
         if samples == 140:
             assert (found["loss"], found["accuracy"]) == (loss, accuracy)
     assert main(["evaluate", "here", "--train", "--data", "moved.npz"]) == 0
-    assert "on 140 samples of moved, without the 60 that were held back" in capsys.readouterr().out
+    assert "on 140 samples of moved, without the 60 held out for validation" in capsys.readouterr().out
     shown = trained_part("here", checkpoint.description, load_dataset("moved.npz"))
     np.testing.assert_array_equal(shown.x_train, x[rows])
 

@@ -10,7 +10,7 @@ import pytest
 
 from backends import Array, Backend, get_backend, namespace_of
 from backprop import Affine, Layer, SoftmaxWithLoss, Tanh, TwoLayerNet, check_gradients
-from backprop.cli.check import checkable
+from backprop.cli.check_subjects import checkable
 
 from .faults import (
     Accumulates,

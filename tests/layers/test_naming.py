@@ -10,7 +10,7 @@ import pytest
 
 from backprop import DeepConvNet, Network, SimpleConvNet
 from backprop.cli import main
-from backprop.diagnosis.batch import look_at
+from backprop.diagnosis.batch import inspect_batch
 from backprop.layers.naming import display_names
 from backprop.report import record
 from backprop.saving.network import save_network
@@ -29,7 +29,7 @@ def test_what_is_merged_is_shown_as_the_layers_that_it_stands_for(
     assert repr(network).startswith(f"{kind.__name__}({stack}; ")
     assert [line for line in network.summary().splitlines() if " with " in line] != []
     x = np.zeros((2, *network.input_shape), "f")  # type: ignore[misc]
-    outputs, gradients = look_at(network, x, np.asarray([0, 1]))
+    outputs, gradients = inspect_batch(network, x, np.asarray([0, 1]))
     assert [output.name for output in outputs] == shown
     assert {gradient.layer for gradient in gradients} <= set(shown)
     assert [*record._layers(network_config(network))] == shown

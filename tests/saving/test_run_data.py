@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from backprop.datasets import Dataset, held_back
+from backprop.datasets import Dataset, stratified_sample
 from backprop.saving.run_data import hold_back
 
 
@@ -23,7 +23,7 @@ def test_held_back_samples_are_taken_out_where_they_are(by_class: bool) -> None:
     tracemalloc.stop()
     assert peak < 0.3 * x.nbytes
     order = np.random.default_rng([3, 1]).permutation(20_000)
-    out = np.sort(held_back(t[order], 2000, order) if by_class else order[:2000])
+    out = np.sort(stratified_sample(t[order], 2000, order) if by_class else order[:2000])
     rest = np.setdiff1d(np.arange(20_000), out)
     for part, rows in (((left.x_train, left.t_train), rest), (held_out, out)):
         np.testing.assert_array_equal(part[0], x[rows])

@@ -83,13 +83,13 @@ def test_split() -> None:
     assert sorted([*left, *held]) == list(range(100))
     left, held = split(t, 0.2, np.random.default_rng(0), by_class=False)
     assert (len(left), len(held)) == (80, 20)
-    with pytest.raises(ValueError, match=r"of 100 training samples a share of 0.001 is 0"):
+    with pytest.raises(ValueError, match=r"a share of 0.001 of 100 training samples is 0"):
         split(t, 0.001, np.random.default_rng(0))
 
 
 def test_a_scarce_class_is_warned_of() -> None:
     t = np.where(np.arange(120) < 2, 1, 0)
-    with pytest.warns(UserWarning, match=r"class 1 has 1 to train on and 1 to validate on$"):
+    with pytest.warns(UserWarning, match=r"class 1 has 1 sample for training and 1 for validation$"):
         fit(TwoLayerNet(6, 3, 2), X, t, epochs=1, batch_size=30, rng=0, validation=0.5)
 
 

@@ -1,4 +1,4 @@
-"""Whether data are those of a run, wherever they lie."""
+"""Recognize a run's data, wherever its files are."""
 
 from __future__ import annotations
 
@@ -24,38 +24,40 @@ def data_digest(data: Dataset) -> str:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What tells data from others: the SHA-256, and the checksum of checkpoints of format 1."""
+    """What identifies a data set: its SHA-256, and the checksum in checkpoints of format 1."""
 
     sha256: str
     crc32: int
-    transposed: str | None = None
-    """The SHA-256 with images as they lie in their files, where they were turned upright."""
+    sha256_as_stored: str | None = None
+    """The SHA-256 of images as stored, if they were turned upright."""
 
     @classmethod
     def of(cls, data: Dataset) -> Fingerprint:
-        """That of these data."""
+        """Compute the fingerprint of a data set."""
         return cls(data_digest(data), _crc_of_format_1(data), _digest_as_stored(data))
 
-    def is_of(self, description: Mapping[str, Any]) -> bool:
-        """Whether it is that of the data which a checkpoint's description tells of."""
+    def matches(self, description: Mapping[str, Any]) -> bool:
+        """Whether a checkpoint's description names these data."""
         facts = description.get("data", {})
         if "sha256" in facts:
             return bool(facts["sha256"] == self.sha256)
         return "crc32" in facts and facts["crc32"] == self.crc32
 
-    def was_transposed(self, description: Mapping[str, Any]) -> bool:
-        """Whether that tells of these data with images that were not turned upright, as once."""
-        return self.transposed is not None and description.get("data", {}).get("sha256") == self.transposed
+    def matches_as_stored(self, description: Mapping[str, Any]) -> bool:
+        """Whether it names these data as stored, which older versions used without turning the images."""
+        stored = self.sha256_as_stored
+        return stored is not None and description.get("data", {}).get("sha256") == stored
 
 
 def _digest_as_stored(data: Dataset) -> str | None:
-    if not data.turned:
+    if not data.transposed:
         return None
-    return data_digest(replace(data, **{key: np.swapaxes(getattr(data, key), 1, 2) for key in data.turned}))
+    stored = {key: np.swapaxes(getattr(data, key), 1, 2) for key in data.transposed}
+    return data_digest(replace(data, **stored))
 
 
 def _crc_of_format_1(data: Dataset) -> int:
-    """Of all labels, and of every hundredth sample."""
+    """The checksum of all labels and every hundredth sample."""
     crc = 0
     for part in (data.t_train, data.t_test, data.x_train[::100], data.x_test[::100]):
         crc = zlib.crc32(np.ascontiguousarray(part).tobytes(), crc)
