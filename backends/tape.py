@@ -70,22 +70,17 @@ class Tape:
         """Record a call whose result is `call.out`, and return that result traced."""
         raise NotImplementedError(f"{type(self).__name__} keeps no results")
 
-    def execute(self, call: Call, as_called: Callable[[], object]) -> None:
-        """Write into `call.out`, as `as_called` does, and record the call."""
-        as_called()
+    def execute(self, call: Call, run: Callable[[], object]) -> None:
+        """Write into `call.out`, as `run` does, and record the call."""
+        run()
         self.record(call)
 
     def same_memory(self, x: Array, y: Array) -> bool:
         """Whether two arrays are the same memory, seen in the same way."""
         return x is y
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether the function has ended, so that traced arrays can no longer be used."""
-        return self._thread is None
-
     def close(self) -> None:
-        """End the tape, with its function."""
+        """End the tape with its function: its traced arrays can no longer be used."""
         self._thread = None
 
     def invalidate(self, why: str) -> NoReturn:
@@ -101,9 +96,8 @@ class Tape:
         if any(True for _ in _traced(parameters(name, args, options))):
             self.invalidate(f"{name} with a shape, an axis or a count that is computed")
         result = function(*self.unwrap(args), **self.unwrap(options))
-        return self.result_of(
-            Call(name, function, self.operands(args), self.operands(options), result), given
-        )
+        call = Call(name, function, self.operands(args), self.operands(options), result)
+        return self.result_of(call, given)
 
     def write_out(self, out: TracedArray, function: object, *args: Any, **options: Any) -> None:
         """Carry out and record `Backend.write_out(out, function, *args, **options)`."""
@@ -113,10 +107,8 @@ class Tape:
         self.check((out, *args), options)
         name, raw = function.name, function.function
         call = Call(name, raw, self.operands(args), self.operands(options), out.array, writes=True)
-        self.execute(
-            call,
-            partial(self.backend.write_out, out.array, raw, *self.unwrap(args), **self.unwrap(options)),
-        )
+        write_out = partial(self.backend.write_out, out.array, raw)
+        self.execute(call, partial(write_out, *self.unwrap(args), **self.unwrap(options)))
 
     def update(self, x: TracedArray, name: str, other: Any) -> TracedArray:
         """Carry out and record an operator in place, such as x += other."""

@@ -83,9 +83,8 @@ class NumpyTape(Tape):
                 return result  # a view of an array from outside the step
         elif call.name == "getitem" and self._is_input(given[0]):
             index = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
-            return TracedArray(
-                self, given[0].array[(*index, ...)], is_scalar=True
-            )  # nothing changes an input
+            # A view will do: nothing changes an input within the step.
+            return TracedArray(self, given[0].array[(*index, ...)], is_scalar=True)
         is_scalar, result = isinstance(result, np.generic), np.asarray(result)
         place = self.place_like(call.name, result)
         call = replace(call, out=place.array)
@@ -94,14 +93,14 @@ class NumpyTape(Tape):
         place.is_scalar = is_scalar
         return place
 
-    def execute(self, call: Call, as_called: Callable[[], object]) -> None:
+    def execute(self, call: Call, run: Callable[[], object]) -> None:
         others = call.args[1:] if call.in_place else call.args
         if any(np.may_share_memory(call.out, x) for x in arrays_in(others)):
-            as_called()
+            run()
             self.program.append(copied(self.backend, call))
         else:
             before = call.out.copy()
-            as_called()
+            run()
             expected = call.out.copy()
             call.out[...] = before
             self._add(call, expected)
