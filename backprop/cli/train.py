@@ -285,9 +285,9 @@ class Recorder(RunRecorder):
         self.settings, self.command = options.kept(), options.command_line
 
     def begin(self, training: Training) -> None:
-        """Write the settings, and begin."""
-        replace_file(self.folder / run_folder.CONFIG, as_toml(self.settings))
+        """Begin, and write the settings: those of a run that cannot be resumed stay."""
         super().begin(training)
+        replace_file(self.folder / run_folder.CONFIG, as_toml(self.settings))
 
     def how_to_resume(self) -> str:
         """The command that goes on with this run."""

@@ -69,6 +69,8 @@ def fit(
     >>> training.stopped_early, training.history[-1].epoch - training.best.epoch
     (True, 3)
     """
+    if recorder is not None and not isinstance(recorder, RunRecorder):
+        raise TypeError(f'expected a RunRecorder, such as RunRecorder("runs/mine"), got {recorder!r:.80}')
     if resume is not None and recorder is not None:
         raise ValueError("give the run to go on from to the recorder alone: RunRecorder(…, resume=…)")
     training = Training(

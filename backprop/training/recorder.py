@@ -100,6 +100,7 @@ class RunRecorder:
         self._best: Checkpoint | None = None
         self._logged = 0  # the last step of a line within an epoch
         self._entered: ExitStack | None = None
+        self._recorded = False  # whether it has been given a training since it was entered
 
     def __enter__(self) -> Self:
         """Make and lock the folder; read the checkpoint to resume from."""
@@ -115,6 +116,7 @@ class RunRecorder:
             self._writer = stack.enter_context(ThreadPoolExecutor(1))
             self._writing = Future[Path | None]()
             self._writing.set_result(None)
+            self.page, self._recorded = None, False
             self._entered = stack.pop_all()
         return self
 
@@ -139,6 +141,8 @@ class RunRecorder:
     def record(self, training: Training) -> Iterator[None]:
         """Keep the training while it is looped over in this context.
 
+        Raises `ValueError` for a second training in a recorder that has been entered.
+
         >>> from tempfile import TemporaryDirectory
         >>> import numpy as np
         >>> from backprop import Training, TwoLayerNet
@@ -154,6 +158,9 @@ class RunRecorder:
         with ExitStack() as stack:
             if self._entered is None:
                 stack.enter_context(self)
+            elif self._recorded:
+                raise ValueError(f"the recorder of {self.folder} keeps a training already: make one for each")
+            self._recorded = True
             with advised(self.elsewhere, run_folder.RunFolderError):
                 self.begin(training)
             stack.enter_context(self._listening(training))

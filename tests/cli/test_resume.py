@@ -232,6 +232,13 @@ def test_a_finished_run_has_nothing_left_to_do(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out.splitlines()[-2].startswith(before)
 
 
+def test_a_run_that_cannot_be_resumed_keeps_its_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    train("--epochs", "2", "--out", "here")
+    before = Path("here/config.toml").read_bytes()
+    fails(capsys, "train", "--resume", "here", "--epochs", "1", "--save-every", "3")
+    assert Path("here/config.toml").read_bytes() == before
+
+
 def test_a_resumed_run_wants_its_data(capsys: pytest.CaptureFixture[str]) -> None:
     train("--epochs", "2", "--out", "here")
     with np.load("small.npz") as data:

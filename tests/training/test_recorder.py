@@ -726,3 +726,26 @@ def test_a_recorder_is_used_again() -> None:
         fit(net(), X, T, epochs=epochs, recorder=recorder, **options)
     trained("whole", epochs=6, validation=0.3)
     assert contents("mine") == contents("whole")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_second_training_does_not_overwrite_the_first(nested: bool) -> None:
+    recorder = RunRecorder("mine", report=False)
+    options = {"epochs": 2, "batch_size": 30, "rng": 1, "recorder": recorder}
+
+    def second(_: Training) -> None:
+        with pytest.raises(ValueError, match="the recorder of mine keeps a training already: make one for"):
+            fit(net(), X, T, **options)
+
+    with recorder:
+        if nested:
+            fit(net(), X, T, hook=second, hook_steps=9, **options)
+        else:
+            second(fit(net(), X, T, **options))
+    trained("alone", epochs=2, optimizer=None)
+    assert contents("mine") == contents("alone")
+
+
+def test_what_is_no_recorder() -> None:
+    with pytest.raises(TypeError, match=r"expected a RunRecorder, such as RunRecorder\(.*, got 'runs/mine'"):
+        fit(net(), X, T, epochs=1, recorder="runs/mine")  # type: ignore[arg-type]
