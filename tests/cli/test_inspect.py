@@ -30,7 +30,9 @@ def test_inspect(capsys: pytest.CaptureFixture[str]) -> None:
         training = Training(network(), arrays["x_train"], arrays["t_train"], epochs=2, batch_size=10, rng=0)
         list(training)
     write_checkpoint(FILE, training.checkpoint())
-    assert "training  6 steps" in output_of(capsys, "inspect", FILE)
+    out = output_of(capsys, "inspect", FILE)
+    assert "training  6 steps" in out
+    assert "optimizer SGD(lr=0.1, max_norm=None)" in out
     (found,) = output_of(capsys, "inspect", FILE, "--json")
     assert found["training"]["step"] == 6
     assert found["arrays"]["params.W1"] == {"dtype": "F32", "shape": [16, 2]}
