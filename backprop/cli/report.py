@@ -26,7 +26,8 @@ def main(options: argparse.Namespace) -> int:
         else:
             groups = read_groups(folders, defaults)
             page = write_groups(groups, out or _target(groups))
-            for line in table(summary_table(groups), "<>", (), width() or sys.maxsize):
+            rows = summary_table(groups)
+            for line in table(rows, "<>"[: len(rows[0])], (), width() or sys.maxsize):
                 print(visible(line))
             say(str(page))
     return 0

@@ -236,6 +236,8 @@ class Job:
         metrics = training.history[-1]
         if not self.held_out:
             return metrics
+        if self.recorder is not None:
+            self.recorder.save_end(training)  # whatever the test brings
         if training.best_weights and training.best_weights.kept and training.best:
             metrics = training.best
             training.restore_best()

@@ -99,6 +99,7 @@ class RunRecorder:
         self._facts: dict[str, Any] = {}
         self._best: Checkpoint | None = None
         self._logged = 0  # the last step of a line within an epoch
+        self._place: tuple[int, int] | None = None  # of the last checkpoint
         self._entered: ExitStack | None = None
         self._recorded = False  # whether it has been given a training since it was entered
 
@@ -179,9 +180,11 @@ class RunRecorder:
     def begin(self, training: Training) -> None:
         """Resume the training if that was asked for; begin its history."""
         training.mean_steps = self.log_every or mean_steps(training.total, training.per_epoch)
-        self._facts, self._best, self._logged = self.facts(training), None, 0
+        self._facts, self._best, self._place = self.facts(training), None, None
         if self.saved is None or self.resumed is None:
-            history_file.write_history(self.folder, [])  # in place of that of a run without a checkpoint
+            lines = map(history_file.epoch_line, training.history)
+            history_file.write_history(self.folder, lines)  # in place of that of a run without a checkpoint
+            self._logged = training.history[-1].step if training.history else 0
             return
         self._best = resume(training, self.saved, self.resumed)
         self._check_data(self.resumed)
@@ -221,17 +224,21 @@ class RunRecorder:
 
     def _end(self, training: Training) -> None:
         """The last checkpoint, and the page if the training is complete."""
-        complete = _is_complete(training)
-        self._wait()
-        here = self.saved is not None and self.saved.parent == self.folder
-        if not complete or self.save_steps is not None or not here:  # else the last epoch has saved it
-            self.save(training)
-        if complete and self.report:
+        self.save_end(training)
+        if _is_complete(training) and self.report:
             try:
                 self.page = self.write_page(training)
             except Exception as error:  # whatever it is: the training is done and kept
                 text = f"no report: {error}; 'backprop report {self.folder}' tries again"
                 warnings.warn(text, stacklevel=2)
+
+    def save_end(self, training: Training) -> None:
+        """Write the last checkpoint, unless it is there already."""
+        self._wait()
+        here = self.saved is not None and self.saved.parent == self.folder
+        by_epoch = _is_complete(training) and self.save_steps is None and here
+        if not by_epoch and self._place != _place(training):
+            self.save(training)
 
     def save(self, training: Training) -> None:
         """Write a checkpoint, and wait until it is there."""
@@ -254,7 +261,7 @@ class RunRecorder:
         if self._best is None:
             (self.folder / run_folder.BEST).unlink(missing_ok=True)  # of an epoch that is done anew
         self.later = []
-        checkpoint = self._checkpoint(training)
+        checkpoint, self._place = self._checkpoint(training), _place(training)
         self._writing = self._writer.submit(run_folder.save, self.folder, checkpoint, self.keep)
 
     def _wait(self) -> None:
@@ -352,6 +359,10 @@ def mean_steps(total: int, per_epoch: int) -> int:
 
 def _is_complete(training: Training) -> bool:
     return not training.stopped and (training.stopped_early or training.step >= training.total)
+
+
+def _place(training: Training) -> tuple[int, int]:
+    return training.step, len(training.history)
 
 
 def _dataset(training: Training) -> Dataset:

@@ -85,6 +85,18 @@ def losses_of_validation(values: list[float], monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Network, "evaluate_validated", evaluated)
 
 
+def test_the_last_steps_are_saved_before_the_test(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise MemoryError("out of memory")
+
+    monkeypatch.setattr(Network, "evaluate", fail)
+    options = [*VALIDATED[:-2], "--iters", "11", "--save-every", "4", "--out", "here"]
+    assert "out of memory" in fails(capsys, *TRAIN, *options)
+    assert run_folder.checkpoints(Path("here"))[-1].name == "checkpoint-00000011.safetensors"
+
+
 def test_the_best_before_a_part_of_an_epoch_is_the_best_again(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["--validation", "0.3", "--keep", "99"]  # an epoch is 5 steps
     losses_of_validation([0.5, 0.6, 0.1, 0.7, 0.8], monkeypatch)

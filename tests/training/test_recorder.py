@@ -749,3 +749,20 @@ def test_a_second_training_does_not_overwrite_the_first(nested: bool) -> None:
 def test_what_is_no_recorder() -> None:
     with pytest.raises(TypeError, match=r"expected a RunRecorder, such as RunRecorder\(.*, got 'runs/mine'"):
         fit(net(), X, T, epochs=1, recorder="runs/mine")  # type: ignore[arg-type]
+
+
+def test_epochs_before_the_recording_are_in_the_history() -> None:
+    training = Training(net(), X, T, epochs=3, batch_size=30, rng=1)
+    next(training)
+    with RunRecorder("mine", report=False).record(training):
+        list(training)
+    lines = history_file.read_history(Path("mine"))
+    assert [line["step"] for line in lines if line["event"] == "epoch"] == [7, 14, 21]
+    assert [line["step"] for line in lines if line["event"] == "steps"][0] > 7
+
+
+def test_runs_without_test_data_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        trained(name, epochs=1)
+    assert main(["report", "a", "b", "--out", "page.html"]) == 0
+    assert capsys.readouterr().out.split() == ["run", "a", "b", "page.html"]
