@@ -86,10 +86,16 @@ class FlatVector(MutableMapping[str, Array]):
         raise TypeError("a network's flat vector cannot be deleted")
 
     def __iter__(self) -> Iterator[str]:
-        return iter(("flat",))
+        return iter(("flat",) if self._is_there else ())
 
     def __len__(self) -> int:
-        return 1
+        return int(self._is_there)
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether there is a vector: without views, gradients come with the first backward."""
+        places = self._places.values()
+        return self._vector is not None or all(key in getattr(layer, self._kind) for layer, key in places)
 
     @contextmanager
     def swapped(self, other: Mapping[str, Array]) -> Iterator[None]:

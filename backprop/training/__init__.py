@@ -4,6 +4,6 @@ from ..saving.history import Metrics
 from .divergence import DivergenceError
 from .fitting import fit
 from .loop import Progress, Training
-from .step import BatchTooLargeError
+from .memory import BatchTooLargeError
 
 __all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training", "fit"]

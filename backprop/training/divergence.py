@@ -7,7 +7,8 @@ from typing import Any
 from ..backends import Array, backend_of, dtype_name, namespace_of
 from ..inputs import LARGE, root_mean_square
 from ..layers import Layer
-from .step import Epoch, Run, Snapshot
+from .epoch import Epoch
+from .step import TrainStep
 
 
 class DivergenceError(ArithmeticError):
@@ -28,27 +29,27 @@ class DivergenceError(ArithmeticError):
 
 
 def locate(epoch: Epoch) -> DivergenceError:
-    """Run the stretch again to where the first value is not finite, and stop before that update."""
-    run, params = epoch.run, epoch.run.network.flat_params
-    epoch.start.restore()
-    for i in range(epoch.began, epoch.ran):
-        before = Snapshot(run)
-        row = epoch.numbers_of(i, i + 1)
-        numbers = [row[0, j] for j in range(row.shape[1])]
-        where = _first_bad(run, *run.batch(run.data, epoch.rows_of(i, i + 1)[0, ...]), numbers)
+    """Run the segment again to where the first value is not finite, and stop before that update."""
+    step, state = epoch.step, epoch.step.state()
+    state.restore(epoch.state_at_start)
+    for i in range(epoch.segment_start, epoch.ran):
+        before = state.copy()
+        row = epoch.scalars_of(i, i + 1)
+        scalars = [row[0, j] for j in range(row.shape[1])]
+        where = _first_bad(step, *step.batch(step.data, epoch.indices(i, i + 1)[0, ...]), scalars)
         if where is None:
-            run.optimizer.step(params, run.network.flat_grads, run.optimizer.slots, numbers)
-            where = None if finite(params["flat"]) else "the updated parameters"
+            step.optimizer.step(state.params, state.grads, state.slots, scalars)
+            where = None if finite(state.params["flat"]) else "the updated parameters"
         if where:
-            before.restore()
-            run.optimizer.steps = epoch.steps_before + i
-            return DivergenceError(epoch.done + i + 1, where, cure=_cure(run))
+            state.restore(before)
+            step.optimizer.steps = epoch.steps_before + i
+            return DivergenceError(epoch.done + i + 1, where, cure=_cure(step))
     return DivergenceError(epoch.done + epoch.ran, "a value that a second run did not meet")
 
 
-def _cure(run: Run) -> str:
+def _cure(step: TrainStep) -> str:
     """What is likely to help."""
-    size = root_mean_square(run.data["x"]) if dtype_name(run.data["x"].dtype) != "uint8" else 0.0
+    size = root_mean_square(step.data["x"]) if dtype_name(step.data["x"].dtype) != "uint8" else 0.0
     if size > LARGE:
         return (
             f"the inputs are large, with a root mean square of {size:.4g}: scale them, or standardize every "
@@ -57,9 +58,9 @@ def _cure(run: Run) -> str:
     return "try a smaller learning rate"
 
 
-def _first_bad(run: Run, x: Array, t: Array, numbers: Any) -> str | None:
+def _first_bad(step: TrainStep, x: Array, t: Array, scalars: Any) -> str | None:
     """Forward and backward on one batch; the first value that is not finite, by name."""
-    network = run.network
+    network = step.network
     if not finite(x):
         return "the input"
     for name, layer in network.layers.items():
@@ -71,7 +72,7 @@ def _first_bad(run: Run, x: Array, t: Array, numbers: Any) -> str | None:
         return f"the value of {network.last_layer.name}"
     if not finite(network.penalized(loss)):
         return "the penalty of weight decay"
-    scale = run.optimizer.dout(numbers)
+    scale = step.optimizer.dout(scalars)
     dout = network.last_layer.backward(scale)
     for name, layer in reversed(network.layers.items()):
         dout = layer.backward(dout)

@@ -1,9 +1,9 @@
 """What a training step could see and change besides its state: the attributes of a network's parts.
 
-A `Watch` goes through the network, its layers and loss, and the optimizer: their attributes, what lies in
-these, and the attributes of their classes. Numbers and texts are compared by value, arrays by their bytes,
-random generators by their state, and functions and whatever cannot be looked into by identity. What
-globals and closures hold is not seen.
+A `Fingerprinter` goes through the network, its layers and loss, and the optimizer: their attributes, what
+lies in these, and the attributes of their classes. Numbers and texts are compared by value, arrays by their
+bytes, random generators by their state, and functions and other opaque objects by identity. It does not see
+what globals and closures hold.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Place(NamedTuple):
 NOT_COPIED = CARRIED | OF_OPTIMIZERS | OF_NETWORKS | {"_layers", "layers", "last_layer"}
 
 
-class Look:
+class Fingerprint:
     """What was there at one time: a value to compare for every path, as `ReLU1.slope`."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class Look:
         self.places: dict[str, Place | None] = {}
         self.parts: list[Any] = []
 
-    def changed(self, other: Look, but: frozenset[str] = frozenset()) -> dict[str, Place | None]:
+    def changed(self, other: Fingerprint, but: frozenset[str] = frozenset()) -> dict[str, Place | None]:
         """The paths whose values differ, with the attribute that each lies in; None for a class's."""
         mine, its = self.values, other.values
         if mine == its:
@@ -92,14 +92,14 @@ class Look:
         return {path: place for path, place in places.items() if place is None or place.path not in but}
 
 
-class Watch:
+class Fingerprinter:
     """Looks at a network and an optimizer."""
 
     def __init__(self, network: Network, optimizer: Optimizer) -> None:
         self.network, self.optimizer = network, optimizer
         self._classes: dict[type, _Class] = {}
 
-    def look(self) -> Look:
+    def take(self) -> Fingerprint:
         """What is there now. Raises `CaptureError` where that cannot be seen."""
         network, optimizer = self.network, self.optimizer
         walk = _Walk(self._classes, network)
@@ -108,7 +108,7 @@ class Watch:
         walk.part(network.last_layer.name, network.last_layer, KEPT)
         walk.part(type(optimizer).__name__, optimizer, OF_OPTIMIZERS)
         walk.part(type(network).__name__, network, OF_NETWORKS)
-        return walk.look
+        return walk.fingerprint
 
 
 def global_draws() -> Any:
@@ -124,19 +124,19 @@ def _legacy_state(state: Any) -> Any:
 
 
 @contextmanager
-def untouched(look: Look, changed: Mapping[str, Place | None]) -> Iterator[dict[int, Any]]:
+def untouched(fingerprint: Fingerprint, changed: Mapping[str, Place | None]) -> Iterator[dict[int, Any]]:
     """While active, attributes that a step has changed cannot be read before they are set.
 
     It gives the copies that a recording has read, which must live as long as that. Afterwards every part has
     its attributes again. Raises `CaptureError` if one was read.
     """
-    before = [(part, dict(vars(part))) for part in look.parts]
+    before = [(part, dict(vars(part))) for part in fingerprint.parts]
     stale = {place.path: Stale(place.path) for place in changed.values() if place is not None}
     for place in changed.values():
         if place is not None:
             vars(place.part)[place.name] = stale[place.path]
     try:
-        yield _lend_copies(look)
+        yield _lend_copies(fingerprint)
         for place in changed.values():
             if place is not None and vars(place.part).get(place.name) is stale[place.path]:
                 stale[place.path]._refuse()
@@ -171,10 +171,10 @@ def _is_same_text(called: Any, recorded: Any) -> bool:
     return True
 
 
-def _lend_copies(look: Look) -> dict[int, Any]:
+def _lend_copies(fingerprint: Fingerprint) -> dict[int, Any]:
     """Copies in place of what a step could write into, since a recording may end in its middle."""
-    memo: dict[int, Any] = {id(part): part for part in look.parts}
-    for part in look.parts:
+    memo: dict[int, Any] = {id(part): part for part in fingerprint.parts}
+    for part in fingerprint.parts:
         own = vars(part)
         for name, value in list(own.items()):
             if name == "_grads" and type(value) is dict:
@@ -278,7 +278,7 @@ class _Walk:
     """One look: every object once."""
 
     def __init__(self, classes: dict[type, _Class], network: Network) -> None:
-        self.look, self._backend = Look(), network.backend
+        self.fingerprint, self._backend = Fingerprint(), network.backend
         self._seen: set[int] = set()
         layers = network.layers.values()
         self._given = {id(x) for layer in layers for x in (*layer.params.values(), *layer.state.values())}
@@ -289,7 +289,7 @@ class _Walk:
         if id(part) in self._seen:
             return
         self._seen.add(id(part))
-        self.look.parts.append(part)
+        self.fingerprint.parts.append(part)
         self._note(path, type(part), None)
         for name, value in list(vars(part).items()):
             if name not in carried:
@@ -300,13 +300,13 @@ class _Walk:
         self._class(type(part))
 
     def _note(self, path: str, value: Any, place: Place | None) -> None:
-        if len(self.look.values) > MOST:
+        if len(self.fingerprint.values) > MOST:
             where = path if place is None else place.path
             raise CaptureError(f"{where} holds too much to see whether a step changes it")
-        while path in self.look.values:  # of two keys with one text, or two classes of one name
+        while path in self.fingerprint.values:  # of two keys with one text, or two classes of one name
             path += "'"
-        self.look.values[path] = value
-        self.look.places[path] = place
+        self.fingerprint.values[path] = value
+        self.fingerprint.places[path] = place
 
     def _class(self, kind: type) -> None:
         for base in kind.__mro__:
@@ -407,7 +407,7 @@ class _Walk:
             self._class(type(value))
 
     def _attributes(self, path: str, value: Any, place: Place | None) -> bool:
-        """Look at the attributes of an object; whether it can have any."""
+        """Fingerprint at the attributes of an object; whether it can have any."""
         for name, item in [*getattr(value, "__dict__", {}).items(), *_slots(value)]:
             self._value(f"{path}.{name}", item, place)
         return hasattr(value, "__dict__") or any("__slots__" in vars(base) for base in type(value).__mro__)

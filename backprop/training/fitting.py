@@ -10,7 +10,8 @@ import numpy as np
 from ..networks.network import Network
 from ..optimizers.optimizers import Optimizer
 from ..saving.checkpoint import Checkpoint
-from .loop import Progress, Sampling, Training
+from .arguments import Sampling
+from .loop import Progress, Training
 from .progress import progress_line
 from .validation import BestWeights
 

@@ -7,8 +7,6 @@ layer where it began, and the network is left as it was before that step's updat
 
 from __future__ import annotations
 
-import copy
-import hashlib
 import math
 import re
 import signal
@@ -21,15 +19,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
-from ..backends import Array, get_backend
-from ..datasets.split import split, warn_of_scarce_classes
 from ..diagnosis import Guessing, LearningWarning, no_better_than_guessing, some_samples
-from ..dtypes import is_whole
-from ..inputs import Inputs, as_numbers, check_finite
 from ..networks.checks import check_same_length
 from ..networks.network import Network
 from ..optimizers.optimizers import SGD, Optimizer
@@ -37,13 +31,25 @@ from ..saving.checkpoint import Checkpoint, CheckpointError, ResumeWarning
 from ..saving.config import describe
 from ..saving.history import HistoryArrays, Metrics, history_of
 from ..saving.network import check_fit, network_arrays, on_host, put, restore_network
+from .arguments import (
+    Sampling,
+    check_hook,
+    check_last_batch,
+    check_validation,
+    check_whole,
+    is_pair,
+    steps_per_epoch,
+    total_steps,
+)
+from .data import TrainingData
 from .divergence import DivergenceError, finite, locate
-from .step import BatchTooLargeError, Epoch, Means, Run, within_memory
+from .epoch import Epoch, Means
+from .memory import BatchTooLargeError, within_memory
+from .step import TrainStep
 from .validation import BestEpoch, BestWeights, as_validated, is_from_before
 
 __all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training"]
 
-Sampling = Literal["without-replacement", "with-replacement"]
 LOOK_STEPS = 1000
 """After how many steps of a long epoch the loss is looked at, to stop a run that has diverged."""
 
@@ -52,8 +58,6 @@ ENOUGH, ENOUGH_AT_END = 200, 100
 
 FALLING = 0.98
 """The share of the epoch's loss before that a falling loss is below."""
-
-SAMPLINGS: tuple[str, ...] = get_args(Sampling)
 
 ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 """Where a function lies in memory, in its `repr`."""
@@ -178,40 +182,28 @@ class Training(Iterator[Metrics]):
         patience: int | None = None,
     ) -> None:
         check_same_length(x, t)
-        _check_whole(
+        check_whole(
             epochs=epochs, iterations=iterations, batch_size=batch_size, progress_steps=progress_steps
         )
-        _check_whole(hook_steps=hook_steps, patience=patience)
-        _check_validation(validation, patience)
-        _check_hook(hook, hook_steps)
+        check_whole(hook_steps=hook_steps, patience=patience)
+        check_validation(validation, patience)
+        check_hook(hook, hook_steps)
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise TypeError(f"expected an Optimizer, such as SGD(0.1), got {optimizer!r}")
-        if test is not None and not _is_pair(test):
+        if test is not None and not is_pair(test):
             raise TypeError(f"expected test=(x_test, t_test), got a {type(test).__name__}")
         self._rng = np.random.default_rng(rng)
-        x, t = _on_device(network, x, t, "x", "t")
-        self._held_out: dict[str, tuple[Array, Array]] = {}
-        self._judged_by: str | None = None
-        if isinstance(validation, float | np.floating):
-            x, t = self._hold_back(network, x, t, float(validation))
-        elif validation is not None:
-            names = "the validation data's x", "their t"
-            self._held_out["validation"] = _on_device(network, *validation, *names)
-        if "validation" in self._held_out:
-            self._judged_by = _digest(network, *self._held_out["validation"])
-        if test is not None:
-            self._held_out["test"] = _on_device(network, *test, "the test data's x", "their t")
-        self._given: dict[str, Array] | None = {"x": x, **{k: x for k, (x, _) in self._held_out.items()}}
-        n = x.shape[0]
-        per_epoch = _check_batches(n, batch_size, sampling)
-        total = _total_steps(epochs, iterations, per_epoch)
-        self._run = Run(network, x, t, optimizer or SGD(0.1), batch_size, capture)
+        self._data = TrainingData(network, x, t, validation, test, self._rng)
+        n = len(self._data)
+        per_epoch = steps_per_epoch(n, batch_size, sampling)
+        total = total_steps(epochs, iterations, per_epoch)
+        self._step = TrainStep(network, self._data.train, optimizer or SGD(0.1), batch_size, capture)
         self.network = network
-        self._scale(network.inputs or Inputs.of(x), first=network.inputs is None)
+        self._data.scale()
         if total >= per_epoch and sampling == "without-replacement":
-            _check_last_batch(network, self._run.data["x"], batch_size)
+            check_last_batch(network, self._data.train["x"], batch_size)
         self._plan = _Plan(total, per_epoch, n, batch_size, sampling)
-        self.optimizer = self._run.optimizer
+        self.optimizer = self._step.optimizer
         self.patience, self._best_epoch = patience, BestEpoch()
         self.progress, self.progress_steps = progress, progress_steps
         self.hook, self.hook_steps = hook, hook_steps
@@ -225,42 +217,6 @@ class Training(Iterator[Metrics]):
         if resume is not None:
             self.restore(resume)
         self.started = False
-
-    def _scale(self, inputs: Inputs | None, *, first: bool) -> None:
-        """Take the data as `inputs` says; as they are for None, which is of a checkpoint from before."""
-        assert self._given is not None
-        self._inputs = inputs
-        given = dict(self._given)
-        if inputs is not None:
-            x, dtype = given.pop("x"), self.network.dtype
-            given = {name: self._as_learnt(its, inputs) for name, its in given.items()}
-            given["x"] = inputs.of_training(x, dtype) if first else self._as_learnt(x, inputs)
-        self._run.data["x"] = given.pop("x")
-        self._held_out = {name: (its, self._held_out[name][1]) for name, its in given.items()}
-
-    def _as_learnt(self, x: Array, inputs: Inputs) -> Array:
-        return inputs.of_prediction(self.network.laid_out(x, inputs.shape), self.network.dtype)
-
-    def _hold_back(self, network: Network, x: Array, t: Array, share: float) -> tuple[Array, Array]:
-        """The samples to train on; the others become the validation data."""
-        backend, labels = network.backend, network.backend.to_numpy(t)
-        if network.last_layer.counts_correct and labels.ndim == 2:
-            labels = labels.argmax(axis=1)
-        of_classes = network.last_layer.counts_correct and labels.ndim == 1
-        left, held = split(labels, share, self._rng, by_class=of_classes)
-        if of_classes:
-            warn_of_scarce_classes(labels[left], labels[held])
-
-        def taken(array: Array, samples: np.ndarray) -> Array:
-            return backend.xp.take(array, backend.asarray(samples), axis=0)
-
-        self._held_out["validation"] = taken(x, held), taken(t, held)
-        return taken(x, left), taken(t, left)
-
-    def _settle_inputs(self) -> None:
-        """From here on the network's inputs are those of this training."""
-        if self._given is not None:
-            self.network.inputs, self._given = self._inputs, None
 
     def __del__(self) -> None:
         if not self.started:
@@ -329,7 +285,7 @@ class Training(Iterator[Metrics]):
 
     def __next__(self) -> Metrics:
         self.started = True
-        self._settle_inputs()
+        self._data.set_inputs()
         if self._at_the_end:
             restore_network(self.network, self._at_the_end)
             self._at_the_end = None
@@ -392,7 +348,7 @@ class Training(Iterator[Metrics]):
 
     def judged(self) -> Guessing | None:
         """What makes the network no better than guessing on the training data; None if it is better."""
-        data, backend = self._run.data, self.network.backend
+        data, backend = self._step.data, self.network.backend
         losses = [metrics.loss for metrics in self.history[-2:]]
         rows = backend.asarray(some_samples(self._plan.samples))
         x, t = (backend.xp.take(data[name], rows, axis=0) for name in ("x", "t"))
@@ -411,19 +367,19 @@ class Training(Iterator[Metrics]):
         self._drawn_from = self._rng.bit_generator.state
         order = _order(plan.samples, plan.per_epoch * plan.batch_size, plan.sampling, self._rng)
         count = min(plan.per_epoch, plan.total - self._done)
-        return Epoch(self._run, order, count, self._done, position, earlier)
+        return Epoch(self._step, order, count, self._done, position, earlier)
 
     def _train(self, epoch: Epoch) -> tuple[np.ndarray, float | None]:
         """Run the epoch to its end, or to where it is asked to stop."""
         look = self.progress_steps if self.progress or self.line else LOOK_STEPS
-        for i in within_memory(self._run, epoch.parts(partial(_next_multiple, look), self._hook_after)):
+        for i in within_memory(self._step, epoch.run(partial(_next_multiple, look), self._hook_after)):
             looked = i % look == 0 or i == self._hook_after(i - 1)
             if looked and not self._seen(epoch, look):
                 break
             if self._stopping:
-                epoch.settle()
+                epoch.verify()
                 break
-        self._run.forget()
+        self._step.release()
         losses, accuracy = epoch.read()
         if not (np.isfinite(losses).all() and finite(self.network.flat_params["flat"])):
             raise locate(epoch)
@@ -450,11 +406,11 @@ class Training(Iterator[Metrics]):
                 self.line(progress)
             if self.progress:
                 self.progress(progress)
-                epoch.told = True
+                epoch.observed = True
         if self.hook and self.hook_steps and self.step % self.hook_steps == 0:
             if not finite(self.network.flat_params["flat"]):
                 return False
-            self._run.forget()
+            self._step.release()
             self.hook(self)
         return True
 
@@ -466,7 +422,7 @@ class Training(Iterator[Metrics]):
                 raise _Stop
 
         found: dict[str, float | None] = {"test_loss": None, "test_accuracy": None}
-        for name, (x, t) in self._held_out.items():
+        for name, (x, t) in self._data.held_out.items():
             loss, accuracy = self.network.evaluate_validated(x, t, between=go_on)
             if not math.isfinite(loss):
                 raise DivergenceError(step, f"the loss on the {name} data", "trained up to that step")
@@ -493,7 +449,7 @@ class Training(Iterator[Metrics]):
         if self._at_the_end:
             return self._at_the_end
         self.started = True
-        self._settle_inputs()
+        self._data.set_inputs()
         network, optimizer, epoch = self.network, self.optimizer, self._epoch or self._part
         arrays = {**network_arrays(network), **on_host("optimizer", optimizer.slots, network.backend)}
         arrays |= self._history_arrays.of(self.history)
@@ -501,7 +457,8 @@ class Training(Iterator[Metrics]):
         steps, generator, position = optimizer.steps, self._rng.bit_generator.state, 0
         if epoch:
             steps, generator, position = self._steps_before + epoch.ran, self._drawn_from, epoch.ran
-            arrays |= {f"epoch.{i}": values for i, values in enumerate(epoch.kept())}
+            arrays |= {f"epoch.{i}": values for i, values in enumerate(epoch.results())}
+        digest = self._data.validation_digest
         description = {
             "network": describe(network),
             "optimizer": {"class": type(optimizer).__name__, "settings": repr(optimizer), "steps": steps},
@@ -511,7 +468,7 @@ class Training(Iterator[Metrics]):
                 "seconds": self._seconds,
                 "generator": _plain(generator),
                 **self._drawing(),
-                **({} if self._judged_by is None else {"validation": self._judged_by}),
+                **({"validation": digest} if digest else {}),
             },
             "last": asdict(self.history[-1]) if self.history else None,
             "machine": self._machine(),
@@ -534,13 +491,14 @@ class Training(Iterator[Metrics]):
             machine, settings = dict(checkpoint.description.get("machine", {})), str(kept["settings"])
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise CheckpointError(f"{path} is not of a training run: {error!r} in its description") from None
+        mine_by = self._data.validation_digest
         mine = {"optimizer": type(optimizer).__name__, **self._drawing()}
         wrong = [f"{name} {mine[name]} here, {its[name]} there" for name in mine if mine[name] != its[name]]
         if wrong:
             held = "; it was judged by validation data, which fit(validation=…) takes" if judged_by else ""
-            hint = held if self._judged_by is None else ""
+            hint = held if mine_by is None else ""
             raise CheckpointError(f"{path} is of another run: {', '.join(wrong)}{hint}")
-        if judged_by and self._judged_by and judged_by != self._judged_by:
+        if judged_by and mine_by and judged_by != mine_by:
             raise CheckpointError(
                 f"{path} is of a run that was judged by other validation data: give the same, or for a share "
                 "the same rng"
@@ -562,10 +520,9 @@ class Training(Iterator[Metrics]):
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise CheckpointError(f"{path} is of another random generator: {error}") from None
         restore_network(self.network, checkpoint, path)
-        if self._given is not None and self.network.inputs != self._inputs:
-            self._scale(self.network.inputs, first=False)
+        self._data.follow_network()
         put(optimizer.slots, checkpoint, "optimizer", backend)
-        if self._judged_by and is_from_before(checkpoint):
+        if mine_by and is_from_before(checkpoint):
             history = [as_validated(metrics) for metrics in history]
         self.history, self._seconds, self._best_epoch = history, seconds, BestEpoch()
         self._done, optimizer.steps = step - position, steps - position
@@ -661,98 +618,3 @@ def _arrays(state: Any) -> Any:
 def _order(n: int, size: int, sampling: Sampling, rng: np.random.Generator) -> np.ndarray:
     """The indices of an epoch's samples, drawn on the host."""
     return rng.permutation(n) if sampling == "without-replacement" else rng.integers(0, n, size)
-
-
-def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tuple[Array, Array]:
-    """x and t on the network's device, after a look for numbers that are not finite and at the targets."""
-    check_same_length(x, t)
-    backend = network.backend
-    try:
-        x = backend.asarray(as_numbers(x_name, x)) if _on_host(x) else x
-        t = backend.asarray(t) if _on_host(t) else t
-    except MemoryError:
-        free = backend.free_memory
-        known = "" if free is None else f", {free / 1e6:,.0f} MB are free"
-        raise MemoryError(
-            f"out of memory on {backend.device}: the data need {(x.nbytes + t.nbytes) / 1e6:,.0f} MB{known}; "
-            "give fewer samples, or images as uint8, a quarter of float32"
-        ) from None
-    network.check_owned(x, "training data")
-    x = backend.detached(x)
-    network.check_owned(t, "target")
-    t = network.as_target_for(x, t)
-    x = network.laid_out(x, network.inputs.shape if network.inputs else network.input_shape)
-    check_finite(x_name, x)
-    check_finite(t_name, t)
-    return x, t
-
-
-def _check_validation(validation: Any, patience: int | None) -> None:
-    if validation is None:
-        if patience is not None:
-            raise ValueError("patience needs data to judge by: give validation=0.1, or validation=(x, t)")
-    elif isinstance(validation, float | np.floating):
-        if not 0.0 < validation < 1.0:
-            raise ValueError(f"expected validation as a share above 0.0 and below 1.0, got {validation}")
-    elif not _is_pair(validation):
-        raise TypeError(f"expected validation=(x, t) or a share such as 0.1, got {validation!r:.80}")
-
-
-def _digest(network: Network, x: Array, t: Array) -> str:
-    """The SHA-256 of samples and targets."""
-    found = hashlib.sha256()
-    for array in (x, t):
-        host = np.ascontiguousarray(network.backend.to_numpy(array))
-        found.update(f"{host.dtype.str}{host.shape}".encode())
-        found.update(host.reshape(-1).view(np.uint8).data)
-    return found.hexdigest()
-
-
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, (tuple, list)) and len(value) == 2
-
-
-def _on_host(array: Array) -> bool:
-    return bool(get_backend("cpu").owns(array))
-
-
-def _check_whole(**numbers: Any) -> None:
-    for name, value in numbers.items():
-        if value is not None and (not is_whole(value) or value < 1):
-            raise ValueError(f"expected {name} to be a whole number of at least 1, got {value!r}")
-
-
-def _check_hook(hook: Any, hook_steps: int | None) -> None:
-    if hook is not None and hook_steps is None:
-        raise ValueError(
-            "a hook needs hook_steps, every how many steps it is called: give hook_steps=100, say"
-        )
-    if hook is None and hook_steps is not None:
-        raise ValueError(f"hook_steps={hook_steps} needs a hook, the function to call then: give hook=…")
-
-
-def _check_batches(n: int, batch_size: int, sampling: str) -> int:
-    """The steps of an epoch."""
-    if sampling not in SAMPLINGS:
-        raise ValueError(f"unknown sampling {sampling!r}: expected one of {', '.join(SAMPLINGS)}")
-    if batch_size > n:
-        raise ValueError(f"expected a batch size from 1 to the {n} samples there are, got {batch_size}")
-    return math.ceil(n / batch_size)
-
-
-def _check_last_batch(network: Network, x: Array, batch_size: int) -> None:
-    """Raise if the last batch is one sample, and a layer cannot learn from that, as batch normalization."""
-    n = x.shape[0]
-    if (n % batch_size or batch_size) > 1:
-        return
-    copied = copy.deepcopy(network)
-    try:
-        copied.forward(copied.scaled(x[:1, ...]), training=True)
-    except ValueError as error:
-        raise ValueError(f"of {n:,} samples, batches of {batch_size} leave one alone: {error}") from None
-
-
-def _total_steps(epochs: int | None, iterations: int | None, per_epoch: int) -> int:
-    if (epochs is None) == (iterations is None):
-        raise ValueError("give either epochs or iterations")
-    return epochs * per_epoch if epochs is not None else iterations or 0

@@ -42,7 +42,7 @@ from backprop.saving.history import history_of
 from backprop.saving.network import load_network, save_network
 from backprop.saving.run_data import trained_part
 from backprop.schedules import Cosine
-from backprop.training.step import Epoch
+from backprop.training.epoch import Epoch
 
 from ..datasets.test_datasets import idx
 

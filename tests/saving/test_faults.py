@@ -176,18 +176,18 @@ def test_stopped_at_a_random_step_and_resumed(whole: tuple[Any, ...]) -> None:
 
 AT_STEP = """
 import os
-from backprop.training.step import Epoch
-parts = Epoch.parts
+from backprop.training.epoch import Epoch
+parts = Epoch.run
 def signalled(self, *ends):
     for i in parts(self, *ends):
         if self.done + i == {step}:
             os.kill(os.getpid(), {number})
         yield i
-Epoch.parts = signalled
+Epoch.run = signalled
 """
 
 WHERE = {
-    "step": "import backprop.training.step as m; kind, name, call = m.Run, 'step', 2",
+    "step": "import backprop.training.step as m; kind, name, call = m.TrainStep, '__call__', 2",
     "evaluation": "import backprop.networks.network as m; kind, name, call = m.Network, 'scaled', 30",
     "save": "import backprop.saving.run_folder as m; kind, name, call = m, 'write_checkpoint', 3",
     "flush": "import os as m; kind, name, call = m, 'fsync', 7",
@@ -230,14 +230,14 @@ def test_a_signal_while_data_are_loaded(number: int) -> None:
 def test_the_second_signal_ends_at_once() -> None:
     slow = """
 import time
-from backprop.training.step import Epoch
-parts = Epoch.parts
+from backprop.training.epoch import Epoch
+parts = Epoch.run
 def sleeping(self, *ends):
     for i in parts(self, *ends):
         print("slow", flush=True)
         for _ in range(600): time.sleep(0.1)
         yield i
-Epoch.parts = sleeping
+Epoch.run = sleeping
 """
     with start(*RUN, before=slow) as process:
         assert process.stdout is not None

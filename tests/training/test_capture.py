@@ -45,8 +45,8 @@ from backprop import (
     Tanh,
     Training,
 )  # fmt: skip
-from backprop.training.fingerprint import Watch
-from backprop.training.step import Run
+from backprop.training.fingerprint import Fingerprinter
+from backprop.training.step import TrainStep
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((250, 4)).astype("float32")
@@ -430,10 +430,10 @@ def test_every_run_of_a_new_recording_is_compared(
         return bent(results)
 
     def run(net: Network, capture: bool) -> np.ndarray:
-        recorder = Run(net, X, LABELS, SGD(0.1), 10, capture).recorder
-        recorder.begin(10)
+        recording = TrainStep(net, {"x": X, "t": LABELS}, SGD(0.1), 10, capture).capture
+        recording.begin(10)
         for i in range(steps):
-            recorder.run(np.arange(10 * i, 10 * i + 10)[None, :], np.asarray([[0.1]], "float32"))
+            recording.run(np.arange(10 * i, 10 * i + 10)[None, :], np.asarray([[0.1]], "float32"))
         return np.concatenate([net.flat_params["flat"], net.flat_grads["flat"]])
 
     expected = run(network("cpu"), False)
@@ -464,18 +464,18 @@ def test_many_steps_at_once_are_compared_where_they_do_not_drift_apart(
     monkeypatch.setattr(NumpyReplay, "__call__", spied(NumpyReplay.__call__, calls))
 
     def run(net: Network, capture: bool) -> np.ndarray:
-        recorder = Run(net, X, LABELS, SGD(0.1), 10, capture).recorder
-        recorder.backend = home
-        recorder.begin(13)
+        recording = TrainStep(net, {"x": X, "t": LABELS}, SGD(0.1), 10, capture).capture
+        recording.backend = home
+        recording.begin(13)
         order, numbers = np.arange(130).reshape(13, 10), np.full((3, 1), 0.1, "float32")
         for i in range(4):
-            recorder.run(order[3 * i : 3 * i + 3], numbers)
+            recording.run(order[3 * i : 3 * i + 3], numbers)
             if capture:
                 assert len(calls) == replays[i]
-                assert recorder.unproven == unproven[i]
-                assert not recorder.in_doubt
-        recorder.prove(order[12:], numbers[:1])
-        assert (recorder.unproven, recorder.why) == (0, "" if capture else "not asked for")
+                assert recording.unverified == unproven[i]
+                assert not recording.in_doubt
+        recording.verify(order[12:], numbers[:1])
+        assert (recording.unverified, recording.why) == (0, "" if capture else "not asked for")
         return net.flat_params["flat"]
 
     np.testing.assert_array_equal(run(network("cpu"), True), run(network("cpu"), False))
@@ -485,15 +485,15 @@ def test_many_steps_at_once_are_compared_where_they_do_not_drift_apart(
 def test_many_steps_that_are_wrong_are_found_by_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
     replay = NumpyReplay.__call__
     monkeypatch.setattr(NumpyReplay, "__call__", lambda self, *xs: tuple(y + 1 for y in replay(self, *xs)))
-    recorder = Run(network("cpu"), X, LABELS, SGD(0.1), 10, True).recorder
-    recorder.backend = Elsewhere()  # type: ignore[assignment]
-    recorder.begin(13)
+    recording = TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture
+    recording.backend = Elsewhere()  # type: ignore[assignment]
+    recording.begin(13)
     order, numbers = np.arange(130).reshape(13, 10), np.full((3, 1), 0.1, "float32")
     for i in range(4):
-        recorder.run(order[3 * i : 3 * i + 3], numbers)
+        recording.run(order[3 * i : 3 * i + 3], numbers)
     with pytest.warns(CaptureWarning, match="a replayed step does not give what a called one gives"):
-        recorder.prove(order[12:], numbers[:1])
-    assert recorder.in_doubt
+        recording.verify(order[12:], numbers[:1])
+    assert recording.in_doubt
 
 
 def test_a_short_stretch_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -506,30 +506,30 @@ def test_a_short_stretch_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_recordings_are_forgotten_once_something_has_changed() -> None:
-    recorder = Run(network("cpu"), X, LABELS, SGD(0.1), 10, True).recorder
+    recording = TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture
     order, numbers = np.arange(50).reshape(5, 10), np.asarray([[0.1]], "float32")
     for i in range(4):
-        recorder.run(order[i : i + 1], numbers)
-    assert recorder.unproven == 0  # no stretch has begun
-    recorder.begin(10)
-    assert not recorder.has_changed()
+        recording.run(order[i : i + 1], numbers)
+    assert recording.unverified == 0  # no stretch has begun
+    recording.begin(10)
+    assert not recording.drop_stale()
     for i in range(4):
-        recorder.run(order[i : i + 1], numbers)
-    assert not recorder.has_changed()
-    assert recorder.unproven == 2
-    recorder.prove(order[4:], numbers)
-    assert recorder.unproven == 0
-    recorder.run(order[:1], numbers)
-    recorder.watch.network.weight_decay = 0.5
-    assert recorder.has_changed()
-    assert not recorder.has_changed()
-    recorder.begin(10)
-    assert recorder.unproven == 0
+        recording.run(order[i : i + 1], numbers)
+    assert not recording.drop_stale()
+    assert recording.unverified == 2
+    recording.verify(order[4:], numbers)
+    assert recording.unverified == 0
+    recording.run(order[:1], numbers)
+    recording.fingerprinter.network.weight_decay = 0.5
+    assert recording.drop_stale()
+    assert not recording.drop_stale()
+    recording.begin(10)
+    assert recording.unverified == 0
 
 
-def test_a_recorder_is_not_pickled() -> None:
-    with pytest.raises(TypeError, match="a recorder cannot be pickled"):
-        pickle.dumps(Run(network("cpu"), X, LABELS, SGD(0.1), 10, True).recorder)
+def test_a_capture_is_not_pickled() -> None:
+    with pytest.raises(TypeError, match="a step's capture cannot be pickled"):
+        pickle.dumps(TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture)
 
 
 def test_an_attribute_that_begins_to_change_where_nobody_sees_it_is_told() -> None:
@@ -598,11 +598,14 @@ def test_stopping_runs_again_what_was_wrong(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_results_are_alike_if_they_are_as_many_of_one_shape_and_dtype() -> None:
-    recorder, x = Run(network("cpu"), X, LABELS, SGD(0.1), 10, True).recorder, np.ones(3, np.float32)
-    assert recorder._alike([x], (x.copy(),))
+    recording, x = (
+        TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture,
+        np.ones(3, np.float32),
+    )
+    assert recording._alike([x], (x.copy(),))
     for others in ([x.view(np.int32)], [x[None, :]], [np.ones(1, np.float32)], [], [x, x]):
-        assert not recorder._alike([x], others)
-        assert not recorder._alike(others, [x])
+        assert not recording._alike([x], others)
+        assert not recording._alike(others, [x])
 
 
 def test_a_thread_that_is_refused_ends_silently_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -783,7 +786,7 @@ def test_what_a_batch_that_does_not_fit_needs() -> None:
 
 def test_a_look_for_changes_follows_every_progress_and_no_other_step(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[Any] = []
-    monkeypatch.setattr(Watch, "look", spied(Watch.look, looks))
+    monkeypatch.setattr(Fingerprinter, "take", spied(Fingerprinter.take, looks))
 
     def counted(every: int) -> int:
         looks.clear()

@@ -22,7 +22,7 @@ import pytest
 
 from backends import CaptureError, CaptureWarning, get_backend
 from backprop import SGD, Affine, Dropout, Identity, Network, Residual, Training
-from backprop.training.fingerprint import MOST, Stale, Watch, global_draws, untouched
+from backprop.training.fingerprint import MOST, Fingerprinter, Stale, global_draws, untouched
 
 
 class Slotted:
@@ -119,16 +119,16 @@ def test_changes_in_place_are_seen(kind: str) -> None:
     make, change = CHANGES[kind]
     layer: Any = Identity()
     layer.held = make()
-    watch = Watch(network(layer), SGD())
-    before = watch.look()
-    assert not before.changed(watch.look())
+    watch = Fingerprinter(network(layer), SGD())
+    before = watch.take()
+    assert not before.changed(watch.take())
     change(layer.held)
-    changed = before.changed(watch.look())
+    changed = before.changed(watch.take())
     assert changed
     assert all(path.startswith("Identity1.held") for path in changed)
     assert all(place and place.path.startswith("Identity1.held") for place in changed.values())
-    assert not before.changed(watch.look(), frozenset(place.path for place in changed.values() if place))
-    assert changed == before.changed(watch.look(), frozenset({"Identity1.other"}))
+    assert not before.changed(watch.take(), frozenset(place.path for place in changed.values() if place))
+    assert changed == before.changed(watch.take(), frozenset({"Identity1.other"}))
 
 
 shared = Slotted()
@@ -163,10 +163,10 @@ REPLACED: dict[str, tuple[Any, Any]] = {
 def test_one_attribute_in_place_of_another_is_seen(kind: str) -> None:
     layer: Any = Identity()
     layer.held, other = REPLACED[kind]
-    watch = Watch(network(layer), SGD())
-    before = watch.look()
+    watch = Fingerprinter(network(layer), SGD())
+    before = watch.take()
     layer.held = other
-    changed = before.changed(watch.look())
+    changed = before.changed(watch.take())
     assert all(place is None or place.path == "Identity1.held" for place in changed.values())
     assert any(changed.values())
 
@@ -175,10 +175,10 @@ def test_another_name_for_something_else_is_seen_where_it_is() -> None:
     layer: Any = Identity()
     layer.one, layer.two = [1], [1]
     layer.name_of_one = layer.one
-    watch = Watch(network(layer), SGD())
-    before = watch.look()
+    watch = Fingerprinter(network(layer), SGD())
+    before = watch.take()
     layer.name_of_one = layer.two
-    ((path, place),) = before.changed(watch.look()).items()
+    ((path, place),) = before.changed(watch.take()).items()
     assert place
     assert path == place.path == "Identity1.name_of_one"
 
@@ -189,33 +189,33 @@ def test_slots_of_a_layer_are_seen_and_lie_in_no_attribute() -> None:
 
     layer: Any = OwnSlots()
     layer.note = [1]
-    watch = Watch(network(layer), SGD())
-    before = watch.look()
+    watch = Fingerprinter(network(layer), SGD())
+    before = watch.take()
     layer.note[0] = 2
-    assert before.changed(watch.look()) == {"OwnSlots1.note[0]": None}
+    assert before.changed(watch.take()) == {"OwnSlots1.note[0]": None}
 
 
 def test_a_method_replaced_together_with_an_array_of_its_class_is_seen() -> None:
     class Own(Identity):
         table = np.ones(2)
 
-    watch = Watch(network(Own()), SGD())
-    before = watch.look()
+    watch = Fingerprinter(network(Own()), SGD())
+    before = watch.take()
     Own.table, Own.backward = np.ones(2), lambda self, dout: dout  # type: ignore[method-assign]
-    assert f"class {__name__}.{Own.__qualname__}" in before.changed(watch.look())
+    assert f"class {__name__}.{Own.__qualname__}" in before.changed(watch.take())
 
 
 def test_a_change_of_a_class_lies_in_no_attribute() -> None:
     class Own(Identity):
         factor, log = 1.0, [1]
 
-    watch = Watch(network(Own()), SGD())
-    before = watch.look()
+    watch = Fingerprinter(network(Own()), SGD())
+    before = watch.take()
     Own.log[0] = 2
-    assert before.changed(watch.look()) == {"class Own: log[0]": None}
+    assert before.changed(watch.take()) == {"class Own: log[0]": None}
     Own.log = list(range(MOST + 1))
     with pytest.raises(CaptureError, match=r"^class Own: log\[\d+\] holds too much to see"):
-        watch.look()
+        watch.take()
 
 
 def test_attributes_of_classes_methods_and_the_network_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +223,7 @@ def test_attributes_of_classes_methods_and_the_network_are_seen(monkeypatch: pyt
         factor, log = 1.0, [1]
 
     net, optimizer = network(Own()), SGD(0.1)
-    watch = Watch(net, optimizer)
+    watch = Fingerprinter(net, optimizer)
     changes: list[tuple[str, Callable[[], Any]]] = [
         ("class Own: factor", lambda: setattr(Own, "factor", 2.0)),
         ("class Own: log[1]", lambda: Own.log.append(2)),
@@ -236,10 +236,10 @@ def test_attributes_of_classes_methods_and_the_network_are_seen(monkeypatch: pyt
         ("Own1", lambda: set_item(net.layers, "Own1", Identity())),
     ]
     for path, change in changes:
-        before = watch.look()
-        assert not before.changed(watch.look())
+        before = watch.take()
+        assert not before.changed(watch.take())
         change()
-        assert path in before.changed(watch.look())
+        assert path in before.changed(watch.take())
 
 
 def test_attributes_of_an_attribute_s_class_are_seen() -> None:
@@ -248,21 +248,21 @@ def test_attributes_of_an_attribute_s_class_are_seen() -> None:
 
     layer: Any = Identity()
     layer.held = Rated()
-    watch = Watch(network(layer), SGD())
-    before = watch.look()
+    watch = Fingerprinter(network(layer), SGD())
+    before = watch.take()
     Rated.rate = 2.0
-    assert "class Rated: rate" in before.changed(watch.look())
+    assert "class Rated: rate" in before.changed(watch.take())
 
 
 def test_what_a_step_is_given_is_no_change() -> None:
     net = Network([Affine(np.ones((2, 2)), np.ones(2)), Residual([Dropout(0.5, seed=1), Identity()])])
-    watch, optimizer = Watch(net, SGD()), SGD()
+    watch, optimizer = Fingerprinter(net, SGD()), SGD()
     x, t = np.ones((3, 2)), np.asarray([0, 1, 1])
     net.gradient(x, t)
-    before = watch.look()
+    before = watch.take()
     optimizer.update(net.params, net.gradient(x, t))
-    assert not {path for path, place in before.changed(watch.look()).items() if place is None}
-    assert all("_state" in path or "_gradient_states" in path for path in before.changed(watch.look()))
+    assert not {path for path, place in before.changed(watch.take()).items() if place is None}
+    assert all("_state" in path or "_gradient_states" in path for path in before.changed(watch.take()))
 
 
 def test_copies_share_what_was_shared_and_know_the_layers() -> None:
@@ -270,7 +270,7 @@ def test_copies_share_what_was_shared_and_know_the_layers() -> None:
     net = network(layer)
     layer.one = layer.two = [net.layers["Affine1"], np.zeros(2)]
     kept = layer.one
-    with untouched(Watch(net, SGD()).look(), {}):
+    with untouched(Fingerprinter(net, SGD()).take(), {}):
         assert layer.one is layer.two
         assert layer.one is not kept
         assert layer.one[0] is net.layers["Affine1"]
@@ -286,7 +286,7 @@ def test_what_cannot_be_copied_is_named() -> None:
 
     layer: Any = Identity()
     layer.held = Single()
-    look = Watch(network(layer), SGD()).look()
+    look = Fingerprinter(network(layer), SGD()).take()
     with (
         pytest.raises(CaptureError, match=r"^Identity\.held cannot be copied: there is one$"),
         untouched(look, {}),
@@ -300,19 +300,19 @@ def test_iterators_and_too_much_cannot_be_watched() -> None:
         layer: Any = Identity()
         layer.held = value
         with pytest.raises(CaptureError, match=f"Identity1.held.* {why}"):
-            Watch(network(layer), SGD()).look()
+            Fingerprinter(network(layer), SGD()).take()
     layer = Identity()
     with open(os.devnull, encoding="utf-8") as layer.held:  # a file is let be
-        watch = Watch(network(layer), SGD())
-        watch.look()
+        watch = Fingerprinter(network(layer), SGD())
+        watch.take()
     for value in (queue.SimpleQueue(), weakref.ref(layer)):
         layer.held = value
         with pytest.raises(CaptureError, match=r"Identity1\.held is an? "):
-            watch.look()
+            watch.take()
     layer.held = type("Config", (), {"top": 1.0})  # a class that holds settings
-    before = watch.look()
+    before = watch.take()
     layer.held.top = 2.0
-    assert "class Config: top" in before.changed(watch.look())
+    assert "class Config: top" in before.changed(watch.take())
 
 
 def test_attributes_that_raise_when_they_are_looked_at_end_the_recording() -> None:
@@ -340,19 +340,19 @@ def test_global_draws() -> None:
 def test_an_attribute_that_is_gone_is_a_change() -> None:
     layer: Any = Identity()
     layer.held = 1
-    watch = Watch(network(layer), SGD())
-    before = watch.look()
+    watch = Fingerprinter(network(layer), SGD())
+    before = watch.take()
     del layer.held
-    assert set(before.changed(watch.look())) == {"Identity1.held"}
+    assert set(before.changed(watch.take())) == {"Identity1.held"}
 
 
 def test_what_has_changed_has_to_be_set() -> None:
     layer: Any = Identity()
     layer.n = 0
-    watch = Watch(network(layer), SGD())
-    before = watch.look()
+    watch = Fingerprinter(network(layer), SGD())
+    before = watch.take()
     layer.n = 1
-    look = watch.look()
+    look = watch.take()
     with pytest.raises(CaptureError, match=r"Identity1\.n changes"), untouched(look, before.changed(look)):
         pass
     assert layer.n == 1
@@ -361,10 +361,10 @@ def test_what_has_changed_has_to_be_set() -> None:
 def test_what_has_changed_cannot_be_read_before_it_is_set() -> None:
     layer: Any = Identity()
     layer.n, layer.kept, layer.grads["W"] = 0, [1], np.ones(2)
-    watch = Watch(network(layer), SGD())
-    before = watch.look()
+    watch = Fingerprinter(network(layer), SGD())
+    before = watch.take()
     layer.n += 1
-    look = watch.look()
+    look = watch.take()
     with untouched(look, before.changed(look)):
         layer.n = 1
         layer.other = 8

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import backprop.training.loop
+import backprop.training.step
 from backends import Backend, get_backend
 from backends.numpy.replay import NumpyReplay
 from backprop import (
@@ -89,14 +90,14 @@ def test_a_step_is_the_mathematics_of_a_step(backend: Backend) -> None:
 
 def test_every_sample_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[np.ndarray] = []
-    batch = backprop.training.loop.Run.batch
+    batch = backprop.training.step.TrainStep.batch
 
     def spy(self: Any, data: Any, chosen: np.ndarray) -> Any:
         x, t = batch(self, data, chosen)
         seen.append(x[:, 0])
         return x, t
 
-    monkeypatch.setattr(backprop.training.loop.Run, "batch", spy)
+    monkeypatch.setattr(backprop.training.step.TrainStep, "batch", spy)
     x, t = blobs(103)
     list(Training(net("cpu"), x, t, epochs=2, batch_size=10, rng=0, capture=False))
     assert [len(part) for part in seen] == [*[10] * 10, 3, *[10] * 10, 3]
@@ -357,7 +358,9 @@ def test_host_is_only_read_at_the_end_of_an_epoch(backend: Backend, monkeypatch:
 
 @pytest.mark.only("strict")
 def test_a_step_does_not_wait_for_the_device(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = backprop.training.loop.Run(net(backend), *map(backend.asarray, blobs()), SGD(0.1), 10, False)
+    run = backprop.training.step.TrainStep(
+        net(backend), dict(zip("xt", map(backend.asarray, blobs()), strict=True)), SGD(0.1), 10, False
+    )
 
     def refuse(*_: Any) -> None:
         raise AssertionError("a step read a value from the device")
@@ -365,7 +368,7 @@ def test_a_step_does_not_wait_for_the_device(backend: Backend, monkeypatch: pyte
     for name in ("__float__", "__bool__", "__int__", "__index__", "__complex__", "to_device"):
         monkeypatch.setattr(type(run.data["x"]), name, refuse)
     numbers = backend.asarray([[0.1]], dtype="float32")
-    run.recorder.call(backend.asarray(np.arange(250))[None, :], numbers)
+    run.capture.call(backend.asarray(np.arange(250))[None, :], numbers)
 
 
 def test_options_that_are_not_what_they_should_be() -> None:
@@ -401,14 +404,14 @@ def test_divergence_in_the_last_update(backend: Backend) -> None:
 @pytest.mark.parametrize("progress", [None, lambda progress: None])
 def test_a_diverged_epoch_is_not_run_to_its_end(progress: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = 0
-    step = backprop.training.loop.Run.step
+    step = backprop.training.step.TrainStep.__call__
 
     def spy(self: Any, *args: Any) -> Any:
         nonlocal steps
         steps += 1
         return step(self, *args)
 
-    monkeypatch.setattr(backprop.training.loop.Run, "step", spy)
+    monkeypatch.setattr(backprop.training.step.TrainStep, "__call__", spy)
     monkeypatch.setattr(backprop.training.loop, "LOOK_STEPS", 20)
     with pytest.raises(DivergenceError):
         list(

@@ -1,0 +1,141 @@
+"""What a training reads: the samples it learns from and those held out, on the network's device."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from ..backends import Array, get_backend
+from ..datasets.split import split, warn_of_scarce_classes
+from ..inputs import Inputs, as_numbers, check_finite
+from ..networks import Network
+from ..networks.checks import check_same_length
+
+
+class TrainingData:
+    """Samples and targets on the network's device, checked, and scaled as the network will scale its inputs.
+
+    Parameters
+    ----------
+    x, t : samples and targets, host arrays or arrays of the network's device
+    validation : `(x, t)`, or the share of the samples to hold back, which `rng` draws
+    test : `(x, t)`
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        x: Any,
+        t: Any,
+        validation: float | tuple[Any, Any] | None,
+        test: tuple[Any, Any] | None,
+        rng: np.random.Generator,
+    ) -> None:
+        self.network = network
+        x, t = _on_device(network, x, t, "x", "t")
+        self.held_out: dict[str, tuple[Array, Array]] = {}
+        """What is evaluated on after every epoch: `"validation"` and `"test"`."""
+        self.validation_digest: str | None = None
+        """The SHA-256 of the validation data."""
+        if isinstance(validation, float | np.floating):
+            x, t = self._hold_back(x, t, float(validation), rng)
+        elif validation is not None:
+            names = "the validation data's x", "their t"
+            self.held_out["validation"] = _on_device(network, *validation, *names)
+        if "validation" in self.held_out:
+            self.validation_digest = _digest(network, *self.held_out["validation"])
+        if test is not None:
+            self.held_out["test"] = _on_device(network, *test, "the test data's x", "their t")
+        self.train = {"x": x, "t": t}
+        """The samples to learn from, `"x"`, and their targets, `"t"`."""
+        self._unscaled: dict[str, Array] | None = {"x": x, **{k: x for k, (x, _) in self.held_out.items()}}
+
+    def __len__(self) -> int:
+        return int(self.train["x"].shape[0])
+
+    def scale(self) -> None:
+        """Scale all samples as the network's inputs, or, for its first training, as these data suggest."""
+        first = self.network.inputs is None
+        self._scale_as(self.network.inputs or Inputs.of(self.train["x"]), first=first)
+
+    def _scale_as(self, inputs: Inputs | None, *, first: bool) -> None:
+        """Scale all samples as `inputs` says; None, of an old checkpoint, leaves them as they are."""
+        assert self._unscaled is not None
+        self._inputs = inputs
+        unscaled = dict(self._unscaled)
+        if inputs is not None:
+            x, dtype = unscaled.pop("x"), self.network.dtype
+            unscaled = {name: self._as_known(its, inputs) for name, its in unscaled.items()}
+            unscaled["x"] = inputs.of_training(x, dtype) if first else self._as_known(x, inputs)
+        self.train["x"] = unscaled.pop("x")
+        self.held_out = {name: (its, self.held_out[name][1]) for name, its in unscaled.items()}
+
+    def _as_known(self, x: Array, inputs: Inputs) -> Array:
+        return inputs.of_prediction(self.network.laid_out(x, inputs.shape), self.network.dtype)
+
+    def follow_network(self) -> None:
+        """Scale all samples as the network's inputs, which a checkpoint may just have set."""
+        if self._unscaled is not None and self.network.inputs != self._inputs:
+            self._scale_as(self.network.inputs, first=False)
+
+    def set_inputs(self) -> None:
+        """From here on the network scales its inputs as these data."""
+        if self._unscaled is not None:
+            self.network.inputs, self._unscaled = self._inputs, None
+
+    def _hold_back(self, x: Array, t: Array, share: float, rng: np.random.Generator) -> tuple[Array, Array]:
+        """The samples to learn from; the others become the validation data."""
+        network = self.network
+        backend, labels = network.backend, network.backend.to_numpy(t)
+        if network.last_layer.counts_correct and labels.ndim == 2:
+            labels = labels.argmax(axis=1)
+        of_classes = network.last_layer.counts_correct and labels.ndim == 1
+        left, held = split(labels, share, rng, by_class=of_classes)
+        if of_classes:
+            warn_of_scarce_classes(labels[left], labels[held])
+
+        def taken(array: Array, samples: np.ndarray) -> Array:
+            return backend.xp.take(array, backend.asarray(samples), axis=0)
+
+        self.held_out["validation"] = taken(x, held), taken(t, held)
+        return taken(x, left), taken(t, left)
+
+
+def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tuple[Array, Array]:
+    """x and t on the network's device, checked to be finite and targets of the network."""
+    check_same_length(x, t)
+    backend = network.backend
+    try:
+        x = backend.asarray(as_numbers(x_name, x)) if _is_on_host(x) else x
+        t = backend.asarray(t) if _is_on_host(t) else t
+    except MemoryError:
+        free = backend.free_memory
+        known = "" if free is None else f", {free / 1e6:,.0f} MB are free"
+        raise MemoryError(
+            f"out of memory on {backend.device}: the data need {(x.nbytes + t.nbytes) / 1e6:,.0f} MB{known}; "
+            "give fewer samples, or images as uint8, a quarter of float32"
+        ) from None
+    network.check_owned(x, "training data")
+    x = backend.detached(x)
+    network.check_owned(t, "target")
+    t = network.as_target_for(x, t)
+    x = network.laid_out(x, network.inputs.shape if network.inputs else network.input_shape)
+    check_finite(x_name, x)
+    check_finite(t_name, t)
+    return x, t
+
+
+def _is_on_host(array: Array) -> bool:
+    return bool(get_backend("cpu").owns(array))
+
+
+def _digest(network: Network, x: Array, t: Array) -> str:
+    """The SHA-256 of samples and targets."""
+    found = hashlib.sha256()
+    for array in (x, t):
+        host = np.ascontiguousarray(network.backend.to_numpy(array))
+        found.update(f"{host.dtype.str}{host.shape}".encode())
+        found.update(host.reshape(-1).view(np.uint8).data)
+    return found.hexdigest()

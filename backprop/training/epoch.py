@@ -1,0 +1,187 @@
+"""One epoch: its steps in chunks and segments, and the losses and counts that they leave on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..backends import Array
+from .state import TrainState
+from .step import Results, TrainStep
+
+
+@dataclass(frozen=True)
+class Means:
+    """Loss and accuracy as means over the last steps, each before its update."""
+
+    step: int
+    """The last of the steps."""
+    mean_of: int
+    """How many steps."""
+    loss: float
+    accuracy: float | None
+    """None where the loss does not classify."""
+
+
+class Epoch:
+    """One pass over the batches of an order of the samples; losses and counts stay on the device.
+
+    The steps run in chunks, each of which may be one replay. A segment is what lies between two points
+    where somebody else may change anything, such as two calls of a hook: it starts from a copy of the state,
+    to which it returns where its replays turn out to be wrong.
+
+    Parameters
+    ----------
+    order : the samples' indices
+    steps : how many steps it has
+    done : the steps of the training before it
+    first, earlier : the step to begin at, and the results of those before, for a resumed epoch
+    """
+
+    segment_start: int
+    """The first step of the present segment."""
+    state_at_start: TrainState
+    """A copy of the state before it."""
+    scalars: Array
+    """The optimizer's scalars of its steps, a row each."""
+    first_row: int
+    """The step of the first row."""
+    observed = False
+    """Whether somebody was called after the last step, who may have changed something."""
+
+    def __init__(
+        self,
+        step: TrainStep,
+        order: np.ndarray,
+        steps: int,
+        done: int,
+        first: int = 0,
+        earlier: Sequence[np.ndarray] = (),
+    ) -> None:
+        self.step, self.samples, self.done = step, len(order), done
+        network, size = step.network, step.batch_size
+        self.backend, self.count = network.backend, steps
+        self.steps_before = step.optimizer.steps
+        self.order = self.backend.asarray(order)
+        self.full = min(len(order) // size, steps)
+        self.rows = self.backend.xp.reshape(self.order[: self.full * size], (self.full, size))
+        self.first = self.ran = first
+        self._results: list[tuple[int, Results]] = []  # the first step of each chunk, and its own
+        if earlier:
+            self._results.append((0, tuple(map(self.backend.asarray, earlier))))
+
+    def indices(self, start: int, stop: int) -> Array:
+        """The samples' indices of steps that have batches of one size, a row a step."""
+        if start < self.full:
+            return self.rows[start:stop, ...]
+        return self.order[None, self.full * self.step.batch_size :]
+
+    def scalars_of(self, start: int, stop: int) -> Array:
+        """The optimizer's scalars of these steps of the present segment."""
+        return self.scalars[start - self.first_row : stop - self.first_row, ...]
+
+    def run(self, look: Callable[[int], int], end: Callable[[int], int]) -> Iterator[int]:
+        """Run the epoch chunk by chunk; yield the steps so far.
+
+        No chunk goes past `look` of its first step; a segment ends at the next step that `end` gives.
+        """
+        while self.ran < self.count:
+            yield from self._run_segment(look, min(end(self.ran), self.count))
+
+    def _run_segment(self, look: Callable[[int], int], stop: int) -> Iterator[int]:
+        self._begin_segment(stop)
+        capture, reached = self.step.capture, self.ran
+        last = min(self.full, stop) - 1  # the last step with a whole batch, by itself, is verified
+        while self.ran < stop:
+            start = self.ran
+            if start == last:
+                size, run = 1, capture.verify
+            elif start > last:
+                size, run = 1, capture.call
+            else:
+                size, run = self._chunk_size(start, min(look(start), last)), capture.run
+            rows, scalars = self.indices(start, start + size), self.scalars_of(start, start + size)
+            self._results.append((start, run(rows, scalars)))
+            self.ran = start + size
+            if capture.in_doubt:
+                self._rewind(stop)
+            elif self.ran > reached:
+                reached = self.ran
+                if self.ran == stop:
+                    self.step.optimizer.steps = self.steps_before + stop
+                yield reached
+                if self.observed:
+                    self.observed = False
+                    capture.drop_stale()
+                    self._mark_start()
+
+    def _chunk_size(self, start: int, stop: int) -> int:
+        return 1 if self.step.capture.why else min(self.backend.graph_steps, stop - start)
+
+    def _mark_start(self) -> None:
+        self.segment_start, self.state_at_start = self.ran, self.step.state().copy()
+
+    def _begin_segment(self, stop: int) -> None:
+        self._mark_start()
+        self.first_row = self.ran
+        scalars = [self.step.optimizer.numbers(self.steps_before + i + 1) for i in range(self.ran, stop)]
+        width = len(scalars[0]) if scalars else 0
+        self.scalars = self.backend.asarray(
+            np.asarray(scalars).reshape(len(scalars), width), dtype=self.step.network.dtype
+        )
+        self.step.capture.begin(stop - self.ran)
+
+    def _rewind(self, stop: int) -> None:
+        """Go back to the start of the segment."""
+        self.step.state().restore(self.state_at_start)
+        while self._results and self._results[-1][0] >= self.segment_start:
+            self._results.pop()
+        self.ran = self.segment_start
+        self.step.capture.begin(stop - self.ran)
+
+    def verify(self) -> None:
+        """Verify what has been replayed so far, where a segment is left before its end."""
+        capture, reached = self.step.capture, self.ran
+        if capture.unverified:
+            capture.verify_replays(self.indices(reached - 1, reached), self.scalars_of(reached - 1, reached))
+        if capture.in_doubt:
+            self._rewind(reached)
+            while self.ran < reached:
+                rows, scalars = self.indices(self.ran, self.ran + 1), self.scalars_of(self.ran, self.ran + 1)
+                self._results.append((self.ran, capture.call(rows, scalars)))
+                self.ran += 1
+
+    def read(self, first: int = 0) -> tuple[np.ndarray, float | None]:
+        """The losses of the steps since `first`, and the share of their samples that was correct."""
+        losses, *corrects = self.results(first)
+        if not corrects:
+            return losses.astype(np.float64), None
+        size = self.step.batch_size
+        samples = min(self.ran * size, self.samples) - first * size
+        return losses.astype(np.float64), int(corrects[0].sum()) / samples
+
+    def means(self, every: int, first: int = 0) -> Iterator[Means]:
+        """Means over every `every` steps since `first`; steps that are left over have none."""
+        losses, *corrects = self.results(first)
+        size = self.step.batch_size
+        for stop in range(every, len(losses) + 1, every):
+            part, end = slice(stop - every, stop), first + stop
+            accuracy = None
+            if corrects:
+                samples = min(end * size, self.samples) - (end - every) * size
+                accuracy = int(corrects[0][part].sum()) / samples
+            yield Means(self.done + end, every, float(losses[part].mean(dtype=np.float64)), accuracy)
+
+    def results(self, first: int = 0) -> list[np.ndarray]:
+        """The losses of the steps since `first`, and the counts of the correct if there are any."""
+        parts: list[Sequence[Array]] = []
+        for start, results in reversed(self._results):
+            parts.append(results if start >= first else [values[first - start :] for values in results])
+            if start <= first:
+                break
+        return [
+            self.backend.to_numpy(self.backend.xp.concat(values))
+            for values in zip(*reversed(parts), strict=True)
+        ]
