@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -726,3 +727,17 @@ def test_a_recorder_is_used_again() -> None:
         fit(net(), X, T, epochs=epochs, recorder=recorder, **options)
     trained("whole", epochs=6, validation=0.3)
     assert contents("mine") == contents("whole")
+
+
+def test_the_lines_before_a_checkpoint_are_written_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    save, seen = run_folder.save, []
+
+    def saving(folder: Path, checkpoint: Any, keep: int) -> Path:
+        lines = history_file.by_event(history_file.read_history(folder)).steps
+        seen.append((checkpoint.description["training"]["step"], lines[-1]["step"]))
+        return save(folder, checkpoint, keep)
+
+    monkeypatch.setattr(run_folder, "save", saving)
+    trained("mine", iterations=14, save_every=4, hook=lambda _: time.sleep(0.05), hook_steps=4)
+    assert [step for step, _ in seen] == [4, 8, 12, 14]
+    assert all(line >= step for step, line in seen)
