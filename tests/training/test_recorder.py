@@ -300,9 +300,7 @@ def test_commands_on_a_run_of_fit(capsys: pytest.CaptureFixture[str]) -> None:
     assert first == training.network.predict(X_TEST[:1]).argmax()
     assert main(["report", "runs-mine"]) == 0
     page = Path("runs-mine/report.html").read_text()
-    assert (
-        "There is no diagnosis of the network: the checkpoint does not say what data the run was on" in page
-    )
+    assert "There is no diagnosis of the network: the checkpoint does not name the run" in page
     assert "<title>MultiLayerNet</title>" in page
     words = ["train", "--device", "cpu", "--no-save", "--epochs", "1", "--data", "small.npz", "--batch-size"]
     assert main([*words, "30", "--from", "runs-mine"]) == 0
@@ -326,7 +324,7 @@ def test_runs_of_fit_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Best: the highest test accuracy" in page
     assert "iters" not in page
     assert main(["report", "a", "other", "--out", "page.html"]) == 0
-    assert "they are not all on the same data" in Path("page.html").read_text()
+    assert "they do not all use the same data" in Path("page.html").read_text()
 
 
 def test_the_page_at_the_end() -> None:
