@@ -757,7 +757,7 @@ def test_epochs_before_the_recording_are_in_the_history() -> None:
         list(training)
     lines = history_file.read_history(Path("mine"))
     assert [line["step"] for line in lines if line["event"] == "epoch"] == [7, 14, 21]
-    assert [line["step"] for line in lines if line["event"] == "steps"][0] > 7
+    assert next(line["step"] for line in lines if line["event"] == "steps") > 7
 
 
 def test_runs_without_test_data_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
