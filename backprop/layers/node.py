@@ -97,6 +97,10 @@ class Node:
     def saved(self, value: Any) -> None:
         self._saved = value
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copies: without what `forward` saved, which only this object's `backward` needs."""
+        return {**vars(self), "_saved": None}
+
     def set_grad(self, key: str, function: Callable[..., Array], *args: Any, **options: Any) -> None:
         """`grads[key] = function(*args, **options)`, in a network computed straight into its flat vector.
 

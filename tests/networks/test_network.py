@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from backends import Array, Backend, dtype_name
-from backprop import SGD, Affine, Identity, MeanSquaredError, MultiLayerNet, Network, ReLU, SigmoidWithLoss
+from backprop import (
+    SGD,
+    Affine,
+    Identity,
+    MeanSquaredError,
+    MultiLayerNet,
+    Network,
+    ReLU,
+    Residual,
+    SigmoidWithLoss,
+)
+from backprop.layers import Layer
 
 from .small import data, net
 
@@ -133,3 +145,12 @@ def test_float16_inference(backend: Backend) -> None:
     y = backend.to_numpy(half.predict(backend.asarray(x, dtype="float16")))
     assert y.dtype == np.float16
     np.testing.assert_allclose(y, full, atol=0.05, rtol=0.02)
+
+
+@pytest.mark.parametrize("layer", [ReLU, lambda: Residual([Affine(np.eye(3), np.zeros(3)), ReLU()])])
+def test_a_network_that_has_been_differentiated_can_be_copied(layer: Callable[[], Layer]) -> None:
+    network = Network([Affine(np.eye(3), np.zeros(3)), layer()])
+    x, t = np.eye(3), np.arange(3)
+    gradient = network.gradient(x, t)
+    for copied in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        assert np.array_equal(copied.gradient(x, t)["W1"], gradient["W1"])
