@@ -148,12 +148,8 @@ def machine() -> str:
 def main() -> None:
     """Run the benchmarks selected by the options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "--workload", default="W1,W2", help="W1 to W4, comma-separated (%(default)s)"
-    )
-    parser.add_argument(
-        "--threads", default="1", help="thread counts, comma-separated (%(default)s)"
-    )
+    parser.add_argument("--workload", default="W1,W2", help="W1 to W4, comma-separated (%(default)s)")
+    parser.add_argument("--threads", default="1", help="thread counts, comma-separated (%(default)s)")
     parser.add_argument("--device", default="cpu", choices=["cpu", "gpu"])
     parser.add_argument("--only", help="contenders, comma-separated, as module:variant")
     parser.add_argument("--rounds", type=int, default=20, help="(default: %(default)s)")
