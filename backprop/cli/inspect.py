@@ -12,6 +12,7 @@ from typing import Any
 from ..layers.naming import display_names
 from ..saving.checkpoint import Checkpoint, Contents, followed, read_contents, read_whole
 from ..saving.history import history_of, last_of
+from ..saving.optimizer_config import optimizer_text
 from ..saving.run_folder import read_trained
 from ..text import short
 from .screen import say, table, width
@@ -86,7 +87,7 @@ def _training(description: Mapping[str, Any]) -> Iterator[str]:
     place, last = description["training"], last_of(description)
     within = f", {place['position']:,} of them in an unfinished epoch" if place["position"] else ""
     yield f"training  {place['step']:,} steps{within}, {place['seconds']:.1f} s"
-    yield f"optimizer {description['optimizer']['settings']}"
+    yield f"optimizer {optimizer_text(description['optimizer'])}"
     if last:
         held_out = last.get("validation_accuracy") or last["test_accuracy"]
         accuracy = "" if held_out is None else f", held-out accuracy {held_out:.4f}"

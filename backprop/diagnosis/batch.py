@@ -150,8 +150,6 @@ def _on_host(network: Network, vector: Any) -> dict[str, HostArray]:
 
 def _copy(network: Network, optimizer: Optimizer) -> Optimizer:
     """Copy the optimizer and its slots."""
-    clone = copy.copy(optimizer)
-    if "slots" in vars(optimizer):
-        xp = network.backend.xp
-        clone.slots = {key: xp.asarray(slot, copy=True) for key, slot in optimizer.slots.items()}
+    clone, xp = copy.copy(optimizer), network.backend.xp
+    clone.slots = {key: xp.asarray(slot, copy=True) for key, slot in optimizer.slots.items()}
     return clone

@@ -52,7 +52,9 @@ def read_groups(folders: Sequence[Path], defaults: Defaults | None = None) -> Gr
     if len({record.name for record in records}) < len(records):
         records = [replace(record, name=str(record.folder)) for record in records]
     if defaults is not None:
-        records = [replace(r, settings={**defaults(r.settings), **r.settings}) for r in records]
+        records = [
+            replace(r, settings={**defaults(r.settings), **r.settings}) if r.settings else r for r in records
+        ]
     return list(group_by_seed(records))
 
 

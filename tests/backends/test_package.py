@@ -36,7 +36,10 @@ def test_a_program_s_own_module_called_backends(name: str, tmp_path: Path) -> No
     environment = {**os.environ, "PYTHONPATH": str(Path(backprop.__file__).parents[1])}
     for order in ("import backends, backprop", "import backprop, backends"):
         printed = in_python(code.format(order), cwd=tmp_path, env=environment)
-        assert printed == "42 <backend numpy on cpu> <class 'backprop.networks.models.TwoLayerNet'>"
+        assert (
+            printed
+            == "42 <backend numpy on cpu> <class 'backprop.networks.models.two_layer_net.TwoLayerNet'>"
+        )
 
 
 def test_both_names_give_the_same_modules() -> None:

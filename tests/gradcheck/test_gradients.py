@@ -42,6 +42,15 @@ def test_fault_in_a_network_is_localized(backend: Backend, rng: np.random.Genera
     assert str(report).endswith("first wrong, going backward: WrongSign1")
 
 
+def test_lines_of_a_right_network(rng: np.random.Generator) -> None:
+    """The dx of the bottom layer is the network's, and has one line."""
+    report = check_gradients(*stack(rng, Tanh()))
+    assert list(verdicts(report)) == [
+        "Affine1.W", "Affine1.b", "Tanh1.x", "Affine2.W", "Affine2.b", "Affine2.x", "SoftmaxWithLoss.x", "input.x",
+    ]  # fmt: skip
+    assert report.passed
+
+
 def test_the_first_wrong_of_two(rng: np.random.Generator) -> None:
     report = check_gradients(*stack(rng, WrongSign(), Tanh(), OneEntryWrong()))
     assert report.culprit == "OneEntryWrong1"

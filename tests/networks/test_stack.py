@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backprop import TwoLayerNet
+from backprop import Network, Tanh, TwoLayerNet
 
 
 def test_a_layer_or_parameter_that_is_not_there_is_told_with_those_that_are() -> None:
@@ -23,3 +23,19 @@ def test_a_layer_or_parameter_that_is_not_there_is_told_with_those_that_are() ->
     assert "W3" not in network.params
     with pytest.raises(KeyError, match="no state 'running_mean1': this network has none"):
         network.state["running_mean1"]
+
+
+def test_a_layer_without_parameters_can_be_replaced() -> None:
+    network = TwoLayerNet(4, 3, 2, rng=0)
+    old, new = network.layers["Relu1"], Tanh()
+    network.layers["Relu1"] = new
+    assert network.layers["Relu1"] is new
+    assert new.name == "Relu1"
+    with pytest.raises(ValueError, match="this layer is in a network or a block already"):
+        Network([new])
+    Network([old])  # it is free again
+    for name, layer in (("Affine1", Tanh()), ("Relu1", network.layers["Affine1"]), ("Relu2", Tanh())):
+        with pytest.raises(TypeError, match=f"^{name}: a network's layers stay"):
+            network.layers[name] = layer
+    with pytest.raises(TypeError, match="build a new Network"):
+        del network.layers["Relu1"]

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -299,9 +300,7 @@ def test_commands_on_a_run_of_fit(capsys: pytest.CaptureFixture[str]) -> None:
     assert first == training.network.predict(X_TEST[:1]).argmax()
     assert main(["report", "runs-mine"]) == 0
     page = Path("runs-mine/report.html").read_text()
-    assert (
-        "There is no diagnosis of the network: the checkpoint does not say what data the run was on" in page
-    )
+    assert "There is no diagnosis of the network: the checkpoint does not name the run" in page
     assert "<title>MultiLayerNet</title>" in page
     words = ["train", "--device", "cpu", "--no-save", "--epochs", "1", "--data", "small.npz", "--batch-size"]
     assert main([*words, "30", "--from", "runs-mine"]) == 0
@@ -325,7 +324,7 @@ def test_runs_of_fit_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Best: the highest test accuracy" in page
     assert "iters" not in page
     assert main(["report", "a", "other", "--out", "page.html"]) == 0
-    assert "they are not all on the same data" in Path("page.html").read_text()
+    assert "they do not all use the same data" in Path("page.html").read_text()
 
 
 def test_the_page_at_the_end() -> None:
@@ -729,3 +728,17 @@ def test_a_recorder_can_be_reused() -> None:
         fit(net(), X, T, epochs=epochs, recorder=recorder, **options)
     trained("whole", epochs=6, validation=0.3)
     assert contents("mine") == contents("whole")
+
+
+def test_the_lines_before_a_checkpoint_are_written_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    save, seen = run_folder.save, []
+
+    def saving(folder: Path, checkpoint: Any, keep: int) -> Path:
+        lines = history_file.by_event(history_file.read_history(folder)).steps
+        seen.append((checkpoint.description["training"]["step"], lines[-1]["step"]))
+        return save(folder, checkpoint, keep)
+
+    monkeypatch.setattr(run_folder, "save", saving)
+    trained("mine", iterations=14, save_every=4, hook=lambda _: time.sleep(0.05), hook_steps=4)
+    assert [step for step, _ in seen] == [4, 8, 12, 14]
+    assert all(line >= step for step, line in seen)
