@@ -1,7 +1,7 @@
-"""`nox` proves everything: every backend, the style, the types, the examples, the README, the wheel.
+"""`nox` checks everything: every backend, style, types, examples, the README and the wheel.
 
-Each session installs what it needs. `nox -s "tests(numpy)"` runs one of them; what stands behind
-`--` goes to pytest. Some take long and run by name only: `nox -s mutants` asks what the tests would miss,
+Each session installs what it needs. `nox -s "tests(numpy)"` runs one of them; arguments after `--` go to
+pytest. Slow sessions run only by name: `nox -s mutants` finds faults that the tests would miss,
 `nox -s faults` injects many more faults, `nox -s reproduce` writes the book's results.
 """
 
@@ -26,7 +26,7 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = True
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""For products as small as those of the tests, threads only wait for each other."""
+"""Matrix products in the tests are so small that threads would only wait for each other."""
 
 GROUPS = nox.project.load_toml("pyproject.toml")
 TORCH = "torch==2.13.0"
@@ -39,14 +39,14 @@ def group(name: str) -> tuple[str, ...]:
 
 
 def workers(session: nox.Session, backend: str = "numpy") -> tuple[str, ...]:
-    """A process for every CPU, unless options are given, or the tests share one GPU."""
+    """Options for one process per CPU, unless other options are given or the tests share one GPU."""
     return () if session.posargs or backend == "cupy" else ("-n", "auto")
 
 
 @nox.session
 @nox.parametrize("backend", [nox.param(name, id=name) for name in backend_names()])
 def tests(session: nox.Session, backend: str) -> None:
-    """The tests on one backend, and with NumPy those that need none."""
+    """The tests on one backend; with NumPy, also those that need no backend."""
     package = "."
     asked = re.search(r"--backend[ =](\w+)", " ".join(session.posargs))
     if asked and asked[1] != backend:
@@ -91,7 +91,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """Every example runs, those of the book in seconds; the user's backend on the library it brings."""
+    """Run every example, those of the book with --quick."""
     session.install(".[plots]", "jax", "scipy")
     folder = session.create_tmp()
     for example in sorted(Path("examples").glob("[!_]*.py")):
@@ -103,14 +103,14 @@ def examples(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def reproduce(session: nox.Session) -> None:
-    """docs/reproduction.md: the book's figures beside ours. `-- --quick` takes seconds a page."""
+    """docs/reproduction.md: the book's results compared with ours. `-- --quick` takes seconds per page."""
     session.install(".[plots]")
     session.run("python", "examples/_reproduce.py", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """The benchmarks start, and the contenders that need no peer reach the same loss. No time is judged."""
+    """The benchmarks run, and the contenders that need only NumPy reach the same loss. Times are ignored."""
     session.install(".")
 
     def results(workloads: str, only: str) -> list[dict[str, dict[str, float]]]:
@@ -163,7 +163,7 @@ def gradients(session: nox.Session) -> None:
 
 
 def processor() -> str:
-    """The CPU's name, with its widest vectors, which its sums depend on."""
+    """The CPU's name and its widest vectors, on which the last bits of sums depend."""
     try:
         facts = Path("/proc/cpuinfo").read_text("utf-8")
     except OSError:
@@ -175,7 +175,7 @@ def processor() -> str:
 
 @nox.session
 def readme(session: nox.Session) -> None:
-    """The commands and the Python of the README run; what needs a GPU or starts nox is left out."""
+    """Run the commands and Python code in the README, except those that need a GPU or start nox."""
     session.install(".[plots]")
     text = Path("README.md").read_text("utf-8")
     for language, block in re.findall(r"```(console|python)\n(.*?)```", text, re.DOTALL):
@@ -190,7 +190,7 @@ def readme(session: nox.Session) -> None:
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """The wheel is small enough and has all of MNIST in it; the source distribution has what is tracked."""
+    """The wheel is small and has all of MNIST; the source distribution has all tracked files."""
     folder = session.create_tmp()
     session.install("build")
     session.run("python", "-m", "build", "--sdist", "--outdir", folder, ".", silent=True)
@@ -200,7 +200,9 @@ def package(session: nox.Session) -> None:
     tracked = session.run("git", "ls-files", "-z", external=True, silent=True) or ""
     expected = {name for name in tracked.split("\0") if name and not name.startswith(".ci/")}
     if held != expected:
-        session.error(f"{source.name}: expected what is tracked, but these differ: {sorted(held ^ expected)}")
+        session.error(
+            f"{source.name}: expected the tracked files, but these differ: {sorted(held ^ expected)}"
+        )
     session.run("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ".")
     (wheel,) = Path(folder).glob("*.whl")
     size = wheel.stat().st_size
@@ -214,10 +216,10 @@ def package(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
-    """Faults planted by mutmut in every layer, loss and optimizer: which ones no test catches.
+    """Plant faults with mutmut in every layer, loss and optimizer, and list those that no test notices.
 
-    All of them take half an hour on two cores. `-- --quick` plants one fault in every function, and
-    `-- "backprop.layers.affine*"` those whose names, in `mutants/`, match.
+    This takes half an hour on two cores. `-- --quick` plants one fault per function, and
+    `-- "backprop.layers.affine*"` only those whose names in `mutants/` match.
     """
     session.install(*GROUPS["project"]["dependencies"], *group("tests"), *group("mutants"))
     session.env.update(ONE_THREAD)
@@ -229,9 +231,7 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
-    """Kills, full disks, signals, damaged files, trainings at random, false alarms of the gradient check:
-    many more tries than in the tests.
-    """
+    """Many more kills, full disks, signals, damaged files and random cases than in the tests."""
     session.install(".", *group("tests"))
     many = {"TEST_KILLS": "200", "TEST_MUTATIONS": "100000", "TEST_FUZZ": "5000", "TEST_NETWORKS": "1000"}
     which = (
@@ -254,6 +254,6 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The reference, from the docstrings, in build/docs, with every public module and name."""
+    """Build the reference of every public module and name from the docstrings, in build/docs."""
     session.install(".", *group("docs"))
     session.run("python", "docs/reference.py", "build/docs")

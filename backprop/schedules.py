@@ -1,4 +1,4 @@
-"""Learning-rate schedules: functions of a step's number, the first being 1, for `Optimizer(lr=…)`."""
+"""Learning-rate schedules for `Optimizer(lr=…)`: functions of the step number, which starts at 1."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Constant", "Cosine", "Step", "WarmUp"]
 
 @dataclass(frozen=True)
 class Constant:
-    """The same rate `lr` in every step.
+    """The constant rate `lr`.
 
     >>> Constant(0.1)(1000)
     0.1
@@ -31,7 +31,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Step:
-    """lr · factor^⌊(step − 1) / every⌋: after every `every` steps the rate is multiplied by `factor`.
+    """lr · factor^⌊(step − 1) / every⌋: every `every` steps, multiply the rate by `factor`.
 
     >>> schedule = Step(0.1, every=100, factor=0.5)
     >>> schedule(1), schedule(100), schedule(101), schedule(201)
@@ -54,7 +54,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Cosine:
-    """Half a cosine from `lr` in the first of `steps` steps to `lowest` in the last, and then `lowest`.
+    """Fall along half a cosine from `lr` at the first of `steps` steps to `lowest` at the last; then stay.
 
     Source: Loshchilov and Hutter, *SGDR* (2017), without restarts.
 
@@ -81,7 +81,7 @@ class Cosine:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """Rise evenly over the first `steps` steps to the rate of `after`, then follow it from its first step.
+    """Rise linearly over the first `steps` steps to the first rate of `after`, then follow `after`.
 
     Source: Goyal and others, *Accurate, large minibatch SGD* (2017), section 2.2.
 

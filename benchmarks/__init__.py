@@ -1,1 +1,1 @@
-"""Ours beside the peers on the same work: `python -m benchmarks --help`."""
+"""Compare backprop with other libraries on the same work: `python -m benchmarks --help`."""

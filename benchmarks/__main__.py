@@ -1,8 +1,8 @@
-"""Interleaved bursts: in every round each contender runs for a moment, in a new order.
+"""Interleaved bursts: in every round, each contender runs for a moment, in a new order.
 
-Machines are shared and drift; ratios within a round do not. Each contender is a process of its own
-with its thread count set, starts from the same weights, and shows its loss after the same number of
-steps, so that nobody wins by computing something else.
+The speed of shared machines drifts; ratios within a round do not. Each contender is a separate process
+with a fixed thread count, starts from the same weights, and reports its loss after the same number of
+steps, so that none wins by computing something else.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def measure(
             continue
         worker.facts = dict(facts)
         quick = worker.ask("run 20")["us"]
-        chunk = round(facts["chunk"])  # a burst is at least as long, and a multiple of it
+        chunk = round(facts["chunk"])  # a burst is a multiple of the chunk
         worker.steps = max(5, round(burst * 1e6 / quick))
         worker.steps = max(chunk, worker.steps // chunk * chunk)
         workers.append(worker)
@@ -134,7 +134,7 @@ def report(measured: dict[str, object]) -> str:
 
 
 def machine() -> str:
-    """The processor and the versions, in a line."""
+    """The processor and the versions, in one line."""
     found = []
     for package in ("numpy", "torch", "jax", "scikit-learn", "cupy-cuda13x", "cupy-cuda12x"):
         try:
@@ -146,14 +146,14 @@ def machine() -> str:
 
 
 def main() -> None:
-    """Measure what the options ask for."""
+    """Run the benchmarks selected by the options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--workload", default="W1,W2", help="W1 to W4, by commas (default: %(default)s)")
-    parser.add_argument("--threads", default="1", help="thread counts, by commas (default: %(default)s)")
+    parser.add_argument("--workload", default="W1,W2", help="W1 to W4, comma-separated (%(default)s)")
+    parser.add_argument("--threads", default="1", help="thread counts, comma-separated (%(default)s)")
     parser.add_argument("--device", default="cpu", choices=["cpu", "gpu"])
-    parser.add_argument("--only", help="contenders, by commas, as module:variant")
+    parser.add_argument("--only", help="contenders, comma-separated, as module:variant")
     parser.add_argument("--rounds", type=int, default=20, help="(default: %(default)s)")
-    parser.add_argument("--burst", type=float, default=0.3, help="seconds a burst (default: %(default)s)")
+    parser.add_argument("--burst", type=float, default=0.3, help="seconds per burst (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="all times, as JSON")
     options = parser.parse_args()
     names = list(CPU if options.device == "cpu" else GPU)
@@ -169,7 +169,7 @@ def main() -> None:
 
 
 def chosen(what: str, names: str, known: list[str]) -> list[str]:
-    """The names between the commas; ends the program with a line if one is not known."""
+    """The names between the commas; exits with an error if one is unknown."""
     for name in names.split(","):
         if name not in known:
             sys.exit(f"unknown {what} {name!r}: expected some of {', '.join(known)}")

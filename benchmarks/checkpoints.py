@@ -1,7 +1,7 @@
-"""What keeping a run costs: `python -m benchmarks.checkpoints [pairs]`.
+"""The cost of saving a run: `python -m benchmarks.checkpoints [pairs]`.
 
-`backprop train`, the book's 10,000 steps with an evaluation and a checkpoint every epoch, beside the same
-with `--no-save`, in turn. The share is the median of the pairs' ratios, less 1.
+Runs `backprop train`, the book's 10,000 steps with an evaluation and a checkpoint every epoch, alternately
+with and without `--no-save`. The share is the median of the pairs' ratios, less 1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TRAIN = ("-m", "backprop", "train", "--device", "cpu", "--json", "--no-report")
 
 
 def seconds(folder: str, *more: str) -> float:
-    """What the command says of its time, without Python's start."""
+    """The time reported by the command, without Python's start."""
     done = subprocess.run(
         [sys.executable, *TRAIN, *more], cwd=folder, stdout=subprocess.PIPE, text=True, check=True
     )
@@ -29,7 +29,7 @@ def main() -> None:
         measured = [(seconds(folder, "--no-save"), seconds(folder)) for _ in range(pairs)]
     low, middle, high = quantiles([kept / bare - 1.0 for bare, kept in measured], n=4)
     bare, kept = (median(times) for times in zip(*measured, strict=True))
-    print(f"nothing kept {bare:.2f} s, 17 checkpoints {kept:.2f} s; medians of {pairs} pairs")
+    print(f"nothing saved {bare:.2f} s, 17 checkpoints {kept:.2f} s; medians of {pairs} pairs")
     print(f"share: {middle:.1%} (quartiles {low:.1%} to {high:.1%})")
 
 

@@ -1,4 +1,4 @@
-"""One contender in a process of its own: reads `run STEPS` and `end`, answers with JSON."""
+"""One contender in a separate process: reads `run STEPS` and `end`, answers with JSON."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import time
 
 
 def main() -> None:
-    """Build the contender named on the command line, prove its loss, then time what is asked for."""
+    """Build the contender named on the command line, report its loss, then time the steps requested."""
     cores = int(os.environ.get("BENCHMARK_CORES", "0"))
-    if cores and hasattr(os, "sched_setaffinity"):  # the last ones: the first is the busiest
+    if cores and hasattr(os, "sched_setaffinity"):  # the last cores, since the first is the busiest
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-cores:])
     module_name, variant, workload_name, device = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # a library's output is not an answer
 
     def answer(**values: object) -> None:
         print(json.dumps(values), file=answers, flush=True)
@@ -34,7 +34,7 @@ def main() -> None:
         workload, data = WORKLOADS[workload_name], load_data(floats=module.FLOATS)
         contender = module.Contender(workload, data, variant, device)
         contender.run(workload.proof_steps)
-    except Exception as error:  # a contender that cannot run here is a line of the report
+    except Exception as error:  # the report says why it cannot run
         answer(error=f"{type(error).__name__}: {error}".splitlines()[0])
         return
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -49,7 +49,7 @@ def main() -> None:
         if command == "end":
             return
         steps = int(numbers[0])
-        contender.run(1)  # warm the caches that the others have used
+        contender.run(1)  # warm up the caches, which others have used
         began = time.perf_counter()
         contender.run(steps)
         answer(us=(time.perf_counter() - began) / steps * 1e6)

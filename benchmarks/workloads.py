@@ -12,7 +12,7 @@ import numpy as np
 from backprop.datasets import load_mnist
 
 PROOF = 10_000
-"""On how many images the loss is compared."""
+"""The number of images on which losses are compared."""
 
 Array = np.ndarray[Any, Any]
 Weights = dict[str, Array]
@@ -20,7 +20,7 @@ Weights = dict[str, Array]
 
 ADAM_BETAS, ADAM_EPSILON = (0.9, 0.999), 1e-7
 BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON = 0.9, 1e-6
-"""Backprop's own, for everybody; the momentum is the share that the running averages keep."""
+"""Backprop's defaults, used for all; the momentum is the share that the running averages keep."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class Workload:
     lr: float
     init: str
     proof_steps: int
-    """After how many steps the loss is compared: where other batches change it least, by 1 to 4 %."""
+    """The steps after which losses are compared: where other batches change them least, by 1 to 4 %."""
     scan_steps: int = 100
-    """How many steps JAX runs in one compiled call."""
+    """The number of steps that JAX runs in one compiled call."""
     batch_norm: bool = False
     filters: int = 0
-    """Of 5×5, with max pooling by 2, between the images and the first affine layer."""
+    """5×5 filters, with 2×2 max pooling, between the images and the first affine layer."""
 
     @property
     def plain(self) -> bool:
-        """Whether it is affine layers and ReLU, with SGD."""
+        """Whether the network has only affine layers and ReLU, with SGD."""
         return self.optimizer == "sgd" and not (self.batch_norm or self.filters)
 
 
@@ -92,7 +92,7 @@ class Data:
 
 
 def load_data(*, floats: bool) -> Data:
-    """All of MNIST; without `floats` only as bytes, which is what ours keeps."""
+    """Load MNIST; without `floats` only as bytes, as ours needs it."""
     (pixels, t), _ = load_mnist(normalize=False)
     if not floats:
         return Data(np.empty((0, 784), np.float32), pixels, t)
@@ -122,7 +122,7 @@ def loss_of(weights: Weights, x: Array, t: Array) -> float:
     """The cross-entropy of a network with these weights, in float64: one yardstick for all.
 
     ReLU follows every layer but the last, 2 × 2 max pooling every convolution, and batch normalization,
-    where there is one, takes the statistics of x, so that nobody's running averages matter.
+    where there is one, uses the statistics of x, so that running averages do not matter.
     """
     weights = {name: value.astype(np.float64) for name, value in weights.items()}
     h, last = x.astype(np.float64), sum(name.startswith("W") for name in weights)

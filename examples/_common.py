@@ -1,4 +1,4 @@
-"""What the pages of this folder share: the command line, the figures, and the rows a script collects."""
+"""Shared by the scripts in this folder: the command line, the figures, and the result rows."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 KEPT_OUT = ("quick", "json", "out")
-"""Options that the command of a row does not show."""
+"""Options left out of the command in a result row."""
 
 
 def count(text: str) -> int:
@@ -19,13 +19,13 @@ def count(text: str) -> int:
 
 
 class Page:
-    """A page: its options, its figures, and what it found beside what the book has.
+    """A page: its options, its figures, and its results compared with the book's.
 
     Parameters
     ----------
     text : the page's docstring, for `--help`
     seed : whether it draws random numbers, and so takes `--seed`
-    further : names and defaults of further options, such as `epochs=20`
+    further : names and defaults of more options, such as `epochs=20`
     """
 
     def __init__(self, text: str, *, seed: bool = True, **further: Any) -> None:
@@ -33,17 +33,17 @@ class Page:
             description=text, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         parser.add_argument("--device", default="cpu", help="cpu, gpu, torch, … (default: cpu)")
-        parser.add_argument("--quick", action="store_true", help="a run of seconds, to see that it works")
+        parser.add_argument("--quick", action="store_true", help="run for seconds only, to test the script")
         if seed:
-            parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
+            parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: 0)")
         for name, default in further.items():
             kind = {type(None): str, int: count}.get(type(default), type(default))
             parser.add_argument(f"--{name}", type=kind, default=default, help=f"default: {default}")
         parser.add_argument(
-            "--out", type=Path, default=Path("build/figures"), help="a folder for the figures and for what "
-            "one page saves for the next (default: build/figures)"
+            "--out", type=Path, default=Path("build/figures"), help="folder for the figures and for files "
+            "that later scripts need (default: build/figures)"
         )  # fmt: skip
-        parser.add_argument("--json", action="store_true", help="the last lines as JSON, for a script")
+        parser.add_argument("--json", action="store_true", help="print the results as JSON")
         self.options = parser.parse_args()
         self.device, self.quick = self.options.device, self.options.quick
         self.seed: int = getattr(self.options, "seed", 0)
@@ -62,7 +62,7 @@ class Page:
     def figure(
         self, draw: Callable[..., None], rows: int = 1, columns: int = 1, *, part: str = "", **subplots: Any
     ) -> None:
-        """Save what `draw`, given rows × columns of axes, draws; without matplotlib, say so."""
+        """Call `draw` with rows × columns of axes and save the figure; without matplotlib, say so."""
         try:
             from matplotlib.figure import Figure
         except ImportError:
@@ -85,7 +85,7 @@ class Page:
         note: str = "",
         measured: bool = False,
     ) -> None:
-        """A figure of the book, or one `measured` with its code, or None; and ours."""
+        """Print a result: the book's value, or one `measured` with its code, or None, and ours."""
         if self.options.json:
             row = {"row": what, "book": book, "ours": ours, "form": form, "note": note, "measured": measured}
             print(json.dumps({**row, "command": self.command, "quick": self.quick}))

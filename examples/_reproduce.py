@@ -1,10 +1,10 @@
-"""Run the pages of this folder one after another, and write what they found into docs/reproduction.md.
+"""Run the pages in this folder one after another, and write their results to docs/reproduction.md.
 
     python examples/_reproduce.py             all pages: three quarters of an hour
-    python examples/_reproduce.py ch06        those whose names begin so; the others as they were last run
-    python examples/_reproduce.py --quick     seconds a page, and the table in build/ instead
+    python examples/_reproduce.py ch06        pages whose names begin so; earlier results for the others
+    python examples/_reproduce.py --quick     seconds per page, with the table in build/ instead
 
-What each page printed stays in build/reproduction/, so that the table can be put together again.
+The output of each page stays in build/reproduction/, so that the table can be built again.
 """
 
 import argparse
@@ -22,13 +22,13 @@ import numpy as np
 
 HERE = Path(__file__).parent
 OPTIONS = {"ch05_train_mnist": ["--seeds", "10"], "ch08_deep_convnet": ["--epochs", "20"]}
-"""What a page is given in a full run."""
+"""Options of pages in a full run."""
 
 NOT_RUN = (
     "The book network on Fashion-MNIST, 86.87 %: the data are not part of this project. With them: "
     "`backprop train --data FOLDER --sampling with-replacement`.",
 )
-"""Figures for which there is no page."""
+"""Results for which there is no page."""
 
 
 def machine() -> str:
@@ -47,7 +47,7 @@ def _cpuinfo() -> list[str]:
 
 
 def run(page: Path, folder: Path, quick: bool) -> None:
-    """Run a page and keep its lines of JSON, with machine, date and seconds before them."""
+    """Run a page and save its JSON lines, preceded by machine, date and seconds."""
     words = ["--quick"] if quick else OPTIONS.get(page.stem, [])
     warnings = [word for option in sys.warnoptions for word in ("-W", option)]
     print(f"{page.name} {' '.join(words)}", flush=True)
@@ -59,13 +59,13 @@ def run(page: Path, folder: Path, quick: bool) -> None:
 
 
 def keep(name: str, folder: Path, printed: str, facts: dict[str, str | int]) -> None:
-    """Write the lines of JSON that a page printed."""
+    """Save the JSON lines that a page printed."""
     lines = [line for line in printed.splitlines() if line.startswith("{")]
     (folder / f"{name}.jsonl").write_text("\n".join([json.dumps(facts), *lines, ""]), "utf-8")
 
 
 def demand(names: list[str], folder: Path) -> None:
-    """Exit unless `folder` has what these pages found, so that no row or figure is lost."""
+    """Exit unless `folder` has the results of these pages, so that no row or figure is lost."""
     missing = [name for name in names if not complete(folder / f"{name}.jsonl")]
     if missing:
         raise SystemExit(
@@ -75,7 +75,7 @@ def demand(names: list[str], folder: Path) -> None:
 
 
 def complete(path: Path) -> bool:
-    """Whether a page's results are there, with every figure among them."""
+    """Whether a page's results exist, including every figure."""
     if not path.exists():
         return False
     lines = map(json.loads, path.read_text("utf-8").splitlines())
@@ -87,7 +87,7 @@ def shown(value: float | None, form: str) -> str:
 
 
 def write(folder: Path, target: Path) -> None:
-    """Put the table together from what is in `folder`."""
+    """Build the table from the results in `folder`."""
     table, short, figures, machines = [], [], [], []
     shutil.rmtree(target.parent / "figures", ignore_errors=True)
     for path in sorted(folder.glob("*.jsonl")):
@@ -122,7 +122,7 @@ def write(folder: Path, target: Path) -> None:
 
 
 def copied(figure: Path, folder: Path) -> str:
-    """The name of a figure that now stands in `folder`."""
+    """Copy a figure into `folder`, and return its name."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(figure, folder)
     return figure.stem
@@ -158,9 +158,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("pages", nargs="*", help="beginnings of names; default: all pages")
-    parser.add_argument("--quick", action="store_true", help="seconds a page; nothing in docs/ changes")
-    parser.add_argument("--table", action="store_true", help="run nothing; put the table together again")
+    parser.add_argument("pages", nargs="*", help="prefixes of page names; default: all pages")
+    parser.add_argument("--quick", action="store_true", help="seconds per page; nothing in docs/ changes")
+    parser.add_argument("--table", action="store_true", help="run nothing; only build the table again")
     options = parser.parse_args()
     folder = Path("build/reproduction-quick" if options.quick else "build/reproduction")
     target = folder / "table" / "reproduction.md" if options.quick else Path("docs/reproduction.md")

@@ -1,7 +1,7 @@
-"""Section 3.6: a network whose weights are there already, 784-50-100-10 with sigmoid.
+"""Section 3.6: a network with pretrained weights, 784-50-100-10 with sigmoid.
 
 The book's weights are not part of this project: give its file with --weights sample_weight.pkl.
-Without it the page trains weights of its own, saves them by name, and loads them again.
+Without it, this page trains its own weights, saves them by name, and loads them again.
 """
 
 import numpy as np

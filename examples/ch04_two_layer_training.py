@@ -1,4 +1,4 @@
-"""Section 4.5: training a network of two layers with sigmoid, and how loss and accuracy go."""
+"""Section 4.5: train a two-layer network with sigmoid, and plot loss and accuracy."""
 
 from _common import Page
 

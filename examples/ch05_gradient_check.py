@@ -17,7 +17,7 @@ report = check_gradients(network, x, t, elements=50)
 print(report)
 assert report.passed
 
-# Plain central differences with several steps h, on as many entries.
+# Plain central differences with several steps h, on the same number of entries.
 analytic = {name: to_numpy(value) for name, value in network.gradient(asarray(x), asarray(t)).items()}
 
 
@@ -40,7 +40,7 @@ def deviation(name: str, h: float) -> float:
 
 errors = {h: max(deviation(name, h) for name in analytic) for h in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)}
 
-# The book's words: every entry of every parameter, and the mean absolute difference.
+# The book's check: every entry of every parameter, and the mean absolute difference.
 differences = {}
 if not page.quick:
     backward = network.gradient(asarray(x), asarray(t))

@@ -1,4 +1,4 @@
-"""Section 5.7.4: the book's network, trained on MNIST; --seeds 10 trains ten of them, one after another."""
+"""Section 5.7.4: train the book's network on MNIST; --seeds 10 trains ten of them, one after another."""
 
 from _common import Page
 

@@ -1,4 +1,4 @@
-"""Section 6.2.2: what comes out of five layers of 100 neurons, by activation and initial weights."""
+"""Section 6.2.2: the outputs of five layers of 100 neurons, by activation and initial weights."""
 
 import numpy as np
 from _common import Page
@@ -42,7 +42,7 @@ for activation, low in {"Sigmoid": 0, "ReLU": 0, "Tanh": -1}.items():
         axes[0].figure.suptitle(f"{activation}: outputs from {low} to 1")
 
     if page.quick and activation != "Sigmoid":
-        continue  # sixty histograms take their time
+        continue  # sixty histograms take a while
     page.figure(draw, 4, 5, part=activation.lower(), size=(9, 6), sharex=True)
 
 for activation, name in (("Sigmoid", "Xavier"), ("Tanh", "Xavier"), ("ReLU", "He"), ("ReLU", "std 0.01")):

@@ -24,7 +24,7 @@ for scale in scales:
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 curve.extend(metrics.test_accuracy for metrics in run)
-        except DivergenceError as error:  # weights too large, and nothing that normalizes
+        except DivergenceError as error:  # the weights are too large without normalization
             print(f"scale {scale:.4g}: {error}")
     with_it, without = ((curves[scale, kind] or [0.0])[-1] for kind in (True, False))
     print(f"scale {scale:.4g}: train accuracy {with_it:.3f} with batch normalization, {without:.3f} without")

@@ -7,7 +7,7 @@ from backprop.datasets import load_mnist
 
 page = Page(__doc__)
 (x, t), test = load_mnist()
-x, t = x[:300], t[:300]  # few, so that it overfits
+x, t = x[:300], t[:300]  # few samples, so that the network overfits
 epochs = 5 if page.quick else 301
 
 curves = {}
@@ -15,7 +15,7 @@ for ratio in 0.0, 0.2:
     network = MultiLayerNet(784, [100] * 6, 10, dropout_ratio=ratio, device=page.device, rng=page.seed)
     for layer in network.layers.values():
         if isinstance(layer, Dropout):
-            layer.inverted = False  # as the book's: what is kept is scaled in inference, not in training
+            layer.inverted = False  # as in the book: outputs are scaled in inference, not in training
     on_device = network.backend.asarray(x), network.backend.asarray(t)
     curves[ratio] = [
         (network.accuracy(*on_device), metrics.test_accuracy)

@@ -10,7 +10,7 @@ page = Page(__doc__, trials=100)
 (x, t), _ = load_mnist()
 rng = np.random.default_rng(page.seed)
 order = rng.permutation(500)
-validation, training = order[:100], order[100:]  # 20 % to choose by; the test data stay untouched
+validation, training = order[:100], order[100:]  # 20 % to compare by; the test data stay unused
 epochs, trials = (3, 20) if page.quick else (50, page.options.trials)
 
 results = []

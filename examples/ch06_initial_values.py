@@ -1,4 +1,4 @@
-"""Section 6.2.4: the same network, trained from three kinds of initial weights, by SGD."""
+"""Section 6.2.4: train one network from three kinds of initial weights, with SGD."""
 
 import warnings
 
@@ -9,7 +9,7 @@ from backprop import SGD, MultiLayerNet, fit
 from backprop.datasets import load_mnist
 from backprop.diagnosis import LearningWarning
 
-# The first of them learns nothing, as in the book, and fit warns of that.
+# The first one learns nothing, as in the book, and fit warns.
 warnings.simplefilter("ignore", LearningWarning)
 page = Page(__doc__)
 train, _ = load_mnist(normalize=False)

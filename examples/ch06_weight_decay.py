@@ -7,7 +7,7 @@ from backprop.datasets import load_mnist
 
 page = Page(__doc__)
 (x, t), test = load_mnist()
-x, t = x[:300], t[:300]  # few, so that it overfits
+x, t = x[:300], t[:300]  # few samples, so that the network overfits
 epochs = 5 if page.quick else 201
 
 curves = {}

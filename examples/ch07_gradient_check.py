@@ -19,14 +19,14 @@ backward = network.gradient(asarray(x), asarray(t))
 numerical = network.numerical_gradient(asarray(x), asarray(t))
 pairs = {key: (to_numpy(backward[key]).ravel(), to_numpy(numerical[key]).ravel()) for key in backward}
 
-print(check_gradients(network, x, t))  # steps around the kinks, which these differences straddle:
+print(check_gradients(network, x, t))  # avoids the kinks that these differences straddle:
 report = check_gradients(network, x, t, h=1e-4)
 kinks = {entry.parameter + "1": entry.kinks for entry in report.entries if entry.layer == "Conv1"}
 
 
 def draw(ax):
     for (key, (ours, theirs)), marker in zip(pairs.items(), "osD^vx", strict=True):
-        shown = np.abs(ours) > 1e-12  # the others are zeros that ReLU and pooling make
+        shown = np.abs(ours) > 1e-12  # ReLU and pooling make the other entries zero
         ax.loglog(np.abs(theirs[shown]), np.abs(ours[shown]), marker, label=key, markersize=4, alpha=0.6)
     ax.axline((1e-3, 1e-3), (1, 1), color="gray", linewidth=0.8)
     ax.set(xlabel="|numerical gradient|", ylabel="|backpropagation|", title="All parameters of the network")

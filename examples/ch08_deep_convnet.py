@@ -1,4 +1,4 @@
-"""Section 8.1: a deep convolutional network on MNIST; what it has learned is saved for the next pages."""
+"""Section 8.1: a deep convolutional network on MNIST; its weights are saved for the next pages."""
 
 import numpy as np
 from _common import Page

@@ -28,7 +28,7 @@ for dtype in "float32", "float16":
     seconds = time.perf_counter() - began
     print(
         f"{dtype}: accuracy {accuracy[dtype]:.4f} on {n:,} images, {seconds:.1f} s"
-    )  # a CPU computes no halves
+    )  # CPUs have no fast half precision
 
 
 def draw(ax):

@@ -1,4 +1,4 @@
-"""Section 8.1.1: digits that the network of ch08_deep_convnet.py mistakes. Run that page first."""
+"""Section 8.1.1: digits misclassified by the network of ch08_deep_convnet.py. Run that page first."""
 
 import numpy as np
 from _common import Page
@@ -23,7 +23,7 @@ predicted = np.concatenate(
     ]
 )
 wrong = np.flatnonzero(predicted != t)
-print(f"{len(wrong)} of {len(x):,} are mistaken: images {', '.join(map(str, wrong[:20]))}, …")
+print(f"{len(wrong)} of {len(x):,} are misclassified: images {', '.join(map(str, wrong[:20]))}, …")
 
 
 def draw(*axes):

@@ -1,7 +1,7 @@
-"""A `jax.custom_vjp` of your own, proven: log(1 + exp(x)), whose own rule does not overflow.
+"""Prove a `jax.custom_vjp`: log(1 + exp(x)) with a gradient that does not overflow.
 
 In this folder, `backprop check custom_gradient_jax:softplus` proves it from a shell. JAX has no
-backend here: its arrays are taken by the array API standard.
+backend here: its arrays are used through the array API standard.
 """
 
 import sys
@@ -36,7 +36,7 @@ def softplus(x):
 
 
 def softplus_gradient(x, dout):
-    """What the rule makes of dout."""
+    """The rule's gradient for dout."""
     return jax.vjp(_softplus, x)[1](dout)[0]
 
 

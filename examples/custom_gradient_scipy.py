@@ -1,4 +1,4 @@
-"""A gradient for scipy.optimize, proven before it is used: the distances between points in the plane.
+"""Prove a gradient before scipy.optimize uses it: the distances between points in the plane.
 
 In this folder, `backprop check custom_gradient_scipy:stress` proves it from a shell.
 """
@@ -7,7 +7,7 @@ import numpy as np
 
 from backprop import check_gradients
 
-WANTED = np.asarray([3.0, 4.0, 5.0])  # of the pairs below: a right-angled triangle
+WANTED = np.asarray([3.0, 4.0, 5.0])  # distances of the pairs below: a right-angled triangle
 FIRST, SECOND = np.asarray([0, 0, 1]), np.asarray([1, 2, 2])
 
 

@@ -1,4 +1,4 @@
-"""A `torch.autograd.Function` of your own, its backward proven: log(1 + exp(x)) without overflow.
+"""Prove the backward of a `torch.autograd.Function`: log(1 + exp(x)) without overflow.
 
 In this folder, `backprop check custom_gradient_torch:softplus` proves it from a shell.
 """
@@ -38,7 +38,7 @@ def softplus(x):
 
 
 def softplus_gradient(x, dout):
-    """What `backward` makes of dout."""
+    """The gradient that `backward` returns for dout."""
     x.requires_grad_()
     return torch.autograd.grad(softplus(x), x, dout)[0]
 

@@ -1,4 +1,4 @@
-"""A layer of your own: softplus, y = log(1 + exp(x)), first proven, then trained.
+"""A custom layer: softplus, y = log(1 + exp(x)), first proven, then trained.
 
 In this folder, `backprop check custom_layer:Softplus` proves it from a shell, with the same `case`.
 """

@@ -1,7 +1,7 @@
-"""A fifth backend, from outside: JAX (`pip install jax`). Nothing else has to know of it.
+"""A custom backend, registered from outside the package: JAX (`pip install jax`).
 
-JAX's arrays cannot be changed and have no views; the network then puts its flat vector together
-when it is read and takes it apart when it is set.
+JAX's arrays are immutable and have no views, so the network concatenates its flat vector when it is
+read, and splits it when it is set.
 """
 
 import jax

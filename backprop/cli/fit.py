@@ -1,4 +1,4 @@
-"""Whether a network takes a data set."""
+"""Check whether a network fits a data set."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..networks.network import Network
 
 
 def misfit(network: Network, x: HostArray, t: HostArray) -> str | None:
-    """Why the network does not take such samples, or has no output for a class; None if it does."""
+    """Why the network does not take such samples or lacks an output for a class; None if it fits."""
     sample = network.backend.asarray(with_channels(x[:1], network.input_shape))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InputWarning)  # it comes with the whole data
+            warnings.simplefilter("ignore", InputWarning)  # raised later, for the whole data set
             y = network.predict(sample)
     except ValueError as error:
         return str(error)

@@ -64,8 +64,8 @@ def fold(text: str, columns: int, indent: int = 2) -> list[str]:
 
     A command that does not fit is continued as in a shell:
 
-    >>> fold("go on with: backprop train --resume runs/two-layer-2", 40)
-    ['go on with: backprop train --resume \\', '  runs/two-layer-2']
+    >>> fold("resume with: backprop train --resume runs/two-layer-2", 40)
+    ['resume with: backprop train --resume \\', '  runs/two-layer-2']
     """
     if len(text) <= columns:
         return [text]

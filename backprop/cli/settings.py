@@ -130,7 +130,7 @@ class TrainSettings:
     )
     validation: float | None = setting(
         None,
-        "hold back this share of the training data, and keep the checkpoint with the lowest loss on it",
+        "hold out this share of the training data, and keep the checkpoint with the lowest loss on it",
         parse=share,
         metavar="SHARE",
         group=RUN,

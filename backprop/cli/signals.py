@@ -13,7 +13,7 @@ SHOW_CURSOR = b"\x1b[?25h"
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal has ended the command; the exit status is 128 + its number."""
+    """A signal ended the command; the exit status is 128 + its number."""
 
     def __init__(self, signum: int, message: str = "") -> None:
         super().__init__(message)
@@ -21,9 +21,9 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Signals(Interrupts):
-    """While active, the first signal ends the step of `training`, and the second one kills the process.
+    """While active, the first signal stops `training` after its step, and the second kills the process.
 
-    Before there is a training, the first one raises `Interrupted`.
+    Before `training` is set, the first one raises `Interrupted`.
     """
 
     training: Training | None = None
@@ -33,7 +33,7 @@ class Signals(Interrupts):
 
     def _stop(self) -> None:
         if sys.stderr.isatty():
-            os.write(sys.stderr.fileno(), SHOW_CURSOR)  # else a kill would leave it hidden
+            os.write(sys.stderr.fileno(), SHOW_CURSOR)  # a second signal would leave it hidden
         if self.training is None:
             assert self.signum is not None
             raise Interrupted(self.signum, "before the first step")

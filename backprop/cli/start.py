@@ -1,4 +1,4 @@
-"""`backprop train --from RUN`: whether its network fits the data, and which samples it has seen."""
+"""`backprop train --from RUN`: check that its network fits the data and did not train on held-out samples."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def check_takes(network: Network, data: Dataset, path: str) -> None:
 
 
 def step_of(path: str, checkpoint: Checkpoint) -> int | None:
-    """The step of a checkpoint; None if it holds a network alone."""
+    """The step of a checkpoint; None if it only holds a network."""
     with followed(path):
         step = checkpoint.description.get("training", {}).get("step")
         return None if step is None else int(step)
 
 
 def leak_of(settings: TrainSettings, start: Checkpoint, data: Fingerprint) -> str:
-    """Say so if the run has learnt from samples that are held back here; else, or if unknown, "".
+    """A warning if the run learned from samples that are held out here; "" if not, or if unknown.
 
-    The run itself may have done so, or one of those that it started from.
+    The run itself may have done so, or one that it started from.
     """
     name = settings.start_from
     assert name is not None
@@ -41,12 +41,12 @@ def leak_of(settings: TrainSettings, start: Checkpoint, data: Fingerprint) -> st
         learnt_from_all = bool(description.get("learnt_from_all")) or split[0] is None
     if learnt_from_all:
         return (
-            f"{name}, or what it began with, has learnt from the samples held back here: these figures are "
-            "too good"
+            f"{name}, or a run it started from, has learned from the samples held out here: these figures "
+            "are too good"
         )
     if by_class and split == (settings.validation, settings.seed):
         return ""
     return (
-        f"{name} has learnt from some of the samples held back here, so these figures are too good; give "
+        f"{name} has learned from some of the samples held out here, so these figures are too good; give "
         f"--validation {split[0]} --seed {split[1]}"
     )

@@ -1,4 +1,4 @@
-"""`backprop train`: build what the options ask for, train it, and show how it goes."""
+"""`backprop train`: build the network and the training from the options, run it, and show its progress."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..report import write_report
 from ..saving import run_folder
 from ..saving.checkpoint import Checkpoint, read_checkpoint
 from ..saving.history import Metrics
-from ..saving.run_data import BY_CLASS, check_run_data, hold_back, load_run_data
+from ..saving.run_data import BY_CLASS, check_run_data, hold_out, load_run_data
 from ..training.best_weights import BestWeights
 from ..training.loop import DivergenceError, Training
 from ..training.progress import progress_line
@@ -39,7 +39,7 @@ from .views import Json, Lines, View
 
 
 def main(options: TrainSettings) -> int:
-    """Train as the options say; show the run on stdout and a live line on stderr, keep it in a folder."""
+    """Train with these options; print results to stdout, a progress line to stderr, and save the run."""
     with Signals() as signals, ExitStack() as stack:
         job = Job(options, stack)
         training = job.training(stack)
@@ -58,7 +58,7 @@ def main(options: TrainSettings) -> int:
 
 
 class Job:
-    """What is trained on what, where it is kept, and how it is shown."""
+    """A run of the command: network, data, optimizer, recorder and output."""
 
     def __init__(self, options: TrainSettings, stack: ExitStack) -> None:
         self.options, self.began = options, time.perf_counter()
@@ -68,10 +68,10 @@ class Job:
                 f"--precision tf32 is for a GPU (--device gpu), but the device is {self.backend.device}"
             )
         if options.patience and not options.validation:
-            raise UsageError("--patience N needs data to judge by: give --validation 0.1")
+            raise UsageError("--patience N needs validation data: give --validation 0.1")
         start = options.start_from if options.resume is None else None
         of_a_run = start is not None or options.resume is not None
-        # The folder of a resumed run is locked at once; that of a new one is made once all else is right.
+        # Lock the folder of a resumed run first; create that of a new run only if nothing else fails.
         self.recorder = None if options.resume is None else _recorder(options, stack)
         whole = load_run_data(options.data) if of_a_run else dataset_at(options.data)
         self.fingerprint = Fingerprint.of(whole)
@@ -83,7 +83,7 @@ class Job:
         self.data, self.held_out = _split(whole, options, by_class)
         self.steps = steps_of(options, len(self.data.x_train))
         self.optimizer = build_optimizer(options, self.steps)
-        self.view: View = Json() if options.json else Lines(self._judged_by, quiet=options.quiet)
+        self.view: View = Json() if options.json else Lines(self._held_out_name, quiet=options.quiet)
         self.facts = self._facts(by_class)
         if options.resume is None:
             self.recorder = _recorder(options, stack)
@@ -91,7 +91,7 @@ class Job:
             self.recorder.job = self
 
     def _checkpoint(self, data: str) -> Checkpoint | None:
-        """The checkpoint to resume from, which has to be of the data of that name."""
+        """The checkpoint to resume from; raises if it is from a run on other data than these."""
         path = self.options.resume
         if path is None:
             return None
@@ -100,12 +100,12 @@ class Job:
         return checkpoint
 
     @property
-    def _judged_by(self) -> str:
-        """The data that the table of the epochs shows."""
+    def _held_out_name(self) -> str:
+        """Which held-out data the table of epochs shows."""
         return "validation" if self.held_out else "test"
 
     def _network(self, data: Dataset) -> Network:
-        """The network: a new one, or that of the run that is resumed or started from."""
+        """The network: a new one, or the one from the run to resume or start from."""
         options = self.options
         if self.start and options.start_from:
             network = network_from_checkpoint(options, options.start_from, self.start, self.backend)
@@ -116,7 +116,7 @@ class Job:
         return build_network(options, data, self.backend, self.rng)
 
     def _facts(self, by_class: bool) -> dict[str, Any]:
-        """What the checkpoints say of the data, and of the run that this one started from."""
+        """Facts for the checkpoints about the data, and about the run that this one starts from."""
         style = learn_style(self.data.x_train)
         entry = {"name": self.data.name, "sha256": self.fingerprint.sha256}
         facts: dict[str, Any] = {"data": {**entry, "pictures": style and style.to_dict()}}
@@ -134,7 +134,7 @@ class Job:
         """The training, with a progress line while `stack` is open."""
         options, data = self.options, self.data
         x, t = self.held_out or (data.x_test, data.t_test)
-        held_out: dict[str, Any] = {self._judged_by: (self._shaped(x), t)}
+        held_out: dict[str, Any] = {self._held_out_name: (self._shaped(x), t)}
         training = Training(
             self.network,
             self._shaped(data.x_train),
@@ -149,7 +149,7 @@ class Job:
             patience=options.patience,
             **held_out,
         )
-        training.started = True  # where it is not, an error says why
+        training.started = True  # if it never starts, an error says why
         training.best_weights = BestWeights(self.network) if self.held_out else None
         shown = False if options.json or options.quiet else None
         if show := stack.enter_context(progress_line(self.steps, shown=shown, stays=False)):
@@ -161,7 +161,7 @@ class Job:
 
     @contextmanager
     def recorded(self, training: Training) -> Iterator[None]:
-        """Keep the training while active, unless `--no-save`; resume it first, if that is asked for."""
+        """While active, save the training, unless `--no-save`; resume it first if asked to."""
         with ExitStack() as stack:
             if self.recorder is not None:
                 stack.enter_context(self.recorder.record(training))
@@ -171,22 +171,23 @@ class Job:
                 yield
             except DivergenceError as error:
                 if self.recorder is None:
-                    error.args = (f"{error}; no checkpoint was kept",)
+                    error.args = (f"{error}; no checkpoint was saved",)
                 raise
             except BrokenPipeError:
                 if self.recorder is not None:
                     self.recorder.save(training)
                 where = self.where_it_stopped(training)
-                say(f"backprop: nobody reads the output; stopped {where}", file=sys.stderr)
+                say(f"backprop: the output was closed; stopped {where}", file=sys.stderr)
                 raise
 
     def where_it_stopped(self, training: Training) -> str:
-        """Where the training stopped, and how to go on."""
-        kept = "nothing was kept" if self.recorder is None else f"go on with: {self.recorder.how_to_resume()}"
-        return f"after step {training.step:,}; {kept}"
+        """Where the training stopped, and how to resume it."""
+        recorder = self.recorder
+        hint = "nothing was saved" if recorder is None else f"resume with: {recorder.how_to_resume()}"
+        return f"after step {training.step:,}; {hint}"
 
     def show_start(self, training: Training) -> None:
-        """The first lines on the screen."""
+        """Show the settings and the run's folder."""
         recorder = self.recorder
         out = None if recorder is None else str(recorder.folder)
         place = {"out": out, "resumed": self.options.resume, "step": training.step}
@@ -194,7 +195,7 @@ class Job:
             place |= {"from": self.options.start_from, "from_step": self.facts["started_from"]}
         self.view.start({**self._settings(), "threads": training.threads, **place})
         if recorder is not None and recorder.later:
-            self.view.note(f"the next checkpoint takes the place of the later one, {recorder.later[-1]}")
+            self.view.note(f"the next checkpoint replaces the later one, {recorder.later[-1]}")
 
     def _settings(self) -> dict[str, Any]:
         options, backend, data = self.options, self.backend, self.data
@@ -218,21 +219,21 @@ class Job:
         }
 
     def train(self, training: Training) -> None:
-        """Train to the end, to a signal, or until the validation loss no longer falls."""
+        """Train to the end, to a signal, or until early stopping."""
         at = training.step
         for metrics in training:
             self.view.epoch(metrics)
         if not (training.stopped_early and training.best):
             return
-        better = f"no epoch since {training.best.epoch} was better by its loss on the validation data"
+        better = f"no epoch since {training.best.epoch} had a lower loss on the validation data"
         if training.step == at:
-            more = f"to go on, give more --patience than {self.options.patience}"
-            self.view.note(f"this run was stopped early before: {better}; {more}")
+            more = f"to continue, give more --patience than {self.options.patience}"
+            self.view.note(f"this run has already stopped early: {better}; {more}")
         else:
             self.view.note(f"stopped early: {better}")
 
     def test(self, training: Training) -> Metrics:
-        """The final metrics; with validation data the best network is restored, and tested now."""
+        """Return the final metrics; with validation data, restore the best network and test it first."""
         metrics = training.history[-1]
         if not self.held_out:
             return metrics
@@ -251,7 +252,7 @@ class Job:
         return metrics
 
     def show_end(self, training: Training, metrics: Metrics) -> None:
-        """The final figures, and where to find the run."""
+        """Show the final results, and where the run is saved."""
         last, recorder = training.history[-1], self.recorder
         result: dict[str, Any] = {
             "test_accuracy": metrics.test_accuracy,
@@ -262,17 +263,17 @@ class Job:
         }
         if recorder is not None:
             result["checkpoint"] = str(recorder.checkpoint)
-        if not training.looked_into and (guessing := training.judged()):
-            result["warning"] = f"after step {metrics.step:,} {guessing}"
+        if not training.learning_checked and (problem := training.learning_problem()):
+            result["warning"] = f"after step {metrics.step:,} {problem}"
         if recorder is not None:
             result["report"] = None if recorder.page is None else str(recorder.page)
         self.view.end(result)
 
 
 class Recorder(RunRecorder):
-    """Keeps a run of the command: with its settings, and in the words of its options."""
+    """A recorder for the command, which also saves its settings and whose errors name its options."""
 
-    elsewhere = "give another folder with --out DIR, or keep nothing with --no-save"
+    elsewhere = "give another folder with --out DIR, or save nothing with --no-save"
     job: Job
 
     def __init__(self, folder: Path, options: TrainSettings) -> None:
@@ -287,16 +288,16 @@ class Recorder(RunRecorder):
         self.settings, self.command = options.kept(), options.command_line
 
     def begin(self, training: Training) -> None:
-        """Begin, and write the settings: those of a run that cannot be resumed stay."""
+        """Begin, and write `config.toml`, unless the run cannot be resumed."""
         super().begin(training)
         replace_file(self.folder / run_folder.CONFIG, as_toml(self.settings))
 
     def how_to_resume(self) -> str:
-        """The command that goes on with this run."""
+        """The command that resumes this run."""
         return f"backprop train --resume {shlex.quote(str(self.folder))}"
 
     def facts(self, training: Training) -> dict[str, Any]:
-        """What the job knows of its data, and of the run that it started from."""
+        """The job's facts about its data, and about the run that it started from."""
         return self.job.facts
 
     def stamp(self) -> dict[str, Any]:
@@ -304,12 +305,12 @@ class Recorder(RunRecorder):
         return {"run": {"command": self.command, "settings": self.settings, "saved": time.time()}}
 
     def write_page(self, training: Training) -> Path:
-        """Write the page, with the data and the optimizer of the settings."""
+        """Write the report, with the data that the job has loaded."""
         return write_report(self.folder, data=self.job.data)
 
 
 def _recorder(options: TrainSettings, stack: ExitStack) -> Recorder | None:
-    """The recorder of the run, its folder made and locked; None with `--no-save`."""
+    """A recorder with its folder created and locked; None with `--no-save`."""
     if options.no_save:
         return None
     if options.out is not None:
@@ -325,10 +326,10 @@ def _recorder(options: TrainSettings, stack: ExitStack) -> Recorder | None:
 def _split(
     data: Dataset, options: TrainSettings, by_class: bool
 ) -> tuple[Dataset, tuple[np.ndarray, np.ndarray] | None]:
-    """The data to train on, and what `--validation` holds back."""
+    """The data to train on, and the samples that `--validation` holds out."""
     if not options.validation:
         return data, None
     try:
-        return hold_back(data, options.validation, options.seed, by_class=by_class)
+        return hold_out(data, options.validation, options.seed, by_class=by_class)
     except ValueError as error:
         raise UsageError(f"--validation {options.validation}: {error}") from None

@@ -56,9 +56,9 @@ class Lines:
         why = f" ({s['why']})" if s["why"] else ""
         say(f"{s['network']}: {s['parameters']:,} parameters, {s['dtype']}")
         say(f"device {s['device']}{why}: {s['backend']} {s['version']}{threads}")
-        held_back = f", {s['validation_samples']:,} to validate on" if s["validation_samples"] else ""
+        held_out = f", {s['validation_samples']:,} to validate on" if s["validation_samples"] else ""
         say(
-            f"data {s['data']}: {s['train_samples']:,} to train on{held_back}, "
+            f"data {s['data']}: {s['train_samples']:,} to train on{held_out}, "
             f"{s['test_samples']:,} to test on"
         )
         say(
@@ -68,7 +68,7 @@ class Lines:
         if s.get("from"):
             step = "" if s["from_step"] is None else f", step {s['from_step']:,}"
             say(f"weights of {s['from']}{step}")
-        kept = f"run {s['out']}" if s["out"] else "nothing is kept"
+        kept = f"run {s['out']}" if s["out"] else "nothing is saved"
         say(f"{kept}, resumed at step {s['step']:,}" if s["resumed"] else kept)
         say("")
         self.epochs = Epochs(self.held_out, s["steps"])
@@ -119,7 +119,7 @@ class Epochs:
             self._narrow(held_out, steps, columns)
 
     def _narrow(self, held_out: str, steps: int, columns: int) -> None:
-        """Put the accuracies under one heading, and drop the columns that do not fit."""
+        """Group the accuracies under one heading, and drop columns that do not fit."""
         self._cells |= {
             "step": Cell("step", max(7, len(f"{steps:,}")), ",d"),
             "loss": Cell("loss", 7),

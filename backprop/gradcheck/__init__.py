@@ -1,10 +1,9 @@
-"""The gradient check: backpropagation against differences, and what else a layer promises.
+"""The gradient check: compare backpropagation with differences, and check a layer's other promises.
 
-Differences are taken in float64, on copies, whatever dtype the subject has, with steps that suit every
-entry and with an estimate of their own error (`differences`). Every entry is compared (or `elements` of
-each array), and the worst is reported with both its values (`comparison`). In a network every layer is
-compared by itself besides, so that the one that is wrong is named. `promises` and `aliasing` are what a
-layer is held to besides the gradient's value.
+Differences are taken in float64, on copies, whatever the subject's dtype, with a step that suits each entry
+and an estimate of their error (`differences`). Every entry (or `elements` of each array) is compared, and
+the worst is reported with both values (`comparison`). In a network, each layer is also compared alone, to
+name the wrong one. `promises` and `aliasing` check the other promises of a layer.
 
 Source: *Deep Learning from Scratch*, section 5.7.3.
 """

@@ -1,8 +1,8 @@
-"""Whose memory a result is: the caller's, who may change it in place at once.
+"""Check that results belong to the caller, who may change them in place at once.
 
 An argument of `forward` or `backward` is only read, and may be kept until `backward`. A result is never
-kept, is never an argument's memory, and no memory is handed out twice. It is tried: every result is
-written over, and what must not have changed is looked at.
+kept, never shares an argument's memory, and no memory is returned twice. To check this, every result is
+overwritten, and everything that must not change is compared.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCRIBBLE = -0.734
 
 
 def shared_by_node(subject: NodeSubject) -> Iterator[str]:
-    """What writing over a result of a layer or loss changes that is not the caller's."""
+    """Complaints about arrays that change when a result of a layer or loss is overwritten."""
     backend = subject.library
     expected = {slot: on_host(value) for slot, value in subject.gradients().items()}
     arguments = {key: subject.get((subject.name, key)) for key in subject.input_names}
@@ -74,15 +74,15 @@ def shared_by_network(subject: NetworkSubject) -> Iterator[str]:
 
 def _complaints(written: str, changed: list[str]) -> Iterator[str]:
     for what in changed:
-        yield f"writing over {written}, which is the caller's, changes {what}"
+        yield f"overwriting {written}, which belongs to the caller, changes {what}"
 
 
 def _changed_by(backend: Backend, result: Array, watched: Mapping[str, Array]) -> list[str]:
-    """The names of the arrays that change when `result` is written over."""
+    """The names of the arrays that change when `result` is overwritten."""
     before = {name: on_host(array) for name, array in watched.items()}
     if writable(result):
         result[...] = SCRIBBLE
     changed = [name for name, values in before.items() if not np.array_equal(on_host(watched[name]), values)]
-    for name in changed:  # what follows is to be judged by itself
+    for name in changed:  # restored, so that each check stands alone
         watched[name][...] = backend.asarray(before[name], dtype=dtype_name(watched[name].dtype))
     return changed

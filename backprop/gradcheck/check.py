@@ -36,21 +36,21 @@ def check_gradients(
 
     Parameters
     ----------
-    subject : it is not changed; the check works on copies
-    inputs : of a layer, loss or network what its `forward` takes (for a network and a loss: x and t), as
-        host or device arrays. Of a function f: its gradient, then the arguments x, … of both, arrays of
-        any library. For an f that returns a number, `gradient(x, …)` returns ∂f/∂x; for one that returns
-        an array, `gradient(x, …, dout)` returns the gradient of Σ dout · f; of several arguments a tuple.
-    device : where to check a layer, loss or network; by default where its parameters (or the inputs) are
-    rng : for dout, the gradient that comes from above, and for the choice of `elements`
+    subject : is not changed, since the check works on copies
+    inputs : for a layer, loss or network the arguments of its `forward` (for a network or loss: x and t),
+        as host or device arrays. For a function f: its gradient, then the arguments x, … of both, arrays
+        of any library. If f returns a number, `gradient(x, …)` returns ∂f/∂x; if it returns an array,
+        `gradient(x, …, dout)` returns the gradient of Σ dout · f; for several arguments, a tuple.
+    device : where to check a layer, loss or network; by default the device of its parameters or inputs
+    rng : draws dout, the gradient from the layer above, and chooses `elements`
     h : a step for plain central differences (f(x + h) − f(x − h)) / 2h; by default each entry has
         steps that suit it, and its differences are extrapolated
-    gate : a relative error up to this passes
+    gate : a relative error up to this value passes
     elements : how many entries of each array to compare; by default all
 
-    An entry fails where the gradient deviates by more than the gate and by more than ten times the
-    estimated error of the difference, at two steps. It is unresolved where that error is too large to
-    tell. `passed` wants all entries settled; `failed` is true where something is wrong.
+    An entry fails if the gradient deviates, at two steps, by more than the gate and by more than ten times
+    the estimated error of the difference. It is unresolved if that error is too large to tell. `passed`
+    means that everything agrees; `failed` means that something is wrong.
 
     >>> from backprop import ReLU
     >>> check_gradients(ReLU(), np.asarray([[1.0, -2.0]])).passed
@@ -87,7 +87,7 @@ def _check_layers(
         entries, culprit, more = localize(double, entries, compare)
         evaluations += more
         if culprit is None and any(entry.verdict == FAILED for entry in entries):
-            problems.append("every layer is right by itself: the network's own backward is wrong")
+            problems.append("every layer is correct alone: the network's own backward is wrong")
     cut_short = bool(problems)
     if not cut_short:
         problems = _broken_promises(double, make, entries)
@@ -97,14 +97,13 @@ def _check_layers(
 def _broken_promises(
     double: LayeredSubject, make: Callable[[str], Any], entries: list[GradientEntry]
 ) -> list[str]:
-    """What the subject promises besides the right gradient, and does not keep.
+    """The broken promises of the subject, apart from the gradient's value.
 
-    Gradients that are so small beside the rounding of float64 that they are unresolved are not compared in
-    float32.
+    Gradients that are unresolved in float64 are not compared in float32.
     """
     try:
         single = make("float32")
-    except Exception as error:  # a layer that cannot take float32 at all
+    except Exception as error:  # of any kind: the layer refuses float32
         return [f"float32: raised {type(error).__name__}: {error}"]
     unresolved = {(entry.layer, entry.parameter) for entry in entries if entry.verdict == UNRESOLVED}
     return list(broken(double.promises(single, make, unresolved)))
@@ -146,14 +145,14 @@ def _report(
 def subject_of(
     checked: Node | Network, host: list[np.ndarray], backend: Backend, seed: int, dtype: str
 ) -> NodeSubject | NetworkSubject:
-    """A copy of what is checked with its inputs, on `backend` and in `dtype`; the seed is for the dout."""
+    """A copy of the layer, loss or network with its inputs, on `backend` in `dtype`; `seed` is for dout."""
     if isinstance(checked, Network):
         return NetworkSubject.of(checked, host, backend, dtype)
     return NodeSubject.of(checked, host, backend, seed, dtype)
 
 
 def _home(subject: Node | Network, inputs: tuple[Any, ...]) -> Backend:
-    """The backend of a network, or that of the first array."""
+    """The backend of a network, or of the first array."""
     if isinstance(subject, Network):
         return subject.backend
     arrays = [value for value in (*subject.params.values(), *inputs) if is_registered(value)]

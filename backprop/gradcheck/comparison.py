@@ -1,4 +1,4 @@
-"""One array's gradient, entry by entry, against differences."""
+"""Compare the gradient of one array with differences, entry by entry."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ GATE = 1e-7
 """The relative error that always passes."""
 
 MULTIPLE = 10.0
-"""A deviation fails when it is more than so many times the estimated error of the difference."""
+"""A deviation fails if it exceeds the estimated error of the difference this many times."""
 
 SMALL = 1e-2
 """Entries below this share of the array's largest are compared as if they were that large."""
 
 SETTLED = 5e-7
-"""The estimated error, relative to the entry, at which no other step is tried."""
+"""The estimated error, relative to the entry, below which no other step is tried."""
 
 RESOLVED = 1e-6
-"""The estimated error, relative to the array's largest entry, up to which differences can tell."""
+"""The largest estimated error, relative to the array's largest entry, of a resolved entry."""
 
 ZERO = 1e3 * EPSILON
-"""The largest entry, relative to |f| / |x|, of a gradient that is zero but for rounding."""
+"""The largest entry, relative to |f| / |x|, of a gradient that is zero except for rounding."""
 
 ZERO_ERROR = 1e-9
-"""The estimated error, on the same scale, up to which differences show that it is."""
+"""The largest estimated error, on the same scale, of a difference that shows it is zero."""
 
 ATTEMPTS = 7
-"""The most steps that are tried for an entry."""
+"""The most steps tried for an entry."""
 
 CONFIRMED = 5
-"""The failures of an array that a second step has to confirm; the further ones are believed."""
+"""How many failures of an array a second step must confirm; later ones are accepted."""
 
 
 def compare(
@@ -51,9 +51,9 @@ def compare(
     gate: float = GATE,
     elements: int | None = None,
 ) -> GradientEntry:
-    """The worst entry of an analytic gradient beside differences, and the verdict on all of them.
+    """Compare an analytic gradient with differences; return the worst entry and the overall verdict.
 
-    `rounding` is what rounding changes of the analytic gradient; it counts as an error of the difference.
+    `rounding` is the effect of rounding on the analytic gradient; it counts as an error of the difference.
     """
     entries = np.arange(analytic.size)
     if elements is not None and elements < analytic.size:
@@ -76,14 +76,14 @@ class _Comparison:
     estimates: dict[int, Difference] = field(default_factory=dict)
     kinks: int = 0
     doubted: set[int] = field(default_factory=set)
-    """Entries whose deviation no second step has confirmed."""
+    """Entries whose deviation no second step confirmed."""
     confirmed: int = 0
     relative_step: float = FIRST_STEP
     largest: float = 0.0
     largest_analytic: float = 0.0
 
     def run(self, entries: Iterable[int]) -> None:
-        """Estimate every entry, beginning with the step that suited the one before."""
+        """Estimate every entry, starting with the step that suited the previous one."""
         finite = np.abs(self.analytic[np.isfinite(self.analytic)])
         self.largest = self.largest_analytic = float(finite.max(initial=0.0))
         for i in map(int, entries):
@@ -92,7 +92,7 @@ class _Comparison:
                 self.largest = max(self.largest, abs(estimate.value))
 
     def _estimate(self, i: int) -> Difference:
-        """The difference at the first step that settles the entry, or the best of all that were tried."""
+        """The difference at the first step that settles the entry, or the best one tried."""
         tried: list[Difference] = []
         length, kinked = float(self.differences.lengths[i]), False
         step = self.relative_step * length if self.h is None else self.h
@@ -104,7 +104,7 @@ class _Comparison:
                 kinked = not self._settles(i, best) and self._crosses(i, best)
                 break
             if self._deviates(i, best):
-                if self.confirmed >= CONFIRMED or self._witnesses(i, best, tried):
+                if self.confirmed >= CONFIRMED or self._confirms(i, best, tried):
                     self.confirmed += 1
                     break
             elif self._settles(i, best):
@@ -114,7 +114,7 @@ class _Comparison:
             step = self._next_step(i, tried, crossed)
             within = SMALLEST_STEP * length <= step <= LARGEST_STEP * length
             if len(tried) == ATTEMPTS or not within:
-                if self._deviates(i, best) and not self._witnesses(i, best, tried):
+                if self._deviates(i, best) and not self._confirms(i, best, tried):
                     self.doubted.add(i)
                 break
         if kinked:
@@ -138,19 +138,19 @@ class _Comparison:
         return 4.0 * max(steps) if any(0.5 < step / other < 2.0 for other in steps) else step
 
     def _smallest_telling_step(self, i: int, d: Difference) -> float:
-        """Where rounding makes a hundredth of the deviation; a larger step may hide a narrow bend."""
+        """The step at which rounding is a hundredth of the deviation; a larger one may hide a narrow bend."""
         deviation = abs(float(self.analytic[i]) - d.value)
         telling = d.step * min(1.0, 100.0 * d.rounding / deviation) if math.isfinite(deviation) else 0.0
         return max(telling, 1.01 * SMALLEST_STEP * float(self.differences.lengths[i]))
 
     def _most_trusted(self, tried: list[Difference]) -> Difference:
-        """The difference with the least error, of those that none at a smaller step contradicts."""
+        """The difference with the least error among those not contradicted at a smaller step."""
         ranked = sorted(tried, key=lambda d: d.error)
         uncontradicted = (d for d in ranked if not any(_contradicts(other, d) for other in tried))
         return next(uncontradicted, ranked[0])
 
-    def _witnesses(self, i: int, best: Difference, tried: list[Difference]) -> bool:
-        """Whether a second step says the same of a deviation."""
+    def _confirms(self, i: int, best: Difference, tried: list[Difference]) -> bool:
+        """Whether a second step confirms a deviation."""
         return any(
             self._deviates(i, d) and abs(d.value - best.value) <= MULTIPLE * (d.error + best.error)
             for d in tried
@@ -158,7 +158,7 @@ class _Comparison:
         )
 
     def _scale(self, i: int, d: Difference) -> float:
-        """What errors of this entry are relative to."""
+        """The scale for errors of this entry."""
         sizes = [abs(v) for v in (float(self.analytic[i]), d.value) if math.isfinite(v)]
         return max(*sizes, SMALL * self.largest, 0.0)
 
@@ -170,13 +170,13 @@ class _Comparison:
         return d.error <= SETTLED * self._scale(i, d) or self._is_zero(i, d)
 
     def _is_zero(self, i: int, d: Difference) -> bool:
-        """Whether the whole gradient is zero as far as a difference shows."""
+        """Whether the difference shows that the whole gradient is zero."""
         change = self._change(i, d)
         shown = abs(d.value) <= MULTIPLE * d.error and d.truncation + d.rounding <= ZERO_ERROR * change
         return shown and self.largest_analytic <= max(ZERO * change, MULTIPLE * self.rounding)
 
     def _change(self, i: int, d: Difference) -> float:
-        """|f| / |xᵢ|, a natural scale of a gradient where all of it is zero."""
+        """|f| / |xᵢ|, a natural scale if the whole gradient is zero."""
         return d.size / float(self.differences.lengths[i])
 
     def _crosses(self, i: int, d: Difference) -> bool:
@@ -187,9 +187,9 @@ class _Comparison:
 
     def entry(self, entries: np.ndarray) -> GradientEntry:
         """The line of the report."""
-        if not self.estimates:  # f is no number
+        if not self.estimates:  # f is not finite
             self.estimates = {int(i): Difference(math.nan, math.nan, 0.0, 0.0) for i in entries}
-        rows = [self._judged(i) for i in self.estimates]
+        rows = [self._result(i) for i in self.estimates]
         verdicts = [verdict for verdict, _, _ in rows]
         verdict = next((v for v in (FAILED, UNRESOLVED) if v in verdicts), PASSED)
         order = range(len(rows))
@@ -213,15 +213,15 @@ class _Comparison:
             reason=_reason(estimate) if verdict == UNRESOLVED else "",
         )
 
-    def _judged(self, i: int) -> tuple[str, float, float]:
+    def _result(self, i: int) -> tuple[str, float, float]:
         """An entry's verdict, its relative error, and its uncertainty."""
         d = self.estimates[i]
         zero = self._is_zero(i, d)
         scale = self._change(i, d) if zero else self._scale(i, d)
         deviation = abs(float(self.analytic[i]) - d.value)
         error = _ratio(deviation, scale)
-        told = math.isfinite(d.value) and math.isfinite(d.error) and math.isfinite(scale)
-        if not told and self.differences.finite and math.isfinite(self.analytic[i]):
+        resolved = math.isfinite(d.value) and math.isfinite(d.error) and math.isfinite(scale)
+        if not resolved and self.differences.finite and math.isfinite(self.analytic[i]):
             verdict = UNRESOLVED
         elif self._deviates(i, d):
             verdict = UNRESOLVED if i in self.doubted else FAILED
@@ -233,13 +233,13 @@ class _Comparison:
 
 
 def _contradicts(smaller: Difference, larger: Difference) -> bool:
-    """Whether the one at the smaller step says clearly something else."""
+    """Whether the difference at the smaller step clearly disagrees."""
     apart = abs(smaller.value - larger.value)
     return smaller.step < larger.step and apart > MULTIPLE * (smaller.error + larger.error)
 
 
 def _beside_each_other(tried: list[Difference]) -> list[Difference]:
-    """The differences, each with what those at larger steps say of its truncation."""
+    """The differences, with truncation errors refined by those at larger steps."""
     return [reduce(Difference.beside, tried, d) for d in tried]
 
 
@@ -252,7 +252,7 @@ def _ratio(value: float, scale: float) -> float:
 def _reason(d: Difference) -> str:
     if d.rounding >= 0.1 * d.truncation:
         return (
-            "beside the rounding of the function the gradient is small; inputs or parameters of another "
-            "scale would tell"
+            "the gradient is small compared with the rounding of the function; try inputs or parameters of "
+            "another scale"
         )
-    return "the function is not smooth there, at any step; other inputs would tell"
+    return "the function is not smooth there, at any step; try other inputs"

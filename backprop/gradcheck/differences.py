@@ -1,12 +1,12 @@
 """Derivatives from differences, each with an estimate of its own error.
 
-Around an entry x, f is known at x, x − h, x + h/2 and x + h. The parabola through the first, second and
-last of these has the central difference for its slope at x, which is off by h² f‴/6. The cubic through
-all four extrapolates it (Richardson), and the distance of the two slopes says how far off the central
-difference was: more than the extrapolated one still is. Where a kink lies within h the two disagree as
-well. To this comes what the rounding of f makes of the slope, 4 ν/h for a noise ν of f.
+For an entry x, f is evaluated at x, x − h, x + h/2 and x + h. The slope at x of the parabola through the
+first, second and last point is the central difference, with an error of h² f‴/6. The cubic through all four
+extrapolates it (Richardson). The distance between the two slopes estimates the error of the central
+difference, and so bounds that of the extrapolated one. They also disagree if a kink lies within h. Rounding
+of f adds an error of 4 ν/h, where ν is the noise of f.
 
-The noise is measured: f along a line, in steps too small for anything but rounding to show in the third
+The noise is measured along a line, with steps so small that only rounding shows in the third
 differences (Moré and Wild, *Estimating computational noise*, 2011).
 """
 
@@ -21,16 +21,16 @@ import numpy as np
 EPSILON = float(np.finfo(np.float64).eps)
 
 HALF_A_BIT = 0.5 * EPSILON
-"""The least noise of a number, relative to it: what storing it in float64 may change."""
+"""The least relative noise of a number: the rounding of float64."""
 
 FIRST_STEP = 1e-4
-"""The step to begin with, relative to the length on which an entry is expected to matter."""
+"""The first step, relative to the length scale of an entry."""
 
 SMALLEST_STEP, LARGEST_STEP = 1e-12, 0.1
-"""The limits of steps, relative to the same length."""
+"""The limits of the steps, relative to the same length."""
 
 NOISE_STEPS, NOISE_POINTS = (1e-8, 1e-10, 1e-12), 6
-"""Smaller ones where f has no value at the larger."""
+"""Smaller steps are used if f is not finite at the larger ones."""
 
 
 @dataclass(frozen=True)
@@ -42,26 +42,26 @@ class Difference:
     rounding: float
     step: float
     size: float = 0.0
-    """The root of the sum of the squares of the terms of f."""
+    """The Euclidean norm of the terms of f."""
     analytic: float = 0.0
-    """What rounding makes of the gradient that this one is compared with."""
+    """The rounding error of the gradient it is compared with."""
 
     @property
     def error(self) -> float:
         return self.truncation + self.rounding + self.analytic
 
     def better_step(self) -> float:
-        """The step at which truncation, ∝ h², and rounding, ∝ 1/h, would be least together."""
+        """The step that minimizes the sum of truncation, ∝ h², and rounding, ∝ 1/h."""
         if self.truncation <= self.rounding:
             return 10.0 * self.step
         ratio = float(np.cbrt(self.rounding / (2.0 * self.truncation)))
         return self.step * min(max(ratio, 1e-3), 10.0)
 
     def beside(self, larger: Difference) -> Difference:
-        """The same with what another slope at a larger step says of the truncation.
+        """This difference, with its truncation error refined by one at a larger step.
 
-        Where truncation falls with the step as it should, and not as at a kink, the two cubics differ
-        by the error of the one with the larger step, which is the greater.
+        If truncation shrinks with the step as expected, which it does not at a kink, the two cubics differ
+        by about the error of the one with the larger step, which bounds that of the other.
         """
         shrinks = self.truncation < larger.truncation * (self.step / larger.step) ** 1.5
         if self.step > 0.6 * larger.step or not shrinks:
@@ -70,15 +70,15 @@ class Difference:
 
 
 class Differences:
-    """The differences of one array's entries.
+    """Computes the differences of one array's entries.
 
     Parameters
     ----------
     values : the array, on the host, in float64
-    whole : f of an array in its place
-    entry : f with the entry of this flat index set to this value. Both return a host array whose sum is
-        the function: differences are taken before the sum, which would round.
-    extrapolate : whether a difference's value is the cubic's slope, or the plain central difference
+    whole : evaluates f with another array in its place
+    entry : evaluates f with the entry at a flat index set to a value. Both return the terms of f as a
+        host array; differences are taken before they are summed, since the sum would round.
+    extrapolate : whether to use the cubic's slope or the plain central difference
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Differences:
         points = (x + step, x - step, x + 0.5 * step)
         above, below, between = (self._entry(i, point) for point in points)
         rises = [float((terms - self._center).sum()) for terms in (above, below, between)]
-        steps = [point - x for point in points]  # as far as they have really gone
+        steps = [point - x for point in points]  # the actual steps, after rounding
         if not all(map(math.isfinite, rises)) or len({0.0, *steps}) < 4:
             return Difference(math.nan, math.inf, 0.0, step)
         central, cubic = slope(steps[:2], rises[:2]), slope(steps, rises)
@@ -109,7 +109,7 @@ class Differences:
         noises = np.maximum(self._noise, HALF_A_BIT * sizes)
         size, noise = float(_norm(sizes.reshape(-1))), float(_norm(noises.reshape(-1)))
         value = cubic if self._extrapolate else central
-        rounding = 4.0 * (noise or EPSILON) / step  # zeros may be 1 − 1
+        rounding = 4.0 * (noise or EPSILON) / step  # a zero may be the result of 1 − 1
         return Difference(value, abs(cubic - central), rounding, step, size or 1.0)
 
 
@@ -126,7 +126,7 @@ def slope(steps: Sequence[float], rises: Sequence[float]) -> float:
 
 
 def _lengths(flat: np.ndarray) -> np.ndarray:
-    """For every entry the length on which it may matter: |x|, but near the spread of the array."""
+    """The length scale of every entry: |x|, clipped to the spread of the array."""
     if not flat.size:
         return flat
     spread = float(np.abs(flat - np.median(flat)).mean()) or float(np.abs(flat).mean()) or 1.0

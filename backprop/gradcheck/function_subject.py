@@ -1,4 +1,4 @@
-"""A function and its gradient, as what is checked."""
+"""A function and its gradient, as a subject of the check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .subject import Promise, Slot, on_host, real
 
 
 class FunctionSubject:
-    """Σ dout · f(inputs) with a gradient that somebody has written; dout is 1 where f is a number."""
+    """Σ dout · f(inputs) with the user's gradient; dout is 1 if f returns a number."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class FunctionSubject:
         return np.atleast_1d(on_host(self.f(*self.copies())) * self.dout)
 
     def copies(self) -> list[Array]:
-        """The inputs for one call, which may do with them what it likes."""
+        """Copies of the inputs for one call, which may change them."""
         return [self.library.asarray(on_host(value), dtype="float64") for value in self.inputs]
 
     def regions(self) -> list[np.ndarray]:
@@ -62,7 +62,7 @@ class FunctionSubject:
         return self.gradients()
 
     def promises(self) -> list[Promise]:
-        """What the function and its gradient promise besides the right values."""
+        """The promises of the function and its gradient."""
         return promises.of_functions(self)
 
 

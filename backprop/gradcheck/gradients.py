@@ -1,4 +1,4 @@
-"""All gradients of a subject against differences; in a network, which layer is the wrong one."""
+"""Compare all gradients of a subject with differences; in a network, find the wrong layer."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Compare = Callable[..., GradientEntry]
 def compare_gradients(
     subject: Subject, backend: Backend | None, compare: Compare, slots: list[Slot] | None = None
 ) -> tuple[list[GradientEntry], list[str]]:
-    """An entry for every gradient, or for those of `slots`; problems with what cannot be compared."""
+    """Compare every gradient, or those of `slots`; return entries, and problems that prevent a comparison."""
     entries, problems = [], []
     try:
         gradients = subject.gradients()
-    except Exception as error:  # whatever the user's code raises is a finding, not a crash
+    except Exception as error:  # of any kind: an error in user code is a finding
         return [], [f"raised {type(error).__name__}: {error}"]
     changes = _rounding(subject)
     for slot in subject.slots if slots is None else slots:
@@ -37,20 +37,20 @@ def compare_gradients(
 
 
 def _rounding(subject: Subject) -> dict[Slot, float]:
-    """What rounding does to each gradient, where it can be told."""
+    """The effect of rounding on each gradient; empty if it cannot be computed."""
     try:
         return rounding_changes(subject, EPSILON)
-    except Exception:  # a gradient that does not come, or in another shape, is a finding of its own
+    except Exception:  # a missing or misshapen gradient is reported elsewhere
         return {}
 
 
 def _misfit(slot: Slot, gradient: Any, reference: Array, backend: Backend | None) -> str | None:
-    """What is wrong with a gradient before its values are."""
+    """What is wrong with a gradient, apart from its values; None if nothing is."""
     what = f"{slot[0]}.{slot[1]}"
     if 0 in reference.shape:
-        return f"{what}: an array without entries, {tuple(reference.shape)}, has nothing to compare"
+        return f"{what}: an array of shape {tuple(reference.shape)} has no entries to compare"
     if gradient is None:
-        return f"{what}: backward gives no gradient"
+        return f"{what}: backward returns no gradient"
     if backend is not None and not backend.owns(gradient):
         return f"{what}: left {backend.name} on {backend.device} for a {type(gradient).__name__}"
     if tuple(gradient.shape) != tuple(reference.shape):
@@ -61,10 +61,10 @@ def _misfit(slot: Slot, gradient: Any, reference: Array, backend: Backend | None
 def localize(
     subject: LayeredSubject, entries: list[GradientEntry], compare: Compare
 ) -> tuple[list[GradientEntry], str | None, int]:
-    """The entries with those of every layer's own dx; the first wrong layer, going backward; evaluations.
+    """Find the wrong layer; return the entries with each layer's dx, its name, and the evaluations.
 
-    A layer is compared by itself, with the input and the dout that it has in the network, so what lies
-    below a wrong one is not taken for wrong.
+    Each layer is compared alone, with the input and the dout that it has in the network, so a wrong layer
+    does not make those below it look wrong. Of several, the first one going backward is named.
     """
     failed = {(entry.layer, entry.parameter) for entry in entries if entry.verdict == FAILED}
     bottom = subject.parts[0]
@@ -72,7 +72,7 @@ def localize(
     own: dict[str, list[GradientEntry]] = {}
     culprits = []
     for name, layer in layers.items():
-        # Of the bottom layer, dx is the network's.
+        # The bottom layer's dx is the network's own.
         dx = [] if name == bottom and entries and ("input", "x") not in failed else [(name, "x")]
         own[name], problems = compare_gradients(
             layer, subject.library, compare, [slot for slot in layer.param_slots if slot in failed] + dx

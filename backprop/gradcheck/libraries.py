@@ -1,4 +1,4 @@
-"""Arrays of a library that has no backend, in a check of a plain function."""
+"""Arrays of libraries without a backend, in checks of plain functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..backends import Array, Backend, Namespace, backend_of, dtype_name, get_ba
 
 
 class Library:
-    """A library by the array API standard alone: `__array_namespace__` in, NumPy's `asarray` out."""
+    """A library used through the array API standard alone, and NumPy's `asarray`."""
 
     def __init__(self, array: Any) -> None:
         self.xp: Namespace = array.__array_namespace__()
@@ -33,7 +33,7 @@ class Library:
 
 
 def library_of(value: Any) -> Backend | Library:
-    """Where an argument of a function belongs; numbers, lists and whatever NumPy reads are NumPy's."""
+    """The library of a function's argument; NumPy for numbers, lists and the like."""
     if is_registered(value):
         return backend_of(value)
     return Library(value) if hasattr(value, "__array_namespace__") else get_backend("numpy")

@@ -1,4 +1,4 @@
-"""A network, as what is checked."""
+"""A network, as a subject of the check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .subject import LayeredSubject, Promise, Slot, device_inputs, host_copies, 
 
 
 class NetworkSubject:
-    """network.loss(x, t) in training; for a parameter, only its layer and those above are computed."""
+    """network.loss(x, t) in training; for a parameter, only its layer and those above it are evaluated."""
 
     def __init__(self, network: Network, inputs: list[Array]) -> None:
         self.network, self.inputs, self.library = network, inputs, network.backend
@@ -72,7 +72,7 @@ class NetworkSubject:
         return found
 
     def restart(self) -> None:
-        """Every run starts from the same state: the same masks, the same statistics."""
+        """Reset the state, so that every run has the same masks and statistics."""
         for key, value in self.start.items():
             self.network.state[key] = self.library.asarray(value.copy())
 
@@ -116,18 +116,18 @@ class NetworkSubject:
 
     def changes_dout(self, prepared: Callable[[Array], Array]) -> bool:
         self.gradients()
-        return False  # its dout is a number
+        return False  # dout is a number
 
     def grads(self) -> dict[Slot, Array]:
-        """The parameters' gradients, as arrays of their own."""
+        """Copies of the parameters' gradients."""
         flat = self.network.flat_grads
         copied = self.library.xp.asarray(flat["flat"], copy=True)
         return dict(zip(self.param_slots, flat.split(copied).values(), strict=True))
 
     def alone(self) -> dict[str, NodeSubject]:
-        """Every layer, and the loss, by itself, with the input and the dout that it has in the network.
+        """Every layer and the loss alone, with the input and the dout that it has in the network.
 
-        From the loss down, as backward goes; it ends below a layer whose backward raises.
+        They are in the order of backward, from the loss down to the first whose backward raises.
         """
         if not self._is_stack:
             return {}
@@ -141,7 +141,7 @@ class NetworkSubject:
             above = list(found.values())[-1]
             try:
                 dout = above.gradients()[above.node.name, "x"]
-            except Exception:  # it is a finding of its own
+            except Exception:  # reported when that layer is compared
                 break
             if not backend.owns(dout) or dout.shape != above.inputs[0].shape:
                 break

@@ -1,4 +1,4 @@
-"""A layer or a loss, as what is checked."""
+"""A layer or a loss, as a subject of the check."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class NodeSubject:
 
     @classmethod
     def of(cls, node: Node, host: list[np.ndarray], backend: Backend, seed: int, dtype: str) -> NodeSubject:
-        """A copy of the node with its inputs, on `backend` and in `dtype`, and with a dout from the seed."""
+        """A copy of the node with its inputs, on `backend` in `dtype`, with dout drawn from the seed."""
         takes_target = isinstance(node, Loss)
         inputs, spent = (device_inputs(host, takes_target, backend, dtype) for _ in range(2))
         copied: Any = node.to(backend, dtype)
@@ -57,7 +57,7 @@ class NodeSubject:
         return regions_of(self.node, self.inputs[0], self.library) if isinstance(self.node, Layer) else []
 
     def forward(self, *, training: bool) -> Array:
-        """The output, always from the same state: the same mask, the same statistics."""
+        """The output from the same state every time, so with the same mask and statistics."""
         self.node.state = {key: self.library.asarray(value.copy()) for key, value in self.start.items()}
         y: Array = self.node.forward(*self.inputs, training=training)
         return y
@@ -74,7 +74,7 @@ class NodeSubject:
         return self.gradients()
 
     def named(self, dx: Any) -> dict[Slot, Array]:
-        """The gradients after a `backward` that has returned dx."""
+        """The gradients by slot, after `backward` has returned dx."""
         inputs = zip(INPUTS, dx if isinstance(dx, tuple) else (dx,), strict=False)
         return {(self.node.name, key): value for key, value in (*self.node.grads.items(), *inputs)}
 

@@ -1,8 +1,8 @@
-"""What a layer, loss or network promises besides the right gradient, seen by what it does.
+"""The promises of a layer, loss or network, apart from a correct gradient.
 
-Arguments are only read, may have any layout and on NumPy be read-only; shapes, dtypes and devices are
-kept; a zero gradient gives zero, and twice the dout twice the gradient; a second run gives the same;
-float32 agrees with float64; `backward` without a `forward` is refused. For memory see `aliasing`.
+Arguments are only read, may have any layout, and on NumPy may be read-only; shapes, dtypes and devices are
+preserved; a zero dout gives zero, and twice the dout twice the gradient; a second run gives the same result;
+float32 agrees with float64; `backward` without a `forward` raises. For memory, see `aliasing`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ SAME = 1e-10
 
 
 def broken(promises: list[Promise]) -> Iterator[str]:
-    """How promises are broken, each one named."""
+    """Complaints about all broken promises."""
     for what, promise in promises:
         try:
             yield from promise()
-        except Exception as error:  # whatever the user's code raises is a finding, not a crash
+        except Exception as error:  # of any kind: an error in user code is a finding
             yield f"{what}: raised {type(error).__name__}: {error}"
 
 
@@ -44,7 +44,7 @@ def of_gradients(
     make: Callable[[str], LayeredSubject],
     unresolved: Collection[Slot],
 ) -> list[Promise]:
-    """What every layer, loss and network promises; see `LayeredSubject.promises`."""
+    """Promises of every layer, loss and network; see `LayeredSubject.promises`."""
     return [
         ("arguments", lambda: _arguments_kept(make("float64"))),
         ("layout", lambda: _layout_ignored(double)),
@@ -59,7 +59,7 @@ def of_gradients(
 
 
 def of_nodes(make: Callable[[str], NodeSubject]) -> list[Promise]:
-    """What a layer or loss promises besides."""
+    """Further promises of a layer or loss."""
     return [
         ("order", lambda: _needs_forward(make("float64"))),
         ("digits", lambda: _computes_in_float64(make("float64"))),
@@ -67,12 +67,12 @@ def of_nodes(make: Callable[[str], NodeSubject]) -> list[Promise]:
 
 
 def of_layers(double: LayeredSubject) -> list[Promise]:
-    """What a layer or network with `backward_params` promises besides."""
+    """Further promises of a layer or network with `backward_params`."""
     return [("bottom", lambda: _params_alone_agree(double))]
 
 
 def of_functions(subject: FunctionSubject) -> list[Promise]:
-    """What a plain function and its gradient promise."""
+    """Promises of a plain function and its gradient."""
     return [
         ("arguments", lambda: _inputs_left_alone(subject)),
         ("captured arrays", lambda: _computes_from_arguments(subject)),
@@ -82,7 +82,7 @@ def of_functions(subject: FunctionSubject) -> list[Promise]:
 
 
 def _inputs_left_alone(subject: FunctionSubject) -> Iterator[str]:
-    """Neither f nor its gradient changes its argument."""
+    """Neither f nor its gradient changes its arguments."""
     douts = (subject.library.asarray(subject.dout, dtype="float64"),) if subject.dout.shape else ()
     for what, function, further in (("f", subject.f, ()), ("its gradient", subject.gradient, douts)):
         copies = subject.copies()
@@ -93,16 +93,16 @@ def _inputs_left_alone(subject: FunctionSubject) -> Iterator[str]:
 
 
 def _computes_from_arguments(subject: FunctionSubject) -> Iterator[str]:
-    """f does not read the arrays it is checked at but by its arguments."""
+    """f reads the checked arrays only through its arguments."""
     for slot, given in zip(subject.slots, subject.given, strict=True):
         if is_registered(given) and writable(given) and changes_with(given, subject.terms):
-            yield f"f computes from the very array that was given for {slot[1]}, not from its argument"
+            yield f"f uses the very array that was given for {slot[1]} instead of its argument"
 
 
 def _values_repeat(subject: FunctionSubject) -> Iterator[str]:
     """A second call gives the same value: differences of anything else mean nothing."""
     if not np.array_equal(subject.terms(), subject.terms()):
-        yield "f gives another value when it is called again with the same argument"
+        yield "f returns another value when called again with the same argument"
 
 
 def _host_gradients(subject: Subject, scale: float = 1.0) -> dict[Slot, np.ndarray]:
@@ -110,7 +110,7 @@ def _host_gradients(subject: Subject, scale: float = 1.0) -> dict[Slot, np.ndarr
 
 
 def _arguments_kept(fresh: LayeredSubject) -> Iterator[str]:
-    """Inputs, dout and parameters are as before, and on NumPy may be read-only."""
+    """Inputs, dout and parameters are unchanged, and on NumPy may be read-only."""
     backend = fresh.library
     host = [backend.to_numpy(value).copy() for value in fresh.inputs]
     fresh.inputs = [_read_only(backend, value) for value in fresh.inputs]
@@ -127,14 +127,14 @@ def _arguments_kept(fresh: LayeredSubject) -> Iterator[str]:
 
 
 def _read_only(backend: Backend, array: Array) -> Array:
-    """The same values; on backends whose host arrays are used as they are, read-only."""
+    """A copy that is read-only, on backends that use host arrays directly."""
     values = backend.to_numpy(array).copy()
     values.flags.writeable = False
     return backend.asarray(values)
 
 
 def _layout_ignored(subject: LayeredSubject) -> Iterator[str]:
-    """Inputs that are not contiguous give the same gradients."""
+    """Non-contiguous inputs give the same gradients."""
     expected = _host_gradients(subject)
     original = list(subject.inputs)
     subject.inputs = [_strided(value) for value in original]
@@ -147,7 +147,7 @@ def _layout_ignored(subject: LayeredSubject) -> Iterator[str]:
 
 
 def _strided(array: Array) -> Array:
-    """The same values, every other one in memory."""
+    """The same values, spread over every other place in memory."""
     if array.ndim == 0:
         return array
     xp = namespace_of(array)
@@ -156,9 +156,9 @@ def _strided(array: Array) -> Array:
 
 
 def _repeats(subject: Subject) -> Iterator[str]:
-    """A second run gives the very same gradients, and the same value."""
+    """A second run gives exactly the same value and gradients."""
     if not np.array_equal(subject.terms(), subject.terms(), equal_nan=True):
-        yield "a second run gives another output: what changes from call to call belongs in self.state"
+        yield "a second run gives another output: values that change from call to call belong in self.state"
     first, second = _host_gradients(subject), _host_gradients(subject)
     for slot, values in first.items():
         if not np.array_equal(values, second[slot]):
@@ -170,14 +170,14 @@ def _zero_in_zero_out(subject: Subject) -> Iterator[str]:
     once, twice = _host_gradients(subject), _host_gradients(subject, 2.0)
     for slot, values in _host_gradients(subject, 0.0).items():
         if np.any(values != 0.0):
-            yield f"{slot[0]}.{slot[1]}: a gradient that is not zero for a zero dout"
-        least = 1e-14 * float(np.abs(once[slot]).max(initial=0.0)) + 1e-290  # what has underflowed
+            yield f"{slot[0]}.{slot[1]}: the gradient is not zero for a zero dout"
+        least = 1e-14 * float(np.abs(once[slot]).max(initial=0.0)) + 1e-290  # allows for underflow
         if not np.allclose(twice[slot], 2.0 * once[slot], rtol=1e-10, atol=least):
             yield f"{slot[0]}.{slot[1]}: not twice the gradient for twice the dout"
 
 
 def _kind_kept(subject: LayeredSubject) -> Iterator[str]:
-    """Gradients have the library, device, shape and dtype of what they belong to; so has the output."""
+    """Gradients have the library, device, shape and dtype of their arrays; so has the output."""
     backend = subject.library
     gradients = subject.gradients()
     if set(gradients) != set(subject.slots):
@@ -201,7 +201,7 @@ def _kind_kept(subject: LayeredSubject) -> Iterator[str]:
 
 
 def _computes_in_float64(subject: NodeSubject) -> Iterator[str]:
-    """The output has not been rounded to float32, when what it is computed from was not."""
+    """The output is not rounded to float32 if its inputs were not."""
     rng = np.random.default_rng(0)
     for slot in subject.slots:
         values = on_host(subject.get(slot))
@@ -209,9 +209,9 @@ def _computes_in_float64(subject: NodeSubject) -> Iterator[str]:
         subject.set(slot, subject.library.asarray(values, dtype="float64"))
     y = on_host(subject.forward(training=True))
     with np.errstate(over="ignore"):
-        telling = np.unique(y[y.astype(np.float16) != y])  # 0 and 1 say nothing
+        telling = np.unique(y[y.astype(np.float16) != y])  # numbers such as 0 and 1 tell nothing
     if telling.size > 2 and np.array_equal(telling.astype(np.float32), telling):
-        yield f"output of {subject.name}: float64 with the digits of float32"
+        yield f"output of {subject.name}: float64 with only the precision of float32"
 
 
 def _float32_agrees(
@@ -219,7 +219,7 @@ def _float32_agrees(
 ) -> Iterator[str]:
     """The float32 gradient is the float64 one, rounded.
 
-    One that cancels out, as that of a bias before a normalization, is compared on the others' scale.
+    One that cancels out, such as that of a bias before a normalization, is compared on the others' scale.
     """
     expected, found = _host_gradients(double), _host_gradients(single)
     epsilon = float(np.finfo(np.float32).eps)
@@ -228,7 +228,7 @@ def _float32_agrees(
     for slot, values in expected.items():
         cancels = float(np.abs(values).max(initial=0.0)) <= 1e-9 * largest
         least = (1.0 if cancels else 0.01) * FLOAT32_GATE * largest
-        of_dout = 10.0 * epsilon * double.largest_dout  # times what is left of 1 - y² and the like
+        of_dout = 10.0 * epsilon * double.largest_dout  # for factors such as 1 - y² that cancel
         allowed_here = max(allowed[slot], 100.0 * rounded[slot], least, of_dout)
         if slot not in unresolved and _farther(found[slot], values, allowed_here):
             error = np.abs(found[slot] - values).max() / max(np.abs(values).max(), 0.01 * largest)
@@ -236,9 +236,9 @@ def _float32_agrees(
 
 
 def _tolerances(subject: Subject, relative: float, epsilon: float = EPSILON) -> dict[Slot, float]:
-    """For each gradient how far two ways of computing it, rounding to `epsilon`, may lie apart.
+    """For each gradient, how far two computations that round to `epsilon` may differ.
 
-    That is `relative` to its largest entry or, where rounding does more, a hundred times what it does.
+    The tolerance is `relative` to its largest entry, or a hundred times the effect of rounding if larger.
     """
     changes = rounding_changes(subject, epsilon)
     return {
@@ -252,22 +252,22 @@ def _farther(one: np.ndarray, other: np.ndarray, allowed: float) -> bool:
 
 
 def _inference_agrees(subject: LayeredSubject) -> Iterator[str]:
-    """Without a state, which training alone may use, inference gives what training gives."""
+    """Without a state, which only training may use, inference and training give the same output."""
     if not subject.start:
         training, inference = (
             subject.library.to_numpy(subject.forward(training=training)).copy() for training in (True, False)
         )
         if not np.array_equal(training, inference):
-            yield "inference gives another output than training"
+            yield "inference and training give different outputs"
 
 
 def _results_are_the_callers(fresh: LayeredSubject) -> Iterator[str]:
-    """Writing over a result changes nothing else; see `aliasing`."""
+    """Overwriting a result changes nothing else; see `aliasing`."""
     return fresh.shared_results()
 
 
 def _needs_forward(subject: NodeSubject) -> Iterator[str]:
-    """Backward is refused before forward, and after an inference that has kept nothing."""
+    """Backward raises before forward, and after inference, which saves nothing."""
     dout = subject.device_dout()
     for when in ("before forward", "after inference"):
         try:

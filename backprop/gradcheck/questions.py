@@ -1,4 +1,4 @@
-"""What can be checked: errors for questions that make no sense."""
+"""Validate the arguments of `check_gradients`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .subject import INPUTS
 
 
 def check_question(subject: Any, inputs: tuple[Any, ...], elements: int | None, h: float | None) -> None:
-    """Raise unless there is something to check."""
+    """Raise unless the arguments can be checked."""
     if elements is not None and elements < 1:
         raise ValueError(f"check_gradients: expected elements of at least 1, got {elements}")
     if h is not None and not h > 0.0:
@@ -25,7 +25,7 @@ def check_question(subject: Any, inputs: tuple[Any, ...], elements: int | None, 
         raise TypeError(f"check_gradients: {type(subject).__name__} takes {what}, got {len(inputs)} input(s)")
     for node in subject.layers.values() if isinstance(subject, Network) else [subject]:
         if not set(INPUTS).isdisjoint(node.params):
-            raise ValueError(f"{node.name}: x and y are the inputs' names; give the parameter another")
+            raise ValueError(f"{node.name}: x and y are the inputs' names; rename the parameter")
 
 
 def _check_function_question(subject: Any, inputs: tuple[Any, ...]) -> None:
@@ -34,7 +34,7 @@ def _check_function_question(subject: Any, inputs: tuple[Any, ...]) -> None:
         raise TypeError(f"check_gradients: expected a layer, a loss or a network, got {subject!r}")
     if hasattr(kind, "forward") and hasattr(kind, "backward"):
         raise TypeError(
-            f"check_gradients: {kind.__name__} is no Layer: derive it from backprop.layers.Layer (a loss "
+            f"check_gradients: {kind.__name__} is not a Layer: derive it from backprop.layers.Layer (a loss "
             "from backprop.losses.Loss), or give a function and its gradient: check_gradients(f, grad, x)"
         )
     if not callable(subject):
@@ -43,6 +43,6 @@ def _check_function_question(subject: Any, inputs: tuple[Any, ...]) -> None:
         )
     if len(inputs) < 2 or not callable(inputs[0]):
         raise TypeError(
-            "check_gradients: of a function, expected its gradient and its arguments, "
+            "check_gradients: for a function, expected its gradient and its arguments, "
             f"check_gradients(f, grad, x), got {len(inputs)} input(s)"
         )

@@ -1,4 +1,4 @@
-"""What a gradient check has found."""
+"""The results of a gradient check."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ class GradientEntry:
     uncertainty: float
     """The estimated error of the numerical value, on the same scale."""
     index: tuple[int, ...]
-    """Where the worst entry is."""
+    """The index of the worst entry."""
     compared: int
     """How many entries were compared."""
     kinks: int
-    """At how many of them a kink lay within the first step."""
+    """For how many of them a kink lay within the first step."""
     wrong: int
-    """At how many of them the gradient is wrong."""
+    """For how many of them the gradient is wrong."""
     unresolved: int
-    """At how many of them differences could not tell right from wrong."""
+    """For how many of them differences could not tell right from wrong."""
     verdict: str
     """`"passed"`, `"FAILED"`, `"unresolved"`, or in a network `"wrong above"`: wrong, but only since
     a layer nearer to the loss is."""
     reason: str = ""
-    """Of an unresolved one: why, and what would tell."""
+    """Why an entry is unresolved, and what would resolve it."""
 
     @property
     def passed(self) -> bool:
@@ -59,7 +59,7 @@ class GradientEntry:
 
 @dataclass(frozen=True)
 class GradientReport:
-    """What `check_gradients` found."""
+    """The results of `check_gradients`."""
 
     subject: str
     backend: str
@@ -67,13 +67,13 @@ class GradientReport:
     gate: float
     entries: tuple[GradientEntry, ...]
     problems: tuple[str, ...]
-    """Promises that were broken, apart from the gradient's value."""
+    """Broken promises, apart from the gradient's value."""
     evaluations: int = 0
-    """How many times the function, or the part of it that an entry reaches, was computed."""
+    """How many times the function, or the part of it that an entry affects, was evaluated."""
     culprit: str | None = None
     """In a network, the first layer, going backward, whose own gradient is wrong."""
     cut_short: bool = False
-    """Whether a gradient did not come, or not in its shape; the other promises are then not checked."""
+    """Whether a gradient was missing or misshapen; the other promises were then not checked."""
 
     @property
     def passed(self) -> bool:
@@ -87,7 +87,7 @@ class GradientReport:
         return wrong or bool(self.problems) or not self.entries
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain data, for JSON, which has no NaN or infinity: they are None."""
+        """The report as plain data for JSON, with None for NaN and infinity."""
         entries = [
             {**{key: _finite(value) for key, value in asdict(entry).items()}, "passed": entry.passed}
             for entry in self.entries
@@ -102,7 +102,7 @@ class GradientReport:
 
 
 def excused(entry: GradientEntry) -> GradientEntry:
-    """The failed entry as one that is wrong only because of what is above."""
+    """A failed entry, marked as wrong only because of a layer above."""
     return replace(entry, verdict=WRONG_ABOVE) if entry.verdict == FAILED else entry
 
 

@@ -1,4 +1,4 @@
-"""What rounding does to a gradient by backpropagation."""
+"""The effect of rounding on a gradient by backpropagation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .subject import Slot, Subject, on_host
 def rounding_changes(subject: Subject, epsilon: float) -> dict[Slot, float]:
     """How much rounding to `epsilon` changes each gradient.
 
-    What is rounded are parameters, inputs and, in a network, what goes from layer to layer.
+    Parameters and inputs are rounded and, in a network, the arrays passed from layer to layer.
     """
     rng = np.random.default_rng(0)
     exact = {slot: on_host(value) for slot, value in subject.gradients_with(lambda y: y).items()}

@@ -1,7 +1,7 @@
-"""What is checked, as a function of its arrays: a layer or loss, a network, a plain function.
+"""The subject of a check, a scalar function of arrays: a layer or loss, a network, or a plain function.
 
-Each one is a scalar, Σ dout · y or the loss, as the sum of an array of terms on the host; it says its
-gradient by backpropagation, and computes itself anew with one entry of one array changed.
+The scalar is Σ dout · y or the loss, given as an array of terms on the host. A subject computes its gradient
+by backpropagation, and evaluates itself again with one entry of one array changed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Slot = tuple[str, str]
 INPUTS = ("x", "y")
 
 Promise = tuple[str, Callable[[], Iterator[str]]]
-"""A promise besides the right gradient: its name, and what finds how it is broken."""
+"""A promise apart from a correct gradient: its name, and a function that yields complaints."""
 
 
 class Subject(Protocol):
@@ -37,7 +37,7 @@ class Subject(Protocol):
     def get(self, slot: Slot) -> Array: ...
     def set(self, slot: Slot, values: Array) -> None: ...
     def terms(self, slot: Slot | None = None) -> np.ndarray:
-        """Terms whose sum is the function, from the same state every time; only `slot` has changed."""
+        """The terms of the function, from the same state every time; only `slot` has changed."""
 
     def regions(self) -> list[np.ndarray]:
         """Which piece of every piecewise smooth layer each entry lies on."""
@@ -46,7 +46,7 @@ class Subject(Protocol):
         """The gradient of scale · function by backpropagation, for every slot."""
 
     def gradients_with(self, rounded: Callable[[Array], Array]) -> dict[Slot, Array]:
-        """The gradients with what goes from layer to layer as `rounded` makes it."""
+        """The gradients, with `rounded` applied to arrays passed from layer to layer."""
 
 
 class LayeredSubject(Subject, Protocol):
@@ -61,35 +61,35 @@ class LayeredSubject(Subject, Protocol):
     """The state from which every run starts."""
 
     output_shape: tuple[int, ...] | None
-    """The shape of the output in inference, where training has to give the same."""
+    """The shape of the output in inference, which training must match; None for a network."""
 
     largest_dout: float
-    """The largest entry of the dout that a layer is given; 0 for a network, which has no such thing."""
+    """The largest entry of dout; 0 for a network, which has none."""
 
     parts: list[str]
-    """The names of what a network's gradients belong to, from the input's side; empty for a layer or loss."""
+    """The layers, the loss and the input of a network, by name; empty for a layer or loss."""
 
     def forward(self, *, training: bool) -> Array:
-        """The output, always from the same state: the same masks, the same statistics."""
+        """The output from the same state every time, so with the same masks and statistics."""
 
     def changes_dout(self, prepared: Callable[[Array], Array]) -> bool:
-        """Run forward and backward; whether backward changes its dout, which `prepared` makes."""
+        """Run forward and backward; return whether backward changes its dout, made by `prepared`."""
 
     def params_alone(self) -> dict[Slot, Array]:
         """The gradients of the parameters that `backward_params` sets."""
 
     def alone(self) -> Mapping[str, LayeredSubject]:
-        """Every layer, and the loss, by itself; empty for a layer or loss."""
+        """Every layer and the loss as subjects of their own; empty for a layer or loss."""
 
     def shared_results(self) -> Iterator[str]:
-        """What writing over a result changes that is not the caller's. The subject is spoilt by it."""
+        """Complaints about arrays that change when a result is overwritten; this corrupts the subject."""
 
     def promises(
         self, single: LayeredSubject, make: Callable[[str], Any], unresolved: Collection[Slot]
     ) -> list[Promise]:
-        """What the subject promises besides the right gradient.
+        """The subject's promises, apart from a correct gradient.
 
-        `single` is the subject in float32, `make` makes it anew in a dtype, and `unresolved` are gradients
+        `single` is the subject in float32, `make` makes a new one in a dtype, and `unresolved` are gradients
         that cannot be compared in float32.
         """
 
@@ -101,7 +101,7 @@ def on_host(value: Any) -> np.ndarray:
 
 
 def real(what: str, value: Any) -> np.ndarray:
-    """`on_host` for what a user gives; a `TypeError` unless it is real numbers."""
+    """`on_host` for a user's values; raises `TypeError` unless they are real numbers."""
     name = dtype_name(value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype)
     if not name.startswith(("float", "bfloat", "int", "uint")):
         raise TypeError(f"check_gradients: expected real {what}, got {name}")

@@ -1,4 +1,4 @@
-"""One array of a subject, which the check varies."""
+"""One array of a subject, as the variable of the function."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .subject import Slot, Subject
 
 
 class Variable:
-    """One array of a subject, as what the subject is a function of."""
+    """Evaluates a subject as a function of one of its arrays."""
 
     def __init__(self, subject: Subject, slot: Slot) -> None:
         self.slot, self._subject = slot, subject
@@ -34,7 +34,7 @@ class Variable:
         return terms
 
     def _terms(self) -> np.ndarray:
-        """The terms; NaN where the function raises beside its own inputs, as a logarithm does below 0."""
+        """The terms; NaN if the function raises away from its given inputs, as a logarithm does below 0."""
         try:
             terms = self._subject.terms(self.slot)
         except (ArithmeticError, ValueError):

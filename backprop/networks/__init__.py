@@ -1,4 +1,4 @@
-"""Networks: an ordered stack of layers with a loss at the end, and the book's networks ready made."""
+"""Networks: an ordered stack of layers with a loss at the end, and the book's networks."""
 
 from .models import DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet
 from .network import Network

@@ -1,4 +1,4 @@
-"""The border of a network, where data comes in: inputs and targets are validated and converted."""
+"""Validate and convert the inputs and targets of a network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def validated(network: Network, x: Array) -> Array:
-    """x as pixel bytes or real numbers, ready for `scaled`; raises unless it can be an input."""
+    """x as pixel bytes or real numbers, ready for `scaled`; raises unless it is a valid input."""
     x = as_numbers("the input", x)
     check_owned(network, x, "input")
     x = backend_of(x).detached(x)
@@ -42,7 +42,7 @@ def validated(network: Network, x: Array) -> Array:
 
 
 def scaled(x: Array, dtype: str) -> Array:
-    """A validated x in this dtype, uint8 divided by 255."""
+    """A validated x in this dtype, with uint8 divided by 255."""
     xp = namespace_of(x)
     wanted = getattr(xp, dtype)
     if x.dtype == wanted:
@@ -54,9 +54,9 @@ def scaled(x: Array, dtype: str) -> Array:
 
 
 def laid_out(network: Network, x: Array, sample: tuple[int, ...] | None) -> Array:
-    """x with samples of this shape, where the layout is certain, or with images of another size.
+    """x with samples of this shape if the layout is unambiguous, or with images of another size.
 
-    Raises `ValueError` for as many numbers in another order.
+    Raises `ValueError` if the same numbers could be in another order.
     """
     try:
         return inputs.laid_out(x, sample)
@@ -72,7 +72,7 @@ def laid_out(network: Network, x: Array, sample: tuple[int, ...] | None) -> Arra
 def as_target(network: Network, t: Array, samples: int, outputs: tuple[int, ...]) -> Array:
     """t, validated on the host as the target for an output (samples, *outputs).
 
-    Integers become bytes where they fit, which are quicker to gather, else int64.
+    Integers become bytes if they fit, which are faster to gather, else int64.
     """
     check_owned(network, t, "target")
     backend = backend_of(t)
@@ -90,7 +90,7 @@ def as_target(network: Network, t: Array, samples: int, outputs: tuple[int, ...]
 
 def check_owned(network: Network, array: Array, what: str) -> None:
     """Raise unless `array` is on the network's backend."""
-    namespace_of(array)  # a TypeError for what is no array
+    namespace_of(array)  # raises TypeError unless it is an array
     if network.params and not network.backend.owns(array):
         found = backend_of(array)
         raise TypeError(
@@ -101,7 +101,7 @@ def check_owned(network: Network, array: Array, what: str) -> None:
 
 
 def _gives_one_shape(network: Network, *samples: tuple[int, ...]) -> bool:
-    """Whether samples of all these shapes go through the network and give outputs of one shape."""
+    """Whether the network takes samples of all these shapes and its outputs have one shape."""
     try:
         copied = copy.deepcopy(network)
         with warnings.catch_warnings():
@@ -110,7 +110,7 @@ def _gives_one_shape(network: Network, *samples: tuple[int, ...]) -> bool:
                 network.backend.asarray(np.zeros((1, *sample)), dtype=network.dtype) for sample in samples
             ]
             return len({tuple(copied.forward(x).shape) for x in zeros}) == 1
-    except Exception:  # whatever a layer raises for a size it does not take
+    except Exception:  # of any kind: a layer refuses the size
         return False
 
 

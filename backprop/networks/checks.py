@@ -1,4 +1,4 @@
-"""What a network asks of its layers, its loss and its data."""
+"""Validate the layers, the loss and the data of a network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..losses import Loss
 
 
 def check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
-    """Raise unless every layer is one, and free to be put into a network; likewise the loss, if any."""
+    """Raise unless all layers and the loss, if any, are valid and not yet in a network."""
     if not layers:
         raise ValueError("expected at least one layer, such as Affine(W, b), got none")
     for name, layer in layers.items():
@@ -23,7 +23,7 @@ def check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
         _check_constructed(layer)
         if layer.is_owned:
             raise ValueError(
-                f"{name}: this layer is in a network or a block already; give a copy, layer.to(backend)"
+                f"{name}: this layer is already in a network or block; give a copy, layer.to(backend)"
             )
     if last_layer is not None:
         if not isinstance(last_layer, Loss):
@@ -32,11 +32,11 @@ def check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
             )
         _check_constructed(last_layer)
     if len({id(layer) for layer in layers.values()}) < len(layers):
-        raise ValueError("a layer stands in this network twice: give every place a layer of its own")
+        raise ValueError("a layer occurs twice in this network: give a separate layer each time")
 
 
 def _check_takes_training(name: str, layer: Layer) -> None:
-    """Raise unless `forward` can be called as a network calls it."""
+    """Raise unless `forward` takes `training`."""
     if not inspect.ismethod(layer.forward):
         return
     parameters = inspect.signature(layer.forward).parameters.values()
@@ -53,18 +53,18 @@ def _check_constructed(node: Node) -> None:
 
 
 def check_no_alias(name: str, layer: Layer) -> None:
-    """Raise if an attribute is a parameter's array, which the network's vector is about to replace."""
+    """Raise if an attribute holds a parameter's array, which the network is about to replace."""
     for attribute, value in vars(layer).items():
         for key, parameter in layer.params.items():
             if value is parameter:
                 raise ValueError(
-                    f"{name}.{attribute} is the array of the parameter {key}, and would not be trained, as a "
-                    f'network moves its parameters: use self.params["{key}"], or self.{key}, instead'
+                    f"{name}.{attribute} holds the array of parameter {key} and would not be trained, since "
+                    f'a network moves parameters: use self.params["{key}"] or self.{key} instead'
                 )
 
 
 def check_same_length(x: Array, t: Array) -> None:
-    """Raise unless both are arrays and there is a target for every sample."""
+    """Raise unless both are arrays with one target per sample."""
     for array in (x, t):
         namespace_of(array)
         if array.ndim == 0:
@@ -85,7 +85,7 @@ def common_backend(places: Mapping[str, tuple[Node, str]], default: Backend) -> 
 
 
 def described(value: Any) -> str:
-    """A value in an error message: its class, and whether that is why it is wrong."""
+    """Describe a value in an error message: its class, and a hint if that is what is wrong."""
     if isinstance(value, type):
         return f"the class {value.__name__}"
     hint = ", which does not derive from backprop.Layer" if hasattr(value, "backward") else ""

@@ -1,4 +1,4 @@
-"""Initial values of weights: drawn on the host, the same on every backend."""
+"""Initial weights, drawn on the host so that they are the same on every backend."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..backends import HostArray
 from ..lookup import lookup
 
 GAINS = {"he": 2.0, "relu": 2.0, "xavier": 1.0, "sigmoid": 1.0}
-"""The variance of a weight times the number of its neuron's inputs, by the book's names."""
+"""Variance of a weight times its neuron's number of inputs, by the book's names."""
 
 
 def normal(shape: tuple[int, ...], std: float, rng: np.random.Generator) -> HostArray:

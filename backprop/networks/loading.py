@@ -1,4 +1,4 @@
-"""Loading parameters into a network from a mapping, such as the book's."""
+"""Load parameters into a network from a mapping, such as the book's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def load_params(network: Network, params: Mapping[str, Any]) -> None:
-    """Set all parameters of a network, or none: see `Network.load_params`."""
+    """Set all parameters of a network, or none on error: see `Network.load_params`."""
     kind = type(network).__name__
     if not isinstance(params, Mapping):
         raise TypeError(f"{kind}: expected a mapping of names to parameters, got {described(params)}")
@@ -46,7 +46,7 @@ def _differences(network: Network, host: Mapping[str, np.ndarray[Any, Any]]) -> 
 
 
 def _host_array(value: Any) -> np.ndarray[Any, Any]:
-    """An array or nested list as a NumPy array; a ragged one as an array of objects, which fits nowhere."""
+    """Convert an array or nested list to NumPy; a ragged list becomes an object array, which never fits."""
     if is_registered(value):
         return backend_of(value).to_numpy(value)
     try:

@@ -34,17 +34,17 @@ class Network:
 
     Parameters
     ----------
-    layers : a mapping of names to layers, or a sequence, whose names are then made from the
-        classes: `Affine1`, `ReLU1`, `Affine2`, … Their parameters must share one floating-point
-        dtype and one device, and become parts of the network's flat vector.
+    layers : a mapping of names to layers, or a sequence, which is named by class: `Affine1`, `ReLU1`,
+        `Affine2`, … Their parameters must share one floating-point dtype and one device, and become
+        parts of the network's flat vector.
     last_layer : the loss; `SoftmaxWithLoss()` by default
-    weight_decay : λ; what is minimised is the loss + λ/2 Σ W² over all weights W (not the biases)
+    weight_decay : λ; training minimizes the loss + λ/2 Σ W² over all weights W (not the biases)
 
     Methods that take data validate it: `x` must be an array of the network's own backend; it is
     converted to the network's dtype (precision loss warns once), and **uint8 counts as pixel bytes,
-    divided by 255**. From `fit` on, `inputs` describes the training data, and later inputs are scaled
-    like them. Targets are validated on the host. `forward` and `last_layer` expect data that `as_input`
-    and `as_target` have returned.
+    divided by 255**. After `fit`, `inputs` describes the training data, and later inputs are scaled
+    like them. Targets are validated on the host. `forward` and `last_layer` expect data from `as_input`
+    and `as_target`.
 
     Source: *Deep Learning from Scratch*, section 5.7.
 
@@ -62,13 +62,13 @@ class Network:
     """
 
     input_shape: tuple[int, ...] | None = None
-    """The shape of a sample, where the network knows it."""
+    """The shape of a sample, if known."""
 
     weight_decay: float = 0.0
     """λ of the penalty λ/2 Σ W²."""
 
     inputs: Inputs | None = None
-    """A description of the training data, by which later inputs are scaled; None before `fit`."""
+    """A description of the training data, used to scale later inputs; None before `fit`."""
 
     def __init__(
         self,
@@ -109,10 +109,10 @@ class Network:
         def __getattr__(self, name: str) -> Any:
             if name in SET_BY_INIT and "_layers" not in vars(self):
                 raise missing_super_init(type(self), "super().__init__(layers)")
-            return super().__getattribute__(name)  # which says what is missing
+            return super().__getattribute__(name)  # raises the usual error
 
     def __getstate__(self) -> dict[str, Any]:
-        """For pickle and deepcopy: all but the flat vector and its views, which are made anew."""
+        """For pickle and deepcopy: everything but the flat vector and its views, which are made again."""
         made = ("_params", "_state", "flat_params", "flat_grads", "backend")
         return {name: value for name, value in vars(self).items() if name not in made}
 
@@ -128,12 +128,13 @@ class Network:
     @layers.setter
     def layers(self, layers: Any) -> None:
         raise TypeError(
-            "a network's layers stay, as its parameters are parts of one vector: build a new Network"
+            "a network's layers cannot be replaced, since its parameters are parts of one vector: build "
+            "a new Network"
         )
 
     @property
     def params(self) -> NamedParameters:
-        """The live parameters by name: `"W1"`, `"b1"`, …; setting them is `load_params`."""
+        """The live parameters by name: `"W1"`, `"b1"`, …; assigning a mapping calls `load_params`."""
         return self._params
 
     @params.setter
@@ -143,7 +144,7 @@ class Network:
 
     @property
     def state(self) -> LayerState:
-        """What the layers carry from step to step besides parameters, by name: `"running_mean1"`, …"""
+        """The layers' state, carried from step to step besides parameters, by name: `"running_mean1"`, …"""
         return self._state
 
     @state.setter
@@ -172,7 +173,7 @@ class Network:
         return self.penalized(self.last_layer.forward(y, self.as_target(t, *_samples(y))))
 
     def limit_threads(self, samples: int) -> AbstractContextManager[None]:
-        """`Backend.limit_threads` for batches of that many samples, judged by the largest parameter."""
+        """`Backend.limit_threads` for batches of that many samples, based on the largest parameter."""
         return self.backend.limit_threads(samples * self._largest_parameter)
 
     def penalized(self, loss: Array) -> Array:
@@ -184,7 +185,7 @@ class Network:
         return loss
 
     def _weights(self) -> list[tuple[Layer, str]]:
-        """Every layer with the key of a weight it has."""
+        """Every weight, as its layer and its key there."""
         return [
             (layer, key)
             for layer in self.layers.values()
@@ -193,14 +194,14 @@ class Network:
         ]
 
     def accuracy(self, x: Array, t: Array) -> float:
-        """The share of samples in x whose class is predicted as in t."""
+        """The share of samples in x whose predicted class matches t."""
         accuracy = self.evaluate(x, t)[1]
         if accuracy is None:
             raise TypeError(f"{self.last_layer.name} does not classify: this network has no accuracy")
         return accuracy
 
     def evaluate(self, x: Array, t: Array, batch_size: int = 1000) -> tuple[float, float | None]:
-        """Loss, without the penalty, and accuracy over all of x, in batches; None if there is no accuracy."""
+        """Loss without penalty, and accuracy or None, over all of x in batches."""
         check_same_length(x, t)
         x = border.validated(self, x)
         with self.limit_threads(1):
@@ -210,7 +211,7 @@ class Network:
     def evaluate_validated(
         self, x: Array, t: Array, batch_size: int = 1000, between: Callable[[], None] = lambda: None
     ) -> tuple[float, float | None]:
-        """`evaluate` for data from `validated` and `as_target`; it reads the device once, at the end.
+        """Like `evaluate`, for data from `validated` and `as_target`; reads the device only at the end.
 
         `between` is called before every batch; it may raise.
         """
@@ -230,7 +231,7 @@ class Network:
         return float(to_numpy(loss)) / n, accuracy
 
     def gradient(self, x: Array, t: Array) -> dict[str, Array]:
-        """The gradient of the loss for every parameter, by backpropagation, as arrays of its own."""
+        """The gradient of the loss for every parameter by backpropagation, as new arrays."""
         if self.params and self.dtype == "float16":
             raise float16_training(type(self).__name__)
         x, start = self.as_input(x), self.copy_state()
@@ -245,18 +246,18 @@ class Network:
         return self.flat_grads.split(xp.asarray(self.flat_grads["flat"], copy=True))
 
     def numerical_gradient(self, x: Array, t: Array, h: float = 1e-4) -> dict[str, Array]:
-        """The same by central differences, in float64, on a copy of the network.
+        """The gradient by central differences, in float64, on a copy of the network.
 
-        With dropout the loss depends on the masks. Those of the last call of `gradient` are used again: the
-        state, which counts the masks, is set back to what it was before that call, and stays there for the
-        next one. Without such a call, or after a step of training since, the masks are those of the next
-        call. So the two methods agree in either order.
+        With dropout the loss depends on the masks. This method reuses those of the last call of `gradient`:
+        it resets the state, which counts the masks, to its value before that call, and leaves it there for
+        the next one. Without such a call, or after a training step since, it uses the masks of the next call.
+        So the two methods agree in either order.
         """
         self._rewind_to_gradient()
         return numerical_gradient(self, x, t, h)
 
     def _rewind_to_gradient(self) -> None:
-        """Set the state back to before the last call of `gradient`, unless it has changed since."""
+        """Reset the state to before the last call of `gradient`, unless it has changed since."""
         if self._gradient_states is None:
             return
         before, after = self._gradient_states
@@ -274,7 +275,7 @@ class Network:
         return x
 
     def backward(self, dout: Any = 1.0) -> Array:
-        """Set every layer's `grads`, and return the gradient of dout · loss for the input."""
+        """Set every layer's `grads`; return the gradient of dout · loss with respect to the input."""
         dx = self.last_layer.backward(dout)
         for layer in reversed(self.layers.values()):
             dx = layer.backward(dx)
@@ -282,7 +283,7 @@ class Network:
         return dx
 
     def backward_params(self, dout: Any = 1.0) -> None:
-        """Set every layer's `grads`, without computing gradients below the lowest parameters."""
+        """Set every layer's `grads`, but compute no gradients below the lowest parameters."""
         dx = self.last_layer.backward(dout)
         layers = list(self.layers.values())
         bottom = next((i for i, layer in enumerate(layers) if layer.params), len(layers))
@@ -299,35 +300,35 @@ class Network:
                 layer.grads[key] += (self.weight_decay * dout) * layer.params[key]
 
     def as_input(self, x: Array) -> Array:
-        """x in the network's dtype, scaled as `inputs` says; raises unless x is on its backend."""
+        """x in the network's dtype, scaled according to `inputs`; raises unless x is on its backend."""
         return self.scaled(border.validated(self, x))
 
     def validated(self, x: Array) -> Array:
-        """x as pixel bytes or real numbers, ready for `scaled`; raises unless it can be an input."""
+        """x as pixel bytes or real numbers, ready for `scaled`; raises unless it is a valid input."""
         return border.validated(self, x)
 
     def scaled(self, x: Array) -> Array:
-        """A validated x in the network's dtype, uint8 divided by 255."""
+        """A validated x in the network's dtype, with uint8 divided by 255."""
         return border.scaled(x, self.dtype)
 
     def laid_out(self, x: Array, sample: tuple[int, ...] | None) -> Array:
-        """x with samples of this shape, where the layout is certain, or with images of another size.
+        """x with samples of this shape if the layout is unambiguous, or with images of another size.
 
-        The latter are for a network that takes any size, such as convolutions with a mean over the image
-        at the end. Raises `ValueError` for as many numbers in another order.
+        The latter are allowed if the network takes any size, such as convolutions with a final mean over
+        the image. Raises `ValueError` if the same numbers could be in another order.
         """
         return border.laid_out(self, x, sample)
 
     def as_target(self, t: Array, samples: int, outputs: tuple[int, ...]) -> Array:
         """t, validated on the host as the target for an output (samples, *outputs).
 
-        Equivalent forms are converted (`Loss.converted`). Integers become bytes where they fit, which are
-        quicker to gather, else int64.
+        Equivalent forms are converted (`Loss.converted`). Integers become bytes if they fit, which are
+        faster to gather, else int64.
         """
         return border.as_target(self, t, samples, outputs)
 
     def as_target_for(self, x: Array, t: Array) -> Array:
-        """`as_target` for all samples of x at once, with the output's shape from the first one."""
+        """`as_target` for all samples of x, with the output's shape taken from the first one."""
         y = self.predict(x[0 : min(1, x.shape[0]), ...])
         return self.as_target(t, x.shape[0], tuple(y.shape[1:]))
 
@@ -338,10 +339,10 @@ class Network:
     def load_params(self, params: Mapping[str, Any]) -> None:
         """Set all parameters from a mapping by name (`"W1"`, `"b1"`, `"gamma1"`, …), such as the book's.
 
-        The values are arrays of any library or nested lists; floating-point ones are converted to the
-        network's dtype. Missing, unknown and misshapen ones, other dtypes and finite numbers that are
-        too large for the network's dtype are a `ValueError` that lists every one of them, and the
-        network is left as it was. Running statistics belong to `state` and stay as they are.
+        The values are floating-point arrays of any library or nested lists, and are converted to the
+        network's dtype. Raises a `ValueError` that lists everything missing, unknown, misshapen, of
+        another kind of dtype, or too large for the network's dtype; the network is then unchanged.
+        Running statistics belong to `state` and are not affected.
         """
         load_params(self, params)
 
@@ -359,7 +360,7 @@ class Network:
     def summary(self, input_shape: Sequence[int] | None = None) -> str:
         """A table of every layer's output shape for a batch of N, and its number of parameters.
 
-        `input_shape` is that of a sample; by default what the network or its lowest weights expect.
+        `input_shape` is the shape of one sample; by default the one the network or its lowest weights expect.
         """
         return summary(self, input_shape)
 

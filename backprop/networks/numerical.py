@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def numerical_gradient(network: Network, x: Array, t: Array, h: float) -> dict[str, Array]:
-    """The gradient of the loss for every parameter, in float64, on a copy of the network."""
+    """Differentiate the loss with respect to every parameter, in float64, on a copy of the network."""
     copied, backend = network.to(dtype="float64"), network.backend
     x = copied.as_input(x)
     with network.limit_threads(x.shape[0]):

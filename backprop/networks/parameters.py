@@ -1,8 +1,8 @@
 """A network's parameters and gradients: by name, and as one flat vector.
 
-Where the array library has views, the parameters of all layers lie in one vector and every layer
-holds views into it, so an update of the vector is an update of every layer; gradients likewise.
-Where it has none, the vector is put together when it is read and taken apart when it is set.
+If the array library has views, the parameters of all layers are stored in one vector and every layer
+holds views into it, so updating the vector updates every layer; the same holds for gradients. If it has
+none, reading the vector concatenates the parameters, and setting it splits it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ..layers.checks import check_replaces
 class NamedParameters(MutableMapping[str, Array]):
     """`params["W1"]`: the live parameter of the layer that has the first weights.
 
-    `params["W1"] -= step` and `params["W1"] = values` change what the layer uses. Values of another
-    shape are a `ValueError`, of another library or kind a `TypeError`; another floating-point dtype is
-    converted, unless a finite number would overflow, which is a `ValueError`.
+    `params["W1"] -= step` and `params["W1"] = values` change the layer's own parameter. Another
+    floating-point dtype is converted. Raises `ValueError` for values of another shape, or if a finite one
+    would overflow, and `TypeError` for another library or kind of numbers.
     """
 
     def __init__(self, places: dict[str, tuple[Node, str]]) -> None:
@@ -58,7 +58,7 @@ class NamedParameters(MutableMapping[str, Array]):
 class FlatVector(MutableMapping[str, Array]):
     """All arrays of one kind (`"params"` or `"grads"`) as a mapping with a single vector, `"flat"`.
 
-    A mapping, so that an optimizer treats the vector and the named arrays alike.
+    It is a mapping so that an optimizer can treat the vector and the named arrays alike.
     """
 
     def __init__(self, kind: str, places: Mapping[str, tuple[Node, str]], backend: Backend) -> None:
@@ -93,13 +93,13 @@ class FlatVector(MutableMapping[str, Array]):
 
     @property
     def _is_there(self) -> bool:
-        """Whether there is a vector: without views, gradients come with the first backward."""
+        """Whether the vector exists: without views, gradients appear with the first backward."""
         places = self._places.values()
         return self._vector is not None or all(key in getattr(layer, self._kind) for layer, key in places)
 
     @contextmanager
     def swapped(self, other: Mapping[str, Array]) -> Iterator[None]:
-        """While active, the layers hold parts of the vector in `other`, as a recording needs."""
+        """While active, the layers hold parts of the vector in `other`."""
         if self._vector is None or other is self:
             yield
             return
@@ -110,7 +110,7 @@ class FlatVector(MutableMapping[str, Array]):
             self._share(self._vector)
 
     def split(self, vector: Array) -> dict[str, Array]:
-        """The named arrays in `vector`, as views where the library has them."""
+        """The named arrays in `vector`, as views if the library has them."""
         parts, start, xp = {}, 0, namespace_of(vector)
         for name, shape in self._shapes.items():
             stop = start + math.prod(shape)
@@ -124,7 +124,7 @@ class FlatVector(MutableMapping[str, Array]):
         return xp.concat(parts) if parts else self._backend.asarray([], dtype="float32")
 
     def _share(self, vector: Array) -> None:
-        """Make every layer's arrays views into `vector`."""
+        """Turn every layer's arrays into views of `vector`."""
         views: dict[int, tuple[Node, dict[str, Array]]] = {}
         for name, part in self.split(vector).items():
             layer, key = self._places[name]
@@ -134,7 +134,7 @@ class FlatVector(MutableMapping[str, Array]):
 
 
 class LayerState(MutableMapping[str, Array]):
-    """What the layers carry from step to step besides parameters, by name: `"running_mean1"`."""
+    """The layers' state by name: `"running_mean1"`, …"""
 
     def __init__(self, places: dict[str, tuple[Node, str]]) -> None:
         self._places = places
@@ -159,7 +159,7 @@ class LayerState(MutableMapping[str, Array]):
 
     @contextmanager
     def swapped(self, other: Mapping[str, Array]) -> Iterator[None]:
-        """While active, the layers change the arrays in `other` in place, not their own."""
+        """While active, the layers use the arrays in `other` as their state."""
         if other is self:
             yield
             return
@@ -187,11 +187,10 @@ def _place(places: Mapping[str, tuple[Node, str]], name: str, what: str) -> tupl
 
 
 def named_parameters(layers: Mapping[str, Node], kind: str = "params") -> dict[str, tuple[Node, str]]:
-    """The book's name of every parameter (or `"state"`), with the layer and the key it has there.
+    """Map the book's name of every parameter (or state array) to its layer and its key there.
 
-    The number counts the layers that have weights "W"; the parameters of other layers carry the
-    number of the weights before them, and where that name is taken, and within a block, their layer's
-    own name.
+    The number in a name counts the layers with weights "W"; parameters of other layers take the number of
+    the weights before them. If that name is taken, or within a block, the layer's name is the prefix.
     """
     places: dict[str, tuple[Node, str]] = {}
     number = 0
@@ -213,6 +212,6 @@ def common_dtype(places: Mapping[str, tuple[Node, str]]) -> str | None:
 
 
 def layer_of(params: Mapping[str, Array]) -> Node | None:
-    """A layer of the network that these parameters are of, its own alone; None for other mappings."""
+    """One of the layers that own these parameters; None for a mapping that is not a network's."""
     places = params._places if isinstance(params, NamedParameters | FlatVector) else {}
     return next((layer for layer, _ in places.values()), None)

@@ -10,11 +10,11 @@ from .checks import check_stack
 
 
 class Stack(dict[str, Layer]):
-    """A network's layers by name. A layer without parameters and state can be replaced by another such."""
+    """A network's layers by name. Only layers without parameters and state can be replaced."""
 
     @property
     def shown(self) -> dict[str, str]:
-        """The name that each layer is shown with: a merged one lists the layers it stands for."""
+        """The display name of each layer: a merged one lists the layers it combines."""
         return display_names({name: type(layer).__name__ for name, layer in self.items()})
 
     def __setitem__(self, name: str, layer: Layer) -> None:
@@ -23,8 +23,8 @@ class Stack(dict[str, Layer]):
             return
         if own is None or any(node.params or node.state for node in (own, layer)):
             raise TypeError(
-                f"{name}: a network's layers stay, as its parameters are parts of one vector; only a layer "
-                "without parameters can be replaced by another. Build a new Network"
+                f"{name}: only a layer without parameters can be replaced, by another one without, since a "
+                "network's parameters are parts of one vector. Build a new Network"
             )
         check_stack({name: layer}, None)
         layer.name, layer.is_owned = name, True
@@ -38,7 +38,7 @@ class Stack(dict[str, Layer]):
         raise KeyError(f"no layer {name!r}: expected one of {', '.join(map(repr, self))}{hint}")
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("a network's layers stay: build a new Network")
+        raise TypeError("a network's layers cannot be added or removed: build a new Network")
 
     __delitem__ = pop = popitem = clear = update = setdefault = __ior__ = _refuse
 

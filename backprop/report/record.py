@@ -88,12 +88,11 @@ def read_record(folder: Path) -> tuple[Record, Checkpoint]:
 
     Raises `RunFolderError` if there is no run, `CheckpointError` if its checkpoint is damaged.
     """
+    hint = run_folder.suggestions(folder)
     if not folder.is_dir():
-        raise RunFolderError(f"{folder} is not a run folder: it does not exist{run_folder.meant_by(folder)}")
+        raise RunFolderError(f"{folder} is not a run folder: it does not exist{hint}")
     if not run_folder.is_run(folder):
-        raise RunFolderError(
-            f"{folder} is not a run folder: it contains no checkpoint{run_folder.meant_by(folder)}"
-        )
+        raise RunFolderError(f"{folder} is not a run folder: it contains no checkpoint{hint}")
     path, checkpoint = run_folder.read_trained(folder, read_checkpoint)
     if "training" not in checkpoint.description:
         raise CheckpointError(f"{path} does not belong to a training run")

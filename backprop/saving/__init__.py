@@ -1,4 +1,4 @@
-"""Networks and trainings on disk: checkpoint files, the folder of a run, and its history."""
+"""Networks and training runs on disk: checkpoint files, run folders and histories."""
 
 from ..lazy import lazy_names
 

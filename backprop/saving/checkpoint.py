@@ -1,9 +1,8 @@
-"""Checkpoint files: arrays and a description in one safetensors file, whole or not there at all.
+"""Checkpoint files: arrays and a description in one safetensors file, written atomically.
 
 The file's metadata has two entries: `backprop`, the description as JSON, and `sha256`, the SHA-256 of
-the whole file with its own 64 digits as zeros. So every bit is covered: the arrays, their names and
-shapes, the description, even the padding. Nothing in a file is code, and nothing is imported by a name
-that stands in one.
+the whole file with zeros for its own 64 digits. So it covers every bit: the arrays, their names and
+shapes, the description, even the padding. A file contains no code, and no name in it is ever imported.
 
 Source: https://huggingface.co/docs/safetensors (the format).
 """
@@ -30,18 +29,18 @@ if TYPE_CHECKING:
     pass
 
 FORMAT = 2
-"""The version of the description; a newer one is refused. In format 1 the history stood in it."""
+"""The version of the description; newer ones are refused. Format 1 has the history in it."""
 
 SUFFIX = ".safetensors"
 
 LARGEST_HEADER = 2**23
-"""The most bytes of a header, which takes twenty times as many when it is read."""
+"""The most bytes of a header; parsing it takes twenty times as much memory."""
 
 LONGEST_CAUSE = 500
-"""The most characters of an error that are shown of what a file has made go wrong."""
+"""The most characters shown of an error caused by a file."""
 
 MOST_DIMENSIONS = 64
-"""The most that an array of NumPy has."""
+"""The most dimensions of a NumPy array."""
 
 UNSIGNED = "0" * 64
 _SIGNATURE = re.compile(rb'"sha256":"([0-9a-f]{64})"')
@@ -55,12 +54,12 @@ class CheckpointError(Exception):
 
 
 class ResumeWarning(UserWarning):
-    """A resumed run may not be the uninterrupted one to the last bit, and why."""
+    """A resumed run may differ in the last bits from an uninterrupted one."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds: a description, of JSON's kinds of values, and host arrays by name."""
+    """The contents of a file: a description of JSON values, and host arrays by name."""
 
     description: dict[str, Any]
     arrays: dict[str, HostArray]
@@ -68,7 +67,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file says of itself: the description, and every array's dtype, shape and size in bytes."""
+    """The header of a verified file: the description, and each array's dtype, shape and size in bytes."""
 
     description: dict[str, Any]
     arrays: dict[str, tuple[str, tuple[int, ...], int]]
@@ -77,10 +76,10 @@ class Contents:
 
 
 def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
-    """Write a checkpoint to `path`, in place of what is there.
+    """Write a checkpoint to `path`, replacing any file there.
 
-    Raises `OSError`, with the path and the bytes that are needed, if the disk is full or the folder
-    cannot be written; the old file is then as it was.
+    Raises `OSError`, with the path and the bytes needed, if the disk is full or the folder cannot be
+    written; the old file is then unchanged.
 
     >>> import numpy as np
     >>> from tempfile import TemporaryDirectory
@@ -94,12 +93,12 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> No
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
-    """The checkpoint in a file, all of it checked first. Raises `CheckpointError`, or `OSError`."""
+    """Read a checkpoint after verifying the whole file. Raises `CheckpointError` or `OSError`."""
     return read_whole(path)[0]
 
 
 def read_whole(path: str | os.PathLike[str]) -> tuple[Checkpoint, Contents]:
-    """The checkpoint in a file, and what the file says of itself, from one look at it."""
+    """Read a checkpoint and its header in one pass."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -114,13 +113,13 @@ def read_whole(path: str | os.PathLike[str]) -> tuple[Checkpoint, Contents]:
 
 
 def read_contents(path: str | os.PathLike[str]) -> Contents:
-    """What is in a file, without its arrays: they are passed over once, for the SHA-256."""
+    """Read the header of a file and verify its SHA-256, without loading the arrays."""
     with _a_file(path), open_file(path) as file:
         return _contents(path, file)
 
 
 def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What the header of a file says, with no look at the rest: it may still be damaged."""
+    """Read the description of a file without verifying the rest, which may be damaged."""
     with _a_file(path), open_file(path) as file:
         header, size = _header(path, file)
         return _parsed(path, header, "", size).description
@@ -128,20 +127,20 @@ def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 @contextmanager
 def followed(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Make a `CheckpointError` of what goes wrong when a description is not as backprop writes it."""
+    """Turn errors caused by a malformed description into a `CheckpointError`."""
     try:
         yield
     except (CheckpointError, OSError):
         raise
-    except Exception as error:  # whatever a stranger has put in it
-        told = isinstance(error, ValueError)
-        why = str(error) if told else f"its description cannot be followed: {error!r}"
+    except Exception as error:  # of any kind: the description may come from a stranger
+        explained = isinstance(error, ValueError)
+        why = str(error) if explained else f"its description cannot be interpreted: {error!r}"
         raise CheckpointError(f"{os.fspath(path)}: {why[:LONGEST_CAUSE]}") from None
 
 
 def _signed(checkpoint: Checkpoint) -> bytes:
     """The bytes of the file."""
-    import numpy as np  # not above: the command line reads a description before it loads NumPy
+    import numpy as np  # here, since the command line reads a description before it loads NumPy
     from safetensors.numpy import save
 
     description = json.dumps({"format": FORMAT, **checkpoint.description}, allow_nan=False)
@@ -152,14 +151,14 @@ def _signed(checkpoint: Checkpoint) -> bytes:
 
 
 def _contents(path: str | os.PathLike[str], file: BinaryIO) -> Contents:
-    """What stands in the header, when it and all that follows it have been found whole."""
+    """Read the header and verify the whole file."""
     header, size = _header(path, file)
     signatures = list(_SIGNATURE.finditer(header))
     if len(signatures) != 1:
-        _refuse(path, "it was not written by backprop: there is no SHA-256 in it")
+        _refuse(path, "it was not written by backprop: it has no SHA-256")
     signature = signatures[0][1].decode()
     if _digest(file, signatures[0].start(1)) != signature:
-        _refuse(path, "it has been damaged or changed: its SHA-256 is not the one that it names")
+        _refuse(path, "it is damaged or was changed: its SHA-256 does not match")
     return _parsed(path, header, signature, size)
 
 
@@ -169,14 +168,14 @@ def _header(path: str | os.PathLike[str], file: BinaryIO) -> tuple[bytes, int]:
     file.seek(0)
     length = int.from_bytes(file.read(8), "little")
     if length > size - 8:
-        _refuse(path, "it is no safetensors file, or not a whole one")
+        _refuse(path, "it is not a safetensors file, or is truncated")
     if length > LARGEST_HEADER:
         _refuse(path, f"its header has {length:,} bytes; expected at most {LARGEST_HEADER:,}")
     return file.read(length), size
 
 
 def _digest(file: BinaryIO, place: int) -> str:
-    """The SHA-256 of the file with zeros for the 64 digits at `place` in its header."""
+    """The SHA-256 of the file with zeros in place of the 64 digits at `place` in its header."""
     file.seek(0)
     digest = hashlib.sha256(file.read(8 + place))
     digest.update(UNSIGNED.encode())
@@ -205,9 +204,9 @@ def _array(entry: Any, room: int) -> tuple[str, tuple[int, ...], int]:
     """Dtype, shape and size in bytes of an array, which must lie within the file."""
     shape, (start, end) = tuple(map(int, entry["shape"])), map(int, entry["data_offsets"])
     if not 0 <= start <= end <= room or len(shape) > MOST_DIMENSIONS or min(shape, default=0) < 0:
-        raise ValueError("an array in it is not within the file")
+        raise ValueError("an array lies outside the file")
     if math.prod(shape) > 8 * (end - start):
-        raise ValueError("an array in it has a larger shape than its bytes")
+        raise ValueError("the shape of an array is too large for its bytes")
     return str(entry["dtype"]), shape, end - start
 
 
@@ -216,10 +215,10 @@ def _json(text: bytes | str) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; a key that stands in it twice is an error."""
+    """A JSON object; a duplicate key is an error."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key stands in it twice")
+        raise ValueError("it has a duplicate key")
     return found
 
 
@@ -229,16 +228,16 @@ def _finite(text: str) -> float:
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a JSON number")
 
 
 def _refuse(path: str | os.PathLike[str], why: str) -> NoReturn:
-    raise CheckpointError(f"{os.fspath(path)} is not a checkpoint that can be read: {why}")
+    raise CheckpointError(f"{os.fspath(path)} is not a readable checkpoint: {why}")
 
 
 @contextmanager
 def _a_file(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Make a `CheckpointError` of what is no file, or too large for this machine."""
+    """Raise a `CheckpointError` for a path that is not a file, or a file too large for this machine."""
     try:
         yield
     except FileError as error:

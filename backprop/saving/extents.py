@@ -1,7 +1,7 @@
-"""How large images become on their way through the layers of a network from a file.
+"""Limit how large images become inside a network that was loaded from a file.
 
-Channels and the widths of Affine are as large as the arrays in the file. Padding costs a file nothing: a few
-bytes could ask for more memory than there is. So it is bounded by what the file holds.
+The file's arrays bound the channels and the widths of affine layers. Padding takes no space in a file, so a
+few bytes could demand more memory than the machine has. So the kernels in the file bound it, too.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from dataclasses import dataclass
 from ..layers import AveragePooling, Convolution, ConvolutionReLUPooling, Layer, MaxPooling, Reshape, Residual
 
 GROWTH = 2**14
-"""By how many pixels, as 128 × 128, padding may enlarge an image that comes from outside."""
+"""The most pixels, 128 × 128, that padding may add to an input image."""
 
 LARGEST = 2**22
-"""How many pixels a padded image may have whose size is the file's own, as of `Reshape`."""
+"""The most pixels of a padded image whose size is set in the file, by `Reshape`."""
 
 LEAST = 32
-"""What one side counts as at least, where kernels have taken away from it."""
+"""The least length that a side counts as, after kernels have shortened it."""
 
 PER_WEIGHT = 16
-"""How many more of both for every pixel of the kernels in the file."""
+"""How many pixels both limits grow by for every pixel of the kernels in the file."""
 
 
 @dataclass(frozen=True)
 class _Window:
-    """What slides over padded images."""
+    """A window that slides over padded images."""
 
     height: int
     width: int
@@ -37,10 +37,10 @@ class _Window:
 
 
 def check_extents(layers: Mapping[str, Layer]) -> None:
-    """Raise a `ValueError` for padding out of all proportion to the kernels."""
+    """Raise a `ValueError` if padding is out of proportion to the kernels."""
     named = list(_flat(layers.items()))
     kernels = sum(math.prod(layer.W.shape[2:]) for _, layer in named if isinstance(layer, Convolution))
-    height = width = 0  # beyond those of the input
+    height = width = 0  # in addition to those of the input
     most = GROWTH
     for name, layer in named:
         if type(layer) is Reshape and len(layer.shape) == 3:
@@ -49,15 +49,15 @@ def check_extents(layers: Mapping[str, Layer]) -> None:
             height, width = height + 2 * window.pad, width + 2 * window.pad
             if max(height, LEAST) * max(width, LEAST) > most + PER_WEIGHT * kernels:
                 raise ValueError(
-                    f"{name}: pads images by {window.pad:,} to {height:,} × {width:,} pixels, beyond all "
-                    f"proportion to the {kernels:,} of the kernels in the file"
+                    f"{name}: pads images by {window.pad:,} to {height:,} × {width:,} pixels, out of "
+                    f"proportion to the {kernels:,} pixels of the kernels in the file"
                 )
             height = (height - window.height) // window.stride_h + 1
             width = (width - window.width) // window.stride_w + 1
 
 
 def _flat(layers: Iterable[tuple[str, Layer]]) -> Iterator[tuple[str, Layer]]:
-    """The layers, with those of blocks one after the other."""
+    """The layers, with the layers of blocks in place of the blocks."""
     for name, layer in layers:
         if isinstance(layer, Residual):
             yield from _flat((f"{name}.{key}", inner) for key, inner in layer.layers.items())

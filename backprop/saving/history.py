@@ -1,4 +1,4 @@
-"""The history of a training: the metrics of every epoch, and how a checkpoint keeps them as arrays."""
+"""The history of a training run: the metrics of every epoch, stored as arrays in checkpoints."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ class Metrics:
     """The results of an epoch."""
 
     epoch: int
-    """Epochs so far, counting this one; the last may be a part of one."""
+    """Epochs so far, including this one; the last may be incomplete."""
     step: int
     """Steps so far."""
     loss: float
     """Mean training loss over the epoch's steps, each before its update."""
     accuracy: float | None
-    """The same for the accuracy on the batches; None where the loss does not classify."""
+    """Mean training accuracy over the same steps; None if the loss does not classify."""
     test_loss: float | None
-    """Loss on the test data after the epoch; None without test data."""
+    """Loss on the test data after the epoch; None without such data."""
     test_accuracy: float | None
     """Accuracy on the test data after the epoch."""
     seconds: float
-    """Training time so far, without the evaluations."""
+    """Training time so far, excluding evaluation."""
     validation_loss: float | None = None
-    """Loss on the validation data after the epoch; None without."""
+    """Loss on the validation data after the epoch; None without such data."""
     validation_accuracy: float | None = None
     """Accuracy on the validation data after the epoch."""
 
 
 @dataclass(frozen=True)
 class Means:
-    """Loss and accuracy as means over the last steps, each before its update."""
+    """Mean loss and accuracy over the last steps, each before its update."""
 
     step: int
     """The last of the steps."""
     mean_of: int
-    """How many steps."""
+    """The number of steps."""
     loss: float
     accuracy: float | None
-    """None where the loss does not classify."""
+    """None if the loss does not classify."""
 
 
 ROW = np.dtype(
@@ -68,14 +68,14 @@ _figures = attrgetter(*(ROW.names or ()))
 
 
 class HistoryArrays:
-    """The arrays of a growing history; the rows of earlier epochs are reused."""
+    """Converts a growing history to arrays; reuses the rows of earlier epochs."""
 
     def __init__(self) -> None:
         self._made: list[Metrics] = []
         self._rows = np.empty(0, ROW)
 
     def of(self, history: Sequence[Metrics]) -> dict[str, HostArray]:
-        """The history as `history.epoch`, `history.step`, `history.loss`, …, an entry an epoch.
+        """The history as `history.epoch`, `history.step`, `history.loss`, …, with an entry per epoch.
 
         >>> metrics = Metrics(1, 600, 0.5, None, 0.25, None, 1.5)
         >>> arrays = HistoryArrays().of([metrics])
@@ -96,7 +96,7 @@ class HistoryArrays:
 def history_of(checkpoint: Checkpoint) -> list[Metrics]:
     """The history in a checkpoint; a file of format 1 has it in the description.
 
-    Raises `KeyError`, `TypeError` or `ValueError` unless it is as `HistoryArrays` makes it.
+    Raises `KeyError`, `TypeError` or `ValueError` if it is malformed.
     """
     if "history" in checkpoint.description:
         return [Metrics(**metrics) for metrics in checkpoint.description["history"]]
@@ -115,7 +115,7 @@ def history_of(checkpoint: Checkpoint) -> list[Metrics]:
 
 
 def last_of(description: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The metrics of the last epoch in the description of a checkpoint; None before the first epoch.
+    """The metrics of the last epoch in a checkpoint's description; None before the first epoch.
 
     >>> last_of({"last": {"step": 6}}), last_of({"last": None}), last_of({})
     ({'step': 6}, None, None)

@@ -1,8 +1,8 @@
-"""`history.jsonl`: one JSON object a line, each with its `event`.
+"""`history.jsonl`: one JSON object per line, each with an `event`.
 
-epoch    the metrics at the end of an epoch, without those of data that there are none of
-steps    loss and accuracy within an epoch, as means over `mean_of` steps
-test     the result on the test data of the best network of a run with validation data
+epoch    the metrics at the end of an epoch; those of missing data are left out
+steps    mean loss and accuracy over `mean_of` steps within an epoch
+test     the best network's result on the test data, in a run with validation data
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ NUMBERS = {
     *("step", "epoch", "mean_of", "seconds", "loss", "accuracy"),
     *("test_loss", "test_accuracy", "validation_loss", "validation_accuracy"),
 }
-"""The fields of a line besides `event`."""
+"""The fields of a line other than `event`."""
 
 LARGEST_HISTORY = 2**27
-"""The most bytes of a history: more than a million lines."""
+"""The most bytes of a history; enough for more than a million lines."""
 
 LONGEST_LINE = 2**10
 """The most bytes of a line."""
@@ -72,13 +72,13 @@ def result_line(metrics: Metrics) -> Line:
 
 
 def rewind_history(folder: Path, history: Iterable[Metrics], last: int) -> None:
-    """Replace the history by that of a training: its epochs, and the lines of steps up to the step `last`."""
+    """Rewrite the history from these epochs, and its own lines of steps up to the step `last`."""
     steps = [line for line in read_history(folder) if line["event"] == STEPS and line["step"] <= last]
     write_history(folder, sorted([*steps, *map(epoch_line, history)], key=lambda line: line["step"]))
 
 
 def write_history(folder: Path, lines: Iterable[Line]) -> None:
-    """Replace the history by these lines."""
+    """Overwrite the history with these lines."""
     replace_file(folder / HISTORY, _encoded(lines))
 
 
@@ -95,12 +95,12 @@ def read_history(folder: Path) -> list[Line]:
     except FileNotFoundError:
         return []
     except FileError as error:
-        raise RunFolderError(f"{error}; move it away, the checkpoints have the epochs, too") from None
+        raise RunFolderError(f"{error}; move it away; the checkpoints also have the epochs") from None
     return [line for text in io.BytesIO(data) if (line := _parsed(text))]
 
 
 def by_event(lines: Iterable[Line]) -> History:
-    """The lines by their event, in their order."""
+    """Group the lines by event, in order."""
     found: dict[str, list[Line]] = {EPOCH: [], STEPS: [], TEST: []}
     for line in lines:
         found[line["event"]].append({name: value for name, value in line.items() if name != "event"})
@@ -112,7 +112,7 @@ def _encoded(lines: Iterable[Line]) -> bytes:
 
 
 def _parsed(text: bytes) -> Line | None:
-    """A line with its known fields, or None unless all of these are finite numbers or None."""
+    """A line with its known fields; None if any of these is neither a finite number nor null."""
     line = None
     with suppress(ValueError, RecursionError):
         line = json.loads(text) if len(text) <= LONGEST_LINE else None

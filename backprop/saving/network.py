@@ -1,4 +1,4 @@
-"""Networks to and from checkpoint files.
+"""Save networks to checkpoint files and load them.
 
 >>> from tempfile import TemporaryDirectory
 >>> import numpy as np
@@ -30,7 +30,7 @@ RESTORE = (
     "build the network yourself, then: from backprop.saving import read_checkpoint, restore_network; "
     "restore_network(network, read_checkpoint({!r}))"
 )
-"""How a network with layers of one's own is set to a file."""
+"""How to load a network with custom layers."""
 
 
 def save_network(path: str | os.PathLike[str], network: Network) -> None:
@@ -39,12 +39,12 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
 
 
 def load_network(path: str | os.PathLike[str], device: str | Backend = "cpu") -> Network:
-    """The network in a checkpoint file, on a device; the one it was saved from does not matter.
+    """Load a network from a checkpoint file onto a device, whichever device it was saved from.
 
-    For the folder of a run it is the one that was best on the validation data, or else the last.
+    From a run folder, load the network that was best on the validation data, or else the last one.
 
-    Raises `CheckpointError` for a file that is damaged, no checkpoint, or of a layer that is not one of
-    backprop's: then build the network yourself, `restore_network(network, read_checkpoint(path))`.
+    Raises `CheckpointError` for a file that is damaged or not a checkpoint, and for custom layers: then
+    build the network yourself and call `restore_network(network, read_checkpoint(path))`.
     """
     path, checkpoint = read_trained(path, read_checkpoint)
     return network_of(path, checkpoint, device)
@@ -53,7 +53,7 @@ def load_network(path: str | os.PathLike[str], device: str | Backend = "cpu") ->
 def network_of(
     path: str | os.PathLike[str], checkpoint: Checkpoint, device: str | Backend = "cpu"
 ) -> Network:
-    """The network that a checkpoint describes; `path` is for errors."""
+    """Build the network that a checkpoint describes; `path` is for errors."""
     backend = get_backend(device)
     with followed(path):
         try:
@@ -67,9 +67,9 @@ def network_of(
 def restore_network(
     network: Network, checkpoint: Checkpoint, path: str | os.PathLike[str] = "the checkpoint"
 ) -> None:
-    """Set the network's parameters and state to those of the checkpoint.
+    """Set the network's parameters and state from a checkpoint.
 
-    Raises `CheckpointError` with every missing, unknown or misshapen one; the network is then unchanged.
+    Raises `CheckpointError` listing every missing, unknown or misshapen one; the network is then unchanged.
     """
     arrays, inputs = network_arrays(network), _inputs(checkpoint, path)
     checkpoint = _completed(checkpoint, arrays)
@@ -80,7 +80,7 @@ def restore_network(
 
 
 def _inputs(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> Inputs | None:
-    """What the inputs of the training were; None where the checkpoint does not say."""
+    """The description of the training inputs; None if the checkpoint has none."""
     with followed(path):
         described = checkpoint.description.get("network")
         values = described.get("inputs") if isinstance(described, Mapping) else None
@@ -88,7 +88,7 @@ def _inputs(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> Inputs | No
 
 
 def _completed(checkpoint: Checkpoint, own: dict[str, HostArray]) -> Checkpoint:
-    """The checkpoint, with the weight 1 of running statistics that were written without one, as once."""
+    """The checkpoint, with weight 1 for running statistics saved by versions that had no weights."""
     weights = {
         name: np.ones_like(array)
         for name, array in own.items()
@@ -106,12 +106,12 @@ def network_arrays(network: Network) -> dict[str, HostArray]:
 
 
 def on_host(kind: str, arrays: Mapping[str, Array], backend: Backend) -> dict[str, HostArray]:
-    """Copies on the host, with the kind before their names."""
+    """Copies of the arrays on the host, with the kind as a prefix of their names."""
     return {f"{kind}.{name}": np.array(backend.to_numpy(array)) for name, array in arrays.items()}
 
 
 def put(own: Any, checkpoint: Checkpoint, kind: str, backend: Backend) -> None:
-    """Set the arrays of a mapping to those of that kind in the checkpoint."""
+    """Set the arrays of a mapping from the checkpoint's arrays of this kind."""
     for name in own:
         own[name] = backend.asarray(checkpoint.arrays[f"{kind}.{name}"])
 
@@ -119,7 +119,7 @@ def put(own: Any, checkpoint: Checkpoint, kind: str, backend: Backend) -> None:
 def check_fit(
     path: str | os.PathLike[str], own: Mapping[str, Any], checkpoint: Checkpoint, *kinds: str
 ) -> None:
-    """Raise a `CheckpointError` with every difference between one's own arrays and those of these kinds."""
+    """Raise a `CheckpointError` listing every difference between `own` and the arrays of these kinds."""
     differences = list(_differences(own, _named(checkpoint, *kinds)))
     if differences:
         raise CheckpointError(f"{os.fspath(path)} does not fit this network: {'; '.join(differences)}")
@@ -140,10 +140,10 @@ def _differences(own: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[s
 
 
 def _named(checkpoint: Checkpoint, *kinds: str) -> dict[str, HostArray]:
-    """The arrays of these kinds, with their kind."""
+    """The arrays of these kinds, by their full names."""
     return {name: array for name, array in checkpoint.arrays.items() if name.partition(".")[0] in kinds}
 
 
 def _of_network(checkpoint: Checkpoint) -> dict[str, HostArray]:
-    """Parameters and state by the network's names."""
+    """The parameters and state by the network's names for them."""
     return {name.partition(".")[2]: array for name, array in _named(checkpoint, "params", "state").items()}

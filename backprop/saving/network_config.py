@@ -1,7 +1,7 @@
-"""A network as JSON's values, and back.
+"""Convert a network to a config of JSON values, and back.
 
-A config names classes of `backprop.layers` and `backprop.losses`, a closed registry: nothing is imported by
-a name in a file. Parameters, and the state that a constructor takes, are listed by the network's names for
+A config names classes of `backprop.layers` and `backprop.losses`, a closed registry: no name in a file is
+ever imported. Parameters, and any state that a constructor takes, are listed by the network's names for
 them; a layer's other settings are its constructor's arguments.
 """
 
@@ -31,7 +31,7 @@ KINDS: dict[str, type[Node]] = {
 """Every layer and loss that a config can name."""
 
 LARGEST_SAMPLE = 2**26
-"""The most numbers in a sample that a config may ask for."""
+"""The most numbers in a sample of a loaded network."""
 
 
 class UnknownLayerError(ValueError):
@@ -39,7 +39,7 @@ class UnknownLayerError(ValueError):
 
 
 def network_config(network: Network) -> dict[str, Any]:
-    """Return the config of a network; a layer of your own has its class's name alone.
+    """Return the config of a network; a custom layer has only its class's name.
 
     >>> from backprop import TwoLayerNet
     >>> network_config(TwoLayerNet(4, 3, 2, rng=0))["layers"]["Affine2"]
@@ -65,10 +65,10 @@ def network_config(network: Network) -> dict[str, Any]:
 def network_from_config(
     config: Mapping[str, Any], arrays: Mapping[str, Any], device: str | Backend = "cpu"
 ) -> Network:
-    """Build the network of a config, with `arrays` by the network's names for parameters and state.
+    """Build a network from its config; `arrays` are its parameters and state by name.
 
-    Raises `UnknownLayerError` for a class that is not in this package, `ValueError` for arrays that do not
-    fit and for padding out of all proportion.
+    Raises `UnknownLayerError` for a class that is not in this package, and `ValueError` for arrays that do
+    not fit or padding out of proportion.
     """
     backend = get_backend(device)
     placed = {name: backend.asarray(array) for name, array in arrays.items()}
@@ -80,7 +80,7 @@ def network_from_config(
         if config["input_shape"] is not None:
             network.input_shape = _sample_shape(config["input_shape"])
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"the description of the network cannot be followed: {error}") from None
+        raise ValueError(f"the description of the network cannot be interpreted: {error}") from None
     if not network.params:
         network = network.to(dtype=config["dtype"], device=backend)
     for name in network.state.keys() & placed.keys():
@@ -89,7 +89,7 @@ def network_from_config(
 
 
 def _node_config(node: Node, names: Mapping[str, str]) -> dict[str, Any]:
-    """Return the config of a layer or loss; `names` are the network's for its parameters and state."""
+    """Return the config of a layer or loss; `names` maps its parameters and state to the network's names."""
     kind = type(node)
     if KINDS.get(kind.__name__) is not kind:
         return {"class": kind.__name__, "own": True}
@@ -122,10 +122,10 @@ def _node_from_config(config: Mapping[str, Any], arrays: Mapping[str, Array]) ->
 
 
 def _sample_shape(sizes: Any) -> tuple[int, ...]:
-    """Return the shape of a sample; raise if it has more numbers than a picture may have."""
+    """Return the shape of a sample; raise if it is invalid or too large."""
     if not all(type(size) is int and size > 0 for size in sizes) or math.prod(sizes) > LARGEST_SAMPLE:
         raise ValueError(
-            f"samples of shape {sizes}: expected sizes from 1, at most {LARGEST_SAMPLE:,} numbers"
+            f"samples of shape {sizes}: expected sizes of at least 1, and at most {LARGEST_SAMPLE:,} numbers"
         )
     return tuple(sizes)
 

@@ -1,11 +1,10 @@
-"""An optimizer as JSON's values, and back.
+"""Convert an optimizer to a config of JSON values, and back.
 
-A config has the class's name and its settings, which are the constructor's arguments; a schedule is a config
-in place of a setting. It names classes of `backprop.optimizers` and `backprop.schedules`, a closed registry:
-nothing is imported by a name in a file. An optimizer or schedule of your own is marked as such; it can be
-compared but not rebuilt.
+A config has the class's name and its settings, which are the constructor's arguments; a schedule is a nested
+config. It names classes of `backprop.optimizers` and `backprop.schedules`, a closed registry: no name in a
+file is ever imported. A custom optimizer or schedule is marked as such; it can be compared but not rebuilt.
 
-Checkpoints once held the optimizer's `repr` in place of its settings. They are read as well.
+Older checkpoints, which hold the optimizer's `repr` instead of its settings, can be read as well.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ SCHEDULE_KINDS: dict[str, type[Any]] = {name: getattr(schedules, name) for name 
 """Every schedule that a config can name."""
 
 ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
-"""Where an object lies in memory, in its `repr`."""
+"""The memory address in an object's `repr`."""
 
 LONGEST_REPR = 2000
-"""The most characters of a `repr` that is parsed; a longer one is an object of the user's own."""
+"""The most characters of a `repr` that are parsed; a longer one belongs to a custom object."""
 
 
 class UnknownOptimizerError(ValueError):
@@ -53,10 +52,10 @@ def optimizer_config(optimizer: Optimizer) -> dict[str, Any]:
 
 
 def optimizer_from_config(config: Mapping[str, Any]) -> Optimizer:
-    """Build the optimizer of a config, at its first step: `read_checkpoint(path).description["optimizer"]`.
+    """Build an optimizer from its config, such as `read_checkpoint(path).description["optimizer"]`.
 
-    Raises `UnknownOptimizerError` for an optimizer or schedule that is not in this package, `ValueError` for
-    settings that it does not take.
+    It starts at its first step. Raises `UnknownOptimizerError` for an optimizer or schedule that is not in
+    this package, and `ValueError` for settings that it does not take.
 
     >>> from backprop import Momentum
     >>> optimizer_from_config(optimizer_config(Momentum(0.1)))
@@ -65,7 +64,7 @@ def optimizer_from_config(config: Mapping[str, Any]) -> Optimizer:
     try:
         optimizer: Optimizer = _built(_with_settings(config), OPTIMIZER_KINDS)
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(f"the description of the optimizer cannot be followed: {error}") from None
+        raise ValueError(f"the description of the optimizer cannot be interpreted: {error}") from None
     return optimizer
 
 
@@ -81,7 +80,7 @@ def optimizer_text(config: Mapping[str, Any]) -> str:
 
 
 def setting_differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return the settings that differ between the configs of two optimizers of one class, as texts.
+    """Return the settings that differ between two configs of one optimizer class, as text.
 
     >>> from backprop import SGD
     >>> setting_differences(*(optimizer_config(SGD(lr)) for lr in (0.1, 0.2)))
@@ -100,7 +99,7 @@ def setting_differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> d
 
 
 def _value_config(value: Any) -> Any:
-    """Return a setting as one of JSON's values; all but numbers, strings, booleans and None as a config."""
+    """Return a setting as a JSON value; a schedule or other object becomes a config."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int | str):
@@ -144,13 +143,13 @@ def _setting_text(settings: Mapping[str, Any], name: str) -> str:
 
 
 def _with_settings(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the config, read from the `repr` that once stood in place of the settings, if it has one."""
+    """Return the config, parsed from a `repr` if an older version wrote one instead of settings."""
     if not isinstance(config["settings"], str):
         return config
     text = ADDRESS.sub("", config["settings"])
     try:
         return _config_of_call(ast.parse(text[:LONGEST_REPR], mode="eval").body, OPTIMIZER_KINDS)
-    except (SyntaxError, ValueError, AttributeError, RecursionError, MemoryError):  # of an object of your own
+    except (SyntaxError, ValueError, AttributeError, RecursionError, MemoryError):  # a custom object
         return {"class": config["class"], "own": True, "settings": {}, "text": text}
 
 

@@ -1,4 +1,4 @@
-"""The data of a run: what is held back to validate on, and whether data are those of a run."""
+"""The data of a run: hold out validation samples, and compare data with those of a run."""
 
 from __future__ import annotations
 
@@ -13,51 +13,52 @@ from ..datasets.split import split_rng, warn_of_scarce_classes
 from .checkpoint import CheckpointError, followed
 
 BY_CLASS = "by class"
-"""How `--validation` holds samples back; older runs drew from all of them alike."""
+"""How `--validation` holds samples out; older runs ignored the classes."""
 
 ROWS = 1000
-"""Samples that are moved at once."""
+"""How many samples are moved at once."""
 
 
 def load_run_data(place: str | None) -> Dataset:
-    """The data of a run, MNIST for None."""
+    """Load the data of a run; MNIST for None."""
     try:
         return dataset_at(place)
     except DatasetError as error:
         if place is None or Path(place).exists():
             raise
-        expected = f"{error.expected}; if the run's data are elsewhere now, say where by --data"
+        expected = f"{error.expected}; if the run's data have moved, give their place with --data"
         raise DatasetError(error.path, error.found, expected) from None
 
 
 def check_run_data(
     path: Path | str, description: Mapping[str, Any], fingerprint: Fingerprint, name: str
 ) -> None:
-    """Raise a `CheckpointError` unless these data, called `name`, are those of the run in `path`."""
+    """Raise a `CheckpointError` unless the run in `path` used these data, called `name`."""
     if is_run_data(path, description, fingerprint):
         return
     if fingerprint.matches_as_stored(description):
         raise CheckpointError(
-            f"{path} has learnt from EMNIST's images as they lie in its files, transposed; now they are "
-            "turned upright: train anew"
+            f"{path} was trained on EMNIST's images as stored, transposed; they are now turned upright: "
+            "train again"
         )
     raise CheckpointError(
-        f"{path} is of a run on other data than {name} is now: say by --data where its data are"
+        f"{path} is from a run on other data than {name}: give the place of its data with --data"
     )
 
 
 def is_run_data(path: Path | str, description: Mapping[str, Any], fingerprint: Fingerprint) -> bool:
-    """Whether these data are those of the run in `path`."""
+    """Whether the run in `path` used these data."""
     with followed(path):
         return fingerprint.matches(description)
 
 
-def hold_back(
+def hold_out(
     data: Dataset, share: float, seed: int, *, by_class: bool = True
 ) -> tuple[Dataset, tuple[HostArray, HostArray]]:
-    """The data to train on, and the share of the training samples that is held back to validate on.
+    """Split off a share of the training samples as validation data.
 
-    The training data stays in its memory, which is overwritten. Raises `ValueError` as `split` does.
+    Returns the data to train on, in the same memory, which is overwritten, and the samples held out. Raises
+    `ValueError` as `split` does.
     """
     left, held = split(data.t_train, share, split_rng(seed), by_class=by_class)
     if by_class:
@@ -68,15 +69,15 @@ def hold_back(
 
 
 def _compacted(array: HostArray, rows: HostArray) -> HostArray:
-    """The array with these rows, in rising order, moved to its start, and cut to them."""
+    """Move these rows, in ascending order, to the array's start, and return that part of it."""
     for start in range(0, len(rows), ROWS):
         part = rows[start : start + ROWS]
-        array[start : start + len(part)] = array[part]  # no row lies before its new place
+        array[start : start + len(part)] = array[part]  # no row comes before its new place
     return array[: len(rows)]
 
 
 def trained_part(path: Path | str, description: Mapping[str, Any], data: Dataset) -> Dataset:
-    """The data that a run was trained on: without the samples that `--validation` held back."""
+    """The data that a run was trained on, without the samples that `--validation` held out."""
     with followed(path):
         settings = description.get("run", {}).get("settings", {})
         if not settings.get("validation"):

@@ -1,12 +1,12 @@
 """The folder of a training run: the names of its files, its checkpoints, and a lock.
 
 run/
-  checkpoint-00000600.safetensors    the last ones; the number is the step
-  best.safetensors                   with validation data: the checkpoint with the lowest loss on it
-  best-whole.safetensors             the best of the whole epochs, if the best one was cut short
+  checkpoint-00000600.safetensors    the last checkpoints; the number is the step
+  best.safetensors                   with validation data: the checkpoint with the lowest validation loss
+  best-whole.safetensors             the best of the complete epochs, if the best one was cut short
   history.jsonl                      the metrics of every epoch, see `history_file`
   config.toml                        all settings, for `backprop train --config`
-  report.html                        the page
+  report.html                        the report
   lock                               held while a process trains here
 """
 
@@ -36,13 +36,13 @@ LONGEST_HOLDER = 2**10
 """The most bytes of a lock that are read."""
 
 PARENT = Path("runs")
-"""The folder of runs that are given none."""
+"""The default parent of run folders."""
 
-MOST_MEANT = 3
+MAX_SUGGESTIONS = 3
 """The most runs that an error suggests."""
 
 TRIES = 100
-"""How often to look for a checkpoint that a running process keeps replacing."""
+"""How often to retry if a running process keeps replacing the checkpoint."""
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 """The errors of a file system without locks."""
@@ -58,7 +58,7 @@ class RunFolderError(OSError):
 
 
 def new_folder(name: str, parent: Path = PARENT) -> Path:
-    """Make the first free folder of runs/name-1, runs/name-2, …; `RunFolderError` if that fails."""
+    """Create the first free folder of runs/name-1, runs/name-2, …; `RunFolderError` if that fails."""
     with _taking(parent):
         make_folders(parent)
         taken = [path.name.rpartition("-")[2] for path in parent.glob(f"{name}-*")]
@@ -71,7 +71,7 @@ def new_folder(name: str, parent: Path = PARENT) -> Path:
 
 
 def usable(folder: Path) -> None:
-    """Make the folder if it is missing, and `runs` above it; `RunFolderError` unless it can be written in."""
+    """Create the folder, and `runs` above it, if missing; `RunFolderError` unless it is writable."""
     with _taking(folder):
         if folder.parent == PARENT:
             make_folders(PARENT)
@@ -83,19 +83,19 @@ def usable(folder: Path) -> None:
 
 @contextmanager
 def _taking(folder: Path) -> Iterator[None]:
-    """Raise a `RunFolderError` that says why the folder cannot take a run."""
+    """Turn an `OSError` into a `RunFolderError` that says why the folder cannot take a run."""
     try:
         yield
     except OSError as error:
         is_other = os.path.lexists(folder) and not os.path.isdir(folder)
-        kind = "it is a file" if os.path.isfile(folder) else "it is no folder"
+        kind = "it is a file" if os.path.isfile(folder) else "it is not a folder"
         why = kind if is_other else reason(error, folder.parent)
-        raise RunFolderError(f"{folder} cannot take the run: {why}") from None
+        raise RunFolderError(f"{folder} cannot be used for the run: {why}") from None
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock the folder; `RunFolderError` names the process that holds it. A killed process releases it."""
+    """Lock the folder; `RunFolderError` names the process using it. Killing that process unlocks it."""
     with writing(folder / LOCK):
         file = open_to_change(folder / LOCK, "ab")
     with file:
@@ -110,13 +110,13 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _holder(folder: Path) -> str:
-    """The text that the process holding the lock has written into it."""
+    """The text that the process holding the lock wrote into it."""
     with open_file(folder / LOCK) as file:
         return file.read(LONGEST_HOLDER).decode("utf-8", "replace").strip()
 
 
 def _lock(handle: int, folder: Path) -> bool:
-    """Lock the file until this process ends; whether that worked. Without locks there is a warning only."""
+    """Lock the file until this process ends; return whether it worked. Only warn if locks are missing."""
     if os.name == "nt":
         import msvcrt
 
@@ -135,7 +135,7 @@ def _lock(handle: int, folder: Path) -> bool:
         if error.errno not in NO_LOCKS:
             raise RunFolderError(f"{folder / LOCK} cannot be locked: {reason(error)}") from None
         warnings.warn(
-            f"{folder}: its file system has no locks ({reason(error)}); let no second process train there",
+            f"{folder}: its file system has no locks ({reason(error)}); start no second process there",
             stacklevel=2,
         )
     return True
@@ -144,7 +144,7 @@ def _lock(handle: int, folder: Path) -> bool:
 def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Write a checkpoint and keep the last `keep`, counting this one.
 
-    Later ones, of a run that was resumed from an earlier step, are deleted.
+    Later ones, left over if the run was resumed from an earlier step, are deleted.
     """
     path = folder / f"{PREFIX}{checkpoint.description['training']['step']:08d}{SUFFIX}"
     put_checkpoint(path, checkpoint)
@@ -158,7 +158,7 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
 
 
 def put_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint of the run, after flushing the lines of the history before it to the disk."""
+    """Write a checkpoint of the run after flushing the history so far to disk."""
     history = path.parent / HISTORY
     with writing(history), suppress(FileNotFoundError), open_to_change(history, "r+b") as file:
         os.fsync(file.fileno())
@@ -168,7 +168,7 @@ def put_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def save_best(folder: Path, checkpoint: Checkpoint, before: Checkpoint | None) -> None:
     """Write the checkpoint of the best epoch; `before` is the previous best one.
 
-    Resuming replaces an epoch that was cut short, so the previous best one is kept beside it.
+    Resuming completes an epoch that was cut short, so the previous best one is kept beside it.
     """
     if checkpoint.description["training"]["position"]:
         if before is not None:
@@ -180,14 +180,14 @@ def save_best(folder: Path, checkpoint: Checkpoint, before: Checkpoint | None) -
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a run, the last one at the end; files with other names are left alone."""
+    """The checkpoints of a run, in order; files with other names are ignored."""
     return sorted(path for path in folder.glob(f"{PREFIX}*{SUFFIX}") if NUMBERED.fullmatch(path.name))
 
 
 def trained(name: str | os.PathLike[str]) -> Path:
     """The checkpoint to use: the file itself, or a run's best checkpoint, or else its last."""
     path = Path(name)
-    if not path.exists() and not meant_by(path):
+    if not path.exists() and not suggestions(path):
         return path  # reading it raises `FileNotFoundError`
     return _checkpoint_of(path, [path / BEST] if (path / BEST).exists() else checkpoints(path))
 
@@ -201,11 +201,11 @@ def latest(name: str | os.PathLike[str]) -> Path:
 def _checkpoint_of(path: Path, found: list[Path]) -> Path:
     """The path itself if it is a file, or the last of the checkpoints found in the folder."""
     if not path.exists():
-        raise CheckpointError(f"{path}: there is no such file or folder{meant_by(path)}")
+        raise CheckpointError(f"{path}: no such file or folder{suggestions(path)}")
     if not path.is_dir():
         return path
     if not found:
-        raise CheckpointError(f"{path}: there is no checkpoint in this folder{meant_by(path)}")
+        raise CheckpointError(f"{path}: no checkpoint in this folder{suggestions(path)}")
     return found[-1]
 
 
@@ -214,22 +214,22 @@ def is_run(folder: Path) -> bool:
     return bool((folder / BEST).exists() or checkpoints(folder))
 
 
-def meant_by(path: Path) -> str:
-    """The end of an error about a path that is no run: the runs that may be meant."""
+def suggestions(path: Path) -> str:
+    """The end of an error about a path that is not a run: the runs it may mean."""
     found: list[Path] = []
     with suppress(OSError):
         inside = filter(is_run, path.iterdir()) if path.is_dir() else filter(is_run, [PARENT / path])
         found = sorted(inside, key=lambda run: run.stat().st_mtime, reverse=True)
     if not found:
         return ""
-    more = f" ({len(found) - MOST_MEANT} more there)" if len(found) > MOST_MEANT else ""
-    return f"; did you mean {' or '.join(map(str, found[:MOST_MEANT]))}?{more}"
+    more = f" ({len(found) - MAX_SUGGESTIONS} more there)" if len(found) > MAX_SUGGESTIONS else ""
+    return f"; did you mean {' or '.join(map(str, found[:MAX_SUGGESTIONS]))}?{more}"
 
 
 def read_trained(name: str | os.PathLike[str], read: Callable[[Path], Read]) -> tuple[Path, Read]:
-    """The checkpoint to use, and what `read` returns for it.
+    """The checkpoint to use, and its contents as returned by `read`.
 
-    Looks again if a process that trains in the folder has replaced the checkpoint meanwhile.
+    Retries if a running training has replaced the checkpoint in the meantime.
     """
     tries = 0
     while True:

@@ -1,4 +1,4 @@
-"""Training: `fit`, the `Training` that it loops over, and the `RunRecorder` that keeps it in a folder."""
+"""Training: `fit`, the `Training` it loops over, and the `RunRecorder` that saves a run in a folder."""
 
 from ..saving.history import Metrics
 from .divergence import DivergenceError

@@ -27,7 +27,7 @@ def check_validation(validation: Any, patience: int | None) -> None:
     """Raise unless `validation` is a share or a pair of arrays, or None without patience."""
     if validation is None:
         if patience is not None:
-            raise ValueError("patience needs data to judge by: give validation=0.1, or validation=(x, t)")
+            raise ValueError("patience needs validation data: give validation=0.1, or validation=(x, t)")
     elif isinstance(validation, float | np.floating):
         if not 0.0 < validation < 1.0:
             raise ValueError(f"expected validation as a share above 0.0 and below 1.0, got {validation}")
@@ -36,33 +36,33 @@ def check_validation(validation: Any, patience: int | None) -> None:
 
 
 def check_hook(hook: Any, hook_steps: int | None) -> None:
-    """Raise a `ValueError` for a hook without `hook_steps`, or the reverse."""
+    """Raise a `ValueError` for a hook without `hook_steps`, or `hook_steps` without a hook."""
     if hook is not None and hook_steps is None:
         raise ValueError(
-            "a hook needs hook_steps, every how many steps it is called: give hook_steps=100, say"
+            "a hook needs hook_steps, the number of steps between its calls: give hook_steps=100, say"
         )
     if hook is None and hook_steps is not None:
-        raise ValueError(f"hook_steps={hook_steps} needs a hook, the function to call then: give hook=…")
+        raise ValueError(f"hook_steps={hook_steps} needs a hook, the function to call: give hook=…")
 
 
 def steps_per_epoch(samples: int, batch_size: int, sampling: str) -> int:
-    """⌈samples / batch_size⌉; raises a `ValueError` for a larger batch, or another sampling."""
+    """⌈samples / batch_size⌉; raises a `ValueError` for a batch too large, or an unknown sampling."""
     if sampling not in SAMPLINGS:
         raise ValueError(f"unknown sampling {sampling!r}: expected one of {', '.join(SAMPLINGS)}")
     if batch_size > samples:
-        raise ValueError(f"expected a batch size from 1 to the {samples} samples there are, got {batch_size}")
+        raise ValueError(f"expected a batch size from 1 to the {samples} samples given, got {batch_size}")
     return math.ceil(samples / batch_size)
 
 
 def total_steps(epochs: int | None, iterations: int | None, per_epoch: int) -> int:
-    """The steps of so many epochs, or of iterations, of which one has to be given."""
+    """The number of steps in all, from exactly one of epochs and iterations."""
     if (epochs is None) == (iterations is None):
         raise ValueError("give either epochs or iterations")
     return epochs * per_epoch if epochs is not None else iterations or 0
 
 
 def check_last_batch(network: Network, x: Array, batch_size: int) -> None:
-    """Raise if the last batch is one sample, and a layer cannot learn from that, as batch normalization."""
+    """Raise if the last batch has one sample, and a layer cannot learn from it."""
     n = x.shape[0]
     if (n % batch_size or batch_size) > 1:
         return
@@ -70,9 +70,9 @@ def check_last_batch(network: Network, x: Array, batch_size: int) -> None:
     try:
         copied.forward(copied.scaled(x[:1, ...]), training=True)
     except ValueError as error:
-        raise ValueError(f"of {n:,} samples, batches of {batch_size} leave one alone: {error}") from None
+        raise ValueError(f"{n:,} samples in batches of {batch_size} leave one alone: {error}") from None
 
 
 def is_pair(value: Any) -> bool:
-    """Whether it is a tuple or list of two."""
+    """Whether `value` is a tuple or list of two."""
     return isinstance(value, (tuple, list)) and len(value) == 2

@@ -1,4 +1,4 @@
-"""The network of the best epoch on the validation data."""
+"""The weights of the best epoch on the validation data."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from ..saving.network_config import network_config
 
 
 class BestWeights:
-    """The network as it was after its best epoch.
+    """Keeps the network as it was after its best epoch.
 
-    Resuming replaces an epoch that was cut short, so the network of the previous best one is kept, too.
+    Resuming completes an epoch that was cut short, so the previous best network is kept, too.
     """
 
     def __init__(self, network: Network) -> None:
         self.network = network
         self.kept: list[tuple[int, dict[str, HostArray]]] = []
-        """The last step of an epoch, and the network's arrays; the best epoch is the last one."""
+        """Pairs of an epoch's last step and the network's arrays; the best epoch comes last."""
 
     def keep(self, metrics: Metrics, *, part: bool) -> None:
-        """Keep the network as the best one, after this epoch; `part` if that was cut short."""
+        """Keep the network after this epoch as the best one; `part` if the epoch was cut short."""
         before = self.kept[-1:] if part else []
         self.kept = [*before, (metrics.step, network_arrays(self.network))]
 
     def arrays(self) -> dict[str, HostArray]:
-        """The arrays for a checkpoint: `best.600.params.W1`, where 600 is the step."""
+        """The arrays for a checkpoint, named such as `best.600.params.W1`, where 600 is the step."""
         return {f"best.{step}.{key}": value for step, own in self.kept for key, value in own.items()}
 
     def take(self, arrays: Mapping[str, HostArray], best: int) -> None:
-        """Take the arrays of a checkpoint whose best epoch ended at the step `best`."""
+        """Take the best weights from a checkpoint whose best epoch ended at the step `best`."""
         found: dict[int, dict[str, HostArray]] = {}
         for key, value in arrays.items():
             if key.startswith("best."):
@@ -43,12 +43,12 @@ class BestWeights:
         self.kept = [(step, found[step]) for step in sorted(found) if step <= best] if best in found else []
 
     def take_network(self, checkpoint: Checkpoint, best: int) -> None:
-        """Take the network of a checkpoint that was written after the best epoch, at the step `best`."""
+        """Take the network of a checkpoint written right after the best epoch, at the step `best`."""
         arrays = {k: v for k, v in checkpoint.arrays.items() if k.partition(".")[0] in ("params", "state")}
         self.kept = [(best, arrays)]
 
     def put_back(self) -> None:
-        """Set the network to its best epoch."""
+        """Restore the network to its best epoch."""
         restore_network(self.network, Checkpoint({"network": network_config(self.network)}, self.kept[-1][1]))
 
 
@@ -59,13 +59,13 @@ def without_best(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def is_from_before(checkpoint: Checkpoint) -> bool:
-    """Whether an older version wrote it, with the validation metrics in the columns of the test."""
+    """Whether an older version wrote the checkpoint, with validation metrics in the test columns."""
     settings = checkpoint.description.get("run", {}).get("settings", {})
     return bool(settings.get("validation")) and "history.validation_loss" not in checkpoint.arrays
 
 
 def as_validated(metrics: Metrics) -> Metrics:
-    """The metrics of an epoch of an older version, with the validation metrics in their own columns."""
+    """An epoch from an older version, with the validation metrics moved to their own columns."""
     if metrics.validation_loss is not None:
         return metrics
     loss, accuracy = metrics.test_loss, metrics.test_accuracy

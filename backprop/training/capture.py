@@ -1,11 +1,11 @@
-"""When a step of training is replayed instead of called, and how it stays proven that both are the same.
+"""Replay a recorded training step instead of calling it, and keep verifying that both give the same result.
 
-A step is recorded from one state: it is called, put back, traced, put back and replayed, and all three
-have to end alike, bit for bit. What it changes in a layer, the loss or the optimizer besides its state has
-to be set before it is read, since a replay sets nothing there. From then on it is on probation: in every
-segment, which is an epoch or what lies between two calls of a hook, the last step is replayed and called,
-and the segment begins with a look at what a user may have changed. Where there is a difference, the segment
-is run again from its start, every step is called from then on, and a `CaptureWarning` names the cause.
+To record a step, it is called, traced and replayed, each time from the same state; all three must end alike,
+bit for bit. Any attribute of a layer, the loss or the optimizer that the step changes outside the state must
+be set before it is read, since a replay does not set it. From then on the recording is verified again in
+every segment, which is an epoch or the steps between two calls of a hook: it begins with a check for changes
+by the user, and its last step is both replayed and called. If they differ, the segment is run again from its
+start, every later step is called, and a `CaptureWarning` names the cause.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from .state import TrainState
 Results: TypeAlias = tuple[Array, ...]
 
 SHORTEST = 4
-"""A segment of fewer steps is called: verifying it takes as long."""
+"""Shorter segments are called: verifying them would take as long."""
 
 
 class StepCapture:
-    """Calls scan(state, data, rows, scalars), or replays a recording of it.
+    """Calls `scan(state, data, rows, scalars)`, or replays a recording of it.
 
     Parameters
     ----------
     scan : the function; it changes the arrays of the state and reads those of the data
-    state : gives the live state
-    fingerprinter : looks at what the function may depend on besides
+    state : returns the live state
+    fingerprinter : inspects whatever else the function may depend on
     """
 
     def __init__(
@@ -48,27 +48,27 @@ class StepCapture:
         self.backend, self.scan, self.state, self.data = backend, scan, state, data
         self.fingerprinter = fingerprinter
         self.why = ""
-        """Why steps are called for good; empty while they may be replayed."""
+        """Why all steps are called; empty while they may be replayed."""
         self.unverified = 0
-        """How many replays there have been since a step was last done both ways."""
+        """The number of replays since a step was last run both ways."""
         self._called: set[tuple[int, ...]] = set()
         self._replays: dict[tuple[int, ...], Replay] = {}
-        self._fresh: set[tuple[int, ...]] = set()  # recorded, and not yet verified with other inputs
+        self._fresh: set[tuple[int, ...]] = set()  # recorded, but not yet verified with other inputs
         self._fingerprint: Fingerprint | None = None
         self._scratch: frozenset[str] = frozenset()
         self._arrays: list[Array] = []
-        self._read: list[Any] = []  # what recordings read, kept alive
+        self._read: list[Any] = []  # what recordings read; must stay alive
         self._long_enough = False
 
     def begin(self, steps: int) -> None:
-        """A segment of so many steps begins: drop recordings that no longer fit what is there."""
+        """Begin a segment of so many steps: drop recordings that are out of date."""
         self.unverified = 0
         self._long_enough = steps >= SHORTEST
         if self._long_enough:
             self.drop_stale()
 
     def drop_stale(self) -> bool:
-        """Drop the recordings if something that they depend on has changed; whether it has."""
+        """Drop the recordings if something they depend on has changed; return whether it has."""
         if self.why or not self._replays:
             return False
         fingerprint, arrays = self._take_fingerprint(), self._live_arrays()
@@ -80,7 +80,7 @@ class StepCapture:
         return True
 
     def run(self, rows: Array, scalars: Array) -> Results:
-        """The steps of these rows; the first ones are recorded."""
+        """Run a step for each row, recorded or replayed if possible."""
         key = tuple(rows.shape)
         if self.why or not self._long_enough:
             return self.call(rows, scalars)
@@ -93,19 +93,19 @@ class StepCapture:
         return replay(rows, scalars)
 
     def call(self, rows: Array, scalars: Array) -> Results:
-        """The steps, called."""
+        """Call a step for each row."""
         self._called.add(tuple(rows.shape))
         return self.scan(self.state(), self.data, rows, scalars)
 
     @property
-    def in_doubt(self) -> bool:
-        """Whether replays of this segment were of a recording that has then been given up."""
+    def needs_rerun(self) -> bool:
+        """Whether this segment has replays of a recording that was then given up."""
         return bool(self.why) and self.unverified > 0
 
     def verify(self, rows: Array, scalars: Array) -> Results:
-        """The steps both ways from the same state, if they are replayed at all; what the call gives.
+        """Replay and call the steps from the same state, if they are replayed; return the call's results.
 
-        Where there is a difference, the recording is given up.
+        If they differ, the recording is given up.
         """
         key = tuple(rows.shape)
         replay = self._replays.get(key)
@@ -123,7 +123,7 @@ class StepCapture:
         if changed:
             self.give_up(f"{next(iter(changed))} changes in the step and is not in the state")
         elif not (self._alike(replayed, results) and self._alike_states(before, after)):
-            self.give_up("a replayed step does not give what a called one gives")
+            self.give_up("a replayed step and a called one give different results")
         else:
             self.unverified = 0
         return results
@@ -131,7 +131,7 @@ class StepCapture:
     def _record_to_verify(
         self, key: tuple[int, ...], rows: Array, scalars: Array, before: TrainState
     ) -> Results:
-        """Record steps of another number, which shows as well whether replays are what calls are."""
+        """Record another number of steps, which also compares replays with calls."""
         if key not in self._called:
             self.call(rows, scalars)  # so that all it needs is there
             self.state().restore(before)
@@ -148,26 +148,26 @@ class StepCapture:
             self.state().restore(before)
 
     def give_up(self, why: str) -> None:
-        """Call every step from now on, and say why, once."""
+        """Call every step from now on, and warn once with the cause."""
         self.why = why
         self._replays.clear()
         warnings.warn(f"the step is not captured but called each time, which is slower: {why}",
                       CaptureWarning, stacklevel=2)  # fmt: skip
 
     def __reduce__(self) -> Any:
-        raise TypeError("a step's capture cannot be pickled: it belongs to a training that runs")
+        raise TypeError("a step's capture cannot be pickled: it belongs to a running training")
 
     def _record(self, key: tuple[int, ...], rows: Array, scalars: Array) -> Results:
-        """The steps called, and recorded besides."""
-        before, seen, drawn = self.state().copy(), self._take_fingerprint(), global_draws()
+        """Call the steps, and record them as well."""
+        before, earlier, drawn = self.state().copy(), self._take_fingerprint(), global_draws()
         results = self.call(rows, scalars)
         fingerprint = self._take_fingerprint()
-        if seen is None or fingerprint is None:
+        if earlier is None or fingerprint is None:
             return results
         if global_draws() != drawn:
             self.give_up("the step draws from a global random generator")
             return results
-        after, changed = self.state().copy(), seen.changed(fingerprint)
+        after, changed = self.state().copy(), earlier.changed(fingerprint)
         outside = next((path for path, place in changed.items() if place is None), None)
         if outside is not None:
             self.give_up(f"{outside} changes in the step and is not in the state")
@@ -180,8 +180,8 @@ class StepCapture:
                 state = (*self.state(), self.data)
                 replay = self.backend.record(self._scan_of_mappings, state, (rows, scalars))
             cause = self._difference(replay, rows, scalars, before, after, results)
-        except Exception as error:  # whatever it was: the called step decides whether it is an error
-            cause = _told(error)
+        except Exception as error:  # of any kind: if it is a real error, the called step raises it
+            cause = _cause_of(error)
         finally:
             self.state().restore(after)
         if cause:
@@ -193,7 +193,7 @@ class StepCapture:
         return results
 
     def _scan_of_mappings(self, *arguments: Any) -> Results:
-        """The function as a backend records it: of plain mappings of arrays, then arrays."""
+        """`scan` in the form that a backend records: plain mappings of arrays, then arrays."""
         *state, data, rows, scalars = arguments
         return self.scan(TrainState(*state), data, rows, scalars)
 
@@ -206,20 +206,20 @@ class StepCapture:
         after: TrainState,
         results: Results,
     ) -> str:
-        """How the traced run, or a replay, differs from the called one; empty where it does not."""
+        """How the traced steps or a replay differ from the called ones; empty if they agree."""
         if replay.results is not None and not (
             self._alike(replay.results, results) and self._alike_states(before, after)
         ):
-            return "the step does something else when it is recorded"
+            return "the step behaves differently when it is recorded"
         if rows.shape[0] > 1 and self.backend.device != "cpu":
-            return ""  # many steps drift apart by more than rounding: the last step of a segment is by itself
+            return ""  # rounding adds up over many steps; the last step of a segment is compared alone
         self.state().restore(before)
         if not (self._alike(replay(rows, scalars), results) and self._alike_states(before, after)):
-            return "a replayed step does not give what a called one gives"
+            return "a replayed step and a called one give different results"
         return ""
 
     def _verify_fresh(self, key: tuple[int, ...], rows: Array, scalars: Array) -> Results:
-        """The first steps after a recording, both ways: other inputs than it was made with."""
+        """Run the first steps after a recording both ways: their inputs differ from the recorded ones."""
         self._fresh.discard(key)
         if rows.shape[0] > 1 and self.backend.device != "cpu":
             self.unverified += 1
@@ -232,16 +232,16 @@ class StepCapture:
     def _take_fingerprint(self) -> Fingerprint | None:
         try:
             return self.fingerprinter.take()
-        except Exception as error:  # whatever an attribute raises that is looked at
+        except Exception as error:  # of any kind: reading an attribute runs user code
             if not self.why:
-                self.give_up(f"the attributes cannot be watched: {_told(error)}")
+                self.give_up(f"the attributes cannot be inspected: {_cause_of(error)}")
             return None
 
     def _live_arrays(self) -> list[Array]:
         return [array for arrays in (*self.state(), self.data) for array in arrays.values()]
 
     def _alike_states(self, before: TrainState, after: TrainState) -> bool:
-        """Whether what a step has changed and set, since `before`, is as in `after`."""
+        """Whether the live state, which was `before` until the steps ran, is now as in `after`."""
         (params, its), *others = zip(self.state(), after, strict=True)
         return self._alike(list(params.values()), list(its.values()), list(before.params.values())) and all(
             self._alike(list(own.values()), list(saved.values())) for own, saved in others
@@ -259,7 +259,7 @@ class StepCapture:
 
 @contextmanager
 def _quiet_threads() -> Iterator[None]:
-    """While active, a refusal that ends a thread of a layer's own is not printed."""
+    """While active, a `CaptureError` that ends a layer's own thread is not printed."""
     hook = threading.excepthook
 
     def quiet(args: Any) -> None:
@@ -273,8 +273,8 @@ def _quiet_threads() -> Iterator[None]:
         threading.excepthook = hook
 
 
-def _told(error: Exception) -> str:
-    """What the error says, and where in the user's code it was raised, as far as that is known."""
+def _cause_of(error: Exception) -> str:
+    """The error's message, with the place in the user's code where it was raised, if known."""
     why = str(error) if isinstance(error, CaptureError) else f"{type(error).__name__}: {_line(error)}"
     place = origin(error)
     return f"{why} (in {place})" if place else why

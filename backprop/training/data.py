@@ -1,4 +1,4 @@
-"""What a training reads: the samples it learns from and those held out, on the network's device."""
+"""The data of a training: the samples to learn from and those held out, on the network's device."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..networks.checks import check_same_length
 
 
 class TrainingData:
-    """Samples and targets on the network's device, checked, and scaled as the network will scale its inputs.
+    """Samples and targets on the network's device, validated, and scaled as the network scales its inputs.
 
     Parameters
     ----------
     x, t : samples and targets, host arrays or arrays of the network's device
-    validation : `(x, t)`, or the share of the samples to hold back, which `rng` draws
+    validation : `(x, t)`, or the share of the samples to hold out, drawn by `rng`
     test : `(x, t)`
     """
 
@@ -36,11 +36,11 @@ class TrainingData:
         self.network = network
         x, t = _on_device(network, x, t, "x", "t")
         self.held_out: dict[str, tuple[Array, Array]] = {}
-        """What is evaluated on after every epoch: `"validation"` and `"test"`."""
+        """Data to evaluate on after every epoch: `"validation"` and `"test"`."""
         self.validation_digest: str | None = None
         """The SHA-256 of the validation data."""
         if isinstance(validation, float | np.floating):
-            x, t = self._hold_back(x, t, float(validation), rng)
+            x, t = self._hold_out(x, t, float(validation), rng)
         elif validation is not None:
             names = "the validation data's x", "their t"
             self.held_out["validation"] = _on_device(network, *validation, *names)
@@ -56,12 +56,12 @@ class TrainingData:
         return int(self.train["x"].shape[0])
 
     def scale(self) -> None:
-        """Scale all samples as the network's inputs, or, for its first training, as these data suggest."""
+        """Scale all samples like the network's inputs or, for its first training, as these data suggest."""
         first = self.network.inputs is None
         self._scale_as(self.network.inputs or Inputs.of(self.train["x"]), first=first)
 
     def _scale_as(self, inputs: Inputs | None, *, first: bool) -> None:
-        """Scale all samples as `inputs` says; None, of an old checkpoint, leaves them as they are."""
+        """Scale all samples as `inputs` describes; None, from an old checkpoint, leaves them as they are."""
         assert self._unscaled is not None
         self._inputs = inputs
         unscaled = dict(self._unscaled)
@@ -76,17 +76,17 @@ class TrainingData:
         return inputs.of_prediction(self.network.laid_out(x, inputs.shape), self.network.dtype)
 
     def follow_network(self) -> None:
-        """Scale all samples as the network's inputs, which a checkpoint may just have set."""
+        """Scale all samples like the network's inputs, which a checkpoint may just have changed."""
         if self._unscaled is not None and self.network.inputs != self._inputs:
             self._scale_as(self.network.inputs, first=False)
 
     def set_inputs(self) -> None:
-        """From here on the network scales its inputs as these data."""
+        """Make the network scale its inputs like these data from now on."""
         if self._unscaled is not None:
             self.network.inputs, self._unscaled = self._inputs, None
 
-    def _hold_back(self, x: Array, t: Array, share: float, rng: np.random.Generator) -> tuple[Array, Array]:
-        """The samples to learn from; the others become the validation data."""
+    def _hold_out(self, x: Array, t: Array, share: float, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Return the samples to learn from; the others become the validation data."""
         network = self.network
         backend, labels = network.backend, network.backend.to_numpy(t)
         if network.last_layer.counts_correct and labels.ndim == 2:
@@ -104,7 +104,7 @@ class TrainingData:
 
 
 def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tuple[Array, Array]:
-    """x and t on the network's device, checked to be finite and targets of the network."""
+    """x and t on the network's device; raises unless they are finite and t suits the network."""
     check_same_length(x, t)
     backend = network.backend
     try:

@@ -1,4 +1,4 @@
-"""Divergence: where the first NaN or infinity of a training run is."""
+"""Divergence: find the first NaN or infinity of a training run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .step import TrainStep
 
 
 class DivergenceError(ArithmeticError):
-    """Training met a NaN or an infinity: at which step, and where it first appeared."""
+    """Training produced a NaN or an infinity; says at which step and where it first appeared."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class DivergenceError(ArithmeticError):
 
 
 def locate(epoch: Epoch) -> DivergenceError:
-    """Run the segment again to where the first value is not finite, and stop before that update."""
+    """Run the segment again up to the first value that is not finite, and stop before that update."""
     step, state = epoch.step, epoch.step.state()
     state.restore(epoch.state_at_start)
     for i in range(epoch.segment_start, epoch.ran):
@@ -44,22 +44,22 @@ def locate(epoch: Epoch) -> DivergenceError:
             state.restore(before)
             step.optimizer.steps = epoch.steps_before + i
             return DivergenceError(epoch.done + i + 1, where, cure=_cure(step))
-    return DivergenceError(epoch.done + epoch.ran, "a value that a second run did not meet")
+    return DivergenceError(epoch.done + epoch.ran, "a value that did not appear in a second run")
 
 
 def _cure(step: TrainStep) -> str:
-    """What is likely to help."""
+    """The most likely cure."""
     size = root_mean_square(step.data["x"]) if dtype_name(step.data["x"].dtype) != "uint8" else 0.0
     if size > LARGE:
         return (
             f"the inputs are large, with a root mean square of {size:.4g}: scale them, or standardize every "
-            "column; a smaller learning rate alone will not do"
+            "column; a smaller learning rate alone will not help"
         )
     return "try a smaller learning rate"
 
 
 def _first_bad(step: TrainStep, x: Array, t: Array, scalars: Any) -> str | None:
-    """Forward and backward on one batch; the first value that is not finite, by name."""
+    """Run forward and backward on one batch; return the name of the first value that is not finite."""
     network = step.network
     if not finite(x):
         return "the input"

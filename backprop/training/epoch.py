@@ -1,4 +1,4 @@
-"""One epoch: its steps in chunks and segments, and the losses and counts that they leave on the device."""
+"""One epoch: its steps in chunks and segments, and their losses and counts, which stay on the device."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from .step import Results, TrainStep
 
 
 class Epoch:
-    """One pass over the batches of an order of the samples; losses and counts stay on the device.
+    """One pass over the samples in a given order; losses and counts stay on the device.
 
-    The steps run in chunks, each of which may be one replay. A segment is what lies between two points
-    where somebody else may change anything, such as two calls of a hook: it starts from a copy of the state,
-    to which it returns where its replays turn out to be wrong.
+    The steps run in chunks, each of which may be one replay. Chunks form segments: a segment lies between two
+    points where user code may change anything, such as two calls of a hook. It keeps a copy of the state it
+    starts from, and returns to it if its replays turn out to be wrong.
 
     Parameters
     ----------
     order : the samples' indices
-    steps : how many steps it has
-    done : the steps of the training before it
-    first, earlier : the step to begin at, and the results of those before, for a resumed epoch
+    steps : the number of steps
+    done : the number of training steps before this epoch
+    first, earlier : for a resumed epoch, the step to begin at, and the results of the steps before it
     """
 
     segment_start: int
-    """The first step of the present segment."""
+    """The first step of the current segment."""
     state_at_start: TrainState
-    """A copy of the state before it."""
+    """A copy of the state before that step."""
     scalars: Array
-    """The optimizer's scalars of its steps, a row each."""
+    """The optimizer's scalars for the segment's steps, one row each."""
     first_row: int
     """The step of the first row."""
     observed = False
-    """Whether somebody was called after the last step, who may have changed something."""
+    """Whether a callback that may have changed something ran after the last step."""
 
     def __init__(
         self,
@@ -55,32 +55,32 @@ class Epoch:
         self.full = min(len(order) // size, steps)
         self.rows = self.backend.xp.reshape(self.order[: self.full * size], (self.full, size))
         self.first = self.ran = first
-        self._results: list[tuple[int, Results]] = []  # the first step of each chunk, and its own
+        self._results: list[tuple[int, Results]] = []  # each chunk's first step and results
         if earlier:
             self._results.append((0, tuple(map(self.backend.asarray, earlier))))
 
     def indices(self, start: int, stop: int) -> Array:
-        """The samples' indices of steps that have batches of one size, a row a step."""
+        """The samples' indices for steps with batches of one size, one row per step."""
         if start < self.full:
             return self.rows[start:stop, ...]
         return self.order[None, self.full * self.step.batch_size :]
 
     def scalars_of(self, start: int, stop: int) -> Array:
-        """The optimizer's scalars of these steps of the present segment."""
+        """The optimizer's scalars for these steps of the current segment."""
         return self.scalars[start - self.first_row : stop - self.first_row, ...]
 
-    def run(self, look: Callable[[int], int], end: Callable[[int], int]) -> Iterator[int]:
-        """Run the epoch chunk by chunk; yield the steps so far.
+    def run(self, chunk_end: Callable[[int], int], segment_end: Callable[[int], int]) -> Iterator[int]:
+        """Run the epoch chunk by chunk; yield the number of steps so far.
 
-        No chunk goes past `look` of its first step; a segment ends at the next step that `end` gives.
+        A chunk that starts at step i ends by `chunk_end(i)`; a segment ends by `segment_end(i)`.
         """
         while self.ran < self.count:
-            yield from self._run_segment(look, min(end(self.ran), self.count))
+            yield from self._run_segment(chunk_end, min(segment_end(self.ran), self.count))
 
-    def _run_segment(self, look: Callable[[int], int], stop: int) -> Iterator[int]:
+    def _run_segment(self, chunk_end: Callable[[int], int], stop: int) -> Iterator[int]:
         self._begin_segment(stop)
         capture, reached = self.step.capture, self.ran
-        last = min(self.full, stop) - 1  # the last step with a whole batch, by itself, is verified
+        last = min(self.full, stop) - 1  # the last step with a whole batch runs alone and is verified
         while self.ran < stop:
             start = self.ran
             if start == last:
@@ -88,11 +88,11 @@ class Epoch:
             elif start > last:
                 size, run = 1, capture.call
             else:
-                size, run = self._chunk_size(start, min(look(start), last)), capture.run
+                size, run = self._chunk_size(start, min(chunk_end(start), last)), capture.run
             rows, scalars = self.indices(start, start + size), self.scalars_of(start, start + size)
             self._results.append((start, run(rows, scalars)))
             self.ran = start + size
-            if capture.in_doubt:
+            if capture.needs_rerun:
                 self._rewind(stop)
             elif self.ran > reached:
                 reached = self.ran
@@ -121,7 +121,7 @@ class Epoch:
         self.step.capture.begin(stop - self.ran)
 
     def _rewind(self, stop: int) -> None:
-        """Go back to the start of the segment."""
+        """Return to the start of the segment."""
         self.step.state().restore(self.state_at_start)
         while self._results and self._results[-1][0] >= self.segment_start:
             self._results.pop()
@@ -129,11 +129,11 @@ class Epoch:
         self.step.capture.begin(stop - self.ran)
 
     def verify(self) -> None:
-        """Verify what has been replayed so far, where a segment is left before its end."""
+        """Verify the replays so far, when a segment is left before its end."""
         capture, reached = self.step.capture, self.ran
         if capture.unverified:
             capture.verify_replays(self.indices(reached - 1, reached), self.scalars_of(reached - 1, reached))
-        if capture.in_doubt:
+        if capture.needs_rerun:
             self._rewind(reached)
             while self.ran < reached:
                 rows, scalars = self.indices(self.ran, self.ran + 1), self.scalars_of(self.ran, self.ran + 1)
@@ -141,7 +141,7 @@ class Epoch:
                 self.ran += 1
 
     def read(self, first: int = 0) -> tuple[np.ndarray, float | None]:
-        """The losses of the steps since `first`, and the share of their samples that was correct."""
+        """The losses of the steps since `first`, and their accuracy; None without classes."""
         losses, *corrects = self.results(first)
         if not corrects:
             return losses.astype(np.float64), None
@@ -150,7 +150,7 @@ class Epoch:
         return losses.astype(np.float64), int(corrects[0].sum()) / samples
 
     def means(self, every: int, first: int = 0) -> Iterator[Means]:
-        """Means over every `every` steps since `first`; steps that are left over have none."""
+        """Means over each `every` steps since `first`; steps left over at the end are ignored."""
         losses, *corrects = self.results(first)
         size = self.step.batch_size
         for stop in range(every, len(losses) + 1, every):
@@ -162,7 +162,7 @@ class Epoch:
             yield Means(self.done + end, every, float(losses[part].mean(dtype=np.float64)), accuracy)
 
     def results(self, first: int = 0) -> list[np.ndarray]:
-        """The losses of the steps since `first`, and the counts of the correct if there are any."""
+        """The losses of the steps since `first` and, if it classifies, the counts of correct samples."""
         parts: list[Sequence[Array]] = []
         for start, results in reversed(self._results):
             parts.append(results if start >= first else [values[first - start :] for values in results])

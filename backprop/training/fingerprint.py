@@ -1,9 +1,9 @@
-"""What a training step could see and change besides its state: the attributes of a network's parts.
+"""Fingerprint everything a training step could read or change outside its state.
 
-A `Fingerprinter` goes through the network, its layers and loss, and the optimizer: their attributes, what
-lies in these, and the attributes of their classes. Numbers and texts are compared by value, arrays by their
-bytes, random generators by their state, and functions and other opaque objects by identity. It does not see
-what globals and closures hold.
+A `Fingerprinter` walks through the network, its layers and loss, and the optimizer: their attributes, the
+contents of these, and the attributes of their classes. Numbers and strings are compared by value, arrays by
+their bytes, random generators by their state, and functions and other opaque objects by identity. It cannot
+see values held by globals and closures.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from ..layers import Node
 from ..networks.network import Network
 from ..optimizers import Optimizer
 
-MOST = 20_000
-"""How many values are looked at; what holds more is not watched, and so not recorded."""
+MAX_VALUES = 20_000
+"""The most values in a fingerprint; a step with more is not recorded."""
 
 KEPT = frozenset({"_saved", "_grads"})
 """Attributes of layers that a step sets before it reads them."""
 
 CARRIED = KEPT | {"_params", "_state"}
-"""Those of a network's own layers, whose parameters and state are the network's."""
+"""The same for a network's own layers, whose parameters and state belong to the network."""
 
 OF_OPTIMIZERS = frozenset({"_slots", "steps", "_owner"})
-"""Those of an optimizer that are given to the step."""
+"""Attributes of an optimizer that are passed to the step."""
 
 OF_NETWORKS = frozenset({"_params", "_state", "flat_params", "flat_grads", "backend", "inputs"})
-"""Those of a network that its layers hold, or that no step reads."""
+"""Attributes of a network that its layers hold, or that no step reads."""
 
 ATOMS = {int, float, complex, bool, str, bytes, type(None), type(...), range, slice}
 FUNCTIONS = (
@@ -58,11 +58,11 @@ OPAQUE = (
     datetime.time, datetime.timedelta, datetime.tzinfo, io.FileIO, io.BufferedIOBase, io.TextIOWrapper,
     type(NotImplemented),
 )  # fmt: skip
-"""Objects without attributes that hold nothing a step could count in, or are for nobody to look at."""
+"""Objects without attributes, which hold nothing a step could count in or cannot be inspected."""
 
 
 class Place(NamedTuple):
-    """An attribute of a part: what a value that is looked at lies in."""
+    """The attribute of a layer, loss, optimizer or network that a value lies in."""
 
     part: Any
     name: str
@@ -73,7 +73,7 @@ NOT_COPIED = CARRIED | OF_OPTIMIZERS | OF_NETWORKS | {"_layers", "layers", "last
 
 
 class Fingerprint:
-    """What was there at one time: a value to compare for every path, as `ReLU1.slope`."""
+    """The values at one time: one to compare for every path, such as `ReLU1.slope`."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
@@ -81,7 +81,7 @@ class Fingerprint:
         self.parts: list[Any] = []
 
     def changed(self, other: Fingerprint, but: frozenset[str] = frozenset()) -> dict[str, Place | None]:
-        """The paths whose values differ, with the attribute that each lies in; None for a class's."""
+        """The paths whose values differ, each with its attribute; None for an attribute of a class."""
         mine, its = self.values, other.values
         if mine == its:
             return {}
@@ -93,14 +93,14 @@ class Fingerprint:
 
 
 class Fingerprinter:
-    """Looks at a network and an optimizer."""
+    """Takes fingerprints of a network and an optimizer."""
 
     def __init__(self, network: Network, optimizer: Optimizer) -> None:
         self.network, self.optimizer = network, optimizer
         self._classes: dict[type, _Class] = {}
 
     def take(self) -> Fingerprint:
-        """What is there now. Raises `CaptureError` where that cannot be seen."""
+        """Take a fingerprint. Raises `CaptureError` if a value cannot be inspected."""
         network, optimizer = self.network, self.optimizer
         walk = _Walk(self._classes, network)
         for name, layer in network.layers.items():
@@ -117,7 +117,7 @@ def global_draws() -> Any:
 
 
 def _legacy_state(state: Any) -> Any:
-    """A comparable form of what NumPy's legacy generators tell of their state."""
+    """The state of one of NumPy's legacy generators in a form that can be compared."""
     if isinstance(state, dict):
         return {key: _legacy_state(value) for key, value in state.items()}
     return state.tobytes() if isinstance(state, np.ndarray) else state
@@ -127,8 +127,8 @@ def _legacy_state(state: Any) -> Any:
 def untouched(fingerprint: Fingerprint, changed: Mapping[str, Place | None]) -> Iterator[dict[int, Any]]:
     """While active, attributes that a step has changed cannot be read before they are set.
 
-    It gives the copies that a recording has read, which must live as long as that. Afterwards every part has
-    its attributes again. Raises `CaptureError` if one was read.
+    Yields the copies that a recording reads, which must live as long as the recording. Restores all
+    attributes afterwards. Raises `CaptureError` if a changed one was read.
     """
     before = [(part, dict(vars(part))) for part in fingerprint.parts]
     stale = {place.path: Stale(place.path) for place in changed.values() if place is not None}
@@ -151,28 +151,28 @@ def untouched(fingerprint: Fingerprint, changed: Mapping[str, Place | None]) -> 
 
 
 def _check_set_alike(before: list[tuple[Any, dict[str, Any]]], changed: dict[tuple[int, str], str]) -> None:
-    """Raise unless what a recorded step has set are the numbers and texts that the called step has set."""
+    """Raise unless the recorded step has set the same numbers and strings as the called one."""
     for part, attributes in before:
         for name, called in attributes.items():
             path = changed.get((id(part), name)) or (f"{part.name}.saved" if name == "_saved" else None)
-            if path and not _is_same_text(called, vars(part).get(name)):
+            if path and not _has_same_values(called, vars(part).get(name)):
                 raise CaptureError(f"{path} changes from step to step and is not in the state")
 
 
-def _is_same_text(called: Any, recorded: Any) -> bool:
-    """Whether two values have the same numbers and texts, as far as both have any in one place."""
+def _has_same_values(called: Any, recorded: Any) -> bool:
+    """Whether two values have the same numbers and strings wherever both have one."""
     if type(called) in ATOMS and type(recorded) in ATOMS:
         return type(called) is type(recorded) and repr(called) == repr(recorded)
     if isinstance(called, list | tuple) and isinstance(recorded, list | tuple):
-        return len(called) == len(recorded) and all(map(_is_same_text, called, recorded))
+        return len(called) == len(recorded) and all(map(_has_same_values, called, recorded))
     if isinstance(called, dict) and isinstance(recorded, dict):
         both = called.keys() & recorded.keys()
-        return len(called) == len(recorded) and all(_is_same_text(called[k], recorded[k]) for k in both)
+        return len(called) == len(recorded) and all(_has_same_values(called[k], recorded[k]) for k in both)
     return True
 
 
 def _lend_copies(fingerprint: Fingerprint) -> dict[int, Any]:
-    """Copies in place of what a step could write into, since a recording may end in its middle."""
+    """Replace everything a step could write into by copies, since a recording may stop halfway."""
     memo: dict[int, Any] = {id(part): part for part in fingerprint.parts}
     for part in fingerprint.parts:
         own = vars(part)
@@ -187,12 +187,12 @@ def _lend_copies(fingerprint: Fingerprint) -> dict[int, Any]:
 def _copied(value: Any, memo: dict[int, Any], path: str) -> Any:
     try:
         return copy.deepcopy(value, memo)
-    except Exception as error:  # whatever the object raises
+    except Exception as error:  # of any kind: copying runs user code
         raise CaptureError(f"{path} cannot be copied: {error}") from None
 
 
 class Stale:
-    """Stands for what a step has changed: one that is recorded has to set it before it reads it."""
+    """Stands in for an attribute that a step changes: a recorded step must set it before reading it."""
 
     def __init__(self, path: str) -> None:
         vars(self).update(_path=path, _read=False)
@@ -225,13 +225,13 @@ OF_ALL_CLASSES = frozenset(
      "__protocol_attrs__", "__non_callable_proto_members__", "_abc_impl", "_is_protocol",
      "_is_runtime_protocol"}
 )  # fmt: skip
-"""Attributes that Python gives a class."""
+"""Attributes that Python gives every class."""
 
 UNCOPIED = (Stale, Node, Network, Optimizer, *FUNCTIONS)
 
 
 def _is_bound(value: Any) -> bool:
-    """Whether it is a method of a built-in object, as deque.popleft, which can change the object."""
+    """Whether `value` is a method of a built-in object, such as deque.popleft, which can change it."""
     function = value.__func__ if isinstance(value, staticmethod | classmethod) else value
     if not isinstance(function, types.BuiltinMethodType | types.MethodWrapperType):
         return False
@@ -239,7 +239,7 @@ def _is_bound(value: Any) -> bool:
 
 
 class _Same:
-    """Equal to the same object alone, and keeps it alive so that no other takes its place."""
+    """Compares equal only to the same object, and keeps it alive so that its id is not reused."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -247,11 +247,11 @@ class _Same:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Same) and self.value is other.value
 
-    __hash__ = None  # type: ignore[assignment]  # what has no hash is compared, too
+    __hash__ = None  # type: ignore[assignment]  # unhashable objects are compared, too
 
 
 class _Class:
-    """The attributes of a class: functions, by identity, and others."""
+    """The attributes of a class: functions, compared by identity, and others."""
 
     def __init__(self, kind: type) -> None:
         self.values = _values(kind)
@@ -262,33 +262,33 @@ class _Class:
         ]
 
     def is_of(self, kind: type) -> bool:
-        """Whether these are still the attributes of `kind`."""
+        """Whether `kind` still has these attributes."""
         try:
-            return _values(kind) == self.values  # what is identical is not compared
-        except ValueError:  # an array in place of another
+            return _values(kind) == self.values  # `==` of tuples tries identity first
+        except ValueError:  # an array was replaced by another
             return False
 
 
 def _values(kind: type) -> tuple[Any, ...]:
-    """The attributes of a class, without what `copy` keeps there."""
+    """The attributes of a class, except the one that `copy` adds."""
     return tuple([value for name, value in vars(kind).items() if name != "__slotnames__"])
 
 
 class _Walk:
-    """One look: every object once."""
+    """One walk, which visits every object once."""
 
     def __init__(self, classes: dict[type, _Class], network: Network) -> None:
         self.fingerprint, self._backend = Fingerprint(), network.backend
-        self._seen: set[int] = set()
+        self._visited: set[int] = set()
         layers = network.layers.values()
         self._given = {id(x) for layer in layers for x in (*layer.params.values(), *layer.state.values())}
-        self._classes, self._seen_classes = classes, set[type]()
+        self._classes, self._visited_classes = classes, set[type]()
 
     def part(self, path: str, part: Any, carried: frozenset[str] = KEPT) -> None:
-        """The attributes of a layer, a loss, an optimizer or a network, and those of its classes."""
-        if id(part) in self._seen:
+        """Visit the attributes of a layer, a loss, an optimizer or a network, and those of its classes."""
+        if id(part) in self._visited:
             return
-        self._seen.add(id(part))
+        self._visited.add(id(part))
         self.fingerprint.parts.append(part)
         self._note(path, type(part), None)
         for name, value in list(vars(part).items()):
@@ -300,24 +300,24 @@ class _Walk:
         self._class(type(part))
 
     def _note(self, path: str, value: Any, place: Place | None) -> None:
-        if len(self.fingerprint.values) > MOST:
+        if len(self.fingerprint.values) > MAX_VALUES:
             where = path if place is None else place.path
-            raise CaptureError(f"{where} holds too much to see whether a step changes it")
-        while path in self.fingerprint.values:  # of two keys with one text, or two classes of one name
+            raise CaptureError(f"{where} holds too many values to check whether a step changes it")
+        while path in self.fingerprint.values:  # two keys with the same text, or two classes of the same name
             path += "'"
         self.fingerprint.values[path] = value
         self.fingerprint.places[path] = place
 
     def _class(self, kind: type) -> None:
         for base in kind.__mro__:
-            if base in self._seen_classes or base.__module__ in (
+            if base in self._visited_classes or base.__module__ in (
                 "builtins",
                 "abc",
                 "typing",
                 "collections.abc",
             ):
                 continue
-            self._seen_classes.add(base)
+            self._visited_classes.add(base)
             if type(base) is not type:
                 self._class(type(base))
             known = self._classes.get(base)
@@ -338,13 +338,13 @@ class _Walk:
             self._note(path, (value.shape, value.dtype.str, digest.digest(value)), place)
             if type(value) is not np.ndarray:
                 self._attributes(path, value, place)
-        elif id(value) in self._seen:
+        elif id(value) in self._visited:
             self._note(path, _Same(value), place)
         elif isinstance(value, (Node, Network, Optimizer)):
             self._note(path, _Same(value), place)
             self.part(path, value)
         else:
-            self._seen.add(id(value))
+            self._visited.add(id(value))
             self._structure(path, value, place)
 
     def _structure(self, path: str, value: Any, place: Place | None) -> None:
@@ -382,7 +382,7 @@ class _Walk:
         elif isinstance(value, FUNCTIONS):
             self._note(path, _Same(value), place)
         elif is_registered(value):
-            home = backend_of(value)  # what a recording reads on its own device, it reads anew in every step
+            home = backend_of(value)  # a replay reads arrays on its own device in every step
             self._note(
                 path, _Same(value) if home is self._backend else digest.digest(home.to_numpy(value)), place
             )
@@ -397,24 +397,24 @@ class _Walk:
         elif (contents := _buffer(value)) is not None:
             self._note(path, (type(value), contents), place)
         elif hasattr(value, "__next__") and not isinstance(value, OPAQUE):
-            raise CaptureError(f"{path} is an iterator, and how far it is cannot be seen")
+            raise CaptureError(f"{path} is an iterator, whose position cannot be inspected")
         else:
             self._note(
                 path, (_Same(value), type(value), repr(value) if isinstance(value, Real | str) else ""), place
             )
             if not (self._attributes(path, value, place) or isinstance(value, (Real, str, *OPAQUE))):
-                raise CaptureError(f"{path} is a {type(value).__name__}, which cannot be looked into")
+                raise CaptureError(f"{path} is a {type(value).__name__}, which cannot be inspected")
             self._class(type(value))
 
     def _attributes(self, path: str, value: Any, place: Place | None) -> bool:
-        """Fingerprint at the attributes of an object; whether it can have any."""
+        """Visit the attributes of an object; return whether it can have any."""
         for name, item in [*getattr(value, "__dict__", {}).items(), *_slots(value)]:
             self._value(f"{path}.{name}", item, place)
         return hasattr(value, "__dict__") or any("__slots__" in vars(base) for base in type(value).__mro__)
 
 
 def _slots(value: Any) -> list[tuple[str, Any]]:
-    """The attributes that stand in `__slots__`."""
+    """The attributes listed in `__slots__`."""
     kind: Any = type(value)
     return [(name, getattr(value, name)) for name in _slot_names(kind) if hasattr(value, name)]
 
@@ -424,7 +424,7 @@ def _slot_names(kind: Any) -> tuple[str, ...]:
     found: list[str] = []
     for base in kind.__mro__:
         slots = vars(base).get("__slots__", ())
-        own = f"_{base.__name__.lstrip('_')}"  # of private names
+        own = f"_{base.__name__.lstrip('_')}"  # the prefix of private names
         for name in (slots,) if isinstance(slots, str) else slots:
             found.append(own + name if name.startswith("__") and not name.endswith("__") else name)
     return tuple(name for name in found if name not in ("__dict__", "__weakref__"))
@@ -435,7 +435,7 @@ def _generator_state(value: Any) -> Any:
     if isinstance(value, np.random.Generator):
         return _generator_state(value.bit_generator)
     if isinstance(value, np.random.BitGenerator):
-        return value.state, repr(value.seed_seq)  # which counts what it has spawned
+        return value.state, repr(value.seed_seq)  # which counts its spawned children
     if isinstance(value, np.random.SeedSequence):
         return repr(value)
     if isinstance(value, np.random.RandomState):
@@ -446,7 +446,7 @@ def _generator_state(value: Any) -> Any:
 
 
 def _buffer(value: Any) -> bytes | None:
-    """The memory of what lends it, such as a bytearray or a number of ctypes."""
+    """The bytes of an object with the buffer protocol, such as a bytearray; None for others."""
     try:
         return memoryview(value).tobytes()
     except TypeError:

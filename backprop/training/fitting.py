@@ -1,4 +1,4 @@
-"""`fit`: a training from its start to its end."""
+"""`fit`: train a network from start to finish."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def fit(
 ) -> Training:
     """Train `network` on x and t, and return the finished `Training` with its `history`.
 
-    To do something after every epoch, loop over a `Training` instead. Ctrl-C finishes the step first, so
-    that the network is whole; an interactive session gets the `Training` as far as it went.
+    To do something after every epoch, loop over a `Training` instead. Ctrl-C finishes the current step
+    first, so the network stays consistent; in an interactive session `fit` then returns the `Training`.
 
-    With `validation` the network ends as it was after `training.best`, the epoch with the lowest loss on
-    that data, even if an error ends the training. `training.checkpoint()` has the state after the last
-    step, with the best weights so far.
+    With `validation` the network ends up as it was after `training.best`, the epoch with the lowest
+    validation loss, even if an error ends the training. `training.checkpoint()` holds the state after the
+    last step, along with the best weights so far.
 
-    Parameters and errors are those of `Training`, and:
+    Parameters and errors are those of `Training`, plus:
 
-    recorder : keeps the training in a folder, and resumes it from there: `RunRecorder("runs/mine")`
-    verbose : show a line with steps, loss and accuracy; by default in a terminal and in a notebook
+    recorder : saves the run in a folder, and resumes it from there: `RunRecorder("runs/mine")`
+    verbose : show a progress line; by default in a terminal and in a notebook
 
     Source: *Deep Learning from Scratch*, section 5.7.4.
 
@@ -72,7 +72,7 @@ def fit(
     if recorder is not None and not isinstance(recorder, RunRecorder):
         raise TypeError(f'expected a RunRecorder, such as RunRecorder("runs/mine"), got {recorder!r:.80}')
     if resume is not None and recorder is not None:
-        raise ValueError("give the run to go on from to the recorder alone: RunRecorder(…, resume=…)")
+        raise ValueError("give the run to resume to the recorder alone: RunRecorder(…, resume=…)")
     training = Training(
         network,
         x,
@@ -107,7 +107,7 @@ def fit(
     except BaseException as error:
         if training.best_weights and training.best_weights.kept and training.best:
             training.best_weights.put_back()
-            error.add_note(f"the network is set to its best epoch, {training.best.epoch}")
+            error.add_note(f"the network was restored to its best epoch, {training.best.epoch}")
         raise
     training.restore_best()
     return training

@@ -1,4 +1,4 @@
-"""Ctrl-C and other signals during a training: the first one asks it to stop, the second does not wait."""
+"""Ctrl-C and other signals during training: the first asks it to stop, the second stops it at once."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any, Self
 
 
 class Interrupts:
-    """While active, the first signal calls `stop`; from then on `second` handles the signals.
+    """While active, the first signal calls `stop`, and `second` handles any later one.
 
     Parameters
     ----------
     stop : called by the signal handler
-    second : the signals, each with the handler for the next one, as `signal.signal` takes it
+    second : the signals to handle, each with its handler after the first signal, as for `signal.signal`
     """
 
     signum: int | None = None
-    """The signal that has come."""
+    """The signal received, if any."""
 
     def __init__(self, stop: Callable[[], None], second: Mapping[int, Any]) -> None:
         self.stop, self.second = stop, second
@@ -43,7 +43,7 @@ class Interrupts:
 def deferred_ctrl_c(stop: Callable[[], None]) -> AbstractContextManager[object]:
     """While active, the first Ctrl-C calls `stop`, and a second one raises `KeyboardInterrupt`.
 
-    Does nothing outside the main thread, and where somebody else handles SIGINT.
+    Does nothing outside the main thread, or if SIGINT has another handler.
     """
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:

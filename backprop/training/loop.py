@@ -1,8 +1,8 @@
 """The training loop: batches, steps, and metrics once an epoch. It never prints.
 
-Losses and counts stay on the device until the epoch ends; then one look at them tells whether one
-was NaN or infinite. In that case the epoch is run again from its start, step by step, to find the
-layer where it began, and the network is left as it was before that step's update.
+Losses and counts stay on the device until the epoch ends; a single read then shows whether any of them is
+NaN or infinite. If so, the steps are run again one by one to find the layer where it first appeared, and the
+network is left as it was before that step's update.
 """
 
 from __future__ import annotations
@@ -53,19 +53,19 @@ from .step import TrainStep
 
 __all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training"]
 
-LOOK_STEPS = 1000
-"""After how many steps of a long epoch the loss is looked at, to stop a run that has diverged."""
+CHECK_STEPS = 1000
+"""How many steps of a long epoch run between two checks for divergence."""
 
 ENOUGH, ENOUGH_AT_END = 200, 100
-"""After how many steps it is looked at whether a network is better than guessing: first, and at the end."""
+"""The fewest steps before a network is compared with guessing: during a training, and at its end."""
 
 FALLING = 0.98
-"""The share of the epoch's loss before that a falling loss is below."""
+"""A loss counts as falling if it is below this share of the previous epoch's."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What is known within an epoch, for a progress line."""
+    """The results so far within an epoch, for a progress line."""
 
     step: int
     loss: float
@@ -77,41 +77,41 @@ class _Stop(Exception):  # noqa: N818 - no error
 
 
 class Training(Iterator[Metrics]):
-    """A run of training: iterating it trains `network` on x and t, and gives `Metrics` after every epoch.
+    """A training run: iterating over it trains `network` on x and t, and yields `Metrics` after every epoch.
 
-    `fit` is this with the loop. Between two steps, that is in a hook, and before or after an epoch,
-    `checkpoint` has all that is needed to go on from there, bit for bit.
+    `fit` includes the loop. In a hook, and before or after an epoch, `checkpoint` returns everything needed
+    to resume from there, bit for bit.
 
-    Ctrl-C ends the step first: the network is whole. An interactive session goes on after the loop with
-    what there is; a script gets its KeyboardInterrupt. A second Ctrl-C does not wait.
+    Ctrl-C finishes the current step first, so the network stays consistent. The loop then ends: an
+    interactive session continues after it, a script gets a KeyboardInterrupt. A second Ctrl-C stops at once.
 
     Parameters
     ----------
-    x, t : host arrays, or arrays on the network's device. They go to the device once. Pixels
-        from 0 to 255 are bytes there and are divided by 255 batch by batch (`Network.inputs`).
+    x, t : host arrays, or arrays on the network's device. They are moved to the device once. Pixels
+        from 0 to 255 are kept there as bytes and divided by 255 batch by batch (`Network.inputs`).
     optimizer : `SGD(0.1)` by default
-    epochs, iterations : how long; give one. An epoch is ⌈N / batch_size⌉ steps.
-    batch_size : samples a step; the last batch of an epoch without replacement may be smaller
-    sampling : `"without-replacement"` takes every sample once an epoch, in a new order each time;
+    epochs, iterations : how long to train; give one of them. An epoch is ⌈N / batch_size⌉ steps.
+    batch_size : samples per step; the last batch of an epoch without replacement may be smaller
+    sampling : `"without-replacement"` uses every sample once per epoch, in a new order each time;
         `"with-replacement"` draws every batch from all samples, as the book does
     rng : a `numpy.random.Generator` or a seed for the order of the samples, drawn on the host
     test : `(x_test, t_test)` to evaluate on after every epoch
-    validation : `(x, t)` to judge the epochs by, or the share of the samples to hold back for that, which
-        every class gives alike and `rng` draws; `best` is the epoch with the lowest loss on it
-    patience : end after this many epochs that were no better than `best`
-    capture : record the step and replay it where the backend can, which is faster; a step that cannot
-        be recorded is called as it is, after a `backprop.backends.CaptureWarning` with the cause
+    validation : `(x, t)` to validate on after every epoch, or the share of the samples to hold out for that,
+        drawn by `rng` from every class alike; `best` is the epoch with the lowest validation loss
+    patience : stop after this many epochs that were no better than `best`
+    capture : record the step and replay it if the backend can, which is faster; a step that cannot be
+        recorded is called each time, after a `backprop.backends.CaptureWarning` with the cause
     progress : called every `progress_steps` steps; reading the loss then waits for the device
     hook, hook_steps : `hook` is called with the training every `hook_steps` steps, counted from the first
         one, for instance to save it: `lambda training: write_checkpoint(path, training.checkpoint())`
-    resume : a checkpoint of `Training.checkpoint`, to go on from as if nothing had happened; the network
-        and the optimizer are set to it, and all else has to be as it was. More steps may be asked for: a
-        last epoch that was only a part of one is then completed. Where the result may not be the same to
-        the last bit, as with another version of NumPy, a `ResumeWarning` says why
+    resume : a checkpoint from `Training.checkpoint` to resume from, as if nothing had happened. It sets the
+        network and the optimizer; everything else must be as it was, except that more steps may be given:
+        an incomplete last epoch is then completed. If the result may differ in the last bits, for instance
+        with another version of NumPy, a `ResumeWarning` says why
 
-    Raises `ValueError` for a target out of range or a batch larger than the data, before the
-    first step; `CheckpointError` for a checkpoint that does not fit; `DivergenceError` when a loss is no
-    longer finite; `BatchTooLargeError` when a step does not fit into the device's memory.
+    Raises `ValueError` before the first step for a target out of range or a batch larger than the data;
+    `CheckpointError` for a checkpoint that does not fit; `DivergenceError` if a loss becomes NaN or infinite;
+    `BatchTooLargeError` if a step does not fit into the device's memory.
 
     Source: *Deep Learning from Scratch*, section 5.7.4.
 
@@ -127,23 +127,23 @@ class Training(Iterator[Metrics]):
     """
 
     stopped = False
-    """Whether it has ended before its last step, because `stop` was called."""
+    """Whether the training ended before its last step because `stop` was called."""
 
     best_weights: BestWeights | None = None
-    """The network of the best epoch, where somebody wants it kept."""
+    """The weights of the best epoch; None if they are not kept."""
 
     _at_the_end: Checkpoint | None = None
 
     mean_steps: int | None = None
-    """Over how many steps `means` are; None for none."""
+    """How many steps each of `means` covers; None if there are none."""
 
-    looked_into = False
-    """Whether it is known if the network is better than guessing."""
+    learning_checked = False
+    """Whether the comparison with guessing is done: the network is better, or a warning was given."""
 
-    _look_at = ENOUGH
+    _next_learning_check = ENOUGH
 
     started = True
-    """Whether it has been iterated or saved; one that is dropped before warns."""
+    """Whether the training was iterated over or saved; one that is dropped without either warns."""
 
     def __init__(
         self,
@@ -202,9 +202,9 @@ class Training(Iterator[Metrics]):
         self.history: list[Metrics] = []
         self._done, self._seconds = 0, 0.0
         self._stopping = self._interrupted = False
-        self._means: list[Means] = []  # of the last epoch
-        self._epoch: Epoch | None = None  # the one that has begun and is not over
-        self._part: Epoch | None = None  # the last one, if it was a part: more steps would complete it
+        self._means: list[Means] = []  # of the last complete or partial epoch
+        self._epoch: Epoch | None = None  # the unfinished epoch
+        self._part: Epoch | None = None  # the last epoch, if incomplete: more steps would complete it
         self._history_arrays = HistoryArrays()
         if resume is not None:
             self.restore(resume)
@@ -213,8 +213,8 @@ class Training(Iterator[Metrics]):
     def __del__(self) -> None:
         if not self.started:
             warnings.warn(
-                "a Training was made and never iterated, so nothing was trained: call fit(…), which trains, "
-                "or loop over it",
+                "a Training was made and never iterated over, so nothing was trained: call fit(…), which "
+                "trains, or loop over it",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -231,7 +231,7 @@ class Training(Iterator[Metrics]):
 
     @property
     def threads(self) -> int | None:
-        """The CPU threads of its matrix products; None where the CPU does not compute."""
+        """The CPU threads that matrix products use; None on another device."""
         with self._limited():
             return self.network.backend.threads
 
@@ -245,26 +245,26 @@ class Training(Iterator[Metrics]):
 
     @property
     def stopped_early(self) -> bool:
-        """Whether `patience` has ended it before its last step."""
+        """Whether `patience` ended the training before its last step."""
         if self._done >= self.total or self._epoch:
             return False
         return self.early_stopping.ends(self.history)
 
     @property
     def per_epoch(self) -> int:
-        """Steps in a whole epoch."""
+        """Steps in a complete epoch."""
         return self._order.per_epoch
 
     def means(self, since: int) -> list[Means]:
-        """The means after the step `since` of the epoch that has begun, or else of the last one.
+        """The means after the step `since`, in the unfinished epoch or else in the last one.
 
-        The very first is the first batch by itself, before any update.
+        The first of all covers the first batch alone, before any update.
         """
         means = self._means if self._epoch is None else self._means_of(self._epoch, since)
-        return [one for one in means if one.step > since]
+        return [mean for mean in means if mean.step > since]
 
     def _means_of(self, epoch: Epoch, since: int = 0) -> list[Means]:
-        """The means of the epoch after the step `since`, and perhaps some before it."""
+        """The means of the epoch after the step `since`, and possibly some before it."""
         every, passed = self.mean_steps, max(since - epoch.done, 0)
         if every is None:
             return []
@@ -272,7 +272,7 @@ class Training(Iterator[Metrics]):
         return [*first, *epoch.means(every, passed - passed % every)]
 
     def stop(self) -> None:
-        """Ask it to end after the present step, or batch of an evaluation; a signal handler may do so."""
+        """Ask the training to end after the current step, or evaluation batch; safe in a signal handler."""
         self._stopping = True
 
     def __next__(self) -> Metrics:
@@ -292,7 +292,7 @@ class Training(Iterator[Metrics]):
                 for listener in self.on_epoch:
                     listener(self, metrics)
                 return metrics
-        except DivergenceError:  # which has put everything back to a step before
+        except DivergenceError:  # the state is already back at the step before
             raise
         except BaseException as error:
             if self._epoch:
@@ -324,31 +324,31 @@ class Training(Iterator[Metrics]):
         self.optimizer.steps = self._steps_before + epoch.count
         for listener in self.on_progress:
             listener(Progress(done, loss, accuracy))
-        if not self.looked_into:
-            self._look_into()
+        if not self.learning_checked:
+            self._check_learning()
         return metrics
 
-    def _look_into(self) -> None:
-        """Say so, once, if the network is no better than guessing and will not be, or at the end is not."""
+    def _check_learning(self) -> None:
+        """Warn once if the network is no better than guessing, at the end or with no chance of improving."""
         at_end = self._done == self.total or self.stopped_early
-        if self._done < (ENOUGH_AT_END if at_end else self._look_at):
+        if self._done < (ENOUGH_AT_END if at_end else self._next_learning_check):
             return
-        self._look_at = 2 * self._done
-        found = self.judged()
-        if found and (found.definite or at_end):
-            self.looked_into = True
-            warnings.warn(f"after step {self.step:,} {found}", LearningWarning, stacklevel=4)
-        elif found is None:
-            self.looked_into = True
+        self._next_learning_check = 2 * self._done
+        problem = self.learning_problem()
+        if problem and (problem.definite or at_end):
+            self.learning_checked = True
+            warnings.warn(f"after step {self.step:,} {problem}", LearningWarning, stacklevel=4)
+        elif problem is None:
+            self.learning_checked = True
 
     def samples(self) -> dict[str, tuple[HostArray, HostArray]]:
-        """Samples and targets on the host: `"train"`, and `"validation"` and `"test"` if there are any."""
+        """Samples and targets on the host: `"train"`, and `"validation"` and `"test"` if given."""
         to_numpy, train = self.network.backend.to_numpy, self._data.train
         parts = {"train": (train["x"], train["t"]), **self._data.held_out}
         return {part: (to_numpy(x), to_numpy(t)) for part, (x, t) in parts.items()}
 
-    def judged(self) -> LearningProblem | None:
-        """What makes the network no better than guessing on the training data; None if it is better."""
+    def learning_problem(self) -> LearningProblem | None:
+        """Why the network is no better than guessing on the training data; None if it is better."""
         data, backend = self._step.data, self.network.backend
         losses = [metrics.loss for metrics in self.history[-2:]]
         rows = backend.asarray(sample_indices(self._order.samples))
@@ -363,17 +363,17 @@ class Training(Iterator[Metrics]):
         )
 
     def _begin(self, position: int = 0, earlier: Sequence[np.ndarray] = ()) -> Epoch:
-        """The next epoch, from its step `position` on, with the results that it has had before."""
+        """Begin the next epoch at its step `position`, with the results of its earlier steps."""
         self._steps_before = self.optimizer.steps
         count = min(self.per_epoch, self.total - self._done)
         return Epoch(self._step, self._order.draw(), count, self._done, position, earlier)
 
     def _train(self, epoch: Epoch) -> tuple[np.ndarray, float | None]:
-        """Run the epoch to its end, or to where it is asked to stop."""
-        look = self.progress_steps if self.progress or self.on_progress else LOOK_STEPS
-        for i in within_memory(self._step, epoch.run(partial(_next_multiple, look), self._hook_after)):
-            looked = i % look == 0 or i == self._hook_after(i - 1)
-            if looked and not self._seen(epoch, look):
+        """Run the epoch to its end; return its losses and accuracy. Raises `_Stop` if asked to stop."""
+        every = self.progress_steps if self.progress or self.on_progress else CHECK_STEPS
+        for i in within_memory(self._step, epoch.run(partial(_next_multiple, every), self._hook_after)):
+            due = i % every == 0 or i == self._hook_after(i - 1)
+            if due and not self._report(epoch, every):
                 break
             if self._stopping:
                 epoch.verify()
@@ -387,24 +387,24 @@ class Training(Iterator[Metrics]):
         return losses, accuracy
 
     def _hooks(self) -> Iterator[tuple[int, Callable[[Training], None]]]:
-        """What is called every so many steps: the hook, and then `on_steps`."""
+        """The hook, then `on_steps`, each with its number of steps."""
         if self.hook and self.hook_steps:
             yield self.hook_steps, self.hook
         yield from self.on_steps
 
     def _hook_after(self, step: int) -> int:
-        """The first step of the epoch after `step` at which a hook is called; far away if there is none."""
+        """The first step of the epoch after `step` after which a hook is called; `sys.maxsize` for none."""
         next_calls = (step + every - (self._done + step) % every for every, _ in self._hooks())
         return min(next_calls, default=sys.maxsize)
 
-    def _seen(self, epoch: Epoch, look: int) -> bool:
-        """Look at the last steps, and call who wants to know; whether all of it is finite."""
+    def _report(self, epoch: Epoch, every: int) -> bool:
+        """Report the last steps to listeners and hooks; return whether loss and weights are finite."""
         i = epoch.ran
         self.optimizer.steps = self._steps_before + i
-        losses, accuracy = epoch.read(i - (i % look or look))
+        losses, accuracy = epoch.read(i - (i % every or every))
         if not np.isfinite(losses).all():
             return False
-        if i % look == 0:
+        if i % every == 0:
             progress = Progress(self.step, float(losses.mean()), accuracy)
             for listener in self.on_progress:
                 listener(progress)
@@ -419,28 +419,28 @@ class Training(Iterator[Metrics]):
         return True
 
     def _evaluate(self, step: int) -> dict[str, float | None]:
-        """Loss and accuracy on what is held out, by the names in `Metrics`."""
+        """Loss and accuracy on the held-out data, by their names in `Metrics`."""
 
-        def go_on() -> None:
+        def check_stop() -> None:
             if self._stopping:
                 raise _Stop
 
         found: dict[str, float | None] = {"test_loss": None, "test_accuracy": None}
         for name, (x, t) in self._data.held_out.items():
-            loss, accuracy = self.network.evaluate_validated(x, t, between=go_on)
+            loss, accuracy = self.network.evaluate_validated(x, t, between=check_stop)
             if not math.isfinite(loss):
                 raise DivergenceError(step, f"the loss on the {name} data", "trained up to that step")
             found |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
         return found
 
     def restore_best(self) -> None:
-        """Set the network to its best epoch; `checkpoint` and what follows are still from the last step."""
+        """Restore the network of the best epoch; `checkpoint` and further training use the last step."""
         if not (self.best_weights and self.best):
             return
         if not self.best_weights.kept:
             warnings.warn(
-                f"the network is that of step {self.step:,}, not of the best epoch, {self.best.epoch}, whose "
-                "weights were not in the checkpoint that was resumed",
+                f"the network is from step {self.step:,}, not from the best epoch, {self.best.epoch}, whose "
+                "weights were not in the checkpoint",
                 ResumeWarning,
                 stacklevel=3,
             )
@@ -449,7 +449,7 @@ class Training(Iterator[Metrics]):
         self.best_weights.put_back()
 
     def checkpoint(self) -> Checkpoint:
-        """All that is needed to go on: network, optimizer, generator, place in the epoch, history."""
+        """Return everything needed to resume: network, optimizer, generator, position and history."""
         if self._at_the_end:
             return self._at_the_end
         self.started = True
@@ -480,9 +480,9 @@ class Training(Iterator[Metrics]):
         return Checkpoint(description, arrays)
 
     def restore(self, checkpoint: Checkpoint, path: str = "the checkpoint") -> None:
-        """Set network, optimizer and place to a checkpoint's. `CheckpointError` if it does not fit.
+        """Restore network, optimizer and position from a checkpoint; `CheckpointError` if it does not fit.
 
-        A `ResumeWarning` says why what comes may not be the run that was never interrupted.
+        A `ResumeWarning` says why the resumed run may differ from an uninterrupted one.
         """
         optimizer, config = self.optimizer, self._config()
         saved = SavedTraining.read(checkpoint, path, config, optimizer)
@@ -493,7 +493,7 @@ class Training(Iterator[Metrics]):
         try:
             self._order.set_generator(saved.generator)
         except UNREADABLE as error:
-            raise CheckpointError(f"{path} is of another random generator: {error}") from None
+            raise CheckpointError(f"{path} has the state of another random generator: {error}") from None
         restore_network(self.network, checkpoint, path)
         self._data.follow_network()
         put(optimizer.slots, checkpoint, "optimizer", backend)
@@ -509,22 +509,22 @@ class Training(Iterator[Metrics]):
             self.best_weights.take(checkpoint.arrays, self.best.step)
         why = [*saved.differences(self._machine(), optimizer), *self._lost_part()]
         if saved.step < self.total and why:
-            text = f"{path}: what is resumed may not be, bit for bit, a run without a break: {'; '.join(why)}"
+            text = f"{path}: the resumed run may differ from an uninterrupted one: {'; '.join(why)}"
             warnings.warn(text, ResumeWarning, stacklevel=3)
 
     def _config(self) -> dict[str, Any]:
-        """What a checkpoint must agree with."""
+        """The settings that a checkpoint must share."""
         return {"optimizer": type(self.optimizer).__name__, **self._order.config()}
 
     @property
     def _results(self) -> int:
-        """How many numbers a step leaves: the loss, and the count of the correct if there is one."""
+        """The number of results per step: the loss and, if it classifies, the count of correct samples."""
         return 1 + self.network.last_layer.counts_correct
 
     def _complete_or_leave(self, steps: int) -> None:
-        """Go on with an epoch that was a part when the run ended, in place of it; or leave it as the end."""
+        """Complete an epoch that was incomplete at the end of a run, or leave it if no steps follow."""
         if not self.history or self.history[-1].step < self.step:
-            return  # its results are not in yet
+            return  # the run stopped within the epoch, before its metrics
         if self.step < self.total:
             self.history.pop()
             return
@@ -532,10 +532,10 @@ class Training(Iterator[Metrics]):
         self.optimizer.steps = steps
 
     def _lost_part(self) -> Iterator[str]:
-        """That a checkpoint of format 1 ended within an epoch, whose order it does not have."""
+        """Yield a warning if a checkpoint of format 1 ended within an epoch, whose order it lacks."""
         before = self.history[-2].step if len(self.history) > 1 else 0
         if self.history and not self._epoch and self.history[-1].step - before < self.per_epoch:
-            yield "its last epoch is a part of one, and a file of format 1 does not have how it goes on"
+            yield "its last epoch is incomplete, and a file of format 1 does not say how to complete it"
 
     def _machine(self) -> dict[str, Any]:
         with self._limited():

@@ -1,4 +1,4 @@
-"""Steps that do not fit into the device's memory: which batch would."""
+"""Out of memory in a step: say which batch size would fit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .step import TrainStep
 
 
 class BatchTooLargeError(MemoryError):
-    """A step does not fit into the device's memory: what it needs, what is free, which batch would fit."""
+    """A step does not fit into the device's memory; says what it needs, what is free and what would fit."""
 
     def __init__(self, device: str, batch_size: int, needed: int, free: int | None) -> None:
         known = "" if free is None else f" and {free / 1e6:,.0f} MB are free"
@@ -21,7 +21,7 @@ class BatchTooLargeError(MemoryError):
 
 
 def within_memory(step: TrainStep, steps: Iterator[int]) -> Iterator[int]:
-    """Yield the steps; where memory runs out, raise an error that says which batch would fit."""
+    """Yield the steps; if memory runs out, raise an error that suggests a batch size."""
     try:
         yield from steps
     except MemoryError:
@@ -33,7 +33,7 @@ def within_memory(step: TrainStep, steps: Iterator[int]) -> Iterator[int]:
 
 
 def _bytes_per_sample(step: TrainStep) -> int:
-    """Estimate what a step holds for a sample: every layer's input and output, and their gradients."""
+    """Estimate the memory of a step per sample: each layer's input and output, and their gradients."""
     network = step.network
     x = network.scaled(step.data["x"][:1, ...])
     entries: int = math.prod(x.shape)

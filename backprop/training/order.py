@@ -1,4 +1,4 @@
-"""The order of the samples: how many steps there are, and which samples each of them takes."""
+"""The order of the samples: which ones each step takes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from .arguments import Sampling
 
 
 class SampleOrder:
-    """Draws the samples' indices for every epoch, on the host.
+    """Draws the order of the samples for every epoch, on the host.
 
     Parameters
     ----------
-    samples, batch_size, per_epoch, total : samples, samples a step, steps an epoch, steps in all
+    samples, batch_size : the number of samples in all, and per step
+    per_epoch, total : the number of steps per epoch, and in all
     sampling : `"without-replacement"` or `"with-replacement"`
-    rng : the generator that it draws from
+    rng : the generator to draw from
     """
 
     def __init__(
@@ -46,15 +47,15 @@ class SampleOrder:
         return self._rng.integers(0, self.samples, self.per_epoch * self.batch_size)
 
     def config(self) -> dict[str, Any]:
-        """What the order depends on besides the generator."""
+        """The settings, apart from the generator, that determine the order."""
         return {"samples": self.samples, "batch_size": self.batch_size, "sampling": self.sampling}
 
     def generator(self, *, redraw: bool) -> Any:
-        """The generator's state as JSON's values; with `redraw`, that before the last draw."""
+        """The generator's state as JSON values; with `redraw`, its state before the last draw."""
         return _plain(self._before_last_draw if redraw else self._state)
 
     def set_generator(self, state: Any) -> None:
-        """Set the generator to a state that `generator` has returned; raises what NumPy raises for others."""
+        """Set the generator to a state returned by `generator`; NumPy raises for any other."""
         self._rng.bit_generator.state = _arrays(state)
 
 

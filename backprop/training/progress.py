@@ -1,4 +1,4 @@
-"""A progress line, which moves in a terminal and is overwritten in a notebook."""
+"""A progress line for terminals and notebooks."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .loop import Progress
 Show = Callable[[Progress], None]
 
 SECONDS = 0.1
-"""The least time between two updates of a notebook's line."""
+"""The minimum time between two updates of a notebook's line."""
 
 
 @contextmanager
 def progress_line(steps: int, *, shown: bool | None = None, stays: bool = True) -> Iterator[Show | None]:
-    """Yield a function that shows `Progress` in a line on stderr, or None where it is not shown.
+    """Yield a function that shows `Progress` in a line on stderr, or None if there is no line.
 
     Parameters
     ----------
-    shown : None shows it in terminals and notebooks, True also elsewhere, once at the end; False never
-    stays : whether the line stays at the end
+    shown : None shows the line in terminals and notebooks, True also elsewhere, once at the end
+    stays : whether the line stays on the screen at the end
     """
     terminal, notebook = sys.stderr.isatty(), _in_notebook()
     if shown is False or not (shown or terminal or notebook):
@@ -32,18 +32,18 @@ def progress_line(steps: int, *, shown: bool | None = None, stays: bool = True) 
         with _moving(steps, stays=stays) as show:
             yield show
     else:
-        with _written_over(steps, often=notebook) as show:
+        with _overwritten(steps, often=notebook) as show:
             yield show
 
 
 class _Rate:
-    """Steps a second since the first one shown."""
+    """Steps per second since the first one shown."""
 
     def __init__(self) -> None:
         self.began, self.first = time.perf_counter(), 0
 
     def numbers(self, progress: Progress) -> list[str]:
-        """Loss, accuracy where there is one, and steps a second."""
+        """Loss, accuracy if there is one, and steps per second."""
         self.first = self.first or progress.step - 1
         rate = (progress.step - self.first) / (time.perf_counter() - self.began)
         accuracy = [] if progress.accuracy is None else [f"accuracy {progress.accuracy:.3f}"]
@@ -51,9 +51,9 @@ class _Rate:
 
 
 def _fitting(columns: int, step: str, numbers: Sequence[str], left: str) -> tuple[int, list[str], bool]:
-    """What fits beside the step: the length of the bar, the numbers, and whether the time left does.
+    """Fit the line into the terminal: the bar's length, the numbers, and whether to show the time left.
 
-    The bar goes first, then the last numbers, the time left, and the first number.
+    If space runs out, the bar is dropped first, then the last numbers, the time left, and the first number.
 
     >>> numbers = ["loss 0.1234", "accuracy 0.912", "4,279 steps/s"]
     >>> for columns in (100, 80, 60, 40, 30):
@@ -83,7 +83,7 @@ def _moving(steps: int, *, stays: bool) -> Iterator[Show]:
     step, left = TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"), TimeRemainingColumn()
 
     class Line(Bar):
-        """One line, of what fits into the terminal."""
+        """A line that fits the terminal's width."""
 
         def get_renderables(self) -> Iterable[RenderableType]:
             for task in self.tasks:
@@ -95,7 +95,7 @@ def _moving(steps: int, *, stays: bool) -> Iterator[Show]:
                 self.columns = tuple(columns)
             return super().get_renderables()
 
-    # Rows that go to the same terminal are printed above the line, not through it, and are left whole.
+    # Text printed to the same terminal appears above the line, unbroken.
     line = Line(
         console=Console(stderr=True, soft_wrap=True),
         transient=not stays,
@@ -108,7 +108,7 @@ def _moving(steps: int, *, stays: bool) -> Iterator[Show]:
 
 
 @contextmanager
-def _written_over(steps: int, *, often: bool) -> Iterator[Show]:
+def _overwritten(steps: int, *, often: bool) -> Iterator[Show]:
     rate, last, written = _Rate(), "", 0.0
 
     def show(progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""`RunRecorder`: keeps a training in a folder, so that it can be looked at, used and resumed."""
+"""`RunRecorder`: save a training run in a folder, so that it can be inspected, used and resumed."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ from .early_stopping import EarlyStopping
 from .loop import Training
 
 LINES = 100
-"""About how many lines within epochs a history has; with more epochs than that it has none."""
+"""About how many lines within epochs a history has; a run with more epochs has none."""
 
 
 class RunRecorder:
-    """Keeps a training in a folder: its history, checkpoints, and at the end a page.
+    """Saves a training run in a folder: its history, its checkpoints and, at the end, a report.
 
-    `fit(…, recorder=RunRecorder("runs/mine"))` makes the folder and locks it until the training ends.
-    Checkpoints are written in the background. With validation data the best epoch has one of its own,
-    `best.safetensors`, which `load_network("runs/mine")` and `backprop predict runs/mine` then use. Ctrl-C
-    saves before it ends the training; a `DivergenceError` names the last good checkpoint. What the
-    recorder keeps changes no number of the training: validation and patience are arguments of `fit`.
+    `fit(…, recorder=RunRecorder("runs/mine"))` creates the folder and locks it until the training ends.
+    Checkpoints are written in the background. With validation data, the best epoch has a checkpoint of its
+    own, `best.safetensors`, which `load_network("runs/mine")` and `backprop predict runs/mine` then use.
+    Ctrl-C saves before it ends the training; a `DivergenceError` names the last good checkpoint. Recording
+    does not change the training's results: validation and patience are arguments of `fit`.
 
     Parameters
     ----------
-    folder : made if it is missing; the folder above it must exist, unless it is `runs`
+    folder : created if missing; its parent must exist, unless that is `runs`
     save_every : `"epoch"`, or a number of steps
     keep : how many checkpoints to keep, besides the best
     log_every : steps per line within an epoch; by default the history has about 100 such lines
-    report : whether to write the page `report.html` at the end
-    resume : True to go on from the last checkpoint in the folder, or the path of another checkpoint or run
-        to go on from; all else has to be as it was, as for `Training.restore`
+    report : whether to write `report.html` at the end
+    resume : True to resume from the last checkpoint in the folder, or the path of another checkpoint or run
+        to resume from; everything else must be as it was, see `Training`
 
-    Entering the recorder, which `record` does by itself, raises `RunFolderError` for a folder that cannot
-    be used, is in use, or has a run already; `CheckpointError` if there is nothing to resume, or the data
-    are others. A subclass may override `how_to_resume`, `facts`, `stamp` and `write_page`, as that of the
-    command line does.
+    Entering the recorder, which `record` does by itself, raises `RunFolderError` if the folder cannot be
+    used, is in use or already has a run, and `CheckpointError` if there is nothing to resume. `record` raises
+    `CheckpointError` if the data differ. A subclass may override `how_to_resume`, `facts`, `stamp` and
+    `write_page`, as the command line's does.
 
     >>> from tempfile import TemporaryDirectory
     >>> import numpy as np
@@ -71,7 +71,7 @@ class RunRecorder:
     """
 
     elsewhere = "give RunRecorder another folder"
-    """What to do where the folder cannot be used."""
+    """What to do if the folder cannot be used."""
 
     def __init__(
         self,
@@ -89,13 +89,13 @@ class RunRecorder:
         self.keep, self.log_every, self.report = keep, log_every, report
         self._source = self.folder if resume is True else None if resume is False else Path(resume)
         self.saved: Path | None = None
-        """The last checkpoint: written, or resumed from."""
+        """The last checkpoint written or resumed from."""
         self.resumed: Checkpoint | None = None
-        """What it goes on from."""
+        """The checkpoint to resume from, until it is restored."""
         self.later: list[Path] = []
-        """Checkpoints after the one that it goes on from, which the next one replaces."""
+        """Checkpoints later than the one resumed from; the next save replaces them."""
         self.page: Path | None = None
-        """The page, once it is written."""
+        """The report, once written."""
         self._facts: dict[str, Any] = {}
         self._best: Checkpoint | None = None
         self._logged = 0  # the last step of a line within an epoch
@@ -106,7 +106,7 @@ class RunRecorder:
     def __enter__(self) -> Self:
         """Make and lock the folder; read the checkpoint to resume from."""
         if self._source is not None and not self.folder.exists():
-            run_folder.latest(self._source)  # an error must not leave a new folder
+            run_folder.latest(self._source)  # raises before a folder is created
         with ExitStack() as stack:
             with advised(self.elsewhere, run_folder.RunFolderError):
                 run_folder.usable(self.folder)
@@ -124,7 +124,7 @@ class RunRecorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for the checkpoint that is being written, and unlock the folder."""
+        """Finish writing the last checkpoint, and unlock the folder."""
         assert self._entered is not None
         entered, self._entered = self._entered, None
         entered.close()
@@ -134,13 +134,13 @@ class RunRecorder:
         there = [*run_folder.checkpoints(self.folder), *self.folder.glob(run_folder.BEST)]
         if there and (self.saved is None or self.saved.parent.resolve() != self.folder.resolve()):
             raise run_folder.RunFolderError(
-                f"{self.folder} has a run already, {there[-1].name}: go on with it by "
+                f"{self.folder} already has a run, {there[-1].name}: resume it with "
                 f"{self.how_to_resume()}, or {self.elsewhere}"
             )
 
     @contextmanager
     def record(self, training: Training) -> Iterator[None]:
-        """Keep the training while it is looped over in this context.
+        """While active, save the training that is looped over.
 
         Raises `ValueError` for a second training in a recorder that has been entered.
 
@@ -171,19 +171,19 @@ class RunRecorder:
                 self._name_last_good(error)
                 raise
             except KeyboardInterrupt as interrupt:
-                if training.stopped or _is_complete(training):  # else it may be within a step
+                if training.stopped or _is_complete(training):  # else it may have stopped within a step
                     self.save(training)
-                    interrupt.add_note(f"go on with: {self.how_to_resume()}")
+                    interrupt.add_note(f"resume with: {self.how_to_resume()}")
                 raise
             self._end(training)
 
     def begin(self, training: Training) -> None:
-        """Resume the training if that was asked for; begin its history."""
+        """Begin the history, after resuming the training if asked to."""
         training.mean_steps = self.log_every or mean_steps(training.total, training.per_epoch)
         self._facts, self._best, self._place = self.facts(training), None, None
         if self.saved is None or self.resumed is None:
             lines = map(history_file.epoch_line, training.history)
-            history_file.write_history(self.folder, lines)  # in place of that of a run without a checkpoint
+            history_file.write_history(self.folder, lines)  # replaces that of a run without a checkpoint
             self._logged = training.history[-1].step if training.history else 0
             return
         self._best = resume(training, self.saved, self.resumed)
@@ -198,16 +198,16 @@ class RunRecorder:
             run_folder.save_best(self.folder, self._best, before)
 
     def _check_data(self, resumed: Checkpoint) -> None:
-        """Raise a `CheckpointError` if a run of `fit` was on other data."""
+        """Raise a `CheckpointError` if the resumed run, one of `fit`, had other data."""
         description = resumed.description
         with followed(str(self.saved)):
             digest = None if "run" in description else description.get("data", {}).get("sha256")
         if digest is not None and digest != self._facts["data"]["sha256"]:
-            raise CheckpointError(f"{self.saved} is of a run on other data")
+            raise CheckpointError(f"{self.saved} is from a run on other data")
 
     @contextmanager
     def _listening(self, training: Training) -> Iterator[None]:
-        """Follow the training while active."""
+        """While active, listen to the training."""
         on_steps = [] if self.save_steps is None else [(self.save_steps, self._save)]
         on_progress = [lambda _: self._log(training)] if self.log_every else []
         training.on_epoch.append(self._keep_epoch)
@@ -223,13 +223,13 @@ class RunRecorder:
                 training.on_progress.remove(listener)
 
     def _end(self, training: Training) -> None:
-        """The last checkpoint, and the page if the training is complete."""
+        """Write the last checkpoint and, if the training is complete, the report."""
         self.save_end(training)
         if _is_complete(training) and self.report:
             try:
                 self.page = self.write_page(training)
-            except Exception as error:  # whatever it is: the training is done and kept
-                text = f"no report: {error}; 'backprop report {self.folder}' tries again"
+            except Exception as error:  # of any kind: the training is done and saved
+                text = f"no report: {error}; try again with 'backprop report {self.folder}'"
                 warnings.warn(text, stacklevel=2)
 
     def save_end(self, training: Training) -> None:
@@ -241,54 +241,54 @@ class RunRecorder:
             self.save(training)
 
     def save(self, training: Training) -> None:
-        """Write a checkpoint, and wait until it is there."""
+        """Write a checkpoint, and wait for it."""
         self._save(training)
         self._wait()
 
     @property
     def checkpoint(self) -> Path | None:
-        """The checkpoint that the folder's network is read from: the best one, or else the last."""
+        """The checkpoint from which the folder's network is loaded: the best one, or else the last."""
         return self.folder / run_folder.BEST if self._best else self.saved
 
     def add_test(self, metrics: Metrics) -> None:
-        """Add a line to the history with what the best network reaches on the test data."""
+        """Add a line to the history with the best network's result on the test data."""
         history_file.add_history(self.folder, history_file.result_line(metrics))
 
     def _save(self, training: Training) -> None:
-        """Write a checkpoint in the background, once the one before is written."""
+        """Write a checkpoint in the background, after waiting for the previous one."""
         self._log(training)
         self._wait()
         if self._best is None:
-            (self.folder / run_folder.BEST).unlink(missing_ok=True)  # of an epoch that is done anew
+            (self.folder / run_folder.BEST).unlink(missing_ok=True)  # from an epoch that was trained again
         self.later = []
         checkpoint, self._place = self._checkpoint(training), _place(training)
         self._writing = self._writer.submit(run_folder.save, self.folder, checkpoint, self.keep)
 
     def _wait(self) -> None:
-        """Wait for the checkpoint that is being written; raises the error of writing it."""
-        go_on = f"make room, then go on with: {self.how_to_resume()}"
-        with advised(self.elsewhere if self.saved is None else go_on):
+        """Wait for the checkpoint being written; raises if writing failed."""
+        advice = f"make room, then resume with: {self.how_to_resume()}"
+        with advised(self.elsewhere if self.saved is None else advice):
             self.saved = self._writing.result() or self.saved
 
     def _checkpoint(self, training: Training) -> Checkpoint:
-        checkpoint = without_best(training.checkpoint())  # the best network has a file of its own
+        checkpoint = without_best(training.checkpoint())  # they have their own file
         return Checkpoint({**checkpoint.description, **self._facts, **self.stamp()}, checkpoint.arrays)
 
     def _keep_epoch(self, training: Training, metrics: Metrics) -> None:
-        """Add an epoch to the history; save it if it is the best, and if every epoch is saved."""
+        """Add an epoch to the history; save it if it is the best one, or every epoch is saved."""
         before, is_best = self._best, training.best is metrics
         if is_best:
             self._best = self._checkpoint(training)
         self._log(training)
         history_file.add_history(self.folder, history_file.epoch_line(metrics))
-        if is_best and self._best:  # before the checkpoint that tells of it
+        if is_best and self._best:  # before the checkpoint whose history has this epoch
             self._wait()
             run_folder.save_best(self.folder, self._best, before)
         if self.save_steps is None:
             self._save(training)
 
     def _log(self, training: Training) -> None:
-        """Add the lines within the epoch that the history does not have yet."""
+        """Add new lines within the epoch to the history."""
         if means := training.means(self._logged):
             history_file.add_history(self.folder, *map(history_file.steps_line, means))
             self._logged = means[-1].step
@@ -296,32 +296,33 @@ class RunRecorder:
     def _name_last_good(self, error: DivergenceError) -> None:
         """Add the last checkpoint before the divergence to the error."""
         self._wait()
-        kept = "no checkpoint was kept" if self.saved is None else f"the last good checkpoint is {self.saved}"
-        error.args = (f"{error}; {kept}",)
+        saved = self.saved
+        hint = "no checkpoint was saved" if saved is None else f"the last good checkpoint is {saved}"
+        error.args = (f"{error}; {hint}",)
 
     def how_to_resume(self) -> str:
-        """How to go on with this run."""
+        """The call that resumes this run."""
         return f"RunRecorder({str(self.folder)!r}, resume=True)"
 
     def facts(self, training: Training) -> dict[str, Any]:
-        """What every checkpoint says of the data: its digest, and what its pictures are like."""
+        """Facts about the data for every checkpoint: its digest, and the style of its pictures."""
         data = _dataset(training)
         style = learn_style(data.x_train)
         return {"data": {"sha256": data_digest(data), "pictures": style and style.to_dict()}}
 
     def stamp(self) -> dict[str, Any]:
-        """What one checkpoint says besides."""
+        """Further facts about one checkpoint."""
         return {}
 
     def write_page(self, training: Training) -> Path:
-        """Write the page of the run."""
+        """Write the run's report."""
         from ..report import write_report
 
         return write_report(self.folder, data=_dataset(training))
 
 
 def resume(training: Training, path: Path, checkpoint: Checkpoint) -> Checkpoint | None:
-    """Restore a training from a checkpoint in a run folder; return the best epoch's, if there is one."""
+    """Restore a training from a checkpoint in a run folder; return the best epoch's checkpoint, if any."""
     training.restore(checkpoint, str(path))
     best = best_checkpoint(path, training.best)
     if best and training.best and training.best_weights:
@@ -348,7 +349,7 @@ def best_checkpoint(path: Path, best: Metrics | None) -> Checkpoint | None:
 
 
 def mean_steps(total: int, per_epoch: int) -> int:
-    """The steps per line within an epoch, the same in all epochs, for about 100 lines in all.
+    """The steps per line within an epoch, for about 100 lines in the whole run.
 
     >>> mean_steps(10_000, per_epoch=600), mean_steps(60_000, per_epoch=600)  # the second: none
     (100, 60000)
@@ -366,7 +367,7 @@ def _place(training: Training) -> tuple[int, int]:
 
 
 def _dataset(training: Training) -> Dataset:
-    """The data of the training, without test samples where it has none."""
+    """The data of the training as a data set, whose test part may be empty."""
     parts = training.samples()
     x, t = parts["train"]
     return Dataset("", x, t, *parts.get("test", (x[:0], t[:0])))

@@ -1,4 +1,4 @@
-"""What a step of training changes, as one value."""
+"""The state that a training step changes, as one value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Arrays = MutableMapping[str, Array]
 
 
 class TrainState(NamedTuple):
-    """All arrays that a step of training changes: live ones, copies, or traced ones.
+    """All arrays that a training step changes: the live ones, copies, or traced ones.
 
     A step is a function of (state, batch, scalars) that changes the state's arrays.
     """
@@ -22,11 +22,11 @@ class TrainState(NamedTuple):
     params: Arrays
     """The parameters as one vector, `"flat"`."""
     layers: Arrays
-    """What the layers carry from step to step: `"running_mean1"`, …"""
+    """The layers' state, which they carry from step to step: `"running_mean1"`, …"""
     slots: Arrays
-    """The optimizer's: `"v.flat"`, …"""
+    """The optimizer's slots: `"v.flat"`, …"""
     grads: Arrays
-    """The gradients as one vector, `"flat"`; empty before the first step where the library has no views."""
+    """The gradients as one vector, `"flat"`; empty before the first step if the library has no views."""
 
     @classmethod
     def of(cls, network: Network, optimizer: Optimizer) -> TrainState:
@@ -34,11 +34,11 @@ class TrainState(NamedTuple):
         return cls(network.flat_params, network.state, optimizer.slots, network.flat_grads)
 
     def copy(self) -> TrainState:
-        """Copies of all arrays."""
+        """Copy all arrays."""
         return TrainState(*({key: _copied(array) for key, array in arrays.items()} for arrays in self))
 
     def restore(self, saved: TrainState) -> None:
-        """Set every array to the one that `saved` has."""
+        """Set every array to the one in `saved`."""
         for own, its in zip(self, saved, strict=True):
             for key, array in its.items():
                 own[key] = array

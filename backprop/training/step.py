@@ -13,17 +13,17 @@ from .fingerprint import Fingerprinter
 from .state import TrainState
 
 Results: TypeAlias = tuple[Array, ...]
-"""The loss and, where the loss classifies, how many samples were correct."""
+"""The loss and, if it classifies, the number of correct samples."""
 
 
 class TrainStep:
-    """A step on batches of the data, which are on the network's device.
+    """A training step on batches of the data.
 
     Parameters
     ----------
-    data : the samples, `"x"`, and their targets, `"t"`
-    batch_size : samples a step
-    capture : whether to record the step and replay it, where the backend can
+    data : the samples, `"x"`, and their targets, `"t"`, on the network's device
+    batch_size : samples per step
+    capture : whether to record the step and replay it if the backend can
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class TrainStep:
         return self.network.scaled(take(data["x"], indices, axis=0)), take(data["t"], indices, axis=0)
 
     def __call__(self, state: TrainState, batch: tuple[Array, Array], scalars: Sequence[Array]) -> Results:
-        """Forward, loss, backward, update, for a state that is the network's own or swapped into it."""
+        """Run forward, loss, backward and update on a state that is live or swapped into the network."""
         network, loss = self.network, self.network.last_layer
         x, t = batch
         y = network.forward(x, training=True)
@@ -65,7 +65,7 @@ class TrainStep:
         return value, *correct
 
     def scan(self, state: TrainState, data: Mapping[str, Array], rows: Array, scalars: Array) -> Results:
-        """A step for every row of indices, with its row of scalars; their results, stacked."""
+        """Run a step for every row of indices, with its row of scalars; return the results, stacked."""
         results = []
         with state.swapped_into(self.network):
             for i in range(rows.shape[0]):
@@ -74,13 +74,13 @@ class TrainStep:
         return tuple(_stacked(values) for values in zip(*results, strict=True))
 
     def release(self) -> None:
-        """Drop what the layers saved for backward, and with it the arrays of a recording."""
+        """Drop the arrays that the layers saved for backward, including those of a recording."""
         for node in (*self.network.layers.values(), self.network.last_layer):
             node.saved = None
 
 
 def _stacked(values: Sequence[Array]) -> Array:
-    """0-d arrays as one vector, a few at a time: for more, CuPy sends their addresses from the host."""
+    """Join 0-d arrays into a vector, eight at a time: for more, CuPy copies their addresses from the host."""
     xp = namespace_of(values[0])
     parts = [xp.reshape(value, (1,)) for value in values]
     while len(parts) > 1:

@@ -237,7 +237,7 @@ def test_check_of_what_cannot_be_checked(own_module: str, capsys: pytest.Capture
         ("NoMethod", "add a classmethod case(cls, rng) that returns (layer, x)"),
         ("Empty", "case must return a tuple such as (layer, x), got an empty one"),
         ("NoLayer", "NoLayer is not a layer: derive it from backprop.layers.Layer"),
-        ("NoLayerWithCase", "NoLayerWithCase is no Layer: derive it from backprop.layers.Layer"),
+        ("NoLayerWithCase", "NoLayerWithCase is not a Layer: derive it from backprop.layers.Layer"),
         ("no_case", "no_case.case = lambda rng: (no_case, its_gradient, rng.standard_normal(3))"),
         ("Listed", "case must return a tuple such as (layer, x), got a list"),
     ):

@@ -56,8 +56,8 @@ def test_a_resumed_run_has_the_threads_that_it_had() -> None:
     assert in_a_process("--resume", str(path), "--epochs", "2", "--out", "two")[0]["threads"] == 2
     start, err = in_a_process("--resume", str(path), "--epochs", "2", "--out", "flag", "--threads", "1")
     assert start["threads"] == 1
-    assert err.startswith(f"backprop: warning: {path}: what is resumed ")
-    assert err.endswith("a run without a break: threads 1 here, 2 there\n")
+    assert err.startswith(f"backprop: warning: {path}: the resumed run may differ from ")
+    assert err.endswith("an uninterrupted one: threads 1 here, 2 there\n")
     for threads in ("2", 0, True):
         with_threads(path, threads)
         start, err = in_a_process("--resume", str(path), "--epochs", "2", "--out", f"odd{threads}")
@@ -90,14 +90,14 @@ def test_a_resumed_run_keeps_its_settings(capsys: pytest.CaptureFixture[str]) ->
 
 def test_what_cannot_be_resumed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "there is no checkpoint in runs/" in fails(capsys, "train", "--resume")
-    assert "--resume no: there is no such file" in fails(capsys, "train", "--resume", "no")
+    assert "--resume no: no such file" in fails(capsys, "train", "--resume", "no")
     Path("empty").mkdir()
-    assert "there is no checkpoint in this folder" in fails(capsys, "train", "--resume", "empty")
+    assert "no checkpoint in this folder" in fails(capsys, "train", "--resume", "empty")
     train("--epochs", "2", "--out", "here")
     older, last = run_folder.checkpoints(Path("here"))
     last.write_bytes(last.read_bytes()[:-1])
     err = fails(capsys, "train", "--resume", "here")
-    assert "it has been damaged" in err
+    assert "it is damaged" in err
     assert f"another one of the run: --resume {older}" in err
 
 
@@ -181,7 +181,7 @@ def test_the_latest_run_with_a_damaged_checkpoint_is_still_the_latest(
     os.mkdir("runs/more")
     Path("runs/more/checkpoint-00000007.safetensors").write_bytes(b"damaged")
     err = fails(capsys, "train", "--resume")
-    assert "runs/two-layer-2/checkpoint-00000014.safetensors is not a checkpoint" in err
+    assert "runs/two-layer-2/checkpoint-00000014.safetensors is not a readable checkpoint" in err
     assert "another one of the run: --resume runs/two-layer-2/checkpoint-00000007.safetensors" in err
 
 

@@ -88,7 +88,7 @@ def test_errors_in_one_line(small: str, tmp_path: Path, capsys: pytest.CaptureFi
         capsys, "train", "--device", "cpu", "--data", str(tmp_path / "empty")
     )
     message = fails(capsys, "train", "--device", "cpu", "--data", small, "--batch-size", "301")
-    assert "expected a batch size from 1 to the 300 samples there are, got 301" in message
+    assert "expected a batch size from 1 to the 300 samples given, got 301" in message
 
 
 def test_gpu_that_is_missing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +168,7 @@ def test_interrupt() -> None:
 def test_closed_pipe(small: str) -> None:
     command = f"{sys.executable} -m backprop train --device cpu --data {small} --epochs 1000000 | head -n 2"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120, check=True)
-    assert done.stderr.startswith("backprop: nobody reads the output; stopped after step ")
+    assert done.stderr.startswith("backprop: the output was closed; stopped after step ")
     assert done.stderr.count("\n") == 1
     assert done.stdout.count("\n") == 2
 

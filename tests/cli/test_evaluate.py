@@ -47,9 +47,9 @@ def test_default_is_the_run_s_data(
     (found,) = output_of(capsys, "evaluate", "../run", "--json", "--train")
     assert found["samples"] == 30
     np.savez("../d.npz", x_train=x[:30], t_train=t[:30], x_test=x[30:] + 0.5, t_test=t[30:])
-    assert "is of a run on other data than" in fails(capsys, "evaluate", "../run")
+    assert "is from a run on other data than" in fails(capsys, "evaluate", "../run")
     Path("../d.npz").rename("moved.npz")
-    assert "if the run's data are elsewhere now, say where by --data" in fails(capsys, "evaluate", "../run")
+    assert "if the run's data have moved, give their place with --data" in fails(capsys, "evaluate", "../run")
     assert "samples of moved" in output_of(capsys, "evaluate", "../run", "--data", "moved.npz")
 
 

@@ -37,4 +37,4 @@ def test_inspect(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["training"]["step"] == 6
     assert found["arrays"]["params.W1"] == {"dtype": "F32", "shape": [16, 2]}
     Path(FILE).write_bytes(b"no")
-    assert "is not a checkpoint" in fails(capsys, "inspect", FILE)
+    assert "is not a readable checkpoint" in fails(capsys, "inspect", FILE)

@@ -192,9 +192,7 @@ def test_invalid_input(capsys: pytest.CaptureFixture[str]) -> None:
         ("nan.npy", "nan.npy: the output contains NaN or infinity; check the input"),
     ):
         assert message in fails(capsys, "predict", FILE, "--input", name)
-    assert "is not a checkpoint that can be read" in fails(
-        capsys, "predict", "words.npy", "--input", "words.npy"
-    )
+    assert "is not a readable checkpoint" in fails(capsys, "predict", "words.npy", "--input", "words.npy")
 
 
 def test_network_for_a_table_accepts_no_picture(capsys: pytest.CaptureFixture[str]) -> None:

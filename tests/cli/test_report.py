@@ -86,5 +86,5 @@ def test_errors(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     assert lines[1] == "backprop: error: empty is not a run folder: it contains no checkpoint"
     error = "backprop: error: nowhere/page.html cannot be written: there is no folder nowhere; "
     assert lines[2] == f"{error}write the page elsewhere with --out FILE"
-    assert "is not a checkpoint that can be read" in lines[3]
+    assert "is not a readable checkpoint" in lines[3]
     assert len(lines) == 4

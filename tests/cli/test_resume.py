@@ -1,4 +1,4 @@
-"""`backprop train --resume`: the run that was never interrupted, and what keeps it from that."""
+"""`backprop train --resume` equals an uninterrupted run, or says why it may not."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .runs import BEST_NAMES, MLP, VALIDATED, arrays, epochs, history, train
 pytestmark = pytest.mark.usefixtures("folder")
 
 
-def test_a_run_resumed_from_an_earlier_step_goes_its_own_way() -> None:
+def test_resuming_from_an_earlier_step() -> None:
     train("--iters", "12", "--out", "here", "--save-every", "4", "--keep", "3")
     first = run_folder.checkpoints(Path("here"))[0]
     assert main(["train", "--resume", str(first), "--iters", "7", "--save-every", "6", "--keep", "1"]) == 0
@@ -115,13 +115,15 @@ def test_a_run_that_ended_within_an_epoch_is_resumed_to_more_steps(
 
 
 @pytest.mark.filterwarnings("always::UserWarning")
-def test_a_stretched_schedule_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stretched_schedule_warns(capsys: pytest.CaptureFixture[str]) -> None:
     train("--iters", "10", "--schedule", "cosine", "--lr", "0.2", "--out", "here")
     assert main(["train", "--resume", "here"]) == 0
     assert capsys.readouterr().err == ""
     assert main(["train", "--resume", "here", "--iters", "20"]) == 0
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("backprop: warning: here/checkpoint-00000010.safetensors: what is resumed ")
+    assert line.startswith(
+        "backprop: warning: here/checkpoint-00000010.safetensors: the resumed run may differ "
+    )
     assert "Cosine(lr=0.2, steps=20, lowest=0.0)" in line
     assert "Cosine(lr=0.2, steps=10, lowest=0.0)" in line
     assert line.endswith(f"; the rate of step 11 is {Cosine(0.2, 20)(11):.6g}")
@@ -145,7 +147,7 @@ def test_other_data_are_refused(change: Callable[[Any], Any], capsys: pytest.Cap
     change(arrays)
     np.savez("small.npz", **arrays)
     err = fails(capsys, "train", "--resume", "here", "--epochs", "2")
-    told = "is of a run on other data than small is now: say by --data where its data are"
+    told = "is from a run on other data than small: give the place of its data with --data"
     assert told in err
     assert told in fails(capsys, "evaluate", "here")
     assert main(["report", "here"]) == 0
@@ -153,19 +155,19 @@ def test_other_data_are_refused(change: Callable[[Any], Any], capsys: pytest.Cap
     assert "There is no diagnosis of the network: the data small have changed since the run." in page
 
 
-def test_the_same_data_at_another_place(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_same_data_in_another_place(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train("--epochs", "1", "--out", "here")
     (folder / "elsewhere").mkdir()
     os.rename("small.npz", "elsewhere/other.npz")
     err = fails(capsys, "train", "--resume", "here", "--epochs", "2")
     assert "small.npz: no such file or folder" in err
-    assert "if the run's data are elsewhere now, say where by --data" in err
+    assert "if the run's data have moved, give their place with --data" in err
     assert main(["train", "--resume", "here", "--epochs", "2", "--data", "elsewhere/other.npz"]) == 0
     assert main(["train", "--resume", "here", "--epochs", "3"]) == 0
 
 
 def as_format_1(path: Path, crc: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write the file as it was before: the history in the description, a checksum of some of the data."""
+    """Write a file in the old format: the history in the description, a checksum of some of the data."""
     checkpoint = read_checkpoint(path)
     description, found = checkpoint.description, history_of(checkpoint)
     description.update(history=[asdict(metrics) for metrics in found], data={"name": "small", "crc32": crc})
@@ -186,7 +188,7 @@ def test_a_run_of_format_1(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     for path in (best, last):
         as_format_1(path, 123, monkeypatch)
     err = fails(capsys, "train", "--resume", "old", "--epochs", "4")
-    assert "is of a run on other data than small is now" in err
+    assert "is from a run on other data than small:" in err
     with np.load("small.npz") as data:
         parts = (data["t_train"], data["t_test"], data["x_train"][::100], data["x_test"][::100])
         crc = zlib.crc32(b"".join(part.tobytes() for part in parts))
@@ -197,14 +199,14 @@ def test_a_run_of_format_1(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     assert main(["inspect", str(last)]) == 0
     assert "\nepoch 2   loss " in capsys.readouterr().out
     assert main(["train", "--resume", "old", "--epochs", "4"]) == 0
-    assert "it does not say on what machine it was computed" in capsys.readouterr().err
+    assert "it does not say which machine computed it" in capsys.readouterr().err
     assert history("old") == history("whole")
     for name in ("best.safetensors", "checkpoint-00000020.safetensors"):
         assert arrays(Path("old") / name) == arrays(Path("whole") / name)
 
 
 @pytest.mark.parametrize("kind", ["ahead", "behind", "gone", "cut off", "deep"])
-def test_a_history_that_is_not_where_its_checkpoint_is(kind: str) -> None:
+def test_a_history_out_of_step_with_its_checkpoint(kind: str) -> None:
     train("--epochs", "2", "--out", "here", "--log-every", "3")
     train("--epochs", "4", "--out", "whole", "--log-every", "3")
     path, ours = Path("here/history.jsonl"), Path("here/history.jsonl").read_text()
@@ -239,13 +241,13 @@ def test_a_run_that_cannot_be_resumed_keeps_its_settings(capsys: pytest.CaptureF
     assert Path("here/config.toml").read_bytes() == before
 
 
-def test_a_resumed_run_wants_its_data(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_resumed_run_needs_its_data(capsys: pytest.CaptureFixture[str]) -> None:
     train("--epochs", "2", "--out", "here")
     with np.load("small.npz") as data:
         changed = dict(data)
     changed["t_train"] = np.roll(changed["t_train"], 1)
     np.savez("small.npz", **changed)
-    assert "is of a run on other data than small is now" in fails(capsys, "train", "--resume", "here")
+    assert "is from a run on other data than small:" in fails(capsys, "train", "--resume", "here")
 
 
 def test_resume_into_another_folder(capsys: pytest.CaptureFixture[str]) -> None:
@@ -259,34 +261,36 @@ def test_resume_into_another_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(run_folder.checkpoints(Path("there"))) == 1
 
 
-def test_a_resumed_run_that_has_stopped_early_stays_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_stopped_early_stays_stopped(capsys: pytest.CaptureFixture[str]) -> None:
     train(*VALIDATED[:-1], "200", "--patience", "3", "--out", "here")
     before = history("here")
     assert main(["train", "--resume", "here"]) == 0
     out = capsys.readouterr().out
-    assert "this run was stopped early before: no epoch since" in out
-    assert "to go on, give more --patience than 3" in out
+    assert "this run has already stopped early: no epoch since" in out
+    assert "to continue, give more --patience than 3" in out
     assert history("here") == before
     assert main(["train", "--resume", "here", "--patience", "5"]) == 0
-    assert "this run was stopped early before" not in capsys.readouterr().out
+    assert "this run has already stopped early" not in capsys.readouterr().out
     assert len(history("here")) > len(before)
 
 
 @pytest.mark.filterwarnings("always::UserWarning")
-def test_a_damaged_history_or_best_does_not_keep_from_resuming(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_history_or_best_checkpoint_does_not_prevent_resuming(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     train(*VALIDATED[:-1], "2", "--out", "here")
     with open("here/history.jsonl", "ab") as file:
         file.write(b'{"event": "steps"}\n5\n\xff\n{"event": "epo')
     Path("here/best.safetensors").write_bytes(b"no")
     capsys.readouterr()
     assert main(["train", "--resume", "here", "--epochs", "3"]) == 0
-    assert "best.safetensors is not a checkpoint" in capsys.readouterr().err
+    assert "best.safetensors is not a readable checkpoint" in capsys.readouterr().err
     assert [line["epoch"] for line in epochs("here")] == [1, 2, 3]
 
 
 @pytest.mark.filterwarnings("ignore:.*turned upright")
-def test_a_run_on_transposed_images_is_told_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One from before EMNIST's images were turned upright."""
+def test_a_run_on_transposed_images_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run from a version that did not turn EMNIST's images upright."""
     x, t = np.random.default_rng(0).integers(0, 256, (40, 8, 8)), np.arange(40) % 4
     (folder / "data").mkdir()
     for part, name in (("train", "emnist-digits-train"), ("t10k", "emnist-digits-test")):
@@ -302,4 +306,4 @@ def test_a_run_on_transposed_images_is_told_so(folder: Path, capsys: pytest.Capt
     capsys.readouterr()
     for command in (["train", "--resume", "before", "--epochs", "2"], ["evaluate", "before"]):
         err = fails(capsys, *command)
-        assert "has learnt from EMNIST's images as they lie in its files, transposed" in err
+        assert "was trained on EMNIST's images as stored, transposed" in err

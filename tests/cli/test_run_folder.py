@@ -1,4 +1,4 @@
-"""The folder of a run of `backprop train`: what is in it, and what keeps it from being used."""
+"""The folder of a run of `backprop train`: its files, and why it may be refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .runs import ESCAPES, TRAIN, VALIDATED, epochs, known, refusing, train
 pytestmark = pytest.mark.usefixtures("folder")
 
 
-def test_what_a_run_keeps() -> None:
+def test_files_of_a_run() -> None:
     train("--epochs", "5", "--lr", "0.3")
     kept = Path("runs/two-layer-1")
     assert sorted(path.name for path in kept.iterdir()) == [
@@ -79,7 +79,7 @@ def test_save_every_and_keep() -> None:
 def test_the_history_is_on_the_disk_before_the_checkpoint_that_follows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each time a checkpoint takes its place, all lines before its step have been flushed.
+    """Whenever a checkpoint is renamed into place, all lines before its step have been flushed.
 
     Its own step may still end an epoch, whose line the training writes meanwhile.
     """
@@ -113,24 +113,22 @@ def test_the_history_is_on_the_disk_before_the_checkpoint_that_follows(
     ]
 
 
-def test_a_folder_with_a_run_is_not_written_over(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_with_a_run_is_not_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
     train("--epochs", "1", "--out", "here")
     before = sorted(os.listdir("here"))
     err = fails(capsys, *TRAIN, "--out", "here")
     assert (
-        "here has a run already, checkpoint-00000007.safetensors: go on with it by backprop train --resume here"
+        "here already has a run, checkpoint-00000007.safetensors: resume it with backprop train --resume here"
         in err
     )
     assert sorted(os.listdir("here")) == before
 
 
-CURES = "; give another folder with --out DIR, or keep nothing with --no-save\n"
+CURES = "; give another folder with --out DIR, or save nothing with --no-save\n"
 
 
 @pytest.mark.parametrize("kind", ["a file", "no parent", "below a file", "read-only"])
-def test_a_folder_that_cannot_take_the_run(
-    kind: str, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_that_cannot_be_used(kind: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("locked").mkdir(mode=0o500)
     locked = "/sys/run" if os.access("locked", os.W_OK) else "locked"  # there not even root may write
     out, why = {
@@ -140,7 +138,7 @@ def test_a_folder_that_cannot_take_the_run(
         "read-only": (locked, ""),
     }[kind]
     err = fails(capsys, *TRAIN, "--out", out)
-    assert err.startswith(f"backprop: error: {out} cannot take the run: {why}")
+    assert err.startswith(f"backprop: error: {out} cannot be used for the run: {why}")
     assert err.endswith(CURES)
     assert "Errno" not in err
 
@@ -149,11 +147,11 @@ def test_runs_that_cannot_be_made(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("runs").touch()
-    said = "backprop: error: runs cannot take the run: "
+    said = "backprop: error: runs cannot be used for the run: "
     assert fails(capsys, *TRAIN) == f"{said}it is a file{CURES}"
     Path("runs").unlink()
     Path("runs").symlink_to("nowhere")
-    assert fails(capsys, *TRAIN) == f"{said}it is no folder{CURES}"
+    assert fails(capsys, *TRAIN) == f"{said}it is not a folder{CURES}"
     Path("runs").unlink()
     for number in (errno.EROFS, errno.EACCES, errno.ENOSPC):
         error = OSError(number, os.strerror(number))
@@ -168,7 +166,7 @@ def test_runs_that_cannot_be_made(
 def test_a_disk_that_is_full_at_the_start(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A new file may still be made, but nothing be written into it."""
+    """A new file can still be created, but not written to."""
     full, write, fsync = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), os.write, os.fsync
 
     def of_it(handle: int) -> bool:
@@ -189,7 +187,7 @@ def test_a_disk_that_is_full_later(
         "backprop.saving.run_folder.write_checkpoint", refusing(WriteError(Path("x"), OSError(28, "Full"), 9))
     )
     err = fails(capsys, "train", "--resume", "here", "--epochs", "3")
-    said = "backprop: error: x cannot be written: full; it needs 9 bytes; make room, then go on with: "
+    said = "backprop: error: x cannot be written: full; it needs 9 bytes; make room, then resume with: "
     assert err == f"{said}backprop train --resume here\n"
 
 
@@ -215,7 +213,7 @@ def test_stale_temporaries_are_swept() -> None:
     assert not stale.exists()
 
 
-def test_what_a_run_without_checkpoints_has_left_is_not_gone_on_with() -> None:
+def test_leftovers_of_a_run_without_checkpoints_are_replaced() -> None:
     Path("here").mkdir()
     Path("here/history.jsonl").write_text('{"event": "epoch", "step": 7}\n')
     train("--epochs", "1", "--out", "here")
@@ -227,11 +225,11 @@ def test_a_folder_with_a_best_checkpoint_alone_has_a_run(capsys: pytest.CaptureF
     for path in run_folder.checkpoints(Path("here")):
         path.unlink()
     best = Path("here/best.safetensors").read_bytes()
-    assert "here has a run already, best.safetensors" in fails(capsys, *TRAIN, "--out", "here")
+    assert "here already has a run, best.safetensors" in fails(capsys, *TRAIN, "--out", "here")
     assert Path("here/best.safetensors").read_bytes() == best
 
 
-def test_files_of_ones_own_are_left_alone() -> None:
+def test_the_user_s_files_are_left_alone() -> None:
     train("--epochs", "3", "--out", "here")
     mine = Path("here/checkpoint-good.safetensors")
     mine.write_bytes(b"mine")
@@ -242,7 +240,7 @@ def test_files_of_ones_own_are_left_alone() -> None:
 @pytest.mark.parametrize(
     "words", [("predict", "--input", "small.npz"), ("evaluate",), ("inspect",), ("report",)]
 )
-def test_a_run_that_may_be_meant_is_named(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_similar_runs_are_suggested(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     train("--epochs", "1", "--quiet")
     capsys.readouterr()
     meant = str(Path("runs", "two-layer-1"))
@@ -253,7 +251,7 @@ def test_a_run_that_may_be_meant_is_named(words: tuple[str, ...], capsys: pytest
 
 
 def without_a_place(name: str) -> Path:
-    """A run whose file of this name is a link to a file of somebody else, which is returned."""
+    """Make the file of this name in a run a link to another user's file; return the latter."""
     train("--epochs", "1", "--out", "here")
     victim, path = Path("victim"), Path("here", name)
     victim.write_text("precious\n")
@@ -265,7 +263,7 @@ def without_a_place(name: str) -> Path:
 @pytest.mark.parametrize(
     "name", [run_folder.REPORT, run_folder.CONFIG, run_folder.HISTORY, "checkpoint-00000014.safetensors"]
 )
-def test_a_link_in_a_run_folder_gives_way(name: str) -> None:
+def test_a_link_in_a_run_folder_is_replaced(name: str) -> None:
     victim = without_a_place(name)
     if name == run_folder.REPORT:
         assert main(["report", "here"]) == 0
@@ -322,21 +320,21 @@ def test_nothing_waits_for_a_fifo() -> None:
 @pytest.mark.filterwarnings("always::UserWarning")
 @pytest.mark.skipif(os.name != "posix", reason="locks as POSIX has them")
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
-def test_a_file_system_without_locks_is_said(
+def test_a_file_system_without_locks_warns(
     number: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fcntl.flock", refusing(OSError(number, os.strerror(number))))
     train("--epochs", "1", "--out", "here")
     err = capsys.readouterr().err
     assert err == (
-        f"backprop: warning: here: its file system has no locks ({reason(OSError(number, os.strerror(number)))}); let no second process "
-        "train there\n"
+        f"backprop: warning: here: its file system has no locks ({reason(OSError(number, os.strerror(number)))}); start no second process "
+        "there\n"
     )
     assert len(run_folder.checkpoints(Path("here"))) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="locks as POSIX has them")
-def test_other_errors_of_a_lock_are_told_apart(
+def test_other_errors_of_a_lock_are_raised(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train("--epochs", "1", "--out", "here")
@@ -364,12 +362,12 @@ def test_the_description_is_read_without_the_arrays(tmp_path: Path) -> None:
     expected = read_contents(path).description
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     assert read_description(path) == expected
-    with pytest.raises(CheckpointError, match="has been damaged"):
+    with pytest.raises(CheckpointError, match="is damaged or was changed"):
         read_contents(path)
 
 
 def replaced_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the checkpoint be replaced by a later one after it has been found, as by a running process."""
+    """Replace the checkpoint by a later one after it was found, as a running process would."""
     trained, left = run_folder.trained, [1]
 
     def found(name: Any) -> Path:
@@ -393,7 +391,7 @@ READERS = {
 
 
 @pytest.mark.parametrize("words", READERS.values(), ids=READERS)
-def test_a_checkpoint_that_is_just_being_replaced_is_looked_for_again(
+def test_reading_is_retried_while_a_checkpoint_is_replaced(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train("--epochs", "1", "--out", "here")

@@ -129,7 +129,7 @@ def test_command_can_be_copied() -> None:
     command = (
         "backprop train --device cpu --epochs 12 && backprop train --resume runs/two-layer-1 --iters 10600"
     )
-    lines = fold(f"interrupted after step 4,556; go on with: {command}", 40)
+    lines = fold(f"interrupted after step 4,556; resume with: {command}", 40)
     assert all(len(line) <= 40 for line in lines)
     text = "\n".join(lines)
     script = text[text.index("backprop") :].replace("\\\n", "")

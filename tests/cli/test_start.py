@@ -1,4 +1,4 @@
-"""A run that starts from the weights of another: what that has learnt from."""
+"""A run that starts from the weights of another, and the data that one was trained on."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def test_from_a_run_that_is_gone_when_it_is_resumed(capsys: pytest.CaptureFixtur
     words = ["--from", "first", "--lr", "0.05", "--validation", "0.2"]
     train(*words, "--epochs", "3", "--out", "whole")
     train(*words, "--epochs", "1", "--out", "parts")
-    assert capsys.readouterr().err.count("has learnt from the samples held back here") == 2
+    assert capsys.readouterr().err.count("has learned from the samples held out here") == 2
     shutil.rmtree("first")
     train("--resume", "parts", "--epochs", "3")
     assert params("parts") == params("whole")
 
 
 @pytest.mark.filterwarnings("always:--validation")
-def test_from_a_run_that_has_seen_what_is_held_back(capsys: pytest.CaptureFixture[str]) -> None:
+def test_from_a_run_trained_on_held_out_samples(capsys: pytest.CaptureFixture[str]) -> None:
     def warned(*words: str) -> str:
         capsys.readouterr()
         train("--epochs", "1", *words)
@@ -33,14 +33,14 @@ def test_from_a_run_that_has_seen_what_is_held_back(capsys: pytest.CaptureFixtur
 
     split = ("--validation", "0.2", "--seed", "5")
     warned("--out", "all")
-    all_of_it = "or what it began with, has learnt from the samples held back here"
+    all_of_it = "or a run it started from, has learned from the samples held out here"
     assert all_of_it in warned("--from", "all", *split, "--out", "child")
     assert all_of_it in warned("--from", "child", *split, "--out", "grandchild")
     assert all_of_it in warned("--from", "grandchild", *split, "--no-save")
     warned(*split, "--out", "split")
     assert warned("--from", "split", *split, "--out", "same") == ""
     assert warned("--from", "same", *split, "--no-save") == ""
-    some = "has learnt from some of the samples held back here, so these figures are too good; give --validation 0.2 --seed 5"
+    some = "has learned from some of the samples held out here, so these figures are too good; give --validation 0.2 --seed 5"
     assert some in " ".join(
         warned("--from", "split", "--validation", "0.2", "--seed", "6", "--no-save").split()
     )

@@ -1,4 +1,4 @@
-"""`backprop train`: what it writes and shows."""
+"""`backprop train`: its files and its output."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_last_batch_counts_as_many_samples_as_it_has() -> None:
     assert (last[0]["loss"], last[0]["accuracy"]) == (last[1]["loss"], last[1]["accuracy"])
 
 
-def test_a_run_that_is_not_kept_reads_no_means(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_not_saved_reads_no_means(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Epoch, "means", None)
     train("--epochs", "2", "--no-save")
 
@@ -141,8 +141,8 @@ def test_control_characters_of_a_run_are_shown(
 
 
 @pytest.mark.parametrize("kind", [[], ["--validation", "0.3"]], ids=["all", "validation"])
-def test_the_report_at_the_end_has_the_data_at_hand(kind: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are not loaded again, and the page is the one that `backprop report` makes of the folder."""
+def test_the_report_at_the_end_reuses_the_data(kind: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not loaded again, and the report equals that of `backprop report`."""
     monkeypatch.delenv("BACKPROP_NO_REPORT")
     with monkeypatch.context() as patch:
         patch.setattr("backprop.report.restored.dataset_at", refusing(OSError("loaded again")))

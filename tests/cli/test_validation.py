@@ -1,4 +1,4 @@
-"""`backprop train --validation`: what is held back, the best epoch, and early stopping."""
+"""`backprop train --validation`: the samples held out, the best epoch, and early stopping."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ EVALUATE = Network.evaluate_validated
 
 
 def losses_of_validation(values: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make these the losses of the evaluations, from the first one on."""
+    """Make the evaluations return these losses, from the first one on."""
     left = iter(values)
 
     def evaluated(self: Network, *args: Any, **options: Any) -> Any:
@@ -97,7 +97,9 @@ def test_the_last_steps_are_saved_before_the_test(
     assert run_folder.checkpoints(Path("here"))[-1].name == "checkpoint-00000011.safetensors"
 
 
-def test_the_best_before_a_part_of_an_epoch_is_the_best_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_previous_best_returns_when_an_incomplete_epoch_is_completed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     words = ["--validation", "0.3", "--keep", "99"]  # an epoch is 5 steps
     losses_of_validation([0.5, 0.6, 0.1, 0.7, 0.8], monkeypatch)
     train(*words, "--iters", "12", "--out", "here")
@@ -113,7 +115,7 @@ def test_the_best_before_a_part_of_an_epoch_is_the_best_again(monkeypatch: pytes
         assert not Path(name, "best-whole.safetensors").exists()
 
 
-def test_the_first_epoch_s_part_is_not_the_best_of_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_part_of_the_first_epoch_is_not_compared_with_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["--validation", "0.3", "--keep", "99", "--save-every", "1"]
     losses_of_validation([0.1, 0.7, 0.8], monkeypatch)
     train(*words, "--iters", "3", "--out", "here")
@@ -141,7 +143,7 @@ def test_validation_keeps_the_best_and_stops_early(capsys: pytest.CaptureFixture
     assert len(epochs) == best + 3 < 200
     assert "test_loss" not in epochs[0]
     assert [event["text"] for event in events if event["event"] == "note"] == [
-        f"stopped early: no epoch since {best} was better by its loss on the validation data",
+        f"stopped early: no epoch since {best} had a lower loss on the validation data",
         f"best on the validation data: epoch {best}",
     ]
     assert read_contents(Path("here/best.safetensors")).description["training"]["step"] == 5 * best
@@ -152,7 +154,7 @@ def test_validation_keeps_the_best_and_stops_early(capsys: pytest.CaptureFixture
     assert evaluated["accuracy"] == events[-1]["test_accuracy"]
 
 
-def test_the_best_of_what_is_not_kept_is_tested(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_best_network_is_tested_without_saving(capsys: pytest.CaptureFixture[str]) -> None:
     def end(*words: str) -> dict[str, Any]:
         capsys.readouterr()
         train(*VALIDATED, "--json", *words)
@@ -170,7 +172,7 @@ def test_the_best_of_what_is_not_kept_is_tested(capsys: pytest.CaptureFixture[st
     assert here == there  # the last network, not the best one
 
 
-def test_what_is_best_after_a_resume_from_before_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_best_after_resuming_from_before_it(capsys: pytest.CaptureFixture[str]) -> None:
     train(*VALIDATED, "--out", "here", "--keep", "99")
     best = arrays(Path("here/best.safetensors"))
     first = run_folder.checkpoints(Path("here"))[0]
@@ -197,7 +199,7 @@ def test_a_kill_between_the_best_and_its_checkpoint(capsys: pytest.CaptureFixtur
     assert accuracy("--resume", str(before)) == whole
 
 
-def test_validation_data_are_the_seed_s(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_seed_determines_the_validation_data(capsys: pytest.CaptureFixture[str]) -> None:
     def loss(*words: str) -> float:
         capsys.readouterr()
         train("--epochs", "1", "--no-save", "--json", "--validation", "0.3", *words)
@@ -214,7 +216,7 @@ def test_patience_needs_validation(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.filterwarnings("always:validation")
-def test_a_split_keeps_every_class_and_says_which_is_scarce(
+def test_a_split_has_every_class_and_warns_of_scarce_ones(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rng = np.random.default_rng(0)
@@ -230,10 +232,10 @@ def test_a_split_keeps_every_class_and_says_which_is_scarce(
 
 
 @pytest.mark.parametrize("by_class", [True, False])
-def test_evaluate_leaves_out_of_the_training_data_what_was_held_back(
+def test_evaluate_leaves_held_out_samples_out_of_the_training_data(
     by_class: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the data lie elsewhere now; other data are taken whole."""
+    """Also if the data have moved; other data are used whole."""
     train("--validation", "0.3", "--seed", "7", "--epochs", "2", "--out", "here")
     if not by_class:
         monkeypatch.setattr("backprop.saving.run_data.BY_CLASS", "of another kind")
@@ -259,10 +261,10 @@ def test_evaluate_leaves_out_of_the_training_data_what_was_held_back(
     np.testing.assert_array_equal(shown.x_train, x[rows])
 
 
-def test_what_is_no_better_than_guessing_is_the_network_that_is_kept(
+def test_the_comparison_with_guessing_uses_the_saved_network(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """In a short run, too: the best one on the validation data, here the first."""
+    """In a short run, too; here the best epoch is the first."""
     train("--epochs", "3", "--lr", "0", "--validation", "0.3", "--out", "here")
     out = capsys.readouterr().out
     assert "best on the validation data: epoch 1\n" in out

@@ -47,7 +47,7 @@ def test_warns_once_and_changes_nothing() -> None:
     one, other = net(), net()
     assert len(learning_warnings(one, t=t, optimizer=SGD(0.01), epochs=100)) == 1
     training = Training(other, X, t, optimizer=SGD(0.01), epochs=100, batch_size=100, rng=0)
-    training.looked_into = True
+    training.learning_checked = True
     list(training)
     assert all(np.array_equal(a, b) for a, b in zip(one.params.values(), other.params.values(), strict=True))
 
@@ -99,7 +99,7 @@ def test_never_ends_a_training_nor_draws_random_numbers() -> None:
                 self.drawn = np.random.random()
             return super().forward(x, training=training)
 
-    def run(looked_into: bool) -> tuple[np.ndarray, float]:
+    def run(learning_checked: bool) -> tuple[np.ndarray, float]:
         np.random.seed(0)
         network = Network([Small(np.zeros((8, 4), "float32"), np.zeros(4, "float32"))])
         training = Training(
@@ -111,7 +111,7 @@ def test_never_ends_a_training_nor_draws_random_numbers() -> None:
             rng=0,
             capture=False,
         )
-        training.looked_into = looked_into
+        training.learning_checked = learning_checked
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LearningWarning)
             list(training)

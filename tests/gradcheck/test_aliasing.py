@@ -101,14 +101,14 @@ class KeepsDx(Tanh):
 
 
 SHARED: dict[Any, str] = {
-    KeepsResult: "writing over y, which is the caller's, changes the gradient of x",
-    ReturnsItsArgument: "writing over y, which is the caller's, changes x",
-    ReturnsItsArgumentInInference: "writing over y of an inference, which is the caller's, changes x",
-    ReturnsDout: "writing over the gradient of x, which is the caller's, changes dout",
-    OneMemoryTwice: "writing over the gradient of x, which is the caller's, changes the gradient of y",
-    DoutAsGradient: "writing over the gradient of b, which is the caller's, changes dout",
-    ReturnsParameter: "writing over y, which is the caller's, changes b",
-    KeepsDx: "writing over results, which is the caller's, changes the gradient of x in the next run",
+    KeepsResult: "overwriting y, which belongs to the caller, changes the gradient of x",
+    ReturnsItsArgument: "overwriting y, which belongs to the caller, changes x",
+    ReturnsItsArgumentInInference: "overwriting y of an inference, which belongs to the caller, changes x",
+    ReturnsDout: "overwriting the gradient of x, which belongs to the caller, changes dout",
+    OneMemoryTwice: "overwriting the gradient of x, which belongs to the caller, changes the gradient of y",
+    DoutAsGradient: "overwriting the gradient of b, which belongs to the caller, changes dout",
+    ReturnsParameter: "overwriting y, which belongs to the caller, changes b",
+    KeepsDx: "overwriting results, which belongs to the caller, changes the gradient of x in the next run",
 }
 
 
@@ -158,9 +158,9 @@ class ReturnsParameterAsDx(Network):
 @pytest.mark.parametrize(
     ("kind", "problem"),
     [
-        (ReturnsX, "writing over y of an inference, which is the caller's, changes x"),
-        (ReturnsXAsDx, "writing over dx, which is the caller's, changes x"),
-        (ReturnsParameterAsDx, "writing over dx, which is the caller's, changes b1"),
+        (ReturnsX, "overwriting y of an inference, which belongs to the caller, changes x"),
+        (ReturnsXAsDx, "overwriting dx, which belongs to the caller, changes x"),
+        (ReturnsParameterAsDx, "overwriting dx, which belongs to the caller, changes b1"),
         (Network, None),
     ],
 )

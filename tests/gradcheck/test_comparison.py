@@ -58,7 +58,7 @@ def test_what_differences_cannot_tell(backend: Backend) -> None:
     (entry,) = report.entries
     assert (entry.verdict, entry.kinks, entry.unresolved, entry.compared) == ("unresolved", 1, 1, 3)
     assert "1 of 3 entries unresolved: the function is not smooth there" in str(report)
-    assert "other inputs would tell" in str(report)
+    assert "try other inputs" in str(report)
     assert not report.passed
     assert not report.failed
     assert report.to_dict()["entries"][0]["passed"] is False
@@ -75,7 +75,7 @@ def test_what_differences_cannot_tell(backend: Backend) -> None:
 
     report = check_gradients(Hidden(), np.asarray([[1.0, -2.0]]), device=backend)
     assert report.entries[0].verdict == "unresolved"
-    assert "another scale would tell" in report.entries[0].reason
+    assert "another scale" in report.entries[0].reason
 
 
 def test_kinks_are_those_of_training() -> None:

@@ -56,7 +56,7 @@ def test_several_arguments(backend: Backend, rng: np.random.Generator) -> None:
     half = check_gradients(product, lambda a, b, dout: (gradient(a, b, dout)[0], b * 0.0), a, b)
     assert [entry.verdict for entry in half.entries] == ["passed", "FAILED"]
     one = check_gradients(product, lambda a, b, dout: gradient(a, b, dout)[:1], a, b)
-    assert one.problems == ("product.b: backward gives no gradient",)
+    assert one.problems == ("product.b: backward returns no gradient",)
 
 
 def test_numbers_lists_and_integers() -> None:
@@ -103,7 +103,7 @@ def test_a_gradient_is_a_list_of_numbers_or_a_tuple_of_arrays() -> None:
     stacked = check_gradients(Obscure(), lambda a, b: np.stack([b, a]), x, y)
     assert stacked.problems == (
         "Obscure.x1: a gradient of shape (2, 2), expected (2,)",
-        "Obscure.x2: backward gives no gradient",
+        "Obscure.x2: backward returns no gradient",
     )
 
 
@@ -141,7 +141,7 @@ def test_what_a_function_must_not_do(rng: np.random.Generator) -> None:
     random = check_gradients(lambda x: cubes(x) + 1e-30 * rng.random(), cubes_gradient, x)
     assert random.passed  # too little to change a digit
     random = check_gradients(lambda x: cubes(x) + 1e-9 * rng.random(), cubes_gradient, x)
-    assert "f gives another value when it is called again with the same argument" in random.problems
+    assert "f returns another value when called again with the same argument" in random.problems
 
 
 def changes_gradient(x: Any) -> Any:
@@ -187,7 +187,7 @@ def test_a_function_that_reads_a_captured_array_is_named(dtype: str) -> None:
     ):
         report = check_gradients(f, gradient, x)
         assert report.failed
-        assert "f computes from the very array that was given for w, not from its argument" in str(report)
+        assert "f uses the very array that was given for w instead of its argument" in str(report)
         assert x.tolist() == kept.tolist()
 
 

@@ -16,7 +16,7 @@ from .faults import AlwaysSingle, DependsOnLayout, stack
 def test_three_numbers_show_that_they_are_rounded_and_two_do_not() -> None:
     for numbers, found in (([0.3, -0.5, 1.1, 0.0], True), ([0.3, -0.5, 0.0], False)):
         report = check_gradients(AlwaysSingle(), np.asarray([numbers]))
-        rounded = "output of AlwaysSingle: float64 with the digits of float32"
+        rounded = "output of AlwaysSingle: float64 with only the precision of float32"
         assert (rounded in report.problems) is found
 
 

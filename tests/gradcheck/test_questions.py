@@ -60,5 +60,5 @@ class Square:
 
 @pytest.mark.parametrize("subject", [Square, Square()])
 def test_class_that_is_no_layer(subject: Any) -> None:
-    with pytest.raises(TypeError, match=r"Square is no Layer: derive it from backprop.layers.Layer"):
+    with pytest.raises(TypeError, match=r"Square is not a Layer: derive it from backprop.layers.Layer"):
         check_gradients(subject, np.ones(2))

@@ -152,4 +152,4 @@ def test_a_network_that_hands_out_a_gradient_is_named() -> None:
     assert report.failed
     subject = NetworkSubject(network, [rng.standard_normal((4, 4)), rng.standard_normal((4, 4))])
     complaints = list(subject.shared_results())
-    assert "writing over dx, which is the caller's, changes the gradient of Affine1.W" in complaints
+    assert "overwriting dx, which belongs to the caller, changes the gradient of Affine1.W" in complaints

@@ -17,11 +17,11 @@ from .small import net
 
 def test_wrong_stacks() -> None:
     affine = Affine(np.ones((2, 2)), np.ones(2))
-    with pytest.raises(ValueError, match="a layer stands in this network twice"):
+    with pytest.raises(ValueError, match="a layer occurs twice in this network"):
         Network([affine, affine])
     network = Network([affine])
     with pytest.raises(
-        ValueError, match=r"Affine1: this layer is in a network or a block already; give a copy, layer\.to\("
+        ValueError, match=r"Affine1: this layer is already in a network or block; give a copy, layer\.to\("
     ):
         Network([affine])
     affine = affine.to(network.backend)

@@ -57,7 +57,7 @@ def test_settings_that_the_optimizer_does_not_take(run: Path) -> None:
     with_optimizer(run, settings={"momentum": 0.9})
     text = read(write_report(run)).text
     assert "There is no diagnosis of the network: " in text
-    assert "the description of the optimizer cannot be followed: " in text
+    assert "the description of the optimizer cannot be interpreted: " in text
 
 
 def test_updates_from_a_checkpoint_with_the_optimizer_as_a_repr(tmp_path: Path) -> None:

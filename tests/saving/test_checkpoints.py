@@ -1,4 +1,4 @@
-"""Checkpoint files: what is written comes back, and what is not whole is refused."""
+"""Checkpoint files: contents are restored exactly, and damaged files are refused."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def signed(header: bytes, payload: bytes = b"") -> bytes:
-    """A file with this header, in which UNSIGNED stands for the right SHA-256."""
+    """A file with this header, in which the correct SHA-256 replaces UNSIGNED."""
     data = struct.pack("<Q", len(header)) + header + payload
     return data.replace(UNSIGNED.encode(), sha256(data).hexdigest().encode(), 1)
 
@@ -71,13 +71,13 @@ def header(tensors: str, description: str = '{"format": 1}') -> bytes:
     return f"{{{metadata}{tensors}}}".encode()
 
 
-def refused(path: Path, match: str = "is not a checkpoint that can be read") -> None:
+def refused(path: Path, match: str = "is not a readable checkpoint") -> None:
     for read in (read_checkpoint, read_contents):
         with pytest.raises(CheckpointError, match=match):
             read(path)
 
 
-def test_what_is_written_comes_back(file: Path) -> None:
+def test_write_and_read(file: Path) -> None:
     checkpoint = read_checkpoint(file)
     assert checkpoint.description == {"step": 3}
     assert checkpoint.arrays.keys() == {"W", "n"}
@@ -99,7 +99,7 @@ STORED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("array", STORED.values(), ids=STORED)
-def test_arrays_come_back_however_they_are_stored(array: Any, tmp_path: Path) -> None:
+def test_arrays_of_every_layout_are_restored(array: Any, tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "a", Checkpoint({}, {"a": array}))
     found = read_checkpoint(tmp_path / "a").arrays["a"]
     assert (found.shape, found.dtype.kind, found.dtype.itemsize) == (
@@ -113,11 +113,11 @@ def test_a_file_without_arrays(tmp_path: Path) -> None:
     assert read_checkpoint(tmp_path / "a") == Checkpoint({"step": 1}, {})
     assert read_contents(tmp_path / "a").arrays == {}
     (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-1])
-    refused(tmp_path / "a", "it is no safetensors file, or not a whole one")
+    refused(tmp_path / "a", "it is not a safetensors file, or is truncated")
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_a_description_of_no_number_is_not_written(number: float, file: Path) -> None:
+def test_a_description_with_nan_is_not_written(number: float, file: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_checkpoint(file, Checkpoint({"loss": number}, {}))
     assert read_checkpoint(file).description == SMALL.description
@@ -194,9 +194,7 @@ NOT_WITHIN = ("past the end", "negative", "a huge shape", "one offset", "infinit
 
 
 @pytest.mark.parametrize("text", [MALFORMED[name] for name in NOT_WITHIN], ids=NOT_WITHIN)
-def test_arrays_that_are_not_within_the_file_are_refused_without_reading_them(
-    text: bytes, tmp_path: Path
-) -> None:
+def test_arrays_outside_the_file_are_refused_unread(text: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     path.write_bytes(signed(text, b"ab"))
     refused(path, "its header cannot be read")
@@ -227,36 +225,34 @@ def test_a_file_that_is_larger_than_the_memory_is_not_read(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="FIFOs as POSIX has them")
-def test_what_is_no_file_is_no_checkpoint(tmp_path: Path) -> None:
+def test_fifos_and_folders_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a")
-    refused(tmp_path / "a", "that can be read: it is a FIFO; expected a file$")
-    refused(tmp_path, "that can be read: it is a folder; expected a file$")
+    refused(tmp_path / "a", "readable checkpoint: it is a FIFO; expected a file$")
+    refused(tmp_path, "readable checkpoint: it is a folder; expected a file$")
 
 
 @pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_header_is_refused(text: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     path.write_bytes(signed(text, b"ab"))
-    with pytest.raises(CheckpointError, match="is not a checkpoint that can be read"):
+    with pytest.raises(CheckpointError, match="is not a readable checkpoint"):
         read_checkpoint(path)
 
 
-def test_what_is_refused_is_told_why(file: Path) -> None:
+def test_refusals_name_the_cause(file: Path) -> None:
     data = file.read_bytes()
     for part in (data[:7], data[:100], data[:-1]):
         file.write_bytes(part)
         whole = len(part) > 1 + len(data) // 2
-        why = (
-            "has been damaged or changed: its SHA" if whole else "is no safetensors file, or not a whole one$"
-        )
-        refused(file, f"that can be read: it {why}")
+        why = "is damaged or was changed: its SHA" if whole else "is not a safetensors file, or is truncated$"
+        refused(file, f"readable checkpoint: it {why}")
     file.write_bytes(signed(MALFORMED["no such dtype"], b"ab"))
-    with pytest.raises(CheckpointError, match="that can be read: its arrays cannot be read \\("):
+    with pytest.raises(CheckpointError, match="readable checkpoint: its arrays cannot be read \\("):
         read_checkpoint(file)
     file.write_bytes(
         signed(b'{"__metadata__":{"more":NaN,"backprop":"{}","sha256":"%s"}}' % UNSIGNED.encode())
     )
-    refused(file, "its header cannot be read \\(NaN is no number of JSON\\)$")
+    refused(file, "its header cannot be read \\(NaN is not a JSON number\\)$")
     file.write_bytes(signed(header("", "{}")))
     refused(file, "its header cannot be read \\('format'\\)$")
 
@@ -268,7 +264,7 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
 
 
 def mutations(data: bytes, count: int) -> Any:
-    """Random changes of a file: bytes set, taken out, put in, moved; half of them signed anew."""
+    """Random changes to a file: bytes set, removed, inserted, moved; half of them signed again."""
     rng = np.random.default_rng(0)
     for i in range(count):
         changed = bytearray(data)
@@ -292,7 +288,7 @@ def mutations(data: bytes, count: int) -> Any:
 
 
 def test_random_mutations(file: Path) -> None:
-    """Whatever is read is a checkpoint or a CheckpointError, and takes little memory."""
+    """Reading gives a checkpoint or a CheckpointError, and takes little memory."""
     data = file.read_bytes()
     count = int(os.environ.get("TEST_MUTATIONS", "1000"))
     tracemalloc.start()
@@ -305,7 +301,7 @@ def test_random_mutations(file: Path) -> None:
                 read_checkpoint(file)
             except CheckpointError:
                 continue
-            assert sha256(changed).hexdigest() != sha256(data).hexdigest()  # signed anew, and well formed
+            assert sha256(changed).hexdigest() != sha256(data).hexdigest()  # signed again, and well formed
         assert tracemalloc.get_traced_memory()[1] < 2 * len(data) + 100 * 2**20
     finally:
         tracemalloc.stop()
@@ -324,7 +320,7 @@ def test_a_large_file_takes_twice_its_size(tmp_path: Path) -> None:
 
 
 class Planted:
-    """Leaves a file where it is unpickled."""
+    """Creates a file when unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -334,7 +330,7 @@ class Planted:
 
 
 @pytest.mark.parametrize("kind", ["pickle", "object array", "empty", "text", "npz"])
-def test_what_is_no_checkpoint_is_refused_and_never_run(kind: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_refused_and_never_run(kind: str, tmp_path: Path) -> None:
     path, planted = tmp_path / "a.safetensors", tmp_path / "planted"
     with path.open("wb") as stream:
         if kind == "pickle":
@@ -354,7 +350,7 @@ def test_a_foreign_safetensors_file_is_refused(tmp_path: Path) -> None:
 
     path = tmp_path / "a.safetensors"
     save_file({"W": np.ones(3)}, path)
-    refused(path, "that can be read: it was not written by backprop: there is no SHA-256 in it$")
+    refused(path, "readable checkpoint: it was not written by backprop: it has no SHA-256$")
 
 
 def test_a_failed_write_leaves_the_old_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,9 +366,7 @@ def test_a_failed_write_leaves_the_old_file(file: Path, monkeypatch: pytest.Monk
     assert os.listdir(file.parent) == [file.name]
 
 
-def test_what_cannot_be_cleaned_up_does_not_hide_the_error(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_cleanup_does_not_hide_the_error(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
@@ -386,7 +380,7 @@ def test_what_cannot_be_cleaned_up_does_not_hide_the_error(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere a folder cannot be flushed")
-def test_the_file_is_flushed_under_a_name_of_its_own_then_renamed_then_its_folder_is_flushed(
+def test_the_file_is_flushed_then_renamed_then_its_folder_is_flushed(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
@@ -409,7 +403,7 @@ def test_the_file_is_flushed_under_a_name_of_its_own_then_renamed_then_its_folde
     assert calls[0].endswith(TEMPORARY)
 
 
-def test_a_save_over_the_file_that_was_loaded(tmp_path: Path) -> None:
+def test_saving_over_the_loaded_file(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     save_network(path, TwoLayerNet(4, 3, 2, rng=0))
     first = network_arrays(load_network(path))
@@ -493,7 +487,7 @@ def test_a_file_of_one_backend_loads_on_the_others(name: str, backend: Backend, 
     np.testing.assert_equal(network_arrays(again), network_arrays(network))
 
 
-def test_a_layer_of_ones_own_is_restored_into_ones_own_network(tmp_path: Path) -> None:
+def test_a_custom_layer_is_restored_into_the_user_s_network(tmp_path: Path) -> None:
     class Doubled(Affine):
         def forward(self, x: Any, *, training: bool = False) -> Any:
             return 2.0 * super().forward(x, training=training)
@@ -523,7 +517,7 @@ DESCRIPTIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 @pytest.mark.parametrize("change", DESCRIPTIONS.values(), ids=DESCRIPTIONS)
-def test_a_description_that_cannot_be_followed(change: Callable[[Any], Any], tmp_path: Path) -> None:
+def test_a_malformed_description(change: Callable[[Any], Any], tmp_path: Path) -> None:
     network = TwoLayerNet(4, 3, 2, rng=0)
     description = network_config(network)
     change(description)
@@ -537,14 +531,14 @@ ODD = [None, -1, 10**30, 1.5, "x", [], [1], {}, {"a": 1}, True, "\x1b[2J"]
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> Any:
-    """Where there is something in a description, from the outside to the inside."""
+    """The paths of all values in a description, from the outside in."""
     for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
         yield (*at, key)
         yield from places(value[key], (*at, key))
 
 
 def changed(checkpoint: Checkpoint, place: tuple[Any, ...], value: Any) -> Checkpoint:
-    """The checkpoint with this value at a place of its description."""
+    """The checkpoint with this value at a path in its description."""
     description = copy.deepcopy(checkpoint.description)
     within = description
     for key in place[:-1]:
@@ -554,7 +548,7 @@ def changed(checkpoint: Checkpoint, place: tuple[Any, ...], value: Any) -> Check
 
 
 @pytest.mark.parametrize("name", ["two-layer", "mlp", "simple-conv"])
-def test_whatever_is_damaged_in_a_description_it_is_a_checkpoint_error(name: str) -> None:
+def test_any_damage_to_a_description_is_a_checkpoint_error(name: str) -> None:
     network = NETWORKS[name]("cpu")
     good = Checkpoint({"network": network_config(network)}, network_arrays(network))
     refusals = []
@@ -569,10 +563,10 @@ def test_whatever_is_damaged_in_a_description_it_is_a_checkpoint_error(name: str
 
 
 @pytest.mark.parametrize("shape", [[0], [-4], [2.0, 2], ["4"], [10**6, 10**6], 4])
-def test_a_sample_that_cannot_be_is_refused(shape: Any) -> None:
+def test_an_invalid_sample_shape_is_refused(shape: Any) -> None:
     network = TwoLayerNet(4, 3, 2, rng=0)
     checkpoint = Checkpoint({"network": network_config(network)}, network_arrays(network))
-    with pytest.raises(CheckpointError, match="samples of shape|cannot be followed"):
+    with pytest.raises(CheckpointError, match="samples of shape|cannot be interpreted"):
         network_of("a.safetensors", changed(checkpoint, ("network", "input_shape"), shape))
 
 
@@ -593,13 +587,11 @@ HUGE: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize("layers", HUGE.values(), ids=HUGE)
-def test_padding_out_of_all_proportion_is_refused(layers: list[Any], tmp_path: Path) -> None:
-    """A few bytes cannot ask for all the memory there is."""
+def test_padding_out_of_proportion_is_refused(layers: list[Any], tmp_path: Path) -> None:
+    """A few bytes cannot demand all of the memory."""
     save_network(tmp_path / "a.safetensors", Network(layers))
     assert os.path.getsize(tmp_path / "a.safetensors") < 50_000
-    with pytest.raises(
-        CheckpointError, match=r"a\.safetensors: .*: pads images by .*, beyond all proportion"
-    ):
+    with pytest.raises(CheckpointError, match=r"a\.safetensors: .*: pads images by .*, out of proportion"):
         load_network(tmp_path / "a.safetensors")
 
 
@@ -614,7 +606,7 @@ USUAL: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize("layers", USUAL.values(), ids=USUAL)
-def test_padding_as_it_is_used_is_loaded(layers: list[Any], tmp_path: Path) -> None:
+def test_usual_padding_is_loaded(layers: list[Any], tmp_path: Path) -> None:
     network = Network(layers)
     save_network(tmp_path / "a.safetensors", network)
     assert network_config(load_network(tmp_path / "a.safetensors")) == network_config(network)

@@ -54,7 +54,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
-    """What comes of the run when nothing happens."""
+    """The result of an undisturbed run."""
     folder = tmp_path_factory.mktemp("whole")
     write_data(folder)
     assert done(*RUN, cwd=folder)[0] == 0
@@ -62,14 +62,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
 
 
 def start(*words: str, before: str = "", **options: Any) -> subprocess.Popen[str]:
-    """The command line in a process of its own, after some Python that gets in its way."""
+    """The command line in a separate process, after some Python code that interferes with it."""
     code = f"import sys\nfrom backprop.cli import main\n{before}\nsys.exit(main({list(words)!r}))"
     pipe = subprocess.PIPE
     return subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe, text=True, **options)
 
 
 def done(*words: str, before: str = "", **options: Any) -> tuple[int, str, str]:
-    """Status, stdout and stderr; there is never a traceback."""
+    """Status, stdout and stderr, which never has a traceback."""
     process = start(*words, before=before, **options)
     out, err = process.communicate(timeout=120)
     assert "Traceback" not in out + err
@@ -77,7 +77,7 @@ def done(*words: str, before: str = "", **options: Any) -> tuple[int, str, str]:
 
 
 def final(folder: str | Path) -> tuple[Any, ...]:
-    """All of a finished run but its seconds."""
+    """Everything in a finished run except its times."""
     last = run_folder.checkpoints(Path(folder))[-1]
     checkpoint = read_checkpoint(last)
     arrays = {
@@ -91,8 +91,8 @@ def final(folder: str | Path) -> tuple[Any, ...]:
 
 
 def resumed(err: str) -> None:
-    """Type the command that the message gives."""
-    command = err.strip().rpartition("go on with: ")[2]
+    """Run the command from the message."""
+    command = err.strip().rpartition("resume with: ")[2]
     name, *words = shlex.split(command)
     assert name == "backprop"
     status, _, err = done(*words)
@@ -114,7 +114,7 @@ with run_folder.locked(Path(".")):
 """
 
 
-def test_killed_while_it_saves() -> None:
+def test_killed_while_saving() -> None:
     rng = np.random.default_rng(0)
     step, left_over = 0, 0
     for _ in range(KILLS):
@@ -137,8 +137,8 @@ def test_killed_while_it_saves() -> None:
 
 
 @pytest.mark.parametrize("most", [0, 1, 100, 1000, 4000])
-def test_a_disk_that_is_full(most: int) -> None:
-    """A limit on the size of a file stops the same calls as a full disk."""
+def test_a_full_disk(most: int) -> None:
+    """A limit on file sizes makes the same calls fail as a full disk."""
     assert done(*RUN[:-3], "2", "--out", "run")[0] == 0
     before = run_folder.checkpoints(Path("run"))
     kept = [path.read_bytes() for path in before]
@@ -159,17 +159,17 @@ def test_a_full_disk_says_how_much_is_needed() -> None:
     status, _, err = done(*RUN, preexec_fn=limit)
     assert status == 1
     assert "run/checkpoint-00000020.safetensors cannot be written: file too large; it needs " in err
-    assert err.endswith("bytes; give another folder with --out DIR, or keep nothing with --no-save\n")
+    assert err.endswith("bytes; give another folder with --out DIR, or save nothing with --no-save\n")
 
 
 def test_stopped_at_a_random_step_and_resumed(whole: tuple[Any, ...]) -> None:
-    """SIGINT or SIGTERM in a step: saved right after it, and what is resumed is the uninterrupted run."""
+    """SIGINT or SIGTERM in a step: the run is saved right after it, and resumes as if uninterrupted."""
     steps = np.random.default_rng(1).choice(np.arange(1, 1200), STOPS, replace=False)
     for i, step in enumerate(map(int, steps)):
         out, number = f"run-{i}", signal.SIGINT if i % 2 else signal.SIGTERM
         status, _, err = done(*RUN[:-1], out, before=AT_STEP.format(step=step, number=int(number)))
         assert status == 128 + number
-        assert err.startswith(f"backprop: interrupted after step {step:,}; go on with: ")
+        assert err.startswith(f"backprop: interrupted after step {step:,}; resume with: ")
         resumed(err)
         assert final(out) == whole
 
@@ -280,7 +280,7 @@ def test_divergence(words: list[str], message: str) -> None:
     assert message in err
     kept = run_folder.checkpoints(Path("run"))
     if not kept:
-        assert err.endswith("no checkpoint was kept\n")
+        assert err.endswith("no checkpoint was saved\n")
         return
     assert err.endswith(f"the last good checkpoint is {kept[-1]}\n")
     step = int(err.split("at step ")[1].split(":")[0])
@@ -294,7 +294,7 @@ def test_a_closed_pipe() -> None:
     command = f"{shlex.quote(sys.executable)} -m backprop {shlex.join(words)} | head -n 2"
     finished = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True)
     assert finished.stdout.count("\n") == 2
-    assert finished.stderr.startswith("backprop: nobody reads the output; stopped after step ")
+    assert finished.stderr.startswith("backprop: the output was closed; stopped after step ")
     assert finished.stderr.count("\n") == 1
     step = int(finished.stderr.split("after step ")[1].split(";")[0].replace(",", ""))
     assert run_folder.checkpoints(Path("run"))[-1].name == f"checkpoint-{step:08d}.safetensors"

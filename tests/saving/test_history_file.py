@@ -1,4 +1,4 @@
-"""`history.jsonl`: what is written is read again, and what is malformed is skipped."""
+"""`history.jsonl`: lines written are read back, and malformed ones are skipped."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ LINES = {
 
 
 @pytest.mark.parametrize("line", LINES.values(), ids=LINES)
-def test_a_line_of_the_history_that_is_none_is_left_out(line: str) -> None:
+def test_malformed_lines_are_skipped(line: str) -> None:
     whole = '{"event": "epoch", "step": 7, "loss": 0.5, "test_accuracy": null}'
     Path(run_folder.HISTORY).write_bytes(f"{whole}\n{line}\n{whole}\n".encode("utf-8", "surrogateescape"))
     assert history_file.read_history(Path()) == [json.loads(whole)] * 2
 
 
-def test_of_a_line_of_the_history_the_metrics_are_kept() -> None:
+def test_only_known_fields_of_a_line_are_read() -> None:
     Path(run_folder.HISTORY).write_text('{"event": "steps", "step": 7, "loss": 0.5, "more": {"a": [1]}}\n')
     assert history_file.read_history(Path()) == [{"event": "steps", "step": 7, "loss": 0.5}]
 
@@ -69,7 +69,7 @@ FIRST = Metrics(1, 7, 0.5, 0.75, 0.25, 0.875, seconds=1.5)
 VALIDATED = replace(FIRST, test_loss=None, test_accuracy=None, validation_loss=0.4, validation_accuracy=0.8)
 
 
-def test_the_line_of_an_epoch_has_the_metrics_that_there_are() -> None:
+def test_the_line_of_an_epoch_leaves_out_missing_metrics() -> None:
     shared = {"event": "epoch", "epoch": 1, "step": 7, "loss": 0.5, "accuracy": 0.75, "seconds": 1.5}
     test = {"test_loss": 0.25, "test_accuracy": 0.875}
     validation = {"validation_loss": 0.4, "validation_accuracy": 0.8}
@@ -91,7 +91,7 @@ def test_the_line_of_a_test(loss: float, kept: float | None) -> None:
     assert line == {"event": "test", "epoch": 1, "step": 7, "test_loss": kept, "test_accuracy": 0.875}
 
 
-def test_what_is_written_is_read_again() -> None:
+def test_write_and_read() -> None:
     lines = [steps_line(Means(3, 3, 0.7, None)), epoch_line(FIRST), result_line(FIRST)]
     write_history(Path(), lines[:1])
     add_history(Path(), *lines[1:])
@@ -116,7 +116,7 @@ def test_lines_by_event() -> None:
 
 
 def test_rewinding_keeps_lines_within_epochs_up_to_a_step() -> None:
-    """The epochs are those of the training; what came after its last one is written again, the test's result too."""
+    """The epochs come from the training; later lines are dropped, including the test result."""
     second = replace(FIRST, epoch=2, step=14, loss=0.4)
     steps = [steps_line(Means(step, 3, 0.5, 0.5)) for step in (3, 6, 10, 13)]
     write_history(Path(), [*steps[:2], epoch_line(FIRST), *steps[2:], epoch_line(second), result_line(FIRST)])
@@ -128,7 +128,7 @@ def test_rewinding_keeps_lines_within_epochs_up_to_a_step() -> None:
     assert read_history(Path()) == []
 
 
-def test_no_line_without_a_finite_loss_is_written() -> None:
+def test_a_line_without_a_finite_loss_is_not_written() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         add_history(Path(), epoch_line(replace(FIRST, loss=float("nan"))))
     assert read_history(Path()) == []

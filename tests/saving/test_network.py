@@ -1,4 +1,4 @@
-"""Networks in files: what older ones lack."""
+"""Networks in files, including older files that lack some arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..networks.stateful import stateful
 
 
 def test_statistics_written_without_a_weight(tmp_path: Path, rng: np.random.Generator) -> None:
-    """As once: they are read as given ones, to which the next batch adds 1 − momentum of its own."""
+    """They are read with weight 1, and the next batch adds 1 − momentum."""
     x, t = rng.standard_normal((40, 4)).astype("float32"), rng.integers(0, 3, 40)
     net = stateful("cpu")
     list(Training(net, x, t, epochs=1, batch_size=20, rng=0))

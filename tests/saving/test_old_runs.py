@@ -1,4 +1,4 @@
-"""A run folder of version 0.1.0, which every later version has to read.
+"""A run folder of version 0.1.0, which every later version must read.
 
 tests/data/run is what this wrote, with the place of the data and the CPU left out:
 backprop train --device cpu --data small.npz --net mlp --layers 4-6-3 --batch-norm --dropout 0.2
@@ -59,8 +59,8 @@ def test_evaluate_and_inspect(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert "training  16 steps" in capsys.readouterr().out
 
 
-@pytest.mark.filterwarnings("ignore:.*what is resumed may not be")
-def test_it_goes_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.filterwarnings("ignore:.*the resumed run may differ")
+def test_resuming(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--resume", "run", "--data", SMALL, "--epochs", "7", "--no-report"]) == 0
     epochs = [line for line in history_file.read_history(folder) if line["event"] == "epoch"]
     before = [line for line in history_file.read_history(DATA / "run") if line["event"] == "epoch"]

@@ -1,4 +1,4 @@
-"""Optimizers and schedules as JSON's values, and back."""
+"""Convert optimizers and schedules to JSON values, and back."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def through_json(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def from_before(optimizer: Optimizer) -> dict[str, Any]:
-    """What checkpoints held before."""
+    """The `repr` that older checkpoints hold."""
     return {"class": type(optimizer).__name__, "settings": repr(optimizer), "steps": 7}
 
 
 @pytest.mark.parametrize("lr", [0.1, *SCHEDULES], ids=repr)
 @pytest.mark.parametrize("max_norm", [None, 0.5])
 @pytest.mark.parametrize("kind", MAKERS)
-def test_every_optimizer_comes_back(kind: type[Optimizer], max_norm: float | None, lr: Any) -> None:
+def test_every_optimizer_is_rebuilt(kind: type[Optimizer], max_norm: float | None, lr: Any) -> None:
     optimizer = MAKERS[kind](max_norm=max_norm)
     optimizer.lr = lr
     optimizer.update({"W": np.ones(2)}, {"W": np.ones(2)})
@@ -81,7 +81,7 @@ def test_a_schedule_is_nested() -> None:
     }
 
 
-def test_numbers_of_numpy_are_plain() -> None:
+def test_numpy_numbers_become_plain() -> None:
     optimizer = SGD(Step(np.float32(0.5), np.int64(3)))  # type: ignore[arg-type]
     optimizer.max_norm = np.float64(2.0)
     settings = through_json(optimizer_config(optimizer))["settings"]
@@ -92,7 +92,7 @@ def test_numbers_of_numpy_are_plain() -> None:
 
 
 class Own(Momentum):
-    """An optimizer of one's own, with what it keeps besides its slots."""
+    """A custom optimizer with attributes besides its slots."""
 
     def __init__(self, beta: float = 0.9) -> None:
         super().__init__(0.1)
@@ -100,7 +100,7 @@ class Own(Momentum):
 
 
 class Falling:
-    """A schedule of one's own."""
+    """A custom schedule."""
 
     def __call__(self, step: int) -> float:
         return 0.1 / step
@@ -110,7 +110,7 @@ def falling(start: float, step: int) -> float:
     return start / step
 
 
-def test_an_optimizer_of_one_s_own_is_named_and_not_rebuilt() -> None:
+def test_a_custom_optimizer_is_named_and_not_rebuilt() -> None:
     config = through_json(optimizer_config(Own()))
     assert (config["class"], config["own"]) == ("Own", True)
     assert config["settings"]["beta"] == 0.9
@@ -127,7 +127,7 @@ def test_an_optimizer_of_one_s_own_is_named_and_not_rebuilt() -> None:
     ("schedule", "name"),
     [(Falling(), "Falling"), (partial(falling, 0.1), "partial"), (lambda step: 0.1, "function")],
 )
-def test_a_schedule_of_one_s_own_is_named_and_not_rebuilt(schedule: Any, name: str) -> None:
+def test_a_custom_schedule_is_named_and_not_rebuilt(schedule: Any, name: str) -> None:
     for lr in (schedule, WarmUp(schedule, 5)):
         config = through_json(optimizer_config(SGD(lr)))
         with pytest.raises(
@@ -140,12 +140,12 @@ def test_a_schedule_of_one_s_own_is_named_and_not_rebuilt(schedule: Any, name: s
         assert optimizer_text(config) == optimizer_text(from_before(SGD(lr)))
 
 
-def test_arguments_of_a_schedule_of_one_s_own_count() -> None:
+def test_arguments_of_a_custom_schedule_are_compared() -> None:
     one, other = (optimizer_config(SGD(partial(falling, start))) for start in (0.1, 0.2))
     assert list(setting_differences(one, other)) == ["lr"]
 
 
-def test_a_class_with_the_name_of_one_of_ours_is_one_s_own() -> None:
+def test_a_class_with_the_name_of_a_built_in_one_is_custom() -> None:
     same = type("Adam", (Adam,), {})()
     assert optimizer_config(same)["own"]
     with pytest.raises(UnknownOptimizerError, match="Adam is not an optimizer of backprop"):
@@ -184,19 +184,19 @@ def test_differences_are_named() -> None:
         ({"class": "x", "settings": "5"}, UnknownOptimizerError, "^x is not an optimizer"),
         ({"class": "x", "settings": "SGD(lr=" + "-" * 50_000 + "1)"}, UnknownOptimizerError, "^x is not an optimizer"),
         ({"class": "x", "settings": "SGD(lr=" + "-" * 1900 + "1)"}, UnknownOptimizerError, "^x is not an optimizer"),
-        ({"class": "SGD", "settings": {"momentum": 0.9}}, ValueError, "optimizer cannot be followed: .*momentum"),
-        ({"class": "SGD", "settings": {"lr": "a lot"}}, ValueError, "optimizer cannot be followed: .*real number"),
+        ({"class": "SGD", "settings": {"momentum": 0.9}}, ValueError, "optimizer cannot be interpreted: .*momentum"),
+        ({"class": "SGD", "settings": {"lr": "a lot"}}, ValueError, "optimizer cannot be interpreted: .*real number"),
         ({"class": "SGD", "settings": {"lr": -1.0}}, ValueError, "SGD: expected a finite learning rate"),
-        ({"class": "SGD", "settings": [1]}, ValueError, "optimizer cannot be followed"),
-        ({"class": ["SGD"], "settings": {}}, ValueError, "optimizer cannot be followed: unhashable"),
+        ({"class": "SGD", "settings": [1]}, ValueError, "optimizer cannot be interpreted"),
+        ({"class": ["SGD"], "settings": {}}, ValueError, "optimizer cannot be interpreted: unhashable"),
     ],
 )  # fmt: skip
-def test_what_is_no_config(config: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_invalid_configs(config: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         optimizer_from_config(config)
 
 
-def test_whatever_is_damaged_in_a_config_it_is_a_value_error() -> None:
+def test_any_damage_to_a_config_is_a_value_error() -> None:
     good, refusals = {**optimizer_config(Adam(WarmUp(Cosine(0.1, 9), 2))), "steps": 3}, 0
     for place in places(good):
         for value in [*ODD, 10**400]:
@@ -207,7 +207,7 @@ def test_whatever_is_damaged_in_a_config_it_is_a_value_error() -> None:
     assert refusals > 50
 
 
-def test_the_optimizer_of_a_run_from_before() -> None:
+def test_the_optimizer_of_an_old_run() -> None:
     """Its checkpoint holds a `repr`."""
     description = read_checkpoint(OLD_RUN / "best.safetensors").description["optimizer"]
     assert isinstance(description["settings"], str)

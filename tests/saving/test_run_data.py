@@ -1,4 +1,4 @@
-"""The data of a run: what is held back."""
+"""The data of a run, and the samples held out."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from backprop.datasets import Dataset, stratified_sample
-from backprop.saving.run_data import hold_back
+from backprop.saving.run_data import hold_out
 
 
 @pytest.mark.parametrize("by_class", [True, False])
-def test_held_back_samples_are_taken_out_where_they_are(by_class: bool) -> None:
-    """The validation data come in addition, not the whole data a second time."""
+def test_samples_are_held_out_in_place(by_class: bool) -> None:
+    """Only the validation data take more memory, not a second copy of all data."""
     rng = np.random.default_rng(0)
     x, t = rng.standard_normal((20_000, 50)), rng.integers(0, 5, 20_000)
     whole = Dataset("a", x.copy(), t.copy(), x[:1], t[:1])
     tracemalloc.start()
-    left, held_out = hold_back(whole, 0.1, 3, by_class=by_class)
+    left, held_out = hold_out(whole, 0.1, 3, by_class=by_class)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.3 * x.nbytes

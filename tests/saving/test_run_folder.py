@@ -20,7 +20,7 @@ from backprop.saving.checkpoint import (
 from backprop.saving.run_folder import RunFolderError
 
 
-def test_a_file_that_is_named_is_looked_for_once() -> None:
+def test_a_named_file_is_read_without_retries() -> None:
     tries = []
 
     def read(path: Path) -> None:
@@ -42,7 +42,7 @@ def checkpoint(step: int, position: int = 0) -> Checkpoint:
 
 
 def steps(folder: str = ".") -> list[int]:
-    """The steps of the checkpoints, which the files have, too."""
+    """The steps of the checkpoints, which match their file names."""
     found = []
     for path in run_folder.checkpoints(Path(folder)):
         step = read_description(path)["training"]["step"]
@@ -71,10 +71,10 @@ def test_a_folder_made_meanwhile_is_not_used(monkeypatch: pytest.MonkeyPatch) ->
     assert run_folder.new_folder("mlp") == Path("runs/mlp-2")
 
 
-def test_a_folder_is_made_in_one_that_there_is() -> None:
+def test_the_parent_folder_must_exist() -> None:
     run_folder.usable(Path("mine"))
     assert os.listdir("mine") == []
-    with pytest.raises(RunFolderError, match="^no/where cannot take the run: there is no folder no$"):
+    with pytest.raises(RunFolderError, match="^no/where cannot be used for the run: there is no folder no$"):
         run_folder.usable(Path("no/where"))
     run_folder.usable(Path("runs/mine"))
     assert os.listdir("runs") == ["mine"]
@@ -88,7 +88,7 @@ def test_the_last_checkpoints_are_kept() -> None:
 
 
 def test_later_checkpoints_are_replaced() -> None:
-    """They are of a run that was then resumed from an earlier step."""
+    """Left over when a run was resumed from an earlier step."""
     for step in (4, 8, 12, 16):
         run_folder.save(Path(), checkpoint(step), 9)
     run_folder.save(Path(), checkpoint(10), 2)
@@ -128,16 +128,16 @@ def test_the_checkpoint_to_use_and_the_one_to_resume_from() -> None:
     assert run_folder.trained(last) == run_folder.latest(str(last)) == last
     for find in (run_folder.trained, run_folder.latest):
         with pytest.raises(
-            CheckpointError, match="^runs: there is no checkpoint in this folder; did you mean runs/mine\\?$"
+            CheckpointError, match="^runs: no checkpoint in this folder; did you mean runs/mine\\?$"
         ):
             find("runs")
         with pytest.raises(
-            CheckpointError, match="^mine: there is no such file or folder; did you mean runs/mine\\?$"
+            CheckpointError, match="^mine: no such file or folder; did you mean runs/mine\\?$"
         ):
             find("mine")
 
 
-def test_a_run_is_known_by_its_checkpoints() -> None:
+def test_a_run_is_recognized_by_its_checkpoints() -> None:
     Path("empty").mkdir()
     assert not run_folder.is_run(Path("empty"))
     run_folder.save_best(Path("empty"), checkpoint(5), None)
@@ -159,7 +159,7 @@ def test_a_lock_is_held_and_released() -> None:
         pass
 
 
-def test_what_a_killed_write_has_left_is_swept() -> None:
+def test_leftovers_of_a_killed_write_are_removed() -> None:
     left = Path(f".checkpoint-00000005.safetensors-x{TEMPORARY}")
     left.touch()
     with run_folder.locked(Path()):
@@ -195,7 +195,7 @@ def test_an_error_names_the_file_that_cannot_be_written() -> None:
         path.touch()
 
 
-def test_a_checkpoint_that_is_replaced_again_and_again_is_looked_for_long_enough() -> None:
+def test_reading_is_retried_while_a_checkpoint_keeps_being_replaced() -> None:
     run_folder.save(Path(), checkpoint(5), 2)
     tries = 0
 

@@ -1,4 +1,4 @@
-"""Recorded steps: the same numbers as steps that are called, or the step is called and the cause said."""
+"""Recorded steps give the same results as called ones; otherwise the step is called, with a warning."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def assert_same(make: Callable[[], Network], exactly: bool, **options: Any) -> N
 
 
 @pytest.mark.parametrize("layer", [ReLU, Sigmoid, Tanh, Identity])
-def test_captured_training_is_training(layer: type[Layer], backend: Backend) -> None:
+def test_captured_training_equals_called_training(layer: type[Layer], backend: Backend) -> None:
     assert_same(lambda: network(backend, layer()), exactly=backend.device == "cpu")
 
 
@@ -203,7 +203,9 @@ class Keeps(Layer):
         ("keeps outside", "Keeps1.mean changes from step to step"),
     ],
 )
-def test_what_cannot_be_replayed_is_called(kind: str, cause: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_cannot_be_replayed_is_called(
+    kind: str, cause: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def make() -> Network:
         np.random.seed(0)
         layer = Keeps(kind)
@@ -216,7 +218,7 @@ def test_what_cannot_be_replayed_is_called(kind: str, cause: str, monkeypatch: p
 
 
 @pytest.mark.parametrize(("message", "said"), [((), "ValueError: "), (("one\ntwo",), "ValueError: one")])
-def test_an_error_of_a_recorded_step_is_told_in_a_line(message: tuple[str, ...], said: str) -> None:
+def test_the_warning_shows_one_line_of_an_error(message: tuple[str, ...], said: str) -> None:
     class Picky(Identity):
         def forward(self, x: Any, *, training: bool = False) -> Any:
             if training and type(x) is not np.ndarray:
@@ -244,14 +246,14 @@ def test_a_step_that_changes_a_class_is_called() -> None:
         assert_same(make, exactly=True)
 
 
-def test_an_iterator_cannot_be_watched() -> None:
+def test_an_iterator_cannot_be_inspected() -> None:
     with pytest.warns(CaptureWarning, match="Keeps1.places is an iterator") as said:
         assert_same(lambda: network("cpu", Keeps("")), exactly=True)
     assert len(said) == 1
 
 
 class Scratch(Layer):
-    """As the book's layers keep what backward needs: attributes of their own, set in every step."""
+    """Keeps values for backward in attributes set in every step, as the book's layers do."""
 
     def forward(self, x: Any, *, training: bool = False) -> Any:
         self.shape, self.mask = x.shape, x > 0.0
@@ -280,7 +282,7 @@ def spied(method: Callable[..., Any], calls: list[Any]) -> Callable[..., Any]:
     return spy
 
 
-def test_what_is_left_of_a_step_is_the_called_step_s() -> None:
+def test_attributes_after_recording_are_from_the_called_step() -> None:
     seen = []
 
     def run(capture: bool) -> list[bytes]:
@@ -315,8 +317,8 @@ def test_an_optimizer_that_counts_is_called() -> None:
 
 
 @pytest.mark.parametrize("step", [9, 13, 14, 30])
-def test_a_change_that_nobody_sees_runs_the_epoch_again(step: int) -> None:
-    """A closure counts: it is on the documented list of what cannot be seen, and proven by its numbers."""
+def test_an_undetected_change_reruns_the_epoch(step: int) -> None:
+    """A count in a closure, which a fingerprint cannot see, is detected by its results."""
 
     def make() -> Network:
         count = 0
@@ -329,13 +331,13 @@ def test_a_change_that_nobody_sees_runs_the_epoch_again(step: int) -> None:
 
         return network("cpu", Switch())
 
-    with pytest.warns(CaptureWarning, match="a replayed step does not give what a called one gives"):
+    with pytest.warns(CaptureWarning, match="a replayed step and a called one give different results"):
         params, _ = trained(make, True, batch_size=25, epochs=40)
     assert all(np.isfinite(value).all() for value in params.values())
 
 
-def test_a_wrong_replay_is_found_and_mended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is wrong with a replay, from its tenth call on: the epoch is run again, called."""
+def test_a_wrong_replay_is_found_and_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong in a replay from its tenth call on, the epoch is run again, called."""
     replay, calls = NumpyReplay.__call__, 0
 
     def wrong(self: Any, *inputs: Any) -> Any:
@@ -355,13 +357,13 @@ def test_a_wrong_replay_is_found_and_mended(monkeypatch: pytest.MonkeyPatch) -> 
     expected = trained(make, False, batch_size=10, t=LABELS, epochs=3)
     monkeypatch.setattr(NumpyReplay, "__call__", wrong)
     seen: list[int] = []
-    with pytest.warns(CaptureWarning, match="does not give what a called one gives"):
+    with pytest.warns(CaptureWarning, match="and a called one give different results"):
         got = trained(make, True, batch_size=10, epochs=3, hook=lambda t: seen.append(t.step), hook_steps=15)
     np.testing.assert_equal(got, expected)
     assert seen == [15, 30, 45, 60, 75]
 
 
-def test_stopping_proves_what_has_been_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopping_verifies_the_replays(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(capture: bool) -> tuple[int, np.ndarray]:
         net = network("cpu")
         training = Training(net, X, LABELS, epochs=2, batch_size=10, rng=0, capture=capture, progress_steps=13,
@@ -383,7 +385,7 @@ def test_stopping_proves_what_has_been_replayed(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(NumpyReplay, "calls", 0, raising=False)
     monkeypatch.setattr(NumpyReplay, "__call__", wrong)
-    with pytest.warns(CaptureWarning, match="does not give what a called one gives"):
+    with pytest.warns(CaptureWarning, match="and a called one give different results"):
         np.testing.assert_equal(run(True), expected)
 
 
@@ -391,15 +393,15 @@ def test_stopping_proves_what_has_been_replayed(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("where", "steps", "why"),
     [
-        ("trace", 2, "the step does something else when it is recorded"),
-        ("replay 1", 2, "a replayed step does not give what a called one gives"),
-        ("replay 2", 3, "a replayed step does not give what a called one gives"),
+        ("trace", 2, "the step behaves differently when it is recorded"),
+        ("replay 1", 2, "a replayed step and a called one give different results"),
+        ("replay 2", 3, "a replayed step and a called one give different results"),
     ],
 )
 def test_every_run_of_a_new_recording_is_compared(
     where: str, steps: int, why: str, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The traced one, a replay of the same step, and one of the next: each is wrong alone, and found at once."""
+    """The traced step, its replay, and the next replay: an error in any one of them is found at once."""
     net = network("cpu")
     trace, replay, ran = NumpyReplay.__init__, NumpyReplay.__call__, [""]
 
@@ -439,7 +441,7 @@ def test_every_run_of_a_new_recording_is_compared(
 
 
 class Elsewhere:
-    """The CPU under another name: a device where two ways to compute the same round otherwise."""
+    """The CPU under another name: a device where two computations may round differently."""
 
     device = "gpu"
 
@@ -451,10 +453,10 @@ class Elsewhere:
     ("home", "replays", "unproven"),
     [(get_backend("cpu"), [0, 1, 2, 3], [0, 0, 0, 1]), (Elsewhere(), [0, 0, 1, 2], [0, 0, 1, 2])],
 )
-def test_many_steps_at_once_are_compared_where_they_do_not_drift_apart(
+def test_many_steps_at_once_are_compared_on_the_cpu(
     home: Any, replays: list[int], unproven: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Elsewhere they are on probation until the last step of the stretch, which is by itself."""
+    """On other devices they are verified only by the last step of the segment, which runs alone."""
     calls: list[int] = []
     monkeypatch.setattr(NumpyReplay, "__call__", spied(NumpyReplay.__call__, calls))
 
@@ -468,7 +470,7 @@ def test_many_steps_at_once_are_compared_where_they_do_not_drift_apart(
             if capture:
                 assert len(calls) == replays[i]
                 assert recording.unverified == unproven[i]
-                assert not recording.in_doubt
+                assert not recording.needs_rerun
         recording.verify(order[12:], numbers[:1])
         assert (recording.unverified, recording.why) == (0, "" if capture else "not asked for")
         return net.flat_params["flat"]
@@ -477,7 +479,7 @@ def test_many_steps_at_once_are_compared_where_they_do_not_drift_apart(
     assert len(calls) == replays[-1] + 1
 
 
-def test_many_steps_that_are_wrong_are_found_by_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_wrong_steps_are_found_by_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
     replay = NumpyReplay.__call__
     monkeypatch.setattr(NumpyReplay, "__call__", lambda self, *xs: tuple(y + 1 for y in replay(self, *xs)))
     recording = TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture
@@ -486,12 +488,12 @@ def test_many_steps_that_are_wrong_are_found_by_the_last_one(monkeypatch: pytest
     order, numbers = np.arange(130).reshape(13, 10), np.full((3, 1), 0.1, "float32")
     for i in range(4):
         recording.run(order[3 * i : 3 * i + 3], numbers)
-    with pytest.warns(CaptureWarning, match="a replayed step does not give what a called one gives"):
+    with pytest.warns(CaptureWarning, match="a replayed step and a called one give different results"):
         recording.verify(order[12:], numbers[:1])
-    assert recording.in_doubt
+    assert recording.needs_rerun
 
 
-def test_a_short_stretch_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_segment_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     monkeypatch.setattr(NumpyReplay, "__call__", spied(NumpyReplay.__call__, calls))
     for steps, replayed in ((3, False), (4, True)):
@@ -500,7 +502,7 @@ def test_a_short_stretch_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
         assert bool(calls) is replayed
 
 
-def test_recordings_are_forgotten_once_something_has_changed() -> None:
+def test_recordings_are_dropped_after_a_change() -> None:
     recording = TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture
     order, numbers = np.arange(50).reshape(5, 10), np.asarray([[0.1]], "float32")
     for i in range(4):
@@ -527,8 +529,8 @@ def test_a_capture_is_not_pickled() -> None:
         pickle.dumps(TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture)
 
 
-def test_an_attribute_that_begins_to_change_where_nobody_sees_it_is_told() -> None:
-    """A closure's count sets it in the proof of an epoch: replays before it may have been wrong."""
+def test_an_attribute_that_starts_to_change_is_named() -> None:
+    """A count in a closure changes it in the verifying step of an epoch, so earlier replays may be wrong."""
     count = 0
 
     class Late(Identity):
@@ -547,10 +549,10 @@ def test_an_attribute_that_begins_to_change_where_nobody_sees_it_is_told() -> No
 
 
 @pytest.mark.parametrize("hook_steps", [None, 5])
-def test_a_stretch_that_is_run_again_begins_as_it_began(
+def test_a_rerun_segment_starts_from_the_same_state(
     hook_steps: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its parameters, its layers' state, what the optimizer keeps, and the results so far."""
+    """The state has the parameters, the layers' state and the slots; the results start again, too."""
     replay, calls = NumpyReplay.__call__, 0
 
     def wrong(self: Any, *inputs: Any) -> Any:
@@ -566,11 +568,11 @@ def test_a_stretch_that_is_run_again_begins_as_it_began(
 
     expected = run(False)
     monkeypatch.setattr(NumpyReplay, "__call__", wrong)
-    with pytest.warns(CaptureWarning, match="does not give what a called one gives"):
+    with pytest.warns(CaptureWarning, match="and a called one give different results"):
         np.testing.assert_equal(run(True), expected)
 
 
-def test_stopping_runs_again_what_was_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopping_reruns_wrong_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(capture: bool) -> dict[str, np.ndarray]:
         nets.append(network("cpu"))
         training = Training(nets[-1], X, LABELS, epochs=2, batch_size=10, rng=0, capture=capture, progress_steps=13,
@@ -588,11 +590,11 @@ def test_stopping_runs_again_what_was_wrong(monkeypatch: pytest.MonkeyPatch) -> 
         return results
 
     monkeypatch.setattr(NumpyReplay, "__call__", wrong)
-    with pytest.warns(CaptureWarning, match="does not give what a called one gives"):
+    with pytest.warns(CaptureWarning, match="and a called one give different results"):
         np.testing.assert_equal(run(True), expected)
 
 
-def test_results_are_alike_if_they_are_as_many_of_one_shape_and_dtype() -> None:
+def test_results_agree_only_with_equal_count_shape_and_dtype() -> None:
     recording, x = (
         TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture,
         np.ones(3, np.float32),
@@ -603,7 +605,7 @@ def test_results_are_alike_if_they_are_as_many_of_one_shape_and_dtype() -> None:
         assert not recording._alike(others, [x])
 
 
-def test_a_thread_that_is_refused_ends_silently_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_refused_threads_end_silently(monkeypatch: pytest.MonkeyPatch) -> None:
     class Threaded(Identity):
         failing = False
 
@@ -630,7 +632,7 @@ def test_a_thread_that_is_refused_ends_silently_and_no_other(monkeypatch: pytest
     assert printed == [ValueError] * (1 + 1 + 2 + 1 + 1)  # a look at the shape; called, traced, proven twice
 
 
-def test_an_error_that_comes_of_recording_alone_is_told() -> None:
+def test_an_error_raised_only_while_recording_is_named() -> None:
     class Particular(Identity):
         def forward(self, x: Any, *, training: bool = False) -> Any:
             if type(x) is not np.ndarray:
@@ -664,7 +666,7 @@ def test_settings_changed_in_a_hook_take_effect_at_once() -> None:
 
 
 def changed_by_progress(capture: bool, done: Callable[[], None] = lambda: None) -> np.ndarray:
-    """The parameters after an epoch of 25 steps, the 14th of which is followed by changes."""
+    """The parameters after an epoch of 25 steps, with changes after the 14th."""
     net = network("cpu", Dropout(0.1, seed=1))
     layer: Any = net.layers["Dropout1"]
 
@@ -682,17 +684,17 @@ def changed_by_progress(capture: bool, done: Callable[[], None] = lambda: None) 
     return net.flat_params["flat"].copy()
 
 
-def test_what_progress_changes_takes_effect_at_once() -> None:
+def test_changes_by_progress_take_effect_at_once() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", CaptureWarning)
         np.testing.assert_array_equal(changed_by_progress(True), changed_by_progress(False))
 
 
-def test_what_progress_has_changed_stays_when_steps_are_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_by_progress_stay_when_steps_are_rerun(monkeypatch: pytest.MonkeyPatch) -> None:
     replay, wrong = NumpyReplay.__call__, []
     monkeypatch.setattr(NumpyReplay, "__call__", lambda *args: tuple(x + len(wrong) for x in replay(*args)))
     expected = changed_by_progress(False)
-    with pytest.warns(CaptureWarning, match="does not give what a called one gives"):
+    with pytest.warns(CaptureWarning, match="and a called one give different results"):
         np.testing.assert_array_equal(changed_by_progress(True, lambda: wrong.append(1)), expected)
 
 
@@ -704,7 +706,7 @@ def test_a_hook_finds_the_optimizer_at_its_step(capture: bool) -> None:
     assert seen == [(step, step) for step in range(7, 50, 7)]
 
 
-def test_the_rate_set_in_a_hook_is_that_of_the_next_step() -> None:
+def test_a_rate_set_in_a_hook_applies_to_the_next_step() -> None:
     net = network("cpu")
     sgd, seen = SGD(0.1), []
 
@@ -716,7 +718,7 @@ def test_the_rate_set_in_a_hook_is_that_of_the_next_step() -> None:
     np.testing.assert_array_equal(net.flat_params["flat"], seen[0])
 
 
-def test_a_batch_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_too_large_for_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     class Hungry(Identity):
         def forward(self, x: Any, *, training: bool = False) -> Any:
             if training:
@@ -734,7 +736,7 @@ def test_a_batch_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
         list(Training(net, X, LABELS, epochs=1, batch_size=100))
 
 
-def test_what_a_batch_that_does_not_fit_needs() -> None:
+def test_the_memory_needed_by_a_batch() -> None:
     def said(batch: int, free: int | None) -> str:
         return str(BatchTooLargeError("gpu", batch, 2_000_000_000, free))
 
@@ -746,7 +748,7 @@ def test_what_a_batch_that_does_not_fit_needs() -> None:
     assert said(1, None).endswith("try a batch size of 1")
 
 
-def test_a_look_for_changes_follows_every_progress_and_no_other_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_are_checked_after_progress_only(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[Any] = []
     monkeypatch.setattr(Fingerprinter, "take", spied(Fingerprinter.take, looks))
 
@@ -760,7 +762,7 @@ def test_a_look_for_changes_follows_every_progress_and_no_other_step(monkeypatch
     assert [counted(every) for every in (13, 12, 8, 6)] == [once, once + 1, once + 2, once + 3]
 
 
-def test_data_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_too_large_for_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: Any, values: Any, dtype: Any = None) -> Any:
         raise MemoryError
 
@@ -776,7 +778,7 @@ def test_data_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
         Training(net, X, LABELS, epochs=1)
 
 
-def test_what_a_layer_computes_from_its_parameters_is_recorded(backend: Backend) -> None:
+def test_computations_from_parameters_are_recorded(backend: Backend) -> None:
     class Decayed(Affine):
         """The gradient of an L2 penalty in the layer itself, as the book's networks add it."""
 
@@ -842,7 +844,7 @@ def test_several_steps_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [7 * epoch + step for epoch in range(4) for step in (3, 6)]
 
 
-def test_threads_record_each_for_itself() -> None:
+def test_threads_record_independently() -> None:
     expected = trained(lambda: network("cpu"), False)
     with ThreadPoolExecutor(4) as pool:
         runs = [pool.submit(trained, lambda: network("cpu"), True) for _ in range(12)]
@@ -870,7 +872,7 @@ def test_an_array_replaced_between_epochs() -> None:
     np.testing.assert_array_equal(run(True), run(False))
 
 
-def test_arrays_of_the_state_that_are_others_now_are_recorded_anew() -> None:
+def test_replaced_state_arrays_are_recorded_again() -> None:
     def run(capture: bool) -> np.ndarray:
         net, momentum = network("cpu"), Momentum(0.05)
 
@@ -886,8 +888,8 @@ def test_arrays_of_the_state_that_are_others_now_are_recorded_anew() -> None:
         np.testing.assert_array_equal(run(True), run(False))
 
 
-def test_what_a_recording_has_read_lives_as_long_as_it() -> None:
-    """On a GPU it goes on reading the copies that it was lent."""
+def test_objects_read_by_a_recording_stay_alive() -> None:
+    """On a GPU it keeps reading the copies made for it."""
     copies: list[weakref.ref[Any]] = []
 
     class Held:
@@ -904,14 +906,14 @@ def test_what_a_recording_has_read_lives_as_long_as_it() -> None:
     assert alive == [[True], [True]]
 
 
-def test_nothing_of_a_recording_is_kept_after_fit() -> None:
+def test_recordings_are_freed_after_fit() -> None:
     net = network("cpu")
     list(Training(net, X, LABELS, epochs=2, batch_size=50, rng=0))
     assert len(pickle.dumps(net)) < 10_000
 
 
 @pytest.mark.parametrize("part", ["layer", "optimizer"])
-def test_a_small_change_that_nobody_sees_is_found_on_every_backend(part: str, backend: Backend) -> None:
+def test_a_small_undetected_change_is_found_on_every_backend(part: str, backend: Backend) -> None:
     settings = {"layer": 1.0, "optimizer": 1.0}
 
     class Scaled(Identity):
@@ -935,7 +937,7 @@ def test_a_small_change_that_nobody_sees_is_found_on_every_backend(part: str, ba
         return np.asarray(backend.to_numpy(net.flat_params["flat"]))
 
     with (
-        pytest.warns(CaptureWarning, match="does not give what a called one")
+        pytest.warns(CaptureWarning, match="and a called one give different")
         if backend.can_record
         else nullcontext()
     ):
@@ -944,7 +946,7 @@ def test_a_small_change_that_nobody_sees_is_found_on_every_backend(part: str, ba
 
 
 class Kept(Layer):
-    """x, halved once what the layer keeps says that it has been called more often than 20 times."""
+    """Halves x once its own attributes count more than 20 calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -1123,13 +1125,13 @@ class OfASubclass(Kept):
 
 
 @pytest.mark.parametrize("kind", Kept.__subclasses__(), ids=lambda kind: kind.__name__)
-def test_whatever_a_layer_counts_with_the_step_is_called(kind: type[Kept]) -> None:
+def test_a_layer_that_counts_is_called(kind: type[Kept]) -> None:
     with pytest.warns(CaptureWarning, match="the step is not captured but called"):
         captured = trained(lambda: network("cpu", kind()), True, batch_size=10)
     np.testing.assert_equal(captured, trained(lambda: network("cpu", kind()), False, batch_size=10))
 
 
-def test_an_array_that_a_step_writes_into_after_it_was_used_is_no_constant() -> None:
+def test_an_array_overwritten_after_use_is_not_a_constant() -> None:
     class Buffer(Identity):
         def __init__(self) -> None:
             super().__init__()
@@ -1192,12 +1194,12 @@ def test_a_partial_of_another_function_is_another() -> None:
     np.testing.assert_equal(trained(make, True, **options), trained(make, False, **options))
 
 
-def test_a_network_without_parameters_is_trained_as_it_is() -> None:
+def test_a_network_without_parameters() -> None:
     training = Training(Network([Tanh()]), X, LABELS % 4, epochs=2, batch_size=50, rng=0)
     assert [m.epoch for m in training] == [1, 2]
 
 
-def test_a_function_into_its_own_argument_is_repeated() -> None:
+def test_a_function_that_writes_into_its_argument_is_replayed() -> None:
     def sort(state: Any, x: Any) -> Any:
         xp = namespace_of(x)
         state["a"] += x

@@ -48,7 +48,7 @@ def named(seeds: range) -> str:
 
 @pytest.fixture(scope="module")
 def counts(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
-    """The outcomes so far, told when the last test has run."""
+    """The outcomes so far, printed after the last test."""
     counted: Counter[str] = Counter()
     yield counted
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
@@ -72,19 +72,17 @@ def told(seed: int, outcome: Outcome) -> str:
 
 
 @pytest.mark.parametrize("seeds", chunks(0, CASES, CHUNK), ids=named)
-def test_recorded_training_is_called_training(seeds: range, counts: Counter[str]) -> None:
+def test_recorded_training_equals_called_training(seeds: range, counts: Counter[str]) -> None:
     check(seeds, counts)
 
 
 @pytest.mark.parametrize("seeds", chunks(ALONE, ALONE + len(HABITS), 20), ids=named)
-def test_recorded_training_with_each_habit_alone_is_called_training(
-    seeds: range, counts: Counter[str]
-) -> None:
+def test_recorded_training_equals_called_training_with_each_habit(seeds: range, counts: Counter[str]) -> None:
     check(seeds, counts)
 
 
 @pytest.mark.parametrize("seeds", chunks(0, 60 * STOCK_EVERY, 20 * STOCK_EVERY), ids=named)
-def test_what_keeps_the_rules_is_recorded(seeds: range) -> None:
+def test_layers_that_keep_the_rules_are_recorded(seeds: range) -> None:
     plain = [seed for seed in seeds if make(seed).plain]
     given_up = [(seed, told) for seed in plain if (told := run(seed, capture=True).captured)]
     assert len(plain) >= 20
@@ -93,7 +91,7 @@ def test_what_keeps_the_rules_is_recorded(seeds: range) -> None:
 
 @pytest.mark.parametrize("seeds", chunks(0, 60, 20), ids=named)
 def test_two_called_trainings_are_equal(seeds: range) -> None:
-    """The judgement itself finds no difference where there is none."""
+    """The comparison itself finds no difference between equal runs."""
     differing = [
         (seed, outcome.difference)
         for seed in seeds
@@ -103,12 +101,12 @@ def test_two_called_trainings_are_equal(seeds: range) -> None:
     assert not differing
 
 
-def test_all_habits_have_their_turn() -> None:
+def test_every_habit_occurs() -> None:
     assert sorted(ORDER) == sorted(HABITS)
     assert {make(ALONE + i).habits[0].name for i in range(len(HABITS))} == set(HABITS)
 
 
-def test_a_case_is_of_its_seed() -> None:
+def test_a_seed_determines_its_case() -> None:
     for seed in range(40):
         one, other = make(seed), make(seed)
         assert [trial.options["rng"] for trial in one.trials] == [t.options["rng"] for t in other.trials]
@@ -119,7 +117,7 @@ def test_a_case_is_of_its_seed() -> None:
                 np.testing.assert_array_equal(value, its.network.params[name])
 
 
-# Recorders that are wrong in one thing: the judgement has to see each.
+# Recorders with one fault each, which the comparison must detect.
 
 
 def bent(change: Callable[[Any], None], at: int) -> Train:
@@ -143,7 +141,7 @@ def bent(change: Callable[[Any], None], at: int) -> Train:
 
 
 def nudge(values: np.ndarray) -> None:
-    """The last bit of every entry."""
+    """Change the last bit of every entry."""
     values[...] = np.nextafter(values, np.inf)
 
 
@@ -162,11 +160,11 @@ def nudge_slots(training: Any) -> None:
 
 
 def change_nothing(training: Any) -> None:
-    """A right recorder."""
+    """A correct recorder."""
 
 
 def stock(wanted: Callable[[Trial], Any]) -> list[int]:
-    """The first cases without habits whose one training is as wanted and goes far enough."""
+    """The first cases without habits whose only training is as wanted and long enough."""
     seeds = (seed for seed in range(0, 1000, STOCK_EVERY) if make(seed).mode == "one")
     found = [seed for seed in seeds if make(seed).trials[0].total > 20 and wanted(make(seed).trials[0])]
     return found[:3]
@@ -181,14 +179,14 @@ def stock(wanted: Callable[[Trial], Any]) -> list[int]:
     ],
     ids=["parameters", "state", "slots"],
 )
-def test_a_wrong_replay_is_seen(change: Callable[[Any], None], wanted: Callable[[Trial], Any]) -> None:
+def test_a_wrong_replay_is_detected(change: Callable[[Any], None], wanted: Callable[[Trial], Any]) -> None:
     for seed in stock(wanted):
         assert examine(seed, train=bent(change_nothing, at=7)).kind == RECORDED
         assert examine(seed, train=bent(change, at=7)).kind == SILENT
 
 
 def frozen(*args: Any, capture: bool, hook: Any = None, hook_steps: int | None = None, **options: Any) -> Any:
-    """A recorder that freezes what a layer counts after the third step, as one that traces numbers."""
+    """A recorder that freezes a layer's count after the third step, as tracing Python numbers would."""
     if not capture:
         return Training(*args, capture=False, hook=hook, hook_steps=hook_steps, **options)
 
@@ -203,7 +201,7 @@ def frozen(*args: Any, capture: bool, hook: Any = None, hook_steps: int | None =
 
 
 @pytest.mark.parametrize("name", ["counter_in_an_attribute", "every_kth_call", "counter_of_backwards"])
-def test_a_frozen_counter_is_seen(name: str) -> None:
+def test_a_frozen_counter_is_detected(name: str) -> None:
     seed = ALONE + ORDER.index(f"layer.{name}")
     assert make(seed).trials[0].total > 20
     assert examine(seed, train=frozen).kind == SILENT

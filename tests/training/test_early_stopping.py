@@ -13,7 +13,7 @@ def history(*losses: float | None) -> list[Metrics]:
     return [Metrics(i, 7 * i, 1.0, None, None, None, 0.0, loss) for i, loss in enumerate(losses, 1)]
 
 
-def test_the_best_epoch_is_the_first_of_equals() -> None:
+def test_the_best_epoch_is_the_first_of_ties() -> None:
     epochs = history(0.5, 0.25, 0.25, 0.75)
     assert EarlyStopping().best(epochs) is epochs[1]
     assert EarlyStopping().best([]) is None
@@ -25,8 +25,8 @@ def test_without_validation_no_epoch_is_best() -> None:
     assert not EarlyStopping(patience=1).ends([])
 
 
-def test_an_epoch_without_validation_is_passed_over() -> None:
-    """As in a run that was resumed with validation data."""
+def test_epochs_without_validation_are_ignored() -> None:
+    """As in a run that has had validation data only since it was resumed."""
     epochs = history(None, 0.5, None, 0.75)
     assert EarlyStopping().best(epochs) is epochs[1]
 
@@ -51,5 +51,5 @@ def test_patience_counts_the_epochs_since_the_best(patience: int) -> None:
     assert all(ends[1 + patience :])
 
 
-def test_without_patience_it_goes_on_for_ever() -> None:
+def test_without_patience_training_never_stops_early() -> None:
     assert not EarlyStopping().ends(history(0.1, *[1.0] * 1000))

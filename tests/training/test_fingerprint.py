@@ -1,4 +1,4 @@
-"""A watch sees what a step can change besides its state, wherever it lies."""
+"""A fingerprint detects all changes outside the state, wherever the values are stored."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import pytest
 
 from backends import CaptureError, CaptureWarning, get_backend
 from backprop import SGD, Affine, Dropout, Identity, Network, Residual, Training
-from backprop.training.fingerprint import MOST, Fingerprinter, Stale, global_draws, untouched
+from backprop.training.fingerprint import MAX_VALUES, Fingerprinter, Stale, global_draws, untouched
 
 
 class Slotted:
@@ -70,7 +70,7 @@ def set_item(holder: Any, key: Any, value: Any) -> None:
 
 
 def ring() -> list[Any]:
-    """A list that lies in itself."""
+    """A list that contains itself."""
     held: list[Any] = [1]
     held.append(held)
     return held
@@ -115,7 +115,7 @@ CHANGES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
 
 
 @pytest.mark.parametrize("kind", CHANGES)
-def test_changes_in_place_are_seen(kind: str) -> None:
+def test_changes_in_place_are_detected(kind: str) -> None:
     make, change = CHANGES[kind]
     layer: Any = Identity()
     layer.held = make()
@@ -160,7 +160,7 @@ REPLACED: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.parametrize("kind", REPLACED)
-def test_one_attribute_in_place_of_another_is_seen(kind: str) -> None:
+def test_a_replaced_attribute_is_detected(kind: str) -> None:
     layer: Any = Identity()
     layer.held, other = REPLACED[kind]
     watch = Fingerprinter(network(layer), SGD())
@@ -171,7 +171,7 @@ def test_one_attribute_in_place_of_another_is_seen(kind: str) -> None:
     assert any(changed.values())
 
 
-def test_another_name_for_something_else_is_seen_where_it_is() -> None:
+def test_a_name_bound_to_another_object_is_detected() -> None:
     layer: Any = Identity()
     layer.one, layer.two = [1], [1]
     layer.name_of_one = layer.one
@@ -183,7 +183,7 @@ def test_another_name_for_something_else_is_seen_where_it_is() -> None:
     assert path == place.path == "Identity1.name_of_one"
 
 
-def test_slots_of_a_layer_are_seen_and_lie_in_no_attribute() -> None:
+def test_changes_in_slots_of_a_layer_are_detected() -> None:
     class OwnSlots(Identity):
         __slots__ = ("note",)
 
@@ -195,7 +195,7 @@ def test_slots_of_a_layer_are_seen_and_lie_in_no_attribute() -> None:
     assert before.changed(watch.take()) == {"OwnSlots1.note[0]": None}
 
 
-def test_a_method_replaced_together_with_an_array_of_its_class_is_seen() -> None:
+def test_a_replaced_method_of_a_class_with_an_array_is_detected() -> None:
     class Own(Identity):
         table = np.ones(2)
 
@@ -205,7 +205,7 @@ def test_a_method_replaced_together_with_an_array_of_its_class_is_seen() -> None
     assert f"class {__name__}.{Own.__qualname__}" in before.changed(watch.take())
 
 
-def test_a_change_of_a_class_lies_in_no_attribute() -> None:
+def test_a_change_of_a_class_has_no_place() -> None:
     class Own(Identity):
         factor, log = 1.0, [1]
 
@@ -213,12 +213,12 @@ def test_a_change_of_a_class_lies_in_no_attribute() -> None:
     before = watch.take()
     Own.log[0] = 2
     assert before.changed(watch.take()) == {"class Own: log[0]": None}
-    Own.log = list(range(MOST + 1))
-    with pytest.raises(CaptureError, match=r"^class Own: log\[\d+\] holds too much to see"):
+    Own.log = list(range(MAX_VALUES + 1))
+    with pytest.raises(CaptureError, match=r"^class Own: log\[\d+\] holds too many values to check"):
         watch.take()
 
 
-def test_attributes_of_classes_methods_and_the_network_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attributes_of_classes_methods_and_the_network_are_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     class Own(Identity):
         factor, log = 1.0, [1]
 
@@ -242,7 +242,7 @@ def test_attributes_of_classes_methods_and_the_network_are_seen(monkeypatch: pyt
         assert path in before.changed(watch.take())
 
 
-def test_attributes_of_an_attribute_s_class_are_seen() -> None:
+def test_attributes_of_an_attribute_s_class_are_detected() -> None:
     class Rated:
         rate = 1.0
 
@@ -254,7 +254,7 @@ def test_attributes_of_an_attribute_s_class_are_seen() -> None:
     assert "class Rated: rate" in before.changed(watch.take())
 
 
-def test_what_a_step_is_given_is_no_change() -> None:
+def test_arguments_of_a_step_are_ignored() -> None:
     net = Network([Affine(np.ones((2, 2)), np.ones(2)), Residual([Dropout(0.5, seed=1), Identity()])])
     watch, optimizer = Fingerprinter(net, SGD()), SGD()
     x, t = np.ones((3, 2)), np.asarray([0, 1, 1])
@@ -265,7 +265,7 @@ def test_what_a_step_is_given_is_no_change() -> None:
     assert all("_state" in path or "_gradient_states" in path for path in before.changed(watch.take()))
 
 
-def test_copies_share_what_was_shared_and_know_the_layers() -> None:
+def test_copies_preserve_sharing_and_keep_the_layers() -> None:
     layer: Any = Identity()
     net = network(layer)
     layer.one = layer.two = [net.layers["Affine1"], np.zeros(2)]
@@ -279,7 +279,7 @@ def test_copies_share_what_was_shared_and_know_the_layers() -> None:
     np.testing.assert_array_equal(kept[1], 0.0)
 
 
-def test_what_cannot_be_copied_is_named() -> None:
+def test_an_object_that_cannot_be_copied_is_named() -> None:
     class Single:
         def __deepcopy__(self, memo: Any) -> Any:
             raise ValueError("there is one")
@@ -295,8 +295,11 @@ def test_what_cannot_be_copied_is_named() -> None:
     assert isinstance(layer.held, Single)
 
 
-def test_iterators_and_too_much_cannot_be_watched() -> None:
-    for value, why in ((itertools.count(), "is an iterator"), (list(range(MOST + 1)), "holds too much")):
+def test_iterators_and_too_many_values_are_refused() -> None:
+    for value, why in (
+        (itertools.count(), "is an iterator"),
+        (list(range(MAX_VALUES + 1)), "holds too many values"),
+    ):
         layer: Any = Identity()
         layer.held = value
         with pytest.raises(CaptureError, match=f"Identity1.held.* {why}"):
@@ -315,7 +318,7 @@ def test_iterators_and_too_much_cannot_be_watched() -> None:
     assert "class Config: top" in before.changed(watch.take())
 
 
-def test_attributes_that_raise_when_they_are_looked_at_end_the_recording() -> None:
+def test_attributes_that_raise_end_the_recording() -> None:
     class Odd:
         def __getattr__(self, name: str) -> Any:
             raise KeyError(name)
@@ -323,7 +326,7 @@ def test_attributes_that_raise_when_they_are_looked_at_end_the_recording() -> No
     layer: Any = Identity()
     layer.odd = Odd()
     x, t = np.random.default_rng(0).random((40, 2)), np.arange(40) % 2
-    with pytest.warns(CaptureWarning, match="the attributes cannot be watched: KeyError: "):
+    with pytest.warns(CaptureWarning, match="the attributes cannot be inspected: KeyError: "):
         list(Training(network(layer), x, t, epochs=2, batch_size=4, rng=0))
 
 
@@ -337,7 +340,7 @@ def test_global_draws() -> None:
     assert global_draws() != after
 
 
-def test_an_attribute_that_is_gone_is_a_change() -> None:
+def test_a_deleted_attribute_is_a_change() -> None:
     layer: Any = Identity()
     layer.held = 1
     watch = Fingerprinter(network(layer), SGD())
@@ -346,7 +349,7 @@ def test_an_attribute_that_is_gone_is_a_change() -> None:
     assert set(before.changed(watch.take())) == {"Identity1.held"}
 
 
-def test_what_has_changed_has_to_be_set() -> None:
+def test_changed_attributes_must_be_set() -> None:
     layer: Any = Identity()
     layer.n = 0
     watch = Fingerprinter(network(layer), SGD())
@@ -358,7 +361,7 @@ def test_what_has_changed_has_to_be_set() -> None:
     assert layer.n == 1
 
 
-def test_what_has_changed_cannot_be_read_before_it_is_set() -> None:
+def test_changed_attributes_cannot_be_read_before_they_are_set() -> None:
     layer: Any = Identity()
     layer.n, layer.kept, layer.grads["W"] = 0, [1], np.ones(2)
     watch = Fingerprinter(network(layer), SGD())

@@ -1,4 +1,4 @@
-"""`fit` trains and returns what it trained; a line shows how far it is, where there is somebody to see it."""
+"""`fit` trains and returns its `Training`; a progress line appears in terminals and notebooks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def net(device: Any = "cpu") -> TwoLayerNet:
     return TwoLayerNet(4, 8, 2, weight_init_std=0.5, device=device, rng=0)
 
 
-def test_fit_as_a_statement_trains(backend: Backend) -> None:
+def test_fit_trains_without_a_loop(backend: Backend) -> None:
     network, other = net(backend), net(backend)
     training = fit(network, X, T, optimizer=SGD(0.5), epochs=5, batch_size=20, rng=0, test=(X, T))
     metrics = list(Training(other, X, T, optimizer=SGD(0.5), epochs=5, batch_size=20, rng=0, test=(X, T)))
@@ -43,7 +43,7 @@ def test_fit_as_a_statement_trains(backend: Backend) -> None:
         np.testing.assert_array_equal(backend.to_numpy(network.params[name]), backend.to_numpy(value))
 
 
-def test_fit_takes_what_a_training_takes() -> None:
+def test_fit_passes_its_arguments_on() -> None:
     calls: list[Any] = []
     options: dict[str, Any] = {"iterations": 8, "batch_size": 10, "sampling": "with-replacement", "rng": 1}
     seen = {"progress": calls.append, "progress_steps": 3, "hook": calls.append, "hook_steps": 4}
@@ -56,12 +56,12 @@ def test_fit_takes_what_a_training_takes() -> None:
         fit(net(), X, T, batch_size=20)
 
 
-def test_a_training_that_is_dropped_unstarted_warns() -> None:
+def test_an_unstarted_training_warns_when_dropped() -> None:
     def drop() -> None:
         Training(net(), X, T, epochs=1, batch_size=20)
         gc.collect()
 
-    with pytest.warns(RuntimeWarning, match="never iterated, so nothing was trained: call fit"):
+    with pytest.warns(RuntimeWarning, match="never iterated over, so nothing was trained: call fit"):
         drop()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -72,7 +72,7 @@ def test_a_training_that_is_dropped_unstarted_warns() -> None:
         gc.collect()
 
 
-def test_ctrl_c_in_an_interactive_session_gives_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_in_an_interactive_session_returns_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
     training = fit(net(), X, T, epochs=5, batch_size=10, hook=lambda training: training.stop(), hook_steps=4)
     assert (training.stopped, training.step) == (True, 4)
@@ -82,7 +82,7 @@ def test_ctrl_c_in_an_interactive_session_gives_the_training(monkeypatch: pytest
     ("verbose", "terminal", "shown"),
     [(None, True, True), (None, False, False), (True, False, True), (False, True, False)],
 )
-def test_a_line_where_it_is_seen(
+def test_where_the_progress_line_is_shown(
     verbose: bool | None, terminal: bool, shown: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = Terminal() if terminal else io.StringIO()
@@ -92,7 +92,7 @@ def test_a_line_where_it_is_seen(
     assert shown or not screen.getvalue()
 
 
-def test_a_notebook_s_line_is_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notebook_s_line_is_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
     class ZMQInteractiveShell: ...
 
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=ZMQInteractiveShell))
@@ -103,13 +103,13 @@ def test_a_notebook_s_line_is_written_over(monkeypatch: pytest.MonkeyPatch) -> N
     assert last.endswith(" steps/s\n")
 
 
-def test_an_error_under_the_line_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_passes_through_the_progress_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal())
     with pytest.raises(RuntimeError, match="mine"), progress_line(10):
         raise RuntimeError("mine")
 
 
-def test_a_line_changes_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_progress_line_does_not_change_results(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal())
     shown, alone = net(), net()
     options: dict[str, Any] = {"epochs": 3, "batch_size": 7, "rng": 0, "progress_steps": 2}

@@ -1,4 +1,4 @@
-"""Signals during a training: the first asks it to stop, the second does not wait."""
+"""Signals during training: the first asks it to stop, the second stops it at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INT, TERM = signal.SIGINT, signal.SIGTERM
 
 @pytest.fixture(autouse=True)
 def usual_handlers() -> Iterator[None]:
-    """Those of a Python that was just started, and afterwards the ones from before."""
+    """Python's default signal handlers; the previous ones are restored afterwards."""
     before = {number: signal.getsignal(number) for number in (INT, TERM)}
     signal.signal(INT, signal.default_int_handler)
     signal.signal(TERM, signal.SIG_DFL)
@@ -41,7 +41,7 @@ def handlers() -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("number", [INT, TERM])
-def test_the_first_signal_asks_and_the_second_has_its_own_handler(number: int) -> None:
+def test_the_first_signal_stops_and_the_second_has_its_own_handler(number: int) -> None:
     before, asked, second = handlers(), [], []
     later = dict.fromkeys((INT, TERM), lambda number, _: second.append(number))
     with Interrupts(lambda: asked.append(1), later) as interrupts:
@@ -55,7 +55,7 @@ def test_the_first_signal_asks_and_the_second_has_its_own_handler(number: int) -
 
 
 @pytest.mark.parametrize("kind", ["quiet", "a signal", "an error"])
-def test_the_handlers_of_before_come_back(kind: str) -> None:
+def test_previous_handlers_are_restored(kind: str) -> None:
     before = handlers()
 
     def body() -> None:
@@ -87,7 +87,7 @@ def test_a_second_ctrl_c_raises() -> None:
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda *_: None], ids=["ignored", "handled"])
-def test_where_somebody_else_handles_ctrl_c_nothing_is_deferred(handler: Any) -> None:
+def test_another_ctrl_c_handler_is_respected(handler: Any) -> None:
     signal.signal(INT, handler)
     with deferred_ctrl_c(lambda: pytest.fail("asked")):
         assert signal.getsignal(INT) is handler
@@ -166,7 +166,7 @@ def test_ctrl_c_ends_the_step_first(interactive: bool, monkeypatch: pytest.Monke
         signal.signal(signal.SIGINT, before)
 
 
-def test_a_handler_of_ones_own_is_left_alone() -> None:
+def test_a_custom_handler_is_left_alone() -> None:
     pressed: list[int] = []
     before = signal.signal(signal.SIGINT, lambda *_: pressed.append(1))
     try:

@@ -75,7 +75,7 @@ def test_learns_and_counts(backend: Backend) -> None:
     assert last.seconds > metrics[0].seconds > 0.0
 
 
-def test_a_step_is_the_mathematics_of_a_step(backend: Backend) -> None:
+def test_a_step_computes_the_expected_update(backend: Backend) -> None:
     x, t = blobs(40)
     network, reference = net(backend, "float64"), net("cpu", "float64")
     (metrics,) = Training(network, x, t, iterations=1, batch_size=40, rng=0)
@@ -139,7 +139,7 @@ def test_one_hot_labels_train_alike(backend: Backend) -> None:
     np.testing.assert_allclose(*flat, rtol=1e-6)  # NumPy lays the products out otherwise, and rounds so
 
 
-def test_without_an_optimizer_it_is_sgd_at_a_tenth(backend: Backend) -> None:
+def test_the_default_optimizer_is_sgd_with_rate_a_tenth(backend: Backend) -> None:
     flat = []
     for options in ({}, {"optimizer": SGD(0.1)}):
         network = net(backend)
@@ -150,7 +150,7 @@ def test_without_an_optimizer_it_is_sgd_at_a_tenth(backend: Backend) -> None:
     assert [m.step for m in Training(network, *blobs(), epochs=1, rng=0)] == [3]  # of a hundred samples each
 
 
-def test_device_arrays_are_taken_as_they_are(backend: Backend) -> None:
+def test_device_arrays_are_used_as_they_are(backend: Backend) -> None:
     x, t = (backend.asarray(values) for values in blobs())
     assert next(iter(Training(net(backend), x, t, epochs=1, batch_size=50, rng=0))).step == 5
 
@@ -207,7 +207,7 @@ def test_progress_is_the_mean_of_the_steps_since_the_last_one(sampling: Any) -> 
             assert p.accuracy == sum(correct) / sum(sizes)
 
 
-def test_progress_and_hook_come_after_their_steps_however_many_are_replayed(
+def test_progress_and_hook_are_called_on_time_when_steps_are_replayed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def told() -> list[Any]:
@@ -288,11 +288,11 @@ def test_nan_in_the_weights_is_named(backend: Backend) -> None:
     [
         (
             {"epochs": 1, "batch_size": 251},
-            "expected a batch size from 1 to the 250 samples there are, got 251",
+            "expected a batch size from 1 to the 250 samples given, got 251",
         ),
         ({"epochs": 1, "hook_steps": 0}, "expected hook_steps to be a whole number of at least 1, got 0"),
-        ({"epochs": 1, "hook": print}, "a hook needs hook_steps, every how many steps it is called"),
-        ({"epochs": 1, "hook_steps": 3}, "hook_steps=3 needs a hook, the function to call then"),
+        ({"epochs": 1, "hook": print}, "a hook needs hook_steps, the number of steps between its calls"),
+        ({"epochs": 1, "hook_steps": 3}, "hook_steps=3 needs a hook, the function to call: give hook="),
         ({"iterations": 0}, "expected iterations to be a whole number of at least 1, got 0"),
         ({"epochs": 1, "batch_size": 0}, "expected batch_size to be a whole number of at least 1, got 0"),
         ({}, "give either epochs or iterations"),
@@ -321,7 +321,7 @@ def test_wrong_data_before_the_first_step(backend: Backend) -> None:
         Training(net(backend), x, t, epochs=1, test=(x, t - 1))
 
 
-def test_data_that_is_no_array_or_elsewhere(backend: Backend) -> None:
+def test_data_that_are_not_arrays_or_on_another_device(backend: Backend) -> None:
     x, t = blobs()
     with pytest.raises(TypeError, match="expected an array .* got list"):
         Training(net(backend), x.tolist(), t, epochs=1)
@@ -371,7 +371,7 @@ def test_a_step_does_not_wait_for_the_device(backend: Backend, monkeypatch: pyte
     run.capture.call(backend.asarray(np.arange(250))[None, :], numbers)
 
 
-def test_options_that_are_not_what_they_should_be() -> None:
+def test_invalid_options() -> None:
     for options, message in [
         ({"epochs": 1.5}, "expected epochs to be a whole number of at least 1, got 1.5"),
         ({"epochs": 1, "batch_size": 10.0}, "expected batch_size to be a whole number"),
@@ -412,7 +412,7 @@ def test_a_diverged_epoch_is_not_run_to_its_end(progress: Any, monkeypatch: pyte
         return step(self, *args)
 
     monkeypatch.setattr(backprop.training.step.TrainStep, "__call__", spy)
-    monkeypatch.setattr(backprop.training.loop, "LOOK_STEPS", 20)
+    monkeypatch.setattr(backprop.training.loop, "CHECK_STEPS", 20)
     with pytest.raises(DivergenceError):
         list(
             Training(
@@ -439,7 +439,7 @@ def test_big_endian_data(backend: Backend) -> None:
     assert metrics.loss == expected.loss
 
 
-def test_optimizer_of_ones_own(backend: Backend) -> None:
+def test_custom_optimizer(backend: Backend) -> None:
     class Plain(Optimizer):
         """SGD that leaves the scale alone."""
 
@@ -491,9 +491,7 @@ def test_a_batch_of_one_is_refused_before_the_first_step(batch_size: int) -> Non
 
     network = make()
     before = host_params(network)
-    with pytest.raises(
-        ValueError, match=f"of 64 samples, batches of {batch_size} leave one alone: BatchNorm"
-    ):
+    with pytest.raises(ValueError, match=f"64 samples in batches of {batch_size} leave one alone: BatchNorm"):
         Training(network, x, t, epochs=1, batch_size=batch_size)
     np.testing.assert_array_equal(host_params(network), before)
     assert float(network.state["running_weight1"]) == 0.0
@@ -504,7 +502,7 @@ def test_a_batch_of_one_is_refused_before_the_first_step(batch_size: int) -> Non
 
 
 @pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
-def test_what_diverges_on_large_inputs_is_told_to_scale_them() -> None:
+def test_divergence_on_large_inputs_suggests_scaling() -> None:
     x = np.random.default_rng(0).standard_normal((60, 4)).astype("float32") * np.float32(1e6)
     t = (x[:, 0] > 0.0).astype(int)
     network = TwoLayerNet(4, 8, 2, weight_init_std=1.0, rng=0)

@@ -1,4 +1,4 @@
-"""A step that is not recorded: the warning names the layer and the line that kept it from that."""
+"""If a step cannot be recorded, the warning names the layer and the line responsible."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def line(where: Any) -> int:
 
 
 def cause(*middle: Layer, **options: Any) -> str:
-    """What is said of a training with these layers."""
+    """The warning from a training with these layers."""
     rng, eye = np.random.default_rng(0), np.eye(3, dtype="float32")
     x = rng.standard_normal((60, 3)).astype("float32")
     layers = {"In": Affine(eye, eye[0]), **{f"Own{i}": layer for i, layer in enumerate(middle)}}
@@ -112,7 +112,7 @@ def test_a_loss_and_an_optimizer_are_named() -> None:
     assert cause(optimizer=Steps(0.1)).endswith(f"(in Steps, {__file__}:{line(Steps)})")
 
 
-def test_where_nothing_is_known_nothing_is_said() -> None:
+def test_an_unknown_place_is_not_named() -> None:
     assert origin(ValueError("never raised")) == ""
     with pytest.raises(ValueError, match="nowhere") as caught:
         Path(__file__).relative_to("/nowhere/at/all")

@@ -1,4 +1,4 @@
-"""`RunRecorder`: what `fit` keeps in a folder, and how it goes on from there."""
+"""`RunRecorder`: what `fit` saves in a folder, and how a run is resumed from there."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from backprop import (
 from backprop.cli import main
 from backprop.files import WriteError
 from backprop.saving import CheckpointError, history_file, read_checkpoint, run_folder
-from backprop.saving.run_data import hold_back
+from backprop.saving.run_data import hold_out
 from backprop.saving.run_folder import RunFolderError
 from backprop.training.recorder import mean_steps
 
@@ -58,7 +58,7 @@ def net(device: Any = "cpu") -> Network:
 
 
 def trained(folder: str, network: Network | None = None, data: Any = (X, T), **options: Any) -> Training:
-    """A training that is kept in a folder; an epoch has 7 steps, or 5 with `validation=0.3`."""
+    """A training saved in a folder; an epoch has 7 steps, or 5 with `validation=0.3`."""
     names = ("save_every", "keep", "log_every", "report", "resume")
     keeping = {"report": False, **{name: options.pop(name) for name in names if name in options}}
     settings = {"optimizer": Adam(0.01), "batch_size": 30, "rng": 1, **options}
@@ -129,7 +129,7 @@ def test_lines_within_epochs() -> None:
     ]  # fmt: skip
 
 
-def test_lines_are_written_while_the_epoch_lasts() -> None:
+def test_lines_are_written_during_the_epoch() -> None:
     seen: list[int] = []
 
     def look(_: Training) -> None:
@@ -155,7 +155,7 @@ def test_a_run_has_about_a_hundred_lines_or_epochs(
     assert whole * (per_epoch // steps) + rest // steps == lines
 
 
-def test_recording_changes_no_number(backend: Backend) -> None:
+def test_recording_does_not_change_results(backend: Backend) -> None:
     kept, alone = net(backend), net(backend)
     trained("mine", kept, epochs=4, validation=0.3, save_every=3, log_every=2)
     fit(alone, X, T, optimizer=Adam(0.01), batch_size=30, rng=1, epochs=4, validation=0.3)
@@ -190,7 +190,7 @@ def test_checkpoints_are_written_by_another_thread(monkeypatch: pytest.MonkeyPat
     assert threading.main_thread() not in threads
 
 
-def test_the_training_goes_on_while_a_checkpoint_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_continues_while_a_checkpoint_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     save, reached = run_folder.save, threading.Event()
 
     def saving(*args: Any) -> Path:
@@ -264,7 +264,7 @@ def test_the_command_writes_the_same(kind: dict[str, Any]) -> None:
     if "validation" in kind:
         with np.load("small.npz") as arrays_:
             whole = run_data(dict(arrays_))
-        left, held = hold_back(whole, kind["validation"], 3)
+        left, held = hold_out(whole, kind["validation"], 3)
         data, held_out = (left.x_train, left.t_train), {"validation": held}
     options = {key: value for key, value in kind.items() if key != "validation"}
     ours = MultiLayerNet(4, [8], 3, dropout_ratio=0.2, rng=rng)
@@ -340,12 +340,12 @@ def test_a_page_that_cannot_be_written_is_a_warning(monkeypatch: pytest.MonkeyPa
         raise ValueError("no ink")
 
     monkeypatch.setattr("backprop.report.write_report", fails)
-    with pytest.warns(UserWarning, match="no report: no ink; 'backprop report mine' tries again"):
+    with pytest.warns(UserWarning, match="no report: no ink; try again with 'backprop report mine'"):
         training = trained("mine", epochs=2, report=True)
     assert (training.step, checkpoints("mine")[-1]) == (14, "00000014.safetensors")
 
 
-def test_what_pictures_are_like_is_kept() -> None:
+def test_the_style_of_pictures_is_saved() -> None:
     from backprop.datasets import mnist
 
     data = mnist()
@@ -359,7 +359,7 @@ def test_what_pictures_are_like_is_kept() -> None:
     }
 
 
-# ------------------------------------------------------------------------------------------ going on
+# ----------------------------------------------------------------------------------------- resuming
 
 
 RESUMED: dict[str, dict[str, Any]] = {
@@ -430,7 +430,7 @@ def test_a_finished_run_has_nothing_left_to_do() -> None:
     assert training.step == 15
 
 
-def test_the_best_weights_are_those_of_the_folder() -> None:
+def test_the_best_weights_are_read_from_the_folder() -> None:
     training = trained("mine", epochs=12, validation=0.3, optimizer=Adam(0.1))
     assert training.best is not None
     assert training.best.epoch < 12
@@ -441,10 +441,13 @@ def test_the_best_weights_are_those_of_the_folder() -> None:
 
 
 CHANGES: dict[str, tuple[dict[str, Any], str]] = {
-    "data": ({"data": (X + np.float32(0.5), T)}, "checkpoint-00000014.safetensors is of a run on other data"),
-    "test data": ({"test": (X_TEST + np.float32(0.5), T_TEST)}, "is of a run on other data"),
-    "batch size": ({"batch_size": 20}, "is of another run: batch_size 20 here, 30 there"),
-    "fewer steps": ({"epochs": 1}, "is at step 14, past the 7 that are wanted"),
+    "data": (
+        {"data": (X + np.float32(0.5), T)},
+        "checkpoint-00000014.safetensors is from a run on other data",
+    ),
+    "test data": ({"test": (X_TEST + np.float32(0.5), T_TEST)}, "is from a run on other data"),
+    "batch size": ({"batch_size": 20}, "is from another run: batch_size 20 here, 30 there"),
+    "fewer steps": ({"epochs": 1}, "is at step 14, past the 7 requested"),
 }
 
 
@@ -477,7 +480,7 @@ def test_a_folder_with_a_run_is_not_overwritten() -> None:
     trained("mine", epochs=1)
     before = contents("mine")
     expected = re.escape(
-        "mine has a run already, checkpoint-00000007.safetensors: go on with it by RunRecorder('mine', "
+        "mine already has a run, checkpoint-00000007.safetensors: resume it with RunRecorder('mine', "
         "resume=True), or give RunRecorder another folder"
     )
     with pytest.raises(RunFolderError, match=f"^{expected}$"):
@@ -489,11 +492,11 @@ def test_a_folder_with_a_run_is_not_overwritten() -> None:
 
 
 def test_there_is_nothing_to_resume() -> None:
-    with pytest.raises(CheckpointError, match="^mine: there is no such file or folder$"):
+    with pytest.raises(CheckpointError, match="^mine: no such file or folder$"):
         trained("mine", epochs=1, resume=True)
     assert not Path("mine").exists()
     Path("mine").mkdir()
-    with pytest.raises(CheckpointError, match="^mine: there is no checkpoint in this folder$"):
+    with pytest.raises(CheckpointError, match="^mine: no checkpoint in this folder$"):
         trained("mine", epochs=1, resume=True)
     trained("runs", epochs=1)
     assert os.listdir("mine") == ["lock"]
@@ -501,7 +504,7 @@ def test_there_is_nothing_to_resume() -> None:
 
 def test_two_ways_to_resume() -> None:
     checkpoint = fit(net(), X, T, epochs=1).checkpoint()
-    with pytest.raises(ValueError, match="give the run to go on from to the recorder alone"):
+    with pytest.raises(ValueError, match="give the run to resume to the recorder alone"):
         fit(net(), X, T, epochs=2, resume=checkpoint, recorder=RunRecorder("mine"))
     assert not Path("mine").exists()
 
@@ -523,7 +526,7 @@ def test_invalid_arguments(options: dict[str, Any], message: str) -> None:
 def test_a_folder_that_cannot_be_used() -> None:
     Path("file").touch()
     for name, why in (("file", "it is a file"), ("no/where", "there is no folder no")):
-        with pytest.raises(RunFolderError, match=f"^{name} cannot take the run: {why}\\n") as error:
+        with pytest.raises(RunFolderError, match=f"^{name} cannot be used for the run: {why}\\n") as error:
             trained(name, epochs=1)
         assert error.value.__notes__ == ["give RunRecorder another folder"]
 
@@ -555,7 +558,7 @@ def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_folder, "write_checkpoint", writing)
     with pytest.raises(WriteError, match="no space left on device; it needs 9 bytes") as error:
         trained("mine", epochs=9)
-    assert error.value.__notes__ == ["make room, then go on with: RunRecorder('mine', resume=True)"]
+    assert error.value.__notes__ == ["make room, then resume with: RunRecorder('mine', resume=True)"]
     with pytest.raises(WriteError) as error:
         trained("other", epochs=9)
     assert error.value.__notes__ == ["give RunRecorder another folder"]
@@ -594,13 +597,13 @@ def script(kind: str, step: int = 8) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("step", [1, 8, 12, 30])
-def test_ctrl_c_saves_and_the_run_goes_on(step: int) -> None:
+def test_ctrl_c_saves_and_the_run_resumes(step: int) -> None:
     assert script("whole", 10**6)[1] == "ended False 30\n"
     os.rename("mine", "whole")
     status, out, err = script("script", step)
     assert (status, out) == (-2, "") or status == 130
     assert f"KeyboardInterrupt: after step {step}\n" in err
-    assert "go on with: RunRecorder('mine', resume=True)\n" in err
+    assert "resume with: RunRecorder('mine', resume=True)\n" in err
     assert checkpoints("mine")[-1] == f"{step:08d}.safetensors"
     assert script("resume")[1] == "ended False 30\n"
     assert history("mine") == history("whole")
@@ -636,7 +639,7 @@ def test_a_divergence_names_the_last_good_checkpoint() -> None:
             training.network.params["W1"] = np.full((4, 8), np.inf, "f")
 
     for save_every, kept in ((5, "the last good checkpoint is mine/checkpoint-00000010.safetensors"),
-                             (100, "no checkpoint was kept")):  # fmt: skip
+                             (100, "no checkpoint was saved")):  # fmt: skip
         with pytest.raises(DivergenceError, match=f"training diverged at step .*; {kept}$"):
             trained(
                 "mine" if save_every == 5 else "none",
@@ -647,7 +650,7 @@ def test_a_divergence_names_the_last_good_checkpoint() -> None:
             )
 
 
-def test_no_checkpoint_of_what_a_hook_has_spoilt() -> None:
+def test_weights_spoilt_by_a_hook_are_not_saved() -> None:
     """The hook and the checkpoint are due at the same step."""
 
     def spoil(training: Training) -> None:
@@ -668,14 +671,14 @@ def test_an_error_of_a_hook_unlocks_the_folder() -> None:
     assert trained("mine", epochs=3, resume=True).step == 21
 
 
-# ------------------------------------------------------------------------------------------ a loop of one's own
+# ------------------------------------------------------------------------------------------ a custom loop
 
 
 def own(**options: Any) -> Training:
     return Training(net(), X, T, optimizer=Adam(0.01), batch_size=30, rng=1, **options)
 
 
-def test_a_loop_of_ones_own() -> None:
+def test_a_custom_loop() -> None:
     training, recorder = own(epochs=3, test=TEST), RunRecorder("mine", report=False)
     with recorder.record(training):
         for metrics in training:
@@ -701,7 +704,7 @@ def test_a_loop_that_is_left_early_is_saved() -> None:
 
 @pytest.mark.parametrize("ending", ["end", "error"])
 def test_a_training_is_released(ending: str) -> None:
-    """After the context nothing of the recorder is left in the training."""
+    """After the context, the training has no reference to the recorder."""
     training = own(epochs=2)
     seen: list[Callable[..., Any]] = [lambda *_: None]
     training.on_epoch += seen
@@ -717,7 +720,7 @@ def test_a_training_is_released(ending: str) -> None:
     list(training)
 
 
-def test_a_recorder_is_used_again() -> None:
+def test_a_recorder_can_be_reused() -> None:
     recorder = RunRecorder("mine", report=False, resume=True)
     trained("mine", epochs=2, validation=0.3)
     for epochs in (4, 6):

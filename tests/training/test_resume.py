@@ -1,4 +1,4 @@
-"""A training that was stopped goes on as if it had not been, bit for bit."""
+"""A training that was stopped resumes as if it had never stopped, bit for bit."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def data(n: int = N) -> tuple[np.ndarray, np.ndarray]:
 
 
 def training(backend: Backend, resume: Checkpoint | None = None, **options: Any) -> Training:
-    """A network with everything that carries something from step to step."""
+    """A network with every kind of layer that carries state from step to step."""
     network = MultiLayerNet(
         4, [8, 8], 3, use_batchnorm=True, dropout_ratio=0.3, weight_decay_lambda=1e-3, device=backend, rng=3
     )
@@ -52,7 +52,7 @@ def training(backend: Backend, resume: Checkpoint | None = None, **options: Any)
 
 
 def outcome(run: Training) -> tuple[Any, ...]:
-    """All that two runs can be told apart by, but for their seconds."""
+    """Everything that two runs could differ in, except their times."""
     checkpoint = run.checkpoint()
     arrays = {
         name: (a.shape, a.dtype.str, a.tobytes())
@@ -105,7 +105,7 @@ def test_resumed_between_epochs(backend: Backend) -> None:
     assert finished(again) == expected
 
 
-def test_called_steps_and_recorded_ones_go_on_alike(backend: Backend) -> None:
+def test_called_and_recorded_steps_resume_alike(backend: Backend) -> None:
     expected = finished(training(backend))
     for checkpoint in at_every_step(lambda **more: training(backend, **more))[5:9]:
         assert finished(training(backend, checkpoint, capture=False)) == expected
@@ -169,7 +169,7 @@ def test_stopped_in_an_evaluation(backend: Backend, monkeypatch: pytest.MonkeyPa
     assert finished(training(backend, run.checkpoint())) == expected
 
 
-def test_a_stop_after_the_last_step_is_no_stop() -> None:
+def test_a_stop_after_the_last_step_is_ignored() -> None:
     run = training(get_backend("cpu"), test=None)
     for _ in run:
         run.stop() if run.step == STEPS else None
@@ -191,7 +191,7 @@ def test_more_epochs_than_planned() -> None:
 
 
 def kept(run: Training, path: Path) -> Checkpoint:
-    """The run's checkpoint, out of a file."""
+    """The run's checkpoint, written to a file and read back."""
     write_checkpoint(path, run.checkpoint())
     return read_checkpoint(path)
 
@@ -201,10 +201,10 @@ LENGTHS = [(8, 18), (1, 18), (5, 18), (6, 18), (3, 4, 5, 18), (7, 12, 13, 17, 18
 
 @pytest.mark.parametrize("sampling", ["without-replacement", "with-replacement"])
 @pytest.mark.parametrize("lengths", LENGTHS, ids=str)
-def test_a_run_that_ended_within_an_epoch_goes_on_in_it(
+def test_a_run_that_ended_within_an_epoch_resumes_there(
     lengths: tuple[int, ...], sampling: str, backend: Backend, tmp_path: Path
 ) -> None:
-    """However a run is cut into runs that ask for more steps, it is the run of all the steps at once."""
+    """A run split into several, each asking for more steps, equals one run of all the steps."""
 
     def make(steps: int, resume: Checkpoint | None = None) -> Training:
         return training(backend, resume, iterations=steps, sampling=sampling)
@@ -247,7 +247,7 @@ def test_a_finished_part_of_an_epoch_is_left_as_it_is(backend: Backend) -> None:
     assert outcome(again) == outcome(part)
 
 
-def test_what_a_checkpoint_says() -> None:
+def test_the_description_of_a_checkpoint() -> None:
     run = training(
         get_backend("cpu"), iterations=8, hook=lambda now: seen.append(now.checkpoint()), hook_steps=7
     )
@@ -273,7 +273,7 @@ def test_what_a_checkpoint_says() -> None:
     assert fresh.checkpoint().description["training"]["position"] == 0
 
 
-def test_the_time_of_a_resumed_run_is_that_of_both_parts() -> None:
+def test_the_time_of_a_resumed_run_includes_both_parts() -> None:
     run = training(get_backend("cpu"), iterations=6)
     list(run)
     checkpoint = run.checkpoint()
@@ -284,7 +284,7 @@ def test_the_time_of_a_resumed_run_is_that_of_both_parts() -> None:
 
 
 def changed(**description: Any) -> Checkpoint:
-    """A checkpoint within an epoch, with other entries in its description; None takes one away."""
+    """A checkpoint within an epoch, with changed entries in its description; None removes one."""
     run = training(get_backend("cpu"), iterations=8)
     list(run)
     checkpoint = run.checkpoint()
@@ -295,27 +295,29 @@ def changed(**description: Any) -> Checkpoint:
 
 
 @pytest.mark.filterwarnings("ignore:a Training was made")
-def test_another_machine_is_said() -> None:
+def test_another_machine_warns() -> None:
     cpu = get_backend("cpu")
     machine = training(cpu).checkpoint().description["machine"]
     for name, value in machine.items():
-        with pytest.warns(ResumeWarning, match=f"without a break: {name} .* here, another there$") as said:
+        with pytest.warns(
+            ResumeWarning, match=f"an uninterrupted one: {name} .* here, another there$"
+        ) as said:
             training(cpu, changed(machine={**machine, name: "another"}))
         assert f"{name} {value} here" in str(said[0].message)
     with pytest.warns(ResumeWarning, match="kernel unknown here, SkylakeX there$"):
         training(cpu, changed(machine={**machine, "kernel": "SkylakeX"}))
     with pytest.warns(ResumeWarning, match="NumPy .* here, unknown there$"):
         training(cpu, changed(machine={k: v for k, v in machine.items() if k != "NumPy"}))
-    with pytest.warns(ResumeWarning, match="it does not say on what machine it was computed$"):
+    with pytest.warns(ResumeWarning, match="it does not say which machine computed it$"):
         training(cpu, changed(machine=None))
     with pytest.warns(
-        ResumeWarning, match=r"break: .*; CPU .* here, Z80 there; kernel unknown here, a there$"
+        ResumeWarning, match=r"uninterrupted one: .*; CPU .* here, Z80 there; kernel unknown here, a there$"
     ) as said:
         training(cpu, changed(machine={**machine, "CPU": "Z80", "NumPy": "1", "kernel": "a"}))
 
 
 @pytest.mark.filterwarnings("ignore:a Training was made")
-def test_the_warning_points_at_who_goes_on() -> None:
+def test_the_warning_points_at_the_caller() -> None:
     network = MultiLayerNet(
         4, [8, 8], 3, use_batchnorm=True, dropout_ratio=0.3, weight_decay_lambda=1e-3, rng=3
     )
@@ -326,11 +328,11 @@ def test_the_warning_points_at_who_goes_on() -> None:
     assert (said[0].filename, line.strip()[:17]) == (__file__, "Training(network,")
 
 
-def test_another_machine_is_no_matter_where_nothing_is_left_to_do() -> None:
+def test_another_machine_does_not_matter_for_a_finished_run() -> None:
     assert list(training(get_backend("cpu"), changed(machine=None), iterations=8)) == []
 
 
-def test_the_machine_of_every_backend_is_plain(backend: Backend) -> None:
+def test_the_machine_of_every_backend_is_plain_data(backend: Backend) -> None:
     machine = backend.machine
     assert json.loads(json.dumps(machine)) == machine
     assert machine["NumPy"] == np.__version__
@@ -338,7 +340,7 @@ def test_the_machine_of_every_backend_is_plain(backend: Backend) -> None:
 
 
 @pytest.mark.only("numpy")
-def test_the_threads_are_those_of_the_products(backend: Backend) -> None:
+def test_the_threads_recorded_are_those_of_matrix_products(backend: Backend) -> None:
     code = "from backends import get_backend; print(get_backend('cpu').machine['threads'])"
     env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
@@ -347,14 +349,16 @@ def test_the_threads_are_those_of_the_products(backend: Backend) -> None:
 
 @pytest.mark.filterwarnings("ignore:a Training was made")
 @pytest.mark.parametrize("before", [False, True], ids=["config", "repr"])
-def test_another_optimizer_is_said(before: bool) -> None:
-    """Also where the checkpoint is from before and holds the optimizer's `repr`."""
+def test_another_optimizer_warns(before: bool) -> None:
+    """Also for an older checkpoint that holds the optimizer's `repr`."""
     cpu, there = get_backend("cpu"), changed()
     if before:
         there.description["optimizer"]["settings"] = repr(Adam(Cosine(0.05, STEPS)))
     was = r"Cosine\(lr=0.05, steps=18, lowest=0.0\) there"
     rest = "; the rate of step 9 is"
-    with pytest.warns(ResumeWarning, match=rf"break: the optimizer has lr 0.2 here, {was}{rest} 0.2$"):
+    with pytest.warns(
+        ResumeWarning, match=rf"uninterrupted one: the optimizer has lr 0.2 here, {was}{rest} 0.2$"
+    ):
         training(cpu, there, optimizer=Adam(0.2))
     with pytest.warns(
         ResumeWarning,
@@ -362,7 +366,7 @@ def test_another_optimizer_is_said(before: bool) -> None:
     ):
         training(cpu, there, optimizer=Adam(0.2, beta2=0.9, max_norm=1.0))
     longer = Cosine(0.05, 2 * STEPS)
-    stretched = ", as when a schedule is stretched to more steps"
+    stretched = ", for instance because a schedule was stretched to more steps"
     with pytest.warns(ResumeWarning, match=f" there{stretched}{rest} {longer(9):.6g}$"):
         training(cpu, there, optimizer=Adam(longer))
     with pytest.warns(ResumeWarning, match="has epsilon 1e-08 here, 1e-07 there; the rate of step 9 is"):
@@ -372,7 +376,7 @@ def test_another_optimizer_is_said(before: bool) -> None:
 
 @pytest.mark.filterwarnings("ignore:a Training was made")
 @pytest.mark.parametrize("before", [False, True], ids=["config", "repr"])
-def test_a_schedule_without_a_repr_is_known_by_its_name(before: bool) -> None:
+def test_a_schedule_without_a_repr_is_compared_by_name(before: bool) -> None:
     def make(resume: Checkpoint | None = None, epsilon: float = 1e-7) -> Training:
         optimizer = Adam(lambda step: 0.1 / step, epsilon=epsilon)
         return training(get_backend("cpu"), resume, optimizer=optimizer)
@@ -390,7 +394,7 @@ def test_a_schedule_without_a_repr_is_known_by_its_name(before: bool) -> None:
 
 
 class Decaying(Optimizer):
-    """An optimizer of one's own, which keeps an array outside its slots."""
+    """A custom optimizer that keeps an array outside its slots."""
 
     def __init__(self, beta: float = 0.9) -> None:
         super().__init__(0.05)
@@ -404,7 +408,7 @@ class Decaying(Optimizer):
 
 @pytest.mark.filterwarnings("ignore:a Training was made")
 @pytest.mark.parametrize("before", [False, True], ids=["config", "repr"])
-def test_another_setting_of_an_optimizer_of_one_s_own_is_said(before: bool, tmp_path: Path) -> None:
+def test_another_setting_of_a_custom_optimizer_warns(before: bool, tmp_path: Path) -> None:
     run = training(get_backend("cpu"), optimizer=Decaying())
     next(run)
     checkpoint = kept(run, tmp_path / "a.safetensors")
@@ -417,8 +421,8 @@ def test_another_setting_of_an_optimizer_of_one_s_own_is_said(before: bool, tmp_
         training(get_backend("cpu"), checkpoint, optimizer=Decaying(0.8))
 
 
-def test_a_file_of_format_1_goes_on() -> None:
-    """Written by what stood before: within the second epoch, with the history in the description."""
+def test_a_file_of_format_1_resumes() -> None:
+    """Written by an older version within the second epoch, with the history in the description."""
     old = read_checkpoint(Path(__file__).parents[1] / "data" / "format-1.safetensors")
     assert [line["step"] for line in old.description["history"]] == [6]
 
@@ -428,7 +432,7 @@ def test_a_file_of_format_1_goes_on() -> None:
             epochs=3, batch_size=BATCH, rng=0, resume=resume,
         )  # fmt: skip
 
-    with pytest.warns(ResumeWarning, match="does not say on what machine"):
+    with pytest.warns(ResumeWarning, match="does not say which machine computed it"):
         resumed = make(old)
     whole = make()
     list(resumed)
@@ -446,15 +450,13 @@ def test_a_part_of_an_epoch_in_format_1_is_not_completed() -> None:
     checkpoint = run.checkpoint()
     checkpoint.description["history"] = [asdict(metrics) for metrics in run.history]
     checkpoint.description["training"].update(position=0)  # as it was
-    with pytest.warns(
-        ResumeWarning, match="its last epoch is a part of one, and a file of format 1 does not"
-    ):
+    with pytest.warns(ResumeWarning, match="its last epoch is incomplete, and a file of format 1 does not"):
         again = training(get_backend("cpu"), checkpoint)
     list(again)
     assert [metrics.step for metrics in again.history] == [6, 8, 14, 18]
 
 
-def test_a_long_history_comes_back(tmp_path: Path) -> None:
+def test_a_long_history_is_restored(tmp_path: Path) -> None:
     run = training(get_backend("cpu"))
     next(run)
     run.history[:] = [Metrics(i, 6 * i, 1.0 / i, None, 0.5, None, 0.1 * i) for i in range(1, 10_001)]
@@ -468,10 +470,10 @@ def test_a_long_history_comes_back(tmp_path: Path) -> None:
     assert history_of(kept(run, tmp_path / "a")) == run.history
 
 
-def test_fewer_steps_than_there_were() -> None:
+def test_fewer_steps_than_done() -> None:
     cpu = get_backend("cpu")
     saved = at_every_step(lambda **more: training(cpu, **more))
-    with pytest.raises(CheckpointError, match="is at step 7, past the 6 that are wanted"):
+    with pytest.raises(CheckpointError, match="is at step 7, past the 6 requested"):
         Training(
             TwoLayerNet(4, 5, 3), *data(), epochs=1, batch_size=BATCH, optimizer=Adam(0.1), resume=saved[6]
         )
@@ -486,29 +488,31 @@ CHANGES: list[tuple[str, Callable[[Checkpoint], None], str]] = [
     ("slot", lambda c: c.arrays.pop("optimizer.m.flat"), "optimizer.m.flat: missing"),
     ("batch", lambda c: c.description["training"].update(batch_size=9), "batch_size 10 here, 9 there"),
     ("rule", lambda c: c.description["optimizer"].update({"class": "SGD"}), "optimizer Adam here, SGD there"),
-    ("kind", lambda c: c.description.pop("training"), "is not of a training run: KeyError"),
-    ("machine", lambda c: c.description.update(machine=3), "is not of a training run: TypeError"),
-    ("settings", lambda c: c.description["optimizer"].pop("settings"), "is not of a training run: KeyError"),
-    ("odd settings", lambda c: c.description["optimizer"].update(settings=[0.1]), "training run: TypeError"),
-    ("no history", lambda c: c.arrays.pop("history.loss"), r"training run: KeyError\('history.loss'\)"),
-    ("short", lambda c: c.arrays.update({"history.loss": np.ones(7)}), r"training run: ValueError\('zip"),
+    ("kind", lambda c: c.description.pop("training"), "is not from a training: KeyError"),
+    ("machine", lambda c: c.description.update(machine=3), "is not from a training: TypeError"),
+    ("settings", lambda c: c.description["optimizer"].pop("settings"), "is not from a training: KeyError"),
+    ("odd settings", lambda c: c.description["optimizer"].update(settings=[0.1]), "from a training: TypeError"),
+    ("no history", lambda c: c.arrays.pop("history.loss"), r"from a training: KeyError\('history.loss'\)"),
+    ("short", lambda c: c.arrays.update({"history.loss": np.ones(7)}), r"from a training: ValueError\('zip"),
     ("kinds", lambda c: c.arrays.update({"history.step": np.ones(0)}), "history.step is float64 of shape"),
     ("shapes", lambda c: c.arrays.update({"history.loss": np.ones((1, 1))}), "loss is float64 of shape"),
     ("no loss", lambda c: c.arrays.update({"history.loss": np.full(1, np.nan)}), "loss is not finite"),
-    ("steps in words", lambda c: c.description["training"].update(step="x"), "training run: ValueError"),
-    ("a list", lambda c: c.description.update(optimizer=[]), "is not of a training run: TypeError"),
+    ("steps in words", lambda c: c.description["training"].update(step="x"), "from a training: ValueError"),
+    ("a list", lambda c: c.description.update(optimizer=[]), "is not from a training: TypeError"),
     ("negative", lambda c: c.description["training"].update(position=-1), "does not have -1 steps of an epoch"),
     ("too far", lambda c: c.description["training"].update(position=7), "does not have 7 steps of an epoch"),
     ("no results", lambda c: c.arrays.pop("epoch.0"), "does not have 4 steps of an epoch"),
     ("other results", lambda c: c.arrays.update({"epoch.0": np.ones((4, 2))}), "does not have 4 steps of"),
     ("no generator", lambda c: c.description["training"].update(generator={}), "of another random generator"),
     ("odd generator", lambda c: c.description["training"].update(generator=[[1]]), "random generator|TypeError"),
-    ("old", lambda c: c.description.update(history=[{"epoch": 1}]), "is not of a training run: TypeError"),
+    ("old", lambda c: c.description.update(history=[{"epoch": 1}]), "is not from a training: TypeError"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("change", "message"), [c[1:] for c in CHANGES], ids=[c[0] for c in CHANGES])
-def test_what_does_not_fit_changes_nothing(change: Callable[[Checkpoint], None], message: str) -> None:
+def test_a_checkpoint_that_does_not_fit_changes_nothing(
+    change: Callable[[Checkpoint], None], message: str
+) -> None:
     cpu = get_backend("cpu")
     checkpoint = at_every_step(lambda **more: training(cpu, **more))[3]
     change(checkpoint)

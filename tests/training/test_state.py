@@ -37,7 +37,7 @@ def same(one: list[dict[str, np.ndarray]], other: list[dict[str, np.ndarray]]) -
     )
 
 
-def test_it_has_all_that_a_step_changes(backend: Backend) -> None:
+def test_the_state_has_everything_a_step_changes(backend: Backend) -> None:
     network, optimizer = made(backend)
     gradients(network, backend)
     params, layers, slots, grads = TrainState.of(network, optimizer)
@@ -46,7 +46,7 @@ def test_it_has_all_that_a_step_changes(backend: Backend) -> None:
     assert sorted(slots) == ["m.flat", "v.flat"]
 
 
-def test_a_copy_stays_and_is_restored(backend: Backend) -> None:
+def test_a_copy_is_independent_and_can_be_restored(backend: Backend) -> None:
     network, optimizer = made(backend)
     gradients(network, backend)
     state = TrainState.of(network, optimizer)
@@ -62,7 +62,7 @@ def test_a_copy_stays_and_is_restored(backend: Backend) -> None:
     assert same(on_host(TrainState.of(network, optimizer), backend), before)
 
 
-def test_swapped_in_the_layers_compute_with_it_and_change_it(backend: Backend) -> None:
+def test_layers_use_and_change_a_swapped_state(backend: Backend) -> None:
     network, optimizer = made(backend)
     own = TrainState.of(network, optimizer)
     before, other = on_host(own, backend), own.copy()

@@ -1,4 +1,4 @@
-"""`fit(validation=…, patience=…)`: what is held back, which epoch is best, and where the network ends."""
+"""`fit(validation=…, patience=…)`: which samples are held out, which epoch is best, and how the network ends up."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def test_the_network_ends_at_its_best(backend: Backend) -> None:
+def test_the_best_network_is_restored(backend: Backend) -> None:
     network = net(backend)
     training = trained(network)
     losses = [metrics.validation_loss for metrics in training.history]
@@ -50,14 +50,14 @@ def test_the_network_ends_at_its_best(backend: Backend) -> None:
     assert training.history[-1].test_loss is None
 
 
-def test_a_test_beside_the_validation() -> None:
+def test_test_data_beside_validation_data() -> None:
     training = trained(net(), test=(X[:20], T[:20]))
     assert all(m.test_loss is not None and m.validation_loss is not None for m in training.history)
     alone = trained(net())
     assert [m.validation_loss for m in alone.history] == [m.validation_loss for m in training.history]
 
 
-def test_patience_ends_it() -> None:
+def test_patience_ends_the_training() -> None:
     training = trained(net(), epochs=100, patience=3)
     assert training.best is not None
     assert (training.stopped_early, training.stopped) == (True, False)
@@ -66,7 +66,7 @@ def test_patience_ends_it() -> None:
     assert not trained(net(), epochs=2, patience=3).stopped_early
 
 
-def test_a_share_is_held_back_from_every_class(backend: Backend) -> None:
+def test_a_share_of_every_class_is_held_out(backend: Backend) -> None:
     network = net(backend)
     training = trained(network, validation=0.25)
     assert training.checkpoint().description["training"]["samples"] == 90
@@ -87,7 +87,7 @@ def test_split() -> None:
         split(t, 0.001, np.random.default_rng(0))
 
 
-def test_a_scarce_class_is_warned_of() -> None:
+def test_a_scarce_class_warns() -> None:
     t = np.where(np.arange(120) < 2, 1, 0)
     with pytest.warns(UserWarning, match=r"class 1 has 1 sample for training and 1 for validation$"):
         fit(TwoLayerNet(6, 3, 2), X, t, epochs=1, batch_size=30, rng=0, validation=0.5)
@@ -114,8 +114,8 @@ def test_a_regression_is_split_without_classes() -> None:
 
 
 @pytest.mark.parametrize("validation", [0.25, (HELD, T_HELD)])
-def test_resumed_it_is_the_same(backend: Backend, validation: Any) -> None:
-    """Also where the best epoch lies before the checkpoint."""
+def test_a_resumed_run_is_the_same(backend: Backend, validation: Any) -> None:
+    """Also if the best epoch comes before the checkpoint."""
     whole, parts = net(backend), net(backend)
     once = trained(whole, epochs=14, validation=validation)
     first = trained(parts, epochs=11, validation=validation)
@@ -131,8 +131,8 @@ def test_resumed_it_is_the_same(backend: Backend, validation: Any) -> None:
     assert all(last[k].tobytes() == its[k].tobytes() for k in last if k not in ("history.seconds",))
 
 
-def test_a_best_epoch_that_was_a_part_is_completed() -> None:
-    """The best before it counts again when the part is done anew."""
+def test_an_incomplete_best_epoch_is_completed() -> None:
+    """The previous best epoch counts again while the incomplete one is completed."""
     whole = net()
     once = trained(whole, epochs=3)
     parts = net()
@@ -146,21 +146,22 @@ def test_a_best_epoch_that_was_a_part_is_completed() -> None:
     assert same(params(parts), params(whole))
 
 
-def test_other_samples_held_back_are_refused() -> None:
+def test_another_split_is_refused() -> None:
     checkpoint = trained(net(), epochs=2, validation=0.25).checkpoint()
     with pytest.raises(
-        CheckpointError, match="judged by other validation data: give the same, or for a share the same rng"
+        CheckpointError,
+        match="from a run with other validation data: give the same data, or for a share the same rng",
     ):
         trained(net(), epochs=4, validation=0.25, rng=9, resume=checkpoint)
 
 
-def test_without_the_best_weights_it_says_so() -> None:
-    """As of a checkpoint that a plain `Training` has made, which keeps none."""
+def test_missing_best_weights_warn() -> None:
+    """As in a checkpoint from a plain `Training`, which keeps none."""
     options = {"optimizer": Adam(0.02), "batch_size": 30, "rng": 1, "validation": (HELD, T_HELD)}
     plain = Training(net(), X, T, epochs=11, **options)
     list(plain)
     network = net()
-    with pytest.warns(ResumeWarning, match="not of the best epoch, "):
+    with pytest.warns(ResumeWarning, match="not from the best epoch, "):
         training = trained(network, epochs=12, resume=plain.checkpoint())
     assert training.best is not None
     assert training.best.epoch < 11
@@ -168,7 +169,7 @@ def test_without_the_best_weights_it_says_so() -> None:
     assert network.evaluate(x, t)[0] == pytest.approx(training.history[-1].validation_loss)
 
 
-def test_going_on_starts_from_the_last_step() -> None:
+def test_resuming_starts_from_the_last_step() -> None:
     whole = trained(net(), epochs=30)
     training = trained(net(), epochs=30, patience=2)
     assert training.stopped_early
@@ -177,8 +178,8 @@ def test_going_on_starts_from_the_last_step() -> None:
     assert [m.validation_loss for m in training.history] == [m.validation_loss for m in whole.history]
 
 
-def test_a_history_from_before_validation_had_columns() -> None:
-    """It stood in the columns of the test."""
+def test_a_history_without_validation_columns() -> None:
+    """Its validation metrics are in the test columns."""
     options: dict[str, Any] = {"batch_size": 30, "rng": 1}
     plain = Training(net(), X, T, optimizer=Adam(0.02), epochs=4, **options, test=(HELD, T_HELD))
     list(plain)
@@ -200,7 +201,7 @@ def test_a_history_from_before_validation_had_columns() -> None:
     assert [m.test_loss for m in again.history] == [None] * 5
 
 
-def test_the_figures_of_a_test_do_not_become_those_of_validation() -> None:
+def test_test_results_do_not_become_validation_results() -> None:
     options: dict[str, Any] = {"batch_size": 30, "rng": 1}
     plain = Training(net(), X, T, optimizer=Adam(0.02), epochs=4, **options, test=(X, T))
     list(plain)
@@ -213,10 +214,10 @@ def test_the_figures_of_a_test_do_not_become_those_of_validation() -> None:
 def test_other_validation_data_are_refused() -> None:
     checkpoint = trained(net(), epochs=2).checkpoint()
     for validation in ((HELD, (T_HELD + 1) % 3), (HELD + np.float32(1), T_HELD), (HELD[:30], T_HELD[:30])):
-        with pytest.raises(CheckpointError, match="judged by other validation data"):
+        with pytest.raises(CheckpointError, match="from a run with other validation data"):
             trained(net(), epochs=4, resume=checkpoint, validation=validation)
     checkpoint = trained(net(), epochs=2, validation=0.25).checkpoint()
-    with pytest.raises(CheckpointError, match=r"samples 120 here, 90 there; .* fit\(validation=…\) takes"):
+    with pytest.raises(CheckpointError, match=r"samples 120 here, 90 there; .* give fit\(…, validation=…\)"):
         trained(net(), epochs=4, resume=checkpoint, validation=None)
 
 
@@ -229,7 +230,7 @@ def test_an_error_leaves_the_best_network() -> None:
 
     with pytest.raises(ZeroDivisionError) as error:
         trained(network, hook=hook, hook_steps=11)
-    assert error.value.__notes__[0].startswith("the network is set to its best epoch, ")
+    assert error.value.__notes__[0].startswith("the network was restored to its best epoch, ")
     undisturbed = net()
     best = trained(undisturbed, iterations=40, epochs=None).best
     assert best is not None
@@ -256,10 +257,10 @@ def test_a_resume_with_nothing_left_to_do_keeps_all_best_weights() -> None:
         ({"validation": (HELD, T_HELD[:3])}, ValueError, "40 samples but 3 targets"),
         ({"validation": (HELD, T_HELD + 5)}, ValueError, "expected labels"),
         ({"patience": 0}, ValueError, "expected patience to be a whole number of at least 1"),
-        ({"validation": 0.9, "batch_size": 50}, ValueError, "from 1 to the 12 samples there are"),
+        ({"validation": 0.9, "batch_size": 50}, ValueError, "from 1 to the 12 samples given"),
     ],
 )
-def test_what_cannot_be(options: dict[str, Any], error: type[Exception], says: str) -> None:
+def test_invalid_arguments(options: dict[str, Any], error: type[Exception], says: str) -> None:
     network = net()
     before = params(network)
     with pytest.raises(error, match=says):

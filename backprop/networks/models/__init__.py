@@ -1,4 +1,4 @@
-"""The book's networks, ready made."""
+"""The book's networks."""
 
 from .deep_conv_net import DeepConvNet
 from .multi_layer_net import MultiLayerNet

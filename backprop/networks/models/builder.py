@@ -1,4 +1,4 @@
-"""`Builder`: layers with initial values, for the networks of this folder."""
+"""`Builder`: make initialized layers for the networks in this folder."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..initializers import normal, standard_deviation
 
 
 class Builder:
-    """Makes layers whose initial values are drawn on the host and put on a device.
+    """Makes layers with initial values drawn on the host and moved to a device.
 
-    `owner` begins every error message.
+    `owner` is the prefix of every error message.
     """
 
     def __init__(self, owner: str, dtype: Any, device: str | Backend, rng: Any) -> None:
@@ -44,11 +44,11 @@ class Builder:
         return BatchNormalization(self.array(np.ones(features)), self.array(np.zeros(features)))
 
     def dropout(self, ratio: float) -> Dropout:
-        """Dropout whose seed is drawn as well."""
+        """Dropout with a random seed."""
         return Dropout(ratio, seed=int(self.rng.integers(2**31)))
 
     def check_kind(self, kind: Any, example: Any, length: int | None = None, **given: Any) -> None:
-        """Raise unless the arguments are of this kind and, where it is given, of this length."""
+        """Raise unless the arguments are of this kind and, if given, of this length."""
         for what, value in given.items():
             if not isinstance(value, kind) or (length is not None and len(value) != length):
                 raise ValueError(f"{self.owner}: expected {what} such as {example!r}, got {value!r}")

@@ -14,19 +14,19 @@ from .builder import Builder
 
 
 class DeepConvNet(Network):
-    """Six convolutions 3×3 in three pairs, each with pooling by 2, and two affine layers, with dropout.
+    """Three pairs of 3×3 convolutions, each followed by 2×2 pooling, then two affine layers with dropout.
 
-    The book's of section 8.1.1: 16-16-32-32-64-64 filters, He's initial values, ReLU after each
-    convolution, dropout after the hidden affine layer. Unlike the book's, it does not drop out what
-    goes into the loss.
+    The book's network of section 8.1.1: 16-16-32-32-64-64 filters, He's initial values, ReLU after each
+    convolution, dropout after the hidden affine layer. Unlike the book's, it has no dropout before the
+    loss.
 
     Parameters
     ----------
-    input_dim : (C, H, W) of an image
-    filters, pads : how many filters each convolution has, and its padding; an even number of them
+    input_dim : the shape (C, H, W) of an image
+    filters, pads : the number of filters and the padding of each convolution; an even number of each
     hidden_size, output_size : the widths of the affine layers
-    dropout_ratio : the share that is dropped after the hidden layer; 0 for none
-    merged : whether the second convolution of a pair, its ReLU and its pooling are one layer
+    dropout_ratio : the share dropped after the hidden layer; 0 for none
+    merged : whether to merge the second convolution of a pair, its ReLU and its pooling into one layer
     dtype, device, rng : as for `TwoLayerNet`
 
     >>> DeepConvNet(rng=0).params["W7"].shape

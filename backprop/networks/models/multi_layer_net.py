@@ -23,7 +23,7 @@ ACTIVATIONS: dict[str, tuple[str, Callable[[], Layer]]] = {
     "gelu": ("Gelu", GELU),
     "identity": ("Identity", Identity),
 }
-"""Activation functions by name: what the layer is called in a network, and its class."""
+"""Activation functions by name: the prefix of the layer's name in a network, and its class."""
 
 
 class MultiLayerNet(Network):
@@ -34,9 +34,9 @@ class MultiLayerNet(Network):
     input_size, hidden_size_list, output_size : the widths
     activation : `"relu"`, `"sigmoid"`, `"tanh"`, `"leaky-relu"`, `"gelu"` or `"identity"`
     weight_init_std : `"relu"` or `"he"`, `"sigmoid"` or `"xavier"`, or a standard deviation
-    weight_decay_lambda : λ of the penalty λ/2 Σ W², which `loss` and the gradients contain
+    weight_decay_lambda : λ of the penalty λ/2 Σ W², which the loss and the gradients include
     use_batchnorm : batch normalization between affine layer and activation
-    dropout_ratio : the share that is dropped after every activation; 0 for none
+    dropout_ratio : the share dropped after every activation; 0 for none
     dtype, device, rng : as for `TwoLayerNet`
 
     Source: *Deep Learning from Scratch*, chapter 6, `MultiLayerNet` and `MultiLayerNetExtend`.

@@ -15,16 +15,16 @@ from .builder import Builder
 
 
 class SimpleConvNet(Network):
-    """Convolution, ReLU, max pooling by 2, Affine, ReLU, Affine, softmax with loss.
+    """Convolution, ReLU, 2×2 max pooling, Affine, ReLU, Affine, softmax with loss.
 
     Parameters
     ----------
-    input_dim : (C, H, W) of an image
+    input_dim : the shape (C, H, W) of an image
     conv_param : `filter_num`, `filter_size`, `pad` and `stride` of the convolution
     hidden_size, output_size : the widths of the affine layers
     weight_init_std : standard deviation of the initial weights, or `"he"` or `"xavier"`
-    merged : whether the first three are one layer, `ConvolutionReLUPooling`, which computes the same
-        in a fraction of the time; if false there are `Conv1`, `Relu1` and `Pool1` as in the book
+    merged : whether to merge the first three into one layer, `ConvolutionReLUPooling`, which computes the
+        same in a fraction of the time; if false, they are `Conv1`, `Relu1` and `Pool1` as in the book
     dtype, device, rng : as for `TwoLayerNet`
 
     Source: *Deep Learning from Scratch*, section 7.5.

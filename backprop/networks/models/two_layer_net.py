@@ -22,7 +22,7 @@ class TwoLayerNet(Network):
     weight_init_std : standard deviation of the initial weights, or `"he"` or `"xavier"`; the biases
         start at 0
     dtype : `"float32"` or `"float64"`
-    device : what `backprop.backends.get_backend` takes, or a backend
+    device : a name that `backprop.backends.get_backend` takes, or a backend
     rng : a `numpy.random.Generator` or a seed; the same seed gives the same weights everywhere
 
     >>> network = TwoLayerNet(784, 50, 10, rng=0)
