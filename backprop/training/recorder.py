@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from ..datasets import Dataset, data_digest
+from ..dtypes import is_whole
 from ..files import advised
 from ..pictures import learn_style
 from ..saving import history_file, run_folder
@@ -34,8 +35,9 @@ class RunRecorder:
     `fit(…, recorder=RunRecorder("runs/mine"))` creates the folder and locks it until the training ends.
     Checkpoints are written in the background. With validation data, the best epoch has a checkpoint of its
     own, `best.safetensors`, which `load_network("runs/mine")` and `backprop predict runs/mine` then use.
-    Ctrl-C saves before it ends the training; a `DivergenceError` names the last good checkpoint. Recording
-    does not change the training's results: validation and patience are arguments of `fit`.
+    Ctrl-C during a step saves before it ends the training; a `DivergenceError` names the last good
+    checkpoint. Recording does not change the training's results: validation and patience are arguments of
+    `fit`.
 
     Parameters
     ----------
@@ -84,8 +86,10 @@ class RunRecorder:
         resume: bool | str | os.PathLike[str] = False,
     ) -> None:
         self.folder = Path(folder)
+        if save_every != "epoch" and (not is_whole(save_every) or save_every < 1):
+            raise ValueError(f'expected save_every="epoch" or a number of steps, got {save_every!r}')
         self.save_steps = None if save_every == "epoch" else save_every
-        check_whole(save_every=self.save_steps, keep=keep, log_every=log_every)
+        check_whole(keep=keep, log_every=log_every)
         self.keep, self.log_every, self.report = keep, log_every, report
         self._source = self.folder if resume is True else None if resume is False else Path(resume)
         self.saved: Path | None = None
@@ -186,8 +190,8 @@ class RunRecorder:
             history_file.write_history(self.folder, lines)  # replaces that of a run without a checkpoint
             self._logged = training.history[-1].step if training.history else 0
             return
-        self._best = resume(training, self.saved, self.resumed)
         self._check_data(self.resumed)
+        self._best = resume(training, self.saved, self.resumed)
         self.resumed = None
         self._logged = training.history[-1].step if training.history else 0
         history_file.rewind_history(self.folder, training.history, self._logged)
@@ -198,10 +202,17 @@ class RunRecorder:
             run_folder.save_best(self.folder, self._best, before)
 
     def _check_data(self, resumed: Checkpoint) -> None:
-        """Raise a `CheckpointError` if the resumed run, one of `fit`, had other data."""
+        """Raise a `CheckpointError` if the resumed run is the command's, or one of `fit` on other data."""
         description = resumed.description
+        if "run" in description:
+            if "run" in self.stamp():
+                return  # the command has checked its data
+            raise CheckpointError(
+                f"{self.saved} is from a run of the command, which knows its data: resume it with "
+                f"backprop train --resume {self.saved.parent if self.saved else self.folder}"
+            )
         with followed(str(self.saved)):
-            digest = None if "run" in description else description.get("data", {}).get("sha256")
+            digest = description.get("data", {}).get("sha256")
         if digest is not None and digest != self._facts["data"]["sha256"]:
             raise CheckpointError(f"{self.saved} is from a run on other data")
 

@@ -460,19 +460,6 @@ def test_another_run_is_not_resumed(change: dict[str, Any], message: str) -> Non
     assert contents("mine") == before
 
 
-def test_a_run_of_the_command_is_resumed() -> None:
-    np.savez("small.npz", x_train=X, t_train=T, x_test=X_TEST, t_test=T_TEST)
-    words = ["train", "--device", "cpu", "--data", "small.npz", "--batch-size", "30", "--no-report", "--lr"]
-    assert main([*words, "0.1", "--epochs", "2", "--out", "mine"]) == 0
-    assert main([*words, "0.1", "--epochs", "4", "--out", "whole"]) == 0
-    network = TwoLayerNet(4, 50, 3, rng=0)
-    fit(
-        network, X, T, epochs=4, batch_size=30, test=TEST, rng=0,
-        recorder=RunRecorder("mine", report=False, resume=True),
-    )  # fmt: skip
-    assert arrays(run_folder.latest("mine")) == arrays(run_folder.latest("whole"))
-
-
 # ------------------------------------------------------------------------------------------ what is refused
 
 
@@ -512,8 +499,10 @@ def test_two_ways_to_resume() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"save_every": 0}, "expected save_every to be a whole number of at least 1, got 0"),
-        ({"save_every": "step"}, "expected save_every to be a whole number of at least 1, got 'step'"),
+        ({"save_every": 0}, 'expected save_every="epoch" or a number of steps, got 0'),
+        ({"save_every": None}, 'expected save_every="epoch" or a number of steps, got None'),
+        ({"save_every": True}, 'expected save_every="epoch" or a number of steps, got True'),
+        ({"save_every": "step"}, "expected save_every=\"epoch\" or a number of steps, got 'step'"),
         ({"keep": 0}, "expected keep to be a whole number of at least 1, got 0"),
         ({"log_every": 2.5}, "expected log_every to be a whole number of at least 1, got 2.5"),
     ],
@@ -782,3 +771,15 @@ def test_the_lines_before_a_checkpoint_are_written_before_it(monkeypatch: pytest
     trained("mine", iterations=14, save_every=4, hook=lambda _: time.sleep(0.05), hook_steps=4)
     assert [step for step, _ in seen] == [4, 8, 12, 14]
     assert all(line >= step for step, line in seen)
+
+
+def test_a_run_of_the_command_is_resumed_by_the_command() -> None:
+    np.savez("small.npz", x_train=X, t_train=T, x_test=X_TEST, t_test=T_TEST)
+    command = ["train", "--device", "cpu", "--data", "small.npz", "--batch-size", "30", "--epochs", "1"]
+    assert main([*command, "--hidden", "8", "--no-report", "--quiet", "--out", "mine"]) == 0
+    network = TwoLayerNet(4, 8, 3, rng=7)
+    before, files = network.flat_params["flat"].copy(), contents("mine")
+    with pytest.raises(CheckpointError, match="resume it with backprop train --resume mine"):
+        fit(network, X, T, epochs=2, batch_size=30, rng=0, recorder=RunRecorder("mine", resume=True))
+    assert np.array_equal(network.flat_params["flat"], before)
+    assert contents("mine") == files
