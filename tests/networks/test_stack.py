@@ -31,7 +31,7 @@ def test_a_layer_without_parameters_can_be_replaced() -> None:
     network.layers["Relu1"] = new
     assert network.layers["Relu1"] is new
     assert new.name == "Relu1"
-    with pytest.raises(ValueError, match="this layer is in a network or a block already"):
+    with pytest.raises(ValueError, match="this layer is already in a network or block"):
         Network([new])
     Network([old])  # it is free again
     for name, layer in (("Affine1", Tanh()), ("Relu1", network.layers["Affine1"]), ("Relu2", Tanh())):
