@@ -31,11 +31,11 @@ def test_a_layer_without_parameters_can_be_replaced() -> None:
     network.layers["Relu1"] = new
     assert network.layers["Relu1"] is new
     assert new.name == "Relu1"
-    with pytest.raises(ValueError, match="this layer is in a network or a block already"):
+    with pytest.raises(ValueError, match="this layer is already in a network or block"):
         Network([new])
     Network([old])  # it is free again
     for name, layer in (("Affine1", Tanh()), ("Relu1", network.layers["Affine1"]), ("Relu2", Tanh())):
-        with pytest.raises(TypeError, match=f"^{name}: a network's layers stay"):
+        with pytest.raises(TypeError, match=f"^{name}: only a layer without parameters can be replaced"):
             network.layers[name] = layer
     with pytest.raises(TypeError, match="build a new Network"):
         del network.layers["Relu1"]
