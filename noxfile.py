@@ -237,7 +237,7 @@ def faults(session: nox.Session) -> None:
     which = (
         "tests/datasets",
         "tests/saving/test_faults.py",
-        "tests/saving/test_checkpoints.py",
+        "tests/saving/test_checkpoint.py",
         "tests/training/test_resume.py",
         "tests/cli/test_train.py",
         "tests/cli/test_resume.py",

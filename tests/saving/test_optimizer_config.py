@@ -25,7 +25,7 @@ from backprop.saving.optimizer_config import (
 from backprop.schedules import Constant, Cosine, Step, WarmUp
 
 from ..optimizers.cases import MAKERS
-from .test_checkpoints import ODD, changed, places
+from .test_network_config import ODD, changed, places
 
 OLD_RUN = Path(__file__).parents[1] / "data" / "run"
 SCHEDULES = [Constant(0.1), Step(0.1, 3, 0.5), Cosine(0.1, 20, 0.01), WarmUp(WarmUp(Cosine(0.1, 9), 2), 5)]

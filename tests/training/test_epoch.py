@@ -1,0 +1,79 @@
+"""What an epoch reads, and when it calls others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends import Backend, get_backend
+from backends.numpy.replay import NumpyReplay
+from backprop import (
+    Training,
+)
+from backprop.training.loop import Progress
+
+from .small import blobs, host_params, net
+
+
+@pytest.mark.parametrize("sampling", ["without-replacement", "with-replacement"])
+def test_progress_is_the_mean_of_the_steps_since_the_last_one(sampling: Any) -> None:
+    def told(every: int) -> list[Progress]:
+        seen: list[Progress] = []
+        options: Any = {"progress": seen.append, "progress_steps": every, "sampling": sampling}
+        metrics = list(Training(net("cpu", "float64"), *blobs(), epochs=2, batch_size=40, rng=0, **options))
+        if every == 7:
+            assert [(p.loss, p.accuracy) for p in seen] == [(m.loss, m.accuracy) for m in metrics]
+        return seen
+
+    single = told(1)
+    assert [p.step for p in single] == list(range(1, 15))
+    last = 10 if sampling == "without-replacement" else 40
+    for every, ends in ((2, [2, 4, 6, 9, 11, 13]), (3, [3, 6, 10, 13]), (7, [7, 14])):
+        several = told(every)
+        assert [p.step for p in several] == ends
+        for p in several:
+            steps = single[p.step - every : p.step]
+            sizes = [last if step.step % 7 == 0 else 40 for step in steps]
+            correct = [round(step.accuracy * size) for step, size in zip(steps, sizes, strict=True)]  # type: ignore[operator]
+            assert p.loss == pytest.approx(np.mean([step.loss for step in steps]), rel=1e-12)
+            assert p.accuracy == sum(correct) / sum(sizes)
+
+
+def test_progress_and_hook_are_called_on_time_when_steps_are_replayed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def told() -> list[Any]:
+        seen: list[Any] = []
+        run = Training(
+            net("cpu"), *blobs(), epochs=3, batch_size=8, rng=0, progress=seen.append, progress_steps=5,
+            hook=lambda training: seen.append((training.step, host_params(training.network).tobytes())), hook_steps=12,
+        )  # fmt: skip
+        list(run)
+        return seen
+
+    expected, calls = told(), []
+    replay = NumpyReplay.__call__
+    monkeypatch.setattr(NumpyReplay, "__call__", lambda *args: (calls.append(len(args[1])), replay(*args))[1])
+    assert [seen[0] for seen in expected if isinstance(seen, tuple)] == [12, 24, 36, 48, 60, 72, 84, 96]
+    for steps in (3, 50):
+        calls.clear()
+        monkeypatch.setattr(type(get_backend("cpu")), "graph_steps", steps)
+        assert told() == expected
+        assert max(calls) == min(steps, 5)
+
+
+def test_host_is_only_read_at_the_end_of_an_epoch(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+    to_numpy = type(backend).to_numpy
+
+    def spy(self: Backend, array: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return to_numpy(self, array)
+
+    run = Training(net(backend), *blobs(), epochs=3, batch_size=10, rng=0, test=blobs(30))
+    monkeypatch.setattr(type(backend), "to_numpy", spy)
+    list(run)
+    assert calls == 3 * (3 + 2)  # losses, counts, whether the parameters are finite; test loss and count
