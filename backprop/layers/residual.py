@@ -40,7 +40,7 @@ class Residual(Layer):
                 raise TypeError(f"Residual: expected a layer, such as ReLU(), as {name}, got {layer!r}")
             if layer.is_owned:
                 raise ValueError(
-                    f"Residual: {name} is in a network or a block already; give a copy, layer.to(backend)"
+                    f"Residual: {name} is already in a network or block; give a copy, layer.to(backend)"
                 )
         if len({id(layer) for layer in self.layers.values()}) < len(self.layers):
             raise ValueError("Residual: a layer stands in this block twice: give every place its own")

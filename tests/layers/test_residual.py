@@ -19,7 +19,7 @@ def ones(backend: Backend, *shape: int) -> Any:
 
 def test_a_layer_of_a_network_is_not_put_into_a_block() -> None:
     net = MultiLayerNet(4, [3], 2, rng=0)
-    with pytest.raises(ValueError, match="Affine1 is in a network or a block already"):
+    with pytest.raises(ValueError, match="Affine1 is already in a network or block"):
         Residual({"Affine1": net.layers["Affine1"]})
 
 
@@ -34,9 +34,9 @@ def test_a_layer_has_one_place() -> None:
                   Residual([Residual([layer.to(get_backend("cpu"))])]), network.layers["Residual1"],
                   deepcopy(network).layers["Residual1"]):  # fmt: skip
         inner = next(iter(taken.layers.values()))
-        with pytest.raises(ValueError, match="is in a network or a block already"):
+        with pytest.raises(ValueError, match="is already in a network or block"):
             Residual([inner])
-        with pytest.raises(ValueError, match="this layer is in a network or a block already"):
+        with pytest.raises(ValueError, match="this layer is already in a network or block"):
             Network([inner])
         Network([inner.to(get_backend("cpu"))])
 
