@@ -107,7 +107,7 @@ class Inputs:
         reach = FAR * (self.largest - self.least)
         if reach and not self.least - reach <= least <= largest <= self.largest + reach:
             warn(
-                f"the inputs reach from {least:.4g} to {largest:.4g}, but the network has learnt from "
+                f"the inputs reach from {least:.4g} to {largest:.4g}, but the network has learned from "
                 f"{self.least:.4g} to {self.largest:.4g}: scale them as its training data were"
             )
         return _as_floats(x, dtype)
@@ -134,7 +134,7 @@ class Inputs:
         room = MARGIN if is_float else 0.0
         if not (-room * largest <= least and largest <= (1.0 + room) * LARGEST_PIXEL):
             raise ValueError(
-                f"the network has learnt from pixels from 0 to 255, but this input reaches from {least:.4g} "
+                f"the network has learned from pixels from 0 to 255, but this input reaches from {least:.4g} "
                 f"to {largest:.4g}: give pixels, or floats from 0 to 1; for a new start with other data, "
                 "build a new network, or set network.inputs = None"
             )

@@ -23,7 +23,7 @@ def laid_out(x: Array, sample: tuple[int, ...] | None) -> Array:
         warn(f"images {own} have their channels last: they are taken as {sample}")
         return xp.permute_dims(x, (0, 3, 1, 2))
     raise ValueError(
-        f"expected samples of shape {sample}, as the network has learnt from, got {own}: as many numbers, "
+        f"expected samples of shape {sample}, as the network has learned from, got {own}: as many numbers, "
         "in another order"
     )
 

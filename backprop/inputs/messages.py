@@ -6,7 +6,7 @@ import warnings
 
 
 class InputWarning(UserWarning):
-    """Inputs that were converted, or that differ from what a network can learn or has learnt."""
+    """Inputs that were converted, or that differ from what a network can learn or has learned."""
 
 
 class PrecisionWarning(InputWarning):

@@ -128,7 +128,7 @@ def test_inputs_far_from_the_training_data_are_said() -> None:
     fit(network, x, T, epochs=1, batch_size=10)
     outputs(network, x * 5.0)
     outputs(network, (x * 255).astype("uint8"))
-    with pytest.warns(InputWarning, match=r"reach from .* to 2\d\d.*, but the network has learnt from"):
+    with pytest.warns(InputWarning, match=r"reach from .* to 2\d\d.*, but the network has learned from"):
         outputs(network, x * 255.0)
 
 
@@ -172,7 +172,9 @@ def test_floats_from_0_to_1_are_scaled_already() -> None:
 def test_bytes_far_from_what_was_learnt_are_said() -> None:
     x = ((PIXELS / 255.0 - 0.5) / 0.5).astype("float32")
     network = trained(x)
-    with pytest.warns(InputWarning, match=r"reach from 0 to 250, but the network has learnt from -1 to 0\.9"):
+    with pytest.warns(
+        InputWarning, match=r"reach from 0 to 250, but the network has learned from -1 to 0\.9"
+    ):
         outputs(network, PIXELS)
 
 
