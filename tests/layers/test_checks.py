@@ -22,6 +22,8 @@ from backprop import (
 from backprop.layers import Identity
 from backprop.schedules import Step
 
+from ..cases import CASES
+
 LAYERS = [ReLU, Sigmoid, Tanh, Identity]
 
 
@@ -60,3 +62,12 @@ def test_true_is_no_number() -> None:
     ]:
         with pytest.raises(ValueError, match=message):
             make()
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "Loss" not in name and "Error" not in name])
+def test_a_wrong_dout_names_the_layer(name: str) -> None:
+    node, *inputs = CASES[name](np.random.default_rng(0))
+    node.name = "Mine"
+    y = node.forward(*inputs, training=True)
+    with pytest.raises(ValueError, match="^Mine: "):
+        node.backward(np.zeros((7, *y.shape)))

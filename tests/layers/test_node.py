@@ -9,7 +9,7 @@ import pytest
 
 from backends import Backend, get_backend
 from backprop import Dropout, MeanSquaredError, Mul, ReLU, Sigmoid, SigmoidWithLoss, SoftmaxWithLoss, Tanh
-from backprop.layers import Add, Identity, Node
+from backprop.layers import Add, Identity, Layer, Node
 
 LAYERS = [ReLU, Sigmoid, Tanh, Identity]
 
@@ -40,3 +40,14 @@ def test_layers_go_where_their_input_is(rng: np.random.Generator) -> None:
         assert get_backend(place).owns(here.state["drawn"])
         expected = there.forward(np.ones((4, 5)), training=True)
         np.testing.assert_array_equal(get_backend(place).to_numpy(y), expected)
+
+
+def test_an_attribute_set_before_the_constructor_does_not_hide_the_parameter() -> None:
+    class Scale(Layer):
+        def __init__(self, W: np.ndarray) -> None:
+            self.W = W
+            super().__init__(W=W)
+
+    layer, W = Scale(np.ones(2)), np.zeros(2)
+    layer.params["W"] = W
+    assert layer.W is W

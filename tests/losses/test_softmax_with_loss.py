@@ -111,3 +111,12 @@ def test_probabilities_and_smoothed_labels(backend: Backend) -> None:
     for wrong in (-0.1, 1.0, math.nan):
         with pytest.raises(ValueError, match="label_smoothing from 0 to below 1, got"):
             SoftmaxWithLoss(wrong)
+
+
+def test_targets_are_one_hot_or_probabilities() -> None:
+    loss = SoftmaxWithLoss()
+    for t in ([[0.25, 0.75]], [[1.0, 0.0]], [[0.5, 0.5 + 1e-9]]):
+        loss.check_targets(np.asarray(t), 1, (2,))
+    for t in ([[0.5, 0.75]], [[-0.25, 1.25]], [[0.0, 0.0]]):
+        with pytest.raises(ValueError, match=r"^SoftmaxWithLoss: expected one-hot rows .* or probabilities"):
+            loss.check_targets(np.asarray(t), 1, (2,))

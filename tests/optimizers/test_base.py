@@ -266,3 +266,14 @@ def test_divergence_puts_everything_back() -> None:
     ):
         list(Training(net, x, t, optimizer=optimizer, epochs=1, batch_size=30, rng=0))
     np.testing.assert_equal((net.flat_params["flat"], optimizer.slots, optimizer.steps), before)
+
+
+def test_refused_parameters_and_gradients_name_the_optimizer() -> None:
+    half, W = {"W": np.ones(2, "float16")}, {"W": np.ones(2)}
+    with pytest.raises(TypeError, match="^Momentum: float16"):
+        Momentum().init(half)
+    with pytest.raises(ValueError, match="^Momentum: expected a gradient"):
+        Momentum().update(W, {})
+    W["W"].flags.writeable = False
+    with pytest.raises(ValueError, match="^Momentum: W is read-only"):
+        Momentum().update(W, {"W": np.ones(2)})

@@ -77,3 +77,9 @@ def test_an_extra_gradient_does_not_count() -> None:
     params = {"W": np.zeros(2)}
     SGD(1.0, max_norm=1.0).update(params, {"W": np.asarray([0.0, 0.5]), "b": np.asarray([100.0])})
     np.testing.assert_array_equal(params["W"], [0.0, -0.5])
+
+
+def test_without_max_norm_the_gradients_are_returned() -> None:
+    grads = {"W": np.asarray([3.0, 4.0])}
+    assert SGD(0.1).clipped(grads) is grads
+    assert SGD(0.1, max_norm=1.0).clipped(grads) is not grads
