@@ -292,6 +292,9 @@ class Recorder(RunRecorder):
         super().begin(training)
         replace_file(self.folder / run_folder.CONFIG, as_toml(self.settings))
 
+    def check_resumed(self, resumed: Checkpoint) -> None:
+        """The job has checked the data."""
+
     def how_to_resume(self) -> str:
         """The command that resumes this run."""
         return f"backprop train --resume {shlex.quote(str(self.folder))}"

@@ -51,8 +51,8 @@ class RunRecorder:
 
     Entering the recorder, which `record` does by itself, raises `RunFolderError` if the folder cannot be
     used, is in use or already has a run, and `CheckpointError` if there is nothing to resume. `record` raises
-    `CheckpointError` if the data differ. A subclass may override `how_to_resume`, `facts`, `stamp` and
-    `write_page`, as the command line's does.
+    `CheckpointError` if the data differ. A subclass may override `how_to_resume`, `check_resumed`, `facts`,
+    `stamp` and `write_page`, as the command line's does.
 
     >>> from tempfile import TemporaryDirectory
     >>> import numpy as np
@@ -190,7 +190,7 @@ class RunRecorder:
             history_file.write_history(self.folder, lines)  # replaces that of a run without a checkpoint
             self._logged = training.history[-1].step if training.history else 0
             return
-        self._check_data(self.resumed)
+        self.check_resumed(self.resumed)
         self._best = resume(training, self.saved, self.resumed)
         self.resumed = None
         self._logged = training.history[-1].step if training.history else 0
@@ -201,12 +201,10 @@ class RunRecorder:
             before = best_checkpoint(self.saved, EarlyStopping().best(training.history[:-1]))
             run_folder.save_best(self.folder, self._best, before)
 
-    def _check_data(self, resumed: Checkpoint) -> None:
+    def check_resumed(self, resumed: Checkpoint) -> None:
         """Raise a `CheckpointError` if the resumed run is the command's, or one of `fit` on other data."""
         description = resumed.description
         if "run" in description:
-            if "run" in self.stamp():
-                return  # the command has checked its data
             raise CheckpointError(
                 f"{self.saved} is from a run of the command, which knows its data: resume it with "
                 f"backprop train --resume {self.saved.parent if self.saved else self.folder}"

@@ -23,24 +23,9 @@ from backprop import (
 )
 from backprop.inputs import Inputs, InputWarning
 
+from .small import PIXELS, RNG, T, outputs, trained
+
 pytestmark = pytest.mark.filterwarnings("ignore:.*float64 input is converted")
-
-
-RNG = np.random.default_rng(0)
-T = np.arange(90) % 3
-PIXELS = RNG.integers(0, 60, (90, 8, 8)).astype(np.uint8)
-PIXELS[np.arange(90), T, T] = 250  # which tells the class
-
-
-def trained(x: Any, device: Any = "cpu", **options: Any) -> Network:
-    network = TwoLayerNet(64, 8, 3, weight_init_std="he", device=device, rng=0)
-    fit(network, x, T, epochs=2, batch_size=10, rng=0, verbose=False, **options)
-    return network
-
-
-def outputs(network: Network, x: np.ndarray) -> np.ndarray:
-    backend = network.backend
-    return np.asarray(backend.to_numpy(network.predict(backend.asarray(x))))
 
 
 def conv() -> SimpleConvNet:

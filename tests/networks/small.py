@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from backends import Array, Backend
-from backprop import TwoLayerNet
+from backprop import MultiLayerNet, TwoLayerNet
 
 
 def net(backend: Backend, dtype: str = "float32") -> TwoLayerNet:
@@ -15,3 +17,13 @@ def net(backend: Backend, dtype: str = "float32") -> TwoLayerNet:
 def data(backend: Backend, n: int = 6, dtype: str = "float32") -> tuple[Array, Array]:
     rng = np.random.default_rng(1)
     return backend.asarray(rng.standard_normal((n, 4)), dtype=dtype), backend.asarray(rng.integers(0, 3, n))
+
+
+def mlp(backend: Backend, **options: Any) -> MultiLayerNet:
+    rng = np.random.default_rng(2)
+    options = {"weight_init_std": 0.7, "dtype": "float64", "rng": rng, "device": backend, **options}
+    net = MultiLayerNet(4, [6, 5], 3, **options)
+    for name, value in net.params.items():
+        if name[0] in "bg":  # away from the kinks
+            net.params[name] = backend.asarray(rng.uniform(0.5, 1.5, tuple(value.shape)))
+    return net

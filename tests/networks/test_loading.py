@@ -10,7 +10,7 @@ import pytest
 from backends import Backend
 from backprop import MultiLayerNet
 
-from .small import net
+from .small import mlp, net
 
 
 def test_setting_the_parameters_is_loading_them(backend: Backend) -> None:
@@ -20,16 +20,6 @@ def test_setting_the_parameters_is_loading_them(backend: Backend) -> None:
     network.params = network.params
     with pytest.raises(ValueError, match="W1: missing"):
         network.params = {}
-
-
-def mlp(backend: Backend, **options: Any) -> MultiLayerNet:
-    rng = np.random.default_rng(2)
-    options = {"weight_init_std": 0.7, "dtype": "float64", "rng": rng, "device": backend, **options}
-    net = MultiLayerNet(4, [6, 5], 3, **options)
-    for name, value in net.params.items():
-        if name[0] in "bg":  # away from the kinks
-            net.params[name] = backend.asarray(rng.uniform(0.5, 1.5, tuple(value.shape)))
-    return net
 
 
 def test_parameters_by_name(backend: Backend) -> None:

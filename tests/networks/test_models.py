@@ -13,7 +13,7 @@ from backprop import DeepConvNet, MultiLayerNet, ReLU, SimpleConvNet, TwoLayerNe
 from backprop.networks.initializers import normal, standard_deviation
 from backprop.networks.models.multi_layer_net import ACTIVATIONS
 
-from .small import net
+from .small import mlp, net
 
 
 def test_same_seed_same_weights_everywhere(backend: Backend) -> None:
@@ -30,16 +30,6 @@ def test_wrong_sizes(size: Any) -> None:
         TwoLayerNet(4, 5, 3, dtype="int64")
     with pytest.raises(ValueError, match="expected a finite standard deviation of at least 0, got -1"):
         TwoLayerNet(4, 5, 3, weight_init_std=-1)
-
-
-def mlp(backend: Backend, **options: Any) -> MultiLayerNet:
-    rng = np.random.default_rng(2)
-    options = {"weight_init_std": 0.7, "dtype": "float64", "rng": rng, "device": backend, **options}
-    net = MultiLayerNet(4, [6, 5], 3, **options)
-    for name, value in net.params.items():
-        if name[0] in "bg":  # away from the kinks
-            net.params[name] = backend.asarray(rng.uniform(0.5, 1.5, tuple(value.shape)))
-    return net
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

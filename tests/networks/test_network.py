@@ -24,7 +24,7 @@ from backprop import (
 )
 from backprop.layers import Layer
 
-from .small import data, net
+from .small import data, mlp, net
 
 
 def test_evaluation_in_float16(backend: Backend, rng: np.random.Generator) -> None:
@@ -123,16 +123,6 @@ def test_an_error_in_a_property_of_ones_own_network_is_not_hidden() -> None:
 
     with pytest.raises(AttributeError, match="missing"):
         Own([Identity()]).first  # noqa: B018
-
-
-def mlp(backend: Backend, **options: Any) -> MultiLayerNet:
-    rng = np.random.default_rng(2)
-    options = {"weight_init_std": 0.7, "dtype": "float64", "rng": rng, "device": backend, **options}
-    net = MultiLayerNet(4, [6, 5], 3, **options)
-    for name, value in net.params.items():
-        if name[0] in "bg":  # away from the kinks
-            net.params[name] = backend.asarray(rng.uniform(0.5, 1.5, tuple(value.shape)))
-    return net
 
 
 def test_float16_inference(backend: Backend) -> None:
