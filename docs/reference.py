@@ -114,6 +114,12 @@ GROUPS = (
         "backprop.numerical",
     ),
     _group(
+        "Seeing",
+        "What happens in every layer on one batch, and computational graphs with their numbers.",
+        "backprop.tracing",
+        "backprop.graphs",
+    ),
+    _group(
         "Reports",
         "The page of a run, and the page that compares several.",
         "backprop.report",
@@ -127,7 +133,7 @@ GROUPS = (
 )
 
 INTERNAL = {
-    *("__main__", "cli", "dtypes", "errors", "files", "lazy", "lookup", "text"),
+    *("__main__", "cli", "dtypes", "errors", "files", "lazy", "lookup", "pages", "text"),
 }
 """Modules of `backprop` that are not for users of the library."""
 

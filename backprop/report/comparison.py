@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..files import open_file, replace_file
+from ..pages import html
 from ..saving import run_folder
-from . import html
 from .curves import compared_curves
 from .page import notes
 from .record import RESULTS, Record, Show, read_record

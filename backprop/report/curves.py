@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from . import figures, html
+from ..pages import html
+from . import figures
 from .points import Point, evaluation_points, training_points
 from .record import Record
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnosis.batch import Histogram
-from .html import escaped
+from ..pages.html import escaped
 
 MISSING = "There are no curves or histograms because matplotlib is not installed (pip install matplotlib)."
 

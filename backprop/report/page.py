@@ -7,9 +7,10 @@ from pathlib import Path
 
 from ..datasets import Dataset
 from ..files import replace_file
+from ..pages import html
 from ..saving import run_folder
 from ..saving.checkpoint import CheckpointError
-from . import figures, html
+from . import figures
 from .curves import curves
 from .diagnosis import Diagnosis
 from .record import RESULTS, Record, read_record

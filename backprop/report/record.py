@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..layers.naming import display_names
+from ..pages.html import NONE, number, percent
 from ..saving import history_file, run_folder
 from ..saving.checkpoint import Checkpoint, CheckpointError, followed, read_checkpoint
 from ..saving.run_folder import RunFolderError
-from .html import NONE, number, percent
 
 SHORTEST = 1e-9
 """Shorter runs (seconds) have no speed."""

@@ -8,9 +8,10 @@ import numpy as np
 
 from ..backends import HostArray
 from ..diagnosis import Gradient, Histogram, LayerOutput, LearningProblem
-from . import figures, html
+from ..pages import html
+from ..pages.images import sample_image, weight_image
+from . import figures
 from .diagnosis import MOST_CLASSES, Diagnosis
-from .images import sample_image, weight_image
 
 MOST_WEIGHTS = 100
 

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 
 from backprop import TwoLayerNet
 from backprop.cli.build import defaults
+from backprop.pages.html import number
 from backprop.report import write_comparison, write_report
-from backprop.report.html import number
 from backprop.saving import history_file, run_folder
 from backprop.saving.checkpoint import read_checkpoint, write_checkpoint
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from backprop import Affine, MeanSquaredError, Momentum, Network, SimpleConvNet, Training, TwoLayerNet
+from backprop.pages.html import number
 from backprop.report import diagnose, write_comparison, write_report
-from backprop.report.html import number
 from backprop.saving import history_file, run_folder
 from backprop.saving.checkpoint import read_checkpoint, write_checkpoint
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from backprop import Adam, TwoLayerNet
+from backprop.pages.html import number
 from backprop.report import diagnose, write_report
-from backprop.report.html import number
 from backprop.saving import run_folder
 from backprop.saving.checkpoint import read_checkpoint, write_checkpoint
 from backprop.schedules import Cosine

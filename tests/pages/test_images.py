@@ -7,9 +7,8 @@ import base64
 import numpy as np
 import pytest
 
-from backprop.report.images import png, sample_image, weight_image
-
-from .runs import TEST
+from backprop.pages.images import png, sample_image, weight_image
+from tests.report.runs import TEST
 
 
 def pixels(source: str) -> np.ndarray:

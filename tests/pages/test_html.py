@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backprop.report.html import number, setting
+from backprop.pages.html import number, setting
 
 
 def test_numbers_and_settings() -> None:

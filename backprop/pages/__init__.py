@@ -1,0 +1,1 @@
+"""The parts of HTML pages: text, tables, small images, and the style of every page."""
