@@ -45,8 +45,8 @@ SYMBOLS: dict[type[Node], str] = {
 }  # fmt: skip
 """What is written into the circle of a node."""
 
-ORDERED = {Sub: "x − y", Div: "x / y", Pow: "x ^ y", MatMul: "x y"}
-"""The operations whose inputs cannot change places: their edges are called x and y."""
+ORDERED = {Sub: "left − right", Div: "left / right", Pow: "left ^ right", MatMul: "left · right"}
+"""The operations whose inputs cannot change places, and so are named on their edges."""
 
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
@@ -65,9 +65,9 @@ def graph_of(variable: Variable, flow: Flow, title: str) -> Graph:
         node = current.origin.node
         nodes.append(_drawn(id_, node))
         parts = flow.parts.get(id(current), [None] * len(current.origin.inputs))
-        for x, part, mark in zip(current.origin.inputs, parts, "xyz", strict=False):
-            own = x.name if x.origin is not None else ""
-            name = " = ".join(filter(None, (mark if type(node) in ORDERED else "", own)))
+        for i, (x, part) in enumerate(zip(current.origin.inputs, parts, strict=True)):
+            side = ("left", "right")[i] if type(node) in ORDERED else ""
+            name = ": ".join(filter(None, (side, x.name if x.origin is not None else "")))
             edges.append(GraphEdge(ids[id(x)], id_, x.host(), _host(part), name))
     if variable.origin is not None:
         nodes.append(GraphNode("result", variable.name or "result", Kind.VALUE))

@@ -133,6 +133,7 @@ def _across(items: list[_Item], layers: list[list[int]], paths: list[list[int]])
     """
     short = neighbours(len(items), [link for path in paths if len(path) == 3 for link in pairwise(path)])
     every = neighbours(len(items), [link for path in paths for link in pairwise(path)])
+    nearer = [[a or b for a, b in zip(*pair, strict=True)] for pair in zip(short, every, strict=True)]
     is_bend = [item.chain is not None and len(paths[item.chain]) > 3 for item in items]
     inputs = {path[0] for path in paths if not every[0][path[0]]}
     leaves = inputs | {item for path in paths if path[0] in inputs for item in path[1:-1]}
@@ -143,14 +144,26 @@ def _across(items: list[_Item], layers: list[list[int]], paths: list[list[int]])
         if chain is not None and is_bend[item]:
             source, *line, target = (at[i] for i in paths[chain])
             return 0.9 * sum(line) / len(line) + 0.05 * (source + target)
-        near = short[back][item] or every[back][item]
+        near = nearer[back][item]
         return sum(weights[i] * at[i] for i in near) / sum(weights[i] for i in near) if near else at[item]
 
     extents = [(item.extent.before, item.extent.after) for item in items]
     at = spread(layers, extents, GAP, wish, weights)
-    lines = [path[path[0] not in inputs or len(every[1][path[0]]) > 1 : -1] for path in paths]
-    straighten(lines, layers, extents, GAP, at)
+    straighten(_lines(nearer), layers, extents, GAP, at)
     return at
+
+
+def _lines(nearer: list[list[list[int]]]) -> list[list[int]]:
+    """Chains of items without a branch, which a straight line can join."""
+    before, behind = nearer
+    follows = {a: own[0] for a, own in enumerate(behind) if len(own) == 1 and before[own[0]] == [a]}
+    lines = []
+    for start in follows.keys() - set(follows.values()):
+        line = [start]
+        while line[-1] in follows:
+            line.append(follows[line[-1]])
+        lines.append(line)
+    return sorted(lines)
 
 
 def _along(
