@@ -25,6 +25,7 @@ from ..layers import (
     ReLU,
     Sigmoid,
     Sin,
+    Softmax,
     Sqrt,
     Sub,
     Sum,
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 
 SYMBOLS: dict[type[Node], str] = {
     Add: "+", Sub: "−", Mul: "×", Div: "/", Pow: "^", MatMul: "dot", Neg: "−", Exp: "exp", Log: "log",
-    Sqrt: "√", Sin: "sin", Cos: "cos", Tanh: "tanh", Sigmoid: "sigmoid", ReLU: "ReLU", Sum: "sum",
-    Mean: "mean", Max: "max", Broadcast: "broadcast",
+    Sqrt: "√", Sin: "sin", Cos: "cos", Tanh: "tanh", Sigmoid: "sigmoid", ReLU: "ReLU", Softmax: "softmax",
+    Sum: "sum", Mean: "mean", Max: "max", Broadcast: "broadcast",
 }  # fmt: skip
 """What is written into the circle of a node."""
 
