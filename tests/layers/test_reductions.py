@@ -62,7 +62,6 @@ def test_axes_that_do_not_exist(layer: type, backend: Backend) -> None:
 
 def test_no_entries(backend: Backend) -> None:
     empty = backend.asarray(np.ones((0, 3)))
-    assert float(Sum().forward(empty)) == 0.0
     for layer in (Mean(), Max(), Mean(axis=0)):
         with pytest.raises(ValueError, match=r"expected at least one entry, got \(0, 3\)"):
             layer.forward(empty)
