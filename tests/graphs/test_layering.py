@@ -30,6 +30,7 @@ def test_an_input_lies_before_its_first_use() -> None:
     assert levels(11, [*chain, (10, NEAR)])[10] == 0
     assert levels(11, [*chain, (10, NEAR + 1)])[10] == NEAR
     assert levels(11, [*chain, (10, 9), (10, 8)])[10] == 7
+    assert levels(11, [*chain, (0, 10), (10, 9)])[10] == 1  # not an input
 
 
 def test_distant_uses_are_those_of_inputs() -> None:

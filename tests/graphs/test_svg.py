@@ -125,7 +125,7 @@ def test_the_gradient_of_a_value_used_twice_is_the_sum() -> None:
         GraphEdge("x", "b", np.asarray(1.0), np.asarray(0.25)),
     )
     assert "Σ 2.75" in texts(parsed(Graph(nodes, edges).to_svg()), "backward")
-    unknown = (edges[0], GraphEdge("x", "b", np.asarray(1.0)))  # a part of the sum is not the sum
+    unknown = (*edges, GraphEdge("x", "b", np.asarray(1.0)))  # a part of the sum is not the sum
     assert not any("Σ" in text for text in texts(parsed(Graph(nodes, unknown).to_svg())))
 
 

@@ -187,6 +187,8 @@ def test_backward_sets_all_gradients_anew() -> None:
     other.backward()
     assert x.grad == 0.0
     assert z.graph().edges[0].backward == 5.0  # a graph has its own gradients
+    y.backward(2.0)
+    assert [edge.backward for edge in y.graph().edges] == [6.0, 6.0, 2.0]
 
 
 def test_a_variable_off_the_way_has_no_gradient() -> None:
@@ -351,19 +353,24 @@ def test_plain_arguments_of_a_node() -> None:
             Mul()(*inputs)
 
 
-class Double(Node):
-    """A node in the style of the book, which keeps nothing."""
+class Squared(Node):
+    """A node in the style of the book, which keeps what it needs itself."""
 
     def forward(self, x: Any, *, training: bool = False) -> Any:
-        return 2.0 * x
+        self.x = x
+        return x * x
 
     def backward(self, dout: Any) -> Any:
-        return 2.0 * dout
+        return 2.0 * self.x * dout
 
 
 def test_a_node_of_ones_own() -> None:
     x = Variable(3.0, "x")
-    y = Double()(x)
+    y = Squared()(x)
     y.backward()
-    assert (y.value, x.grad) == (6.0, 2.0)
-    assert [node.label for node in y.graph().nodes] == ["x", "Double", "result"]
+    assert (y.value, x.grad) == (9.0, 6.0)
+    assert [node.label for node in y.graph().nodes] == ["x", "Squared", "result"]
+    node = Squared()
+    z = node(node(x))
+    with pytest.raises(RuntimeError, match="give every place its own Squared"):
+        z.backward()
