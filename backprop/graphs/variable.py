@@ -133,6 +133,10 @@ class Variable(Operators):
             raise ValueError(f"backward: expected dout {self.shape}, got {tuple(found.shape)}")
         return found
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copies: without the last backward pass, which belongs to this very object."""
+        return {**vars(self), "_flow": None}
+
     def _shown(self, array: Array) -> Any:
         return float(array) if self.is_number else _copied(array)
 

@@ -34,6 +34,15 @@ def test_what_is_no_graph(nodes: list[GraphNode], edges: list[GraphEdge], messag
         Graph(tuple(nodes), tuple(edges))
 
 
+def test_values_of_an_edge_are_real_numbers() -> None:
+    edge = GraphEdge("a", "b", 2, [1.0, 2.0])  # type: ignore[arg-type]
+    assert edge.forward == np.asarray(2)
+    np.testing.assert_array_equal(edge.backward, np.asarray([1.0, 2.0]))
+    for values in ("2", 1j, [None]):
+        with pytest.raises(TypeError, match="GraphEdge: expected real numbers, got"):
+            GraphEdge("a", "b", values)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("suffix", [".svg", ".html", ".dot", ".mmd", ".SVG"])
 def test_saved(suffix: str, tmp_path: Path) -> None:
     graph = apples()[0].graph("Äpfel")

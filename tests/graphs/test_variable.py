@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -251,7 +253,7 @@ def test_a_node_has_one_place() -> None:
     """It keeps one forward only, so a gradient through two places would be wrong."""
     node, x = Mul(), Variable(2.0)
     y = node(node(x, x), x)
-    with pytest.raises(RuntimeError, match="Mul: used again since, .* give every place its own Mul"):
+    with pytest.raises(RuntimeError, match="Mul: used again since, .*; give every place its own Mul"):
         y.backward()
     node = Mul()
     z = node(x, x)
@@ -286,6 +288,18 @@ def test_inputs_that_cannot_change_places_are_named() -> None:
         (c * b, ["c", ""]),
     ):
         assert [edge.name for edge in y.graph().edges[2:4]] == names
+
+
+def test_copies() -> None:
+    """A copy has the values; how it was computed stays with the original."""
+    x = Variable(3.0, "x")
+    y = x * x
+    y.backward()
+    for copied in (copy.deepcopy(y), pickle.loads(pickle.dumps(y))):
+        assert copied.value == 9.0
+        with pytest.raises(RuntimeError, match="or copied"):
+            copied.graph()
+    assert [edge.backward for edge in y.graph().edges] == [3.0, 3.0, 1.0]
 
 
 def test_a_long_expression() -> None:
