@@ -44,7 +44,8 @@ class Statistics:
         finite = wide[is_finite] if nonfinite else wide
         zeros = float((wide == 0.0).mean()) if wide.size else math.nan
         if not finite.size:
-            return cls(shape, *[math.nan] * 4, zeros, 0.0, nonfinite)
+            nan = math.nan
+            return cls(shape, nan, nan, nan, nan, zeros, 0.0, nonfinite)
         smallest, largest = float(finite.min()), float(finite.max())
         unit = _unit(max(-smallest, largest))
         scaled = finite / unit  # no square of it overflows
