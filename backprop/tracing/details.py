@@ -33,7 +33,7 @@ def details(trace: Trace, node: NodeTrace, sample: int | None, columns: int | No
     rows = [tuple(map(visible, row)) for row in (HEAD, *_rows(node))]
     lines = [line for text in _heading(node) for line in fold(text, columns)]
     lines += ["", *table(rows, SIDES, DROPPED, columns), ""]
-    lines += [line for text in remarks(trace) for line in fold(text, columns)]
+    lines += [line for text in remarks(trace) for line in [*fold(text, columns), ""]]
     if sample is not None:
         part = trace.of_sample(sample)[node.name]
         lines += [f"sample {sample}", *(line for text in _entries(part, columns) for line in text), ""]

@@ -1,0 +1,39 @@
+"""What one layer did."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .traces import residual, two_layers
+
+
+def test_arrays_by_name() -> None:
+    trace = two_layers()
+    layer, loss = trace["Affine1"], trace.loss
+    assert list(layer.arrays) == ["x", "y", "∂L/∂y", "∂L/∂x", "W", "∂L/∂W", "b", "∂L/∂b"]
+    assert layer.arrays["∂L/∂W"] is layer.grads["W"]
+    assert layer.arrays["∂L/∂x"] is layer.dinputs[0]
+    assert list(loss.arrays) == ["x", "t", "L", "∂L/∂L", "∂L/∂x"]
+
+
+def test_a_sample_has_its_entries_and_the_parameters_of_all() -> None:
+    layer = residual()["Residual1"]
+    sample = layer.of_sample(1, 2)
+    np.testing.assert_array_equal(sample.output, layer.output[1])
+    np.testing.assert_array_equal(sample.dinputs[0], layer.dinputs[0][1])
+    np.testing.assert_array_equal(sample.parts[0].dout, layer.parts[0].dout[1])
+    assert sample.grads is layer.grads
+
+
+def test_what_does_not_count_the_samples_stays_whole() -> None:
+    trace = two_layers()
+    loss = trace.loss.of_sample(2, 3)
+    assert loss.output is trace.loss.output
+    assert loss.inputs[1] == 1
+    assert loss.dinputs[1] is None
+
+
+def test_repr_is_short() -> None:
+    trace = two_layers()
+    assert repr(trace["Affine1"]) == "NodeTrace(Affine1: (3, 4) → (3, 5))"
+    assert repr(trace.loss) == "NodeTrace(SoftmaxWithLoss: (3, 3) and (3,) → ())"
