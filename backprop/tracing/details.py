@@ -37,7 +37,7 @@ def details(trace: Trace, node: NodeTrace, sample: int | None, columns: int | No
     if sample is not None:
         part = trace.of_sample(sample)[node.name]
         lines += [f"sample {sample}", *(line for text in _entries(part, columns) for line in text), ""]
-        lines += [line for text in _worked(trace, node, sample) for line in fold(text, columns)]
+        lines += [line for text in _worked(node, sample) for line in fold(text, columns)]
     return "\n".join(lines).rstrip()
 
 
@@ -55,9 +55,9 @@ def _heading(node: NodeTrace) -> Iterator[str]:
         yield formula.note
 
 
-def _worked(trace: Trace, node: NodeTrace, sample: int) -> Iterator[str]:
+def _worked(node: NodeTrace, sample: int) -> Iterator[str]:
     """The formula with its numbers, for the largest entry of the output and of the gradient going back."""
-    for found in (worked(node, sample), worked_backward(node, sample, weight_decay=trace.weight_decay)):
+    for found in (worked(node, sample), worked_backward(node, sample)):
         if found is not None:
             yield from (f"  {line}" if line.startswith(("=", "≈")) else line for line in found.lines())
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from backprop import MeanSquaredError, Network
+from backprop.layers import Layer
+
 from .traces import residual, two_layers
 
 
@@ -31,6 +34,23 @@ def test_what_does_not_count_the_samples_stays_whole() -> None:
     assert loss.output is trace.loss.output
     assert loss.inputs[1] == 1
     assert loss.dinputs[1] is None
+
+
+def test_layers_may_fold_another_axis_into_the_samples() -> None:
+    class Fold(Layer):
+        """(N, T) to (N T, 1)."""
+
+        def forward(self, x: np.ndarray, *, training: bool = False) -> np.ndarray:
+            self.saved = x.shape
+            return x.reshape(-1, 1)
+
+        def backward(self, dout: np.ndarray) -> np.ndarray:
+            return dout.reshape(self.saved)
+
+    network = Network([Fold()], MeanSquaredError()).to(dtype="float64")
+    layer = network.trace(np.arange(6.0).reshape(2, 3), np.zeros((6, 1))).of_sample(1)["Fold1"]
+    assert layer.inputs[0].tolist() == [3.0, 4.0, 5.0]
+    assert layer.output.shape == (6, 1)
 
 
 def test_repr_is_short() -> None:
