@@ -49,6 +49,17 @@ class Node:
         self.name = type(self).__name__
         self._saved: Any = None
 
+    def __call__(self, *inputs: Any) -> Any:
+        """Apply the node to variables of `backprop.graphs`, which remember it: `Mul()(apple, number)`."""
+        for x in inputs:
+            if hasattr(type(x), "of_node"):
+                return type(x).of_node(self, inputs)
+        given = ", ".join(type(x).__name__ for x in inputs) or "nothing"
+        raise TypeError(
+            f"{self.name}: expected variables (backprop.graphs.Variable), got {given}; arrays and numbers go "
+            f"to {self.name}.forward(…)"
+        )
+
     @property
     def params(self) -> dict[str, Array]:
         """The parameters by name: `"W"`, `"b"`, …"""
