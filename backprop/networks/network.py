@@ -12,8 +12,10 @@ from ..dtypes import widened
 from ..errors import float16_training, missing_super_init
 from ..inputs import Inputs
 from ..layers import Layer
+from ..layers.draws import Draws
 from ..layers.naming import by_name
 from ..losses import Loss, SoftmaxWithLoss
+from ..losses.adapter import adapted_loss
 from . import border
 from .checks import check_no_alias, check_same_length, check_stack, common_backend
 from .loading import load_params
@@ -81,7 +83,7 @@ class Network:
             raise ValueError(f"expected a finite weight_decay of at least 0, got {weight_decay}")
         self.weight_decay = float(weight_decay)
         named = by_name(layers)
-        last_layer = SoftmaxWithLoss() if last_layer is None else last_layer
+        last_layer = SoftmaxWithLoss() if last_layer is None else adapted_loss(last_layer)
         check_stack(named, last_layer)
         self._adopt(named, last_layer)
         warn_of_untrained(named)
@@ -103,6 +105,7 @@ class Network:
         self.flat_grads = FlatVector("grads", places, self.backend)
         self.warned_of_precision = False
         self._gradient_states: tuple[dict[str, Array], dict[str, Array]] | None = None
+        self._gradient_draws: tuple[Draws, Draws] | None = None
 
     if not TYPE_CHECKING:
 
@@ -234,10 +237,11 @@ class Network:
         """The gradient of the loss for every parameter by backpropagation, as new arrays."""
         if self.params and self.dtype == "float16":
             raise float16_training(type(self).__name__)
-        x, start = self.as_input(x), self.copy_state()
+        x, start, draws = self.as_input(x), self.copy_state(), Draws.of(self.layers)
         with self.limit_threads(x.shape[0]):
             y = self.forward(x, training=True)
             self._gradient_states = (start, self.copy_state()) if start else None
+            self._gradient_draws = (draws, Draws.of(self.layers))
             self.last_layer.forward(y, self.as_target(t, *_samples(y)), training=True)
             if not self.params:
                 return {}
@@ -254,10 +258,15 @@ class Network:
         So the two methods agree in either order.
         """
         self._rewind_to_gradient()
-        return numerical_gradient(self, x, t, h)
+        draws = Draws.of(self.layers)
+        found = numerical_gradient(self, x, t, h, draws)
+        draws.restore(self.layers)
+        return found
 
     def _rewind_to_gradient(self) -> None:
-        """Reset the state to before the last call of `gradient`, unless it has changed since."""
+        """Reset state and draws to before the last call of `gradient`, unless they have changed since."""
+        if self._gradient_draws and self._gradient_draws[1] == Draws.of(self.layers):
+            self._gradient_draws[0].restore(self.layers)
         if self._gradient_states is None:
             return
         before, after = self._gradient_states
