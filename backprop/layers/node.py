@@ -57,6 +57,7 @@ class Node:
     @params.setter
     def params(self, values: dict[str, Array]) -> None:
         self._params = _in_place(self._params, values)
+        self.on_moved()
 
     @property
     def grads(self) -> dict[str, Array]:
@@ -82,6 +83,10 @@ class Node:
         if missing:
             raise ValueError(f"{self.name}: expected all of the state, without {', '.join(sorted(missing))}")
         self._state = _in_place(self._state, values)
+        self.on_moved()
+
+    def on_moved(self) -> None:
+        """Called after `params` or `state` has been set, as by a network, which moves the arrays."""
 
     @property
     def saved(self) -> Any:

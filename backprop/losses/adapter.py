@@ -8,8 +8,8 @@ import numpy as np
 
 from ..backends import Array, namespace_of
 from ..dtypes import is_integer
-from ..layers.adapter import BookNode, owned
-from ..layers.book_style import Form, is_book_style
+from ..layers.book_style.form import Form, is_book_style
+from ..layers.book_style.node import BookNode, owned
 from .checks import dout_share
 from .loss import Loss
 from .softmax_with_loss import SoftmaxWithLoss, is_one_hot
@@ -36,7 +36,8 @@ class BookLoss(BookNode, Loss):
         (x, _), _ = self.saved
         one = [x.xp.ones((), dtype=x.dtype, device=x.device)] if self.form.takes_dout else []
         (dx,) = self.run_backward(*one)
-        return dx * dout_share(self.name, dout, x, 1)
+        scaled: Array = dx * dout_share(self.name, dout, x, 1)
+        return scaled
 
     def correct(self, x: Array, t: Array) -> Array:
         return self._classes.correct(x, t) if self._classifies else super().correct(x, t)

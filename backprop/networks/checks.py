@@ -9,7 +9,7 @@ from typing import Any
 from ..backends import Array, Backend, backend_of, namespace_of
 from ..errors import missing_super_init
 from ..layers import Layer, Node
-from ..layers.adapter import how_to_copy
+from ..layers.book_style.node import how_to_copy
 from ..losses import Loss
 
 

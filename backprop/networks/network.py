@@ -12,7 +12,7 @@ from ..dtypes import widened
 from ..errors import float16_training, missing_super_init
 from ..inputs import Inputs
 from ..layers import Layer
-from ..layers.draws import Draws
+from ..layers.book_style.draws import Draws
 from ..layers.naming import by_name
 from ..losses import Loss, SoftmaxWithLoss
 from ..losses.adapter import adapted_loss

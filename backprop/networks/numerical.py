@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..backends import Array
-from ..layers.draws import Draws
+from ..layers.book_style.draws import Draws
 from ..numerical import central_differences
 
 if TYPE_CHECKING:
     from .network import Network
 
 
-def numerical_gradient(
-    network: Network, x: Array, t: Array, h: float, draws: Draws
-) -> dict[str, Array]:
+def numerical_gradient(network: Network, x: Array, t: Array, h: float, draws: Draws) -> dict[str, Array]:
     """Differentiate the loss with respect to every parameter, in float64, on a copy of the network.
 
     Layers in the book's style begin every run with these `draws`.

@@ -27,7 +27,7 @@ import numpy as np
 
 from ..backends import Backend, CaptureError, backend_of, digest, is_registered
 from ..layers import Node
-from ..layers.adapter import BookNode
+from ..layers.book_style.node import BookNode
 from ..networks.network import Network
 from ..optimizers import Optimizer
 

@@ -9,9 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from .adapter import BookNode
-from .node import Node
-from .residual import Residual
+from ..node import Node
+from ..residual import Residual
+from .node import BookNode
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .book_style import Attributes, Form, is_array
+from .attributes import Attributes
+from .form import Form
 
 SAMPLES = 2
 
@@ -28,7 +29,7 @@ def make_statistics(layer: Any, attributes: Attributes, form: Form) -> bool:
     made = [_after_inference(layer, form, np.full((SAMPLES, *shape), x, dtype)) for x in (-1.0, 2.0)]
     for key in unknown:
         first, second = (found.get(key) for found in made)
-        if is_array(first) and is_array(second) and np.array_equal(first, second):
+        if isinstance(first, np.ndarray) and isinstance(second, np.ndarray) and np.array_equal(first, second):
             own[key] = first
     return any(own.get(key) is not None for key in unknown)
 
