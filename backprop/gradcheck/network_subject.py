@@ -19,6 +19,7 @@ from .subject import (
     device_inputs,
     host_copies,
     regions_of,
+    show_another_batch,
     tells_training,
 )
 
@@ -47,6 +48,7 @@ class NetworkSubject:
         inputs, spent = (device_inputs(host, True, backend, dtype) for _ in range(2))
         copied = network.to(dtype=dtype, device=backend)
         y = copied.forward(spent[0])
+        show_another_batch(copied.layers, copied.forward, spent[0])
         inputs[1] = copied.as_target(inputs[1], y.shape[0], y.shape[1:])
         return cls(copied, inputs)
 

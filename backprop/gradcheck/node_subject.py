@@ -20,6 +20,7 @@ from .subject import (
     device_inputs,
     host_copies,
     regions_of,
+    show_another_batch,
     tells_training,
 )
 
@@ -46,6 +47,8 @@ class NodeSubject:
         inputs, spent = (device_inputs(host, takes_target, backend, dtype) for _ in range(2))
         copied: Any = node.to(backend, dtype)
         y = copied.forward(*spent)
+        show_another_batch({"": copied}, copied.forward, *spent)
+        copied.saved = None
         dout = np.random.default_rng(seed).uniform(0.5, 1.5, tuple(y.shape))
         return cls(copied, inputs, np.asarray(dout), backend)
 

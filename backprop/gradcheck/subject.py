@@ -122,6 +122,15 @@ def tells_training(layers: Mapping[str, Node], state: Mapping[str, Any]) -> bool
     return bool(state) or any(layer.form.flag for _, layer in book_layers(layers))
 
 
+def show_another_batch(layers: Mapping[str, Node], forward: Callable[..., Any], x: Array, *t: Array) -> None:
+    """Train layers in the book's style on x / 2, so that what one keeps from its first batch is found.
+
+    Their later runs all begin with what they carry then.
+    """
+    if any(True for _ in book_layers(layers)):
+        forward(x * 0.5, *t, training=True)
+
+
 def regions_of(layer: Layer, x: Array, backend: Backend) -> list[np.ndarray]:
     """Which piece of the layer each entry of x lies on; empty where the layer is smooth."""
     found = layer.region(x)

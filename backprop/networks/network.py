@@ -241,7 +241,7 @@ class Network:
         with self.limit_threads(x.shape[0]):
             y = self.forward(x, training=True)
             self._gradient_states = (start, self.copy_state()) if start else None
-            self._gradient_draws = (draws, Draws.of(self.layers))
+            self._gradient_draws = (draws, Draws.of(self.layers)) if draws.carried else None
             self.last_layer.forward(y, self.as_target(t, *_samples(y)), training=True)
             if not self.params:
                 return {}

@@ -6,6 +6,8 @@ import dis
 import inspect
 from types import CodeType, FunctionType
 
+import numpy
+
 ALWAYS_JUMPS = ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT")
 RAISES = ("RAISE_VARARGS", "RERAISE")
 
@@ -76,6 +78,14 @@ class AttributeUse:
         elif isinstance(step.argval, CodeType):  # a comprehension or a lambda
             self._code(step.argval, known)
         return known
+
+
+def uses_numpy(kind: type) -> bool:
+    """Whether a method of the class refers to NumPy, by whatever name its module has for it."""
+    functions = [
+        value for base in kind.__mro__ for value in vars(base).values() if isinstance(value, FunctionType)
+    ]
+    return any(f.__globals__.get(name) is numpy for f in functions for name in f.__code__.co_names)
 
 
 def _functions(kind: type, name: str) -> list[FunctionType]:

@@ -7,12 +7,13 @@ from numbers import Real
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
-from ...backends import Array, Backend, backend_of, is_registered, namespace_of
+from ...backends import Array, Backend, CaptureError, backend_of, is_registered, namespace_of
 from ...dtypes import copied
 from ..checks import check_like, check_replaces
 from ..node import Node, copied_to
 from ..spec import ArraySpec
 from .attributes import Attributes
+from .class_code import uses_numpy
 from .form import Form, described, is_array, is_generator
 from .statistics import make_statistics
 
@@ -97,7 +98,7 @@ class BookNode(Node):
         try:
             result = getattr(self.inner, method)(*map(copied, arrays), **options)
         except Exception as error:
-            if isinstance(error, TypeError | AttributeError) and arrays:
+            if arrays and not isinstance(error, CaptureError | MemoryError):
                 self.refuse_library(method, backend_of(arrays[0]), error)
             error.add_note(f"in {method} of {self.name} ({self.__class__.__name__})")
             raise
@@ -110,8 +111,8 @@ class BookNode(Node):
         return result
 
     def refuse_library(self, method: str, backend: Backend, error: Exception) -> None:
-        """Raise if the arrays are not NumPy's, which is then the most likely cause of the error."""
-        if backend.name != "numpy":
+        """Raise if NumPy's functions were given other arrays, which is then the most likely cause."""
+        if backend.name != "numpy" and uses_numpy(self.__class__):
             raise TypeError(
                 f"{self.name}: {method} fails with arrays of {backend.name}: {CURE} "
                 f"({type(error).__name__}: {error})"
