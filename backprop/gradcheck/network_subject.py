@@ -47,8 +47,8 @@ class NetworkSubject:
         """A copy of the network with x and t, on `backend` and in `dtype`."""
         inputs, spent = (device_inputs(host, True, backend, dtype) for _ in range(2))
         copied = network.to(dtype=dtype, device=backend)
-        y = copied.forward(spent[0])
         show_another_batch(copied.layers, copied.forward, spent[0])
+        y = copied.forward(spent[0])
         inputs[1] = copied.as_target(inputs[1], y.shape[0], y.shape[1:])
         return cls(copied, inputs)
 
