@@ -25,12 +25,18 @@ def trace(network: Network, x: Array, t: Array) -> Trace:
     See `Network.trace`.
     """
     copied, backend = network.to(), network.backend
-    for key, value in network.state_of_gradient().items():
+    state, draws = network.start_of_gradient()
+    for key, value in state.items():
         copied.state[key] = backend.xp.asarray(value, copy=True)
     x = network.as_input(x)
     recorder = Recorder(backend, network.dtype)
     nodes = [*copied.layers.values(), copied.last_layer]
-    with network.limit_threads(x.shape[0]), np.errstate(all="ignore"), recorder.watching(nodes):
+    with (
+        network.limit_threads(x.shape[0]),
+        np.errstate(all="ignore"),
+        draws.repeated(copied.layers),
+        recorder.watching(nodes),
+    ):
         y = copied.forward(x, training=True)
         target = network.as_target(t, y.shape[0], tuple(y.shape[1:]))
         loss = copied.last_layer.forward(y, target, training=True)
