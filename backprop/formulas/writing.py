@@ -71,7 +71,7 @@ class Text:
             return base
         if all(i in SUBSCRIPTS for i in index):
             return base + "".join(SUBSCRIPTS[str(i)] for i in index)
-        return f"{base}[{','.join(map(str, index))}]"
+        return f"{base}[{','.join(visible(str(i)) for i in index)}]"
 
     def raised(self, base: str, exponent: str) -> str:
         if all(c in SUPERSCRIPTS for c in exponent):
@@ -157,5 +157,5 @@ class MathML:
         return f"<mtable>{rows}</mtable>"
 
     def _index(self, index: Index) -> str:
-        marks = (f"<mn>{i}</mn>" if isinstance(i, int) else f"<mi>{escape(i)}</mi>" for i in index)
+        marks = (f"<mn>{i}</mn>" if isinstance(i, int) else self.name(i) for i in index)
         return f"<mrow>{'<mo>,</mo>'.join(marks)}</mrow>"
