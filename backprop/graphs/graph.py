@@ -2,56 +2,145 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections import Counter
 from dataclasses import dataclass, field
-from enum import Enum
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
-from ..backends import HostArray
+from ..files import replace_file
+from ..pages import html
+from . import dot
+from .parts import GraphEdge, GraphNode, Kind
+from .plain import HEAD, edge_rows, plain
+from .svg import svg
 
+__all__ = ["Graph", "GraphEdge", "GraphNode", "Kind"]
 
-class Kind(Enum):
-    """What a node of a graph stands for, and so how it is drawn."""
+MOST_NODES, MOST_EDGES = 300, 900
+"""A larger graph is not drawn."""
 
-    VALUE = "value"
-    """An input, a target or the result: its name alone."""
-    OPERATION = "operation"
-    """An operation such as × or +: a circle."""
-    LAYER = "layer"
-    """A layer: a box."""
-    LOSS = "loss"
-    """The loss: a box."""
-
-
-@dataclass(frozen=True)
-class GraphNode:
-    """A node of a graph."""
-
-    id: str
-    label: str
-    """What is drawn: `"×"`, `"Affine1"`, the name of an input."""
-    kind: Kind
-    detail: str = ""
-    """A second line, such as the formula."""
+WIDTHS = 30, 100
+"""The narrowest and the widest plain text."""
 
 
-@dataclass(frozen=True)
-class GraphEdge:
-    """An edge from one node to another, with what went along it."""
-
-    source: str
-    target: str
-    forward: HostArray | None = None
-    """The values passed forward; 0-d for a number, None if unknown."""
-    backward: HostArray | None = None
-    """The gradient passed back, of the same shape; None where none is computed, never zeros in its place."""
-    name: str = ""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Graph:
-    """Nodes and edges, without cycles."""
+    """Nodes and edges, without cycles.
+
+    In a notebook it shows itself; elsewhere `print` it, or `save` it.
+
+    >>> import numpy as np
+    >>> nodes = [GraphNode("x", "x", Kind.VALUE), GraphNode("exp", "exp", Kind.OPERATION)]
+    >>> print(Graph(nodes, [GraphEdge("x", "exp", np.asarray(0.0), np.asarray(1.0))]))
+    from  to   forward  gradient
+    x     exp  0        1
+    """
 
     nodes: tuple[GraphNode, ...]
     edges: tuple[GraphEdge, ...]
     title: str = ""
-    collapsed: Graph | None = field(default=None, repr=False)
+    collapsed: Graph | None = field(default=None)
     """The same graph with fewer nodes, drawn instead if this one is too large."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "nodes", tuple(self.nodes))
+        object.__setattr__(self, "edges", tuple(self.edges))
+        _check(self.nodes, self.edges)
+
+    def to_svg(self, *, heading: bool = True) -> str:
+        """The drawing: forward values in black, gradients in red; larger arrays with histograms on pointing.
+
+        Of a graph with more than 300 nodes, the collapsed one is drawn; without it, this is a `ValueError`.
+        Without `heading`, the title is only for screen readers.
+        """
+        drawn, note = self._drawn()
+        head = [(self.title if heading else "", "heading"), (note, "quiet")]
+        return svg(self.title, drawn.nodes, drawn.edges, head)
+
+    def to_dot(self) -> str:
+        """The graph in the language of Graphviz."""
+        return dot.to_dot(self.title, self.nodes, self.edges)
+
+    def to_mermaid(self) -> str:
+        """The graph in the language of Mermaid."""
+        return dot.to_mermaid(self.title, self.nodes, self.edges)
+
+    def to_text(self, width: int | None = None) -> str:
+        """The edges with their values, in at most `width` columns: by default, those of the terminal."""
+        columns = shutil.get_terminal_size().columns if width is None else width
+        least, most = WIDTHS
+        return plain(self.nodes, self.edges, min(max(columns, least), most))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the graph to a file: `.svg` or `.html`, or as text `.dot` or `.mmd` (Mermaid)."""
+        writers = {".svg": self.to_svg, ".html": self._page, ".dot": self.to_dot, ".mmd": self.to_mermaid}
+        suffix = Path(path).suffix.lower()
+        if suffix not in writers:
+            raise ValueError(f"{os.fspath(path)}: expected a name that ends in {', '.join(writers)}")
+        replace_file(path, writers[suffix]().encode())
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"Graph({self.title!r}: {len(self.nodes)} nodes, {len(self.edges)} edges)"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the drawing in a box that scrolls, or why there is none."""
+        return self._box(heading=True)
+
+    def _box(self, *, heading: bool) -> str:
+        try:
+            drawing = self.to_svg(heading=heading)
+        except ValueError as error:
+            return html.paragraph(str(error))
+        name = html.escaped(self.title or "computational graph")
+        style = "overflow-x: auto; max-width: 100%"
+        return f'<div role="region" aria-label="{name}" tabindex="0" style="{style}">\n{drawing}\n</div>\n'
+
+    def _page(self) -> str:
+        """A page with the drawing and a table of its edges."""
+        table = html.table(HEAD, edge_rows(self.nodes, self.edges))
+        parts = (self._box(heading=False), html.details("As a table", table))
+        lead = f"{len(self.nodes):,} nodes, {len(self.edges):,} edges"
+        return html.document(self.title or "Computational graph", lead, parts).decode()
+
+    def _drawn(self) -> tuple[Graph, str]:
+        """The graph that is drawn for this one, and what to say about it."""
+        if len(self.nodes) <= MOST_NODES and len(self.edges) <= MOST_EDGES:
+            return self, ""
+        size = f"{len(self.nodes):,} nodes and {len(self.edges):,} edges"
+        if self.collapsed is None:
+            raise ValueError(
+                f"a graph of {size} is too large to draw: at most {MOST_NODES} nodes and {MOST_EDGES} edges; "
+                "draw a part of it, or give to_dot() to Graphviz"
+            )
+        drawn, _ = self.collapsed._drawn()
+        return drawn, f"{size}, drawn with {len(drawn.nodes):,} nodes"
+
+
+def _check(nodes: tuple[GraphNode, ...], edges: tuple[GraphEdge, ...]) -> None:
+    """Raise unless the nodes and edges are a graph without cycles whose gradients fit their values."""
+    if not nodes:
+        raise ValueError("Graph: expected at least one node")
+    sources: dict[str, set[str]] = {node.id: set() for node in nodes}
+    if len(sources) < len(nodes):
+        twice = [id for id, count in Counter(node.id for node in nodes).items() if count > 1]
+        raise ValueError(f"Graph: expected one node for each id, got several with {twice[0]!r}")
+    for edge in edges:
+        where = f"from {edge.source!r} to {edge.target!r}"
+        for end in (edge.source, edge.target):
+            if end not in sources:
+                raise ValueError(f"Graph: an edge leads {where}, but there is no node {end!r}")
+        sources[edge.target].add(edge.source)
+        shapes = [values.shape for values in (edge.forward, edge.backward) if values is not None]
+        if len(set(shapes)) > 1:
+            raise ValueError(
+                f"Graph: {where}, values {shapes[0]} but a gradient {shapes[1]}; expected one shape"
+            )
+    try:
+        TopologicalSorter(sources).prepare()
+    except CycleError as error:
+        raise ValueError(f"Graph: expected no cycle, got {' → '.join(error.args[1])}") from None

@@ -23,6 +23,9 @@ from .stack import Stack
 from .summary import summary
 from .untrained import warn_of_untrained
 
+if TYPE_CHECKING:
+    from ..tracing import Trace
+
 SET_BY_INIT = frozenset(
     {"_layers", "last_layer", "_params", "_state", "flat_params", "flat_grads", "dtype", "backend"}
 )
@@ -232,8 +235,7 @@ class Network:
 
     def gradient(self, x: Array, t: Array) -> dict[str, Array]:
         """The gradient of the loss for every parameter by backpropagation, as new arrays."""
-        if self.params and self.dtype == "float16":
-            raise float16_training(type(self).__name__)
+        self._check_differentiable()
         x, start = self.as_input(x), self.copy_state()
         with self.limit_threads(x.shape[0]):
             y = self.forward(x, training=True)
@@ -253,16 +255,44 @@ class Network:
         the next one. Without such a call, or after a training step since, it uses the masks of the next call.
         So the two methods agree in either order.
         """
-        self._rewind_to_gradient()
+        self.state.update(self.state_of_gradient())
         return numerical_gradient(self, x, t, h)
 
-    def _rewind_to_gradient(self) -> None:
-        """Reset the state to before the last call of `gradient`, unless it has changed since."""
-        if self._gradient_states is None:
-            return
-        before, after = self._gradient_states
-        if all(_same(after[key], value) for key, value in self.state.items()):
-            self.state.update(before)
+    def trace(self, x: Array, t: Array) -> Trace:
+        """Run a batch forward and backward in training mode, and return what happens in every layer.
+
+        It runs on a copy: the network keeps its gradients, its state, and what its layers have saved. The
+        gradients are those of `gradient`, weight decay included. With dropout, the masks are those of the
+        last call of `gradient`; without such a call, or after a training step since, those of the next one.
+        The same holds for `numerical_gradient`, so the three methods agree in any order.
+
+        NaN and infinity are no error here: `Trace.first_nonfinite` tells where they first appear.
+
+        >>> import numpy as np
+        >>> from backprop import TwoLayerNet
+        >>> network, x, t = TwoLayerNet(4, 5, 3, rng=0), np.ones((2, 4), "float32"), np.asarray([0, 2])
+        >>> trace = network.trace(x, t)
+        >>> trace["Affine2"]
+        NodeTrace(Affine2: (2, 5) → (2, 3))
+        >>> bool((trace["Affine2"].grads["W"] == network.gradient(x, t)["W2"]).all())
+        True
+        """
+        from ..tracing import trace
+
+        self._check_differentiable()
+        return trace(self, x, t)
+
+    def _check_differentiable(self) -> None:
+        if self.params and self.dtype == "float16":
+            raise float16_training(type(self).__name__)
+
+    def state_of_gradient(self) -> Mapping[str, Array]:
+        """The state before the last call of `gradient`, or the present one if it has changed since."""
+        if self._gradient_states is not None:
+            before, after = self._gradient_states
+            if all(_same(after[key], value) for key, value in self.state.items()):
+                return before
+        return self.state
 
     def copy_state(self) -> dict[str, Array]:
         """A copy of the state."""

@@ -1,0 +1,123 @@
+"""How values are written on an edge: a number, the entries of a small array, statistics of a large one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..backends import HostArray, dtype_name
+
+MOST_ENTRIES = 12
+"""An array with more entries, or more than two axes, is written as its shape, mean and standard deviation."""
+
+LONGEST_ROW = 6
+"""A longer row of entries is drawn in several lines."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """Values as text."""
+
+    rows: tuple[tuple[str, ...], ...]
+    """The entries, row by row; a single text for a number, or for the statistics of a large array."""
+    shape: tuple[int, ...]
+    entries: bool
+    """Whether the rows are the entries of an array."""
+
+    @property
+    def lines(self) -> tuple[tuple[str, ...], ...]:
+        """The rows, where a long one is broken into several lines."""
+        return tuple(row[i : i + LONGEST_ROW] for row in self.rows for i in range(0, len(row), LONGEST_ROW))
+
+    @property
+    def needs_shape(self) -> bool:
+        """Whether the lines do not show the shape."""
+        return len(self.lines) > len(self.rows) if self.entries else self.shape != ()
+
+    def text_rows(self) -> tuple[str, ...]:
+        """The values as text, one line for each row: `("[[1, 2],", " [3, 4]]")`."""
+        if not self.entries:
+            return (f"{self.shape} {self.rows[0][0]}" if self.shape else self.rows[0][0],)
+        rows = [f"[{', '.join(row)}]" for row in self.rows]
+        if len(self.shape) == 1:
+            return (rows[0],)
+        last = len(rows) - 1
+        return tuple(f"{' ' if i else '['}{row}{']' if i == last else ','}" for i, row in enumerate(rows))
+
+    def text(self) -> str:
+        """The values in one line."""
+        return " ".join(row.strip() for row in self.text_rows())
+
+
+def label_of(values: HostArray | None) -> Label | None:
+    """The label of an edge's values; None without any.
+
+    >>> label_of(np.asarray(715.0000000000001)).text()
+    '715'
+    >>> label_of(np.asarray([[0.5, -2.0], [1e-5, np.nan]])).text()
+    '[[0.5, -2], [1e-5, nan]]'
+    >>> label_of(np.full((100, 50), 0.25)).text()
+    '(100, 50) 0.25 ± 0'
+    """
+    if values is None:
+        return None
+    if values.ndim == 0:
+        return Label(((number(values.item()),),), (), False)
+    if values.size == 0:
+        return Label((("no entries",),), values.shape, False)
+    if not is_large(values):
+        rows = tuple(tuple(map(number, row)) for row in np.atleast_2d(values).tolist())
+        return Label(rows, values.shape, True)
+    mean, deviation = mean_and_deviation(values)
+    return Label(((f"{number(mean)} ± {number(deviation)}",),), values.shape, False)
+
+
+def is_large(values: HostArray) -> bool:
+    """Whether the values are too many, or of too many axes, to be written one by one."""
+    return values.size > 0 and (values.size > MOST_ENTRIES or values.ndim > 2)
+
+
+def number(value: float) -> str:
+    """Write a number with about four significant digits.
+
+    >>> [number(value) for value in (100.0, 1.1, 2.2000000000000002, 0.12345, -1.2345e-5)]
+    ['100', '1.1', '2.2', '0.1235', '-1.234e-5']
+    >>> [number(value) for value in (12345.6, 1.5e6, -0.0, math.nan, -math.inf)]
+    ['12346', '1.5e6', '0', 'nan', '-inf']
+    """
+    if not math.isfinite(value):
+        return str(float(value))
+    if abs(value) < 1e6 and (value == int(value) or abs(value) >= 1e3):
+        return f"{value + 0.0:.0f}"  # −0 + 0 is 0
+    mantissa, e, exponent = f"{value:.4g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if e else mantissa
+
+
+def mean_and_deviation(values: HostArray) -> tuple[float, float]:
+    """Mean and standard deviation, in float64."""
+    with np.errstate(all="ignore"):  # of NaN and infinite entries, which the result shows
+        wide = values.astype(np.float64)
+        return float(wide.mean()), float(wide.std())
+
+
+def described(values: HostArray) -> str:
+    """A large array in words.
+
+    >>> described(np.asarray([[1.0, 3.0], [2.0, np.nan]]))
+    '(2, 2) float64: mean nan, standard deviation nan, from 1 to 3, 1 NaN'
+    """
+    mean, deviation = mean_and_deviation(values)
+    words = [f"mean {number(mean)}", f"standard deviation {number(deviation)}"]
+    finite = values[np.isfinite(values)]
+    if finite.size:
+        words.append(f"from {number(finite.min().item())} to {number(finite.max().item())}")
+    words += not_finite(values)
+    return f"{values.shape} {dtype_name(values.dtype)}: {', '.join(words)}"
+
+
+def not_finite(values: HostArray) -> list[str]:
+    """How many entries are NaN or infinite, in words."""
+    counts = {"NaN": int(np.isnan(values).sum()), "infinite": int(np.isinf(values).sum())}
+    return [f"{count:,} {what}" for what, count in counts.items() if count]

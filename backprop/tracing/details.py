@@ -1,0 +1,64 @@
+"""The details of one layer in a trace: its arrays, their statistics, and the numbers of a sample."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..backends import HostArray
+from ..statistics import Statistics
+from ..text import table, visible
+from .record import PART, NodeTrace
+from .table import fold, remarks, shape, spread
+
+if TYPE_CHECKING:
+    from .batch import Trace
+
+HEAD = ("", "shape", "mean ± sd", "smallest", "largest", "zeros", "norm")
+SIDES = "<<<>>>>"
+DROPPED = (5, 3, 4, 6, 1)
+"""The columns to drop where they do not fit."""
+
+MOST_ENTRIES = 40
+"""How many numbers of an array are written; of a larger one, the first and the last."""
+
+
+def details(trace: Trace, node: NodeTrace, sample: int | None, columns: int | None) -> str:
+    """A layer of the trace, in lines of up to `columns`."""
+    columns = columns or sys.maxsize
+    rows = [tuple(map(visible, row)) for row in (HEAD, *_rows(node))]
+    lines = [*fold(f"{node.name}: {node.node!r}", columns), "", *table(rows, SIDES, DROPPED, columns), ""]
+    lines += [line for text in remarks(trace) for line in fold(text, columns)]
+    if sample is not None:
+        part = trace.of_sample(sample)[node.name]
+        lines += [f"sample {sample}", *(line for text in _entries(part, columns) for line in text)]
+    return "\n".join(lines).rstrip()
+
+
+def _rows(node: NodeTrace) -> Iterator[tuple[str, ...]]:
+    for name, values in node.arrays.items():
+        found = Statistics.of(values)
+        numbers = [f"{n:.3g}" for n in (found.smallest, found.largest)]
+        yield name, shape(values), spread(values), *numbers, f"{found.zeros:.0%}", f"{found.norm:.3g}"
+
+
+def _entries(node: NodeTrace, columns: int) -> Iterator[list[str]]:
+    """The numbers of all arrays but the parameters, as lines."""
+    for name, values in node.arrays.items():
+        if not (name in node.params or name.removeprefix(PART) in node.params):
+            yield written(name, values, columns)
+
+
+def written(name: str, values: HostArray, columns: int) -> list[str]:
+    """An array as "x = [1.  2.  …]", in lines of up to `columns`; of large images only statistics."""
+    start = f"{name} = "
+    if values.ndim > 2 and values.size > MOST_ENTRIES:
+        return [f"{name}: {shape(values)}, {spread(values)}"]
+    room = max(min(columns, 100) - len(start), 10)
+    first, *others = np.array2string(
+        values, max_line_width=room, precision=4, threshold=MOST_ENTRIES
+    ).splitlines()
+    return [start + first, *(" " * len(start) + line for line in others)]
