@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..backends import HostArray
+from ..formulas import formula_of, worked, worked_backward
 from ..statistics import Statistics
 from ..text import table, visible
 from .record import PART, NodeTrace
@@ -30,12 +31,35 @@ def details(trace: Trace, node: NodeTrace, sample: int | None, columns: int | No
     """A layer of the trace, in lines of up to `columns`."""
     columns = columns or sys.maxsize
     rows = [tuple(map(visible, row)) for row in (HEAD, *_rows(node))]
-    lines = [*fold(f"{node.name}: {node.node!r}", columns), "", *table(rows, SIDES, DROPPED, columns), ""]
+    lines = [line for text in _heading(node) for line in fold(text, columns)]
+    lines += ["", *table(rows, SIDES, DROPPED, columns), ""]
     lines += [line for text in remarks(trace) for line in fold(text, columns)]
     if sample is not None:
         part = trace.of_sample(sample)[node.name]
-        lines += [f"sample {sample}", *(line for text in _entries(part, columns) for line in text)]
+        lines += [f"sample {sample}", *(line for text in _entries(part, columns) for line in text), ""]
+        lines += [line for text in _worked(trace, node, sample) for line in fold(text, columns)]
     return "\n".join(lines).rstrip()
+
+
+def _heading(node: NodeTrace) -> Iterator[str]:
+    """The layer and its formula, forward and backward."""
+    yield f"{node.name}: {node.node!r}"
+    formula = formula_of(node.node)
+    if formula is None:
+        yield "no formula is known for it"
+        return
+    yield from formula.forward.text().split("; ")
+    if formula.backward is not None:
+        yield from formula.backward.text().split("; ")
+    if formula.note:
+        yield formula.note
+
+
+def _worked(trace: Trace, node: NodeTrace, sample: int) -> Iterator[str]:
+    """The formula with its numbers, for the largest entry of the output and of the gradient going back."""
+    for found in (worked(node, sample), worked_backward(node, sample, weight_decay=trace.weight_decay)):
+        if found is not None:
+            yield from (f"  {line}" if line.startswith(("=", "≈")) else line for line in found.lines())
 
 
 def _rows(node: NodeTrace) -> Iterator[tuple[str, ...]]:

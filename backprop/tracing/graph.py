@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..backends import HostArray
+from ..formulas import formula_of
 from ..graphs import Graph, GraphEdge, GraphNode, Kind
 from ..layers import Residual
 from .folding import repeats
@@ -16,6 +17,9 @@ from .record import NodeTrace
 
 if TYPE_CHECKING:
     from .batch import Trace
+
+LONGEST_FORMULA = 36
+"""The longest formula that is drawn in a layer's box."""
 
 
 def graph_of(trace: Trace) -> Graph:
@@ -70,7 +74,7 @@ class Drawing:
         if node.parts and getattr(type(node.node), "forward", None) is Residual.forward:
             self._residual(node)
             return
-        self._add(f"layer {node.name}", node.name, Kind.LAYER, type(node.node).__name__, node)
+        self._add(f"layer {node.name}", node.name, Kind.LAYER, _formula(node), node)
         for key, value in node.params.items():
             self._value(f"{key} of {node.name}", key, value, node.grads[key])
 
@@ -78,7 +82,7 @@ class Drawing:
         """One or several layers as one node."""
         first, last = nodes[0], nodes[-1]
         if first is last:
-            self._add(f"layer {first.name}", first.name, Kind.LAYER, type(first.node).__name__, first)
+            self._add(f"layer {first.name}", first.name, Kind.LAYER, _formula(first), first)
         else:
             label = f"{first.node.name} … {last.node.name}"
             self._add(f"layers {label}", label, Kind.LAYER, _kinds(nodes), first)
@@ -86,7 +90,7 @@ class Drawing:
     def finished(self, collapsed: Graph | None) -> Graph:
         """The graph with the loss on top; `collapsed` is the same with fewer nodes."""
         trace, loss = self.trace, self.trace.loss
-        self._add("loss", loss.name, Kind.LOSS, "", loss)
+        self._add("loss", loss.name, Kind.LOSS, _formula(loss), loss)
         self._value("t", "t", trace.t, None)
         result, one = loss.output, loss.dout
         if trace.weight_decay:
@@ -126,6 +130,13 @@ class Drawing:
         """A value that goes into the last node from the side."""
         self.nodes.append(GraphNode(id, label, Kind.VALUE))
         self.edges.append(GraphEdge(id, self.last, forward, backward))
+
+
+def _formula(node: NodeTrace) -> str:
+    """The layer's formula if it fits into a box, else its class."""
+    formula = formula_of(node.node)
+    text = "" if formula is None else formula.forward.text()
+    return text if 0 < len(text) <= LONGEST_FORMULA else type(node.node).__name__
 
 
 def _kinds(nodes: Sequence[NodeTrace]) -> str:

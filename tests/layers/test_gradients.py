@@ -180,17 +180,33 @@ def torch_forward(node: Any, inputs: list[Any]) -> Any:
             layer.name = type(layer).__name__
             y = torch_forward(layer, [y])
         return x + y
+    if name in ("Max", "Mean", "Sum"):
+        reduce = {"Max": torch.amax, "Mean": torch.mean, "Sum": torch.sum}[name]
+        axes = tuple(range(x.ndim)) if node.axis is None else node.axis
+        return reduce(x, axes, node.keepdims)
     return {
         "Add": lambda: x + inputs[1],
+        "Broadcast": lambda: x.expand(node.shape),
+        "Cos": lambda: x.cos(),
+        "Div": lambda: x / inputs[1],
+        "Exp": lambda: x.exp(),
         "Flatten": lambda: x.flatten(1),
         "GELU": lambda: functional.gelu(x, approximate="tanh"),
         "LeakyReLU": lambda: functional.leaky_relu(x, node.slope),
         "Reshape": lambda: x.reshape(len(x), *node.shape),
         "Softmax": lambda: x.softmax(-1),
         "Identity": lambda: torch.nn.Identity()(x),
+        "Log": lambda: x.log(),
+        "MatMul": lambda: torch.matmul(x, inputs[1]),
         "Mul": lambda: x * inputs[1],
+        "Neg": lambda: -x,
+        "Pow": lambda: torch.pow(x, inputs[1]),
+        "Power": lambda: torch.pow(x, node.exponent),
         "ReLU": lambda: functional.relu(x),
         "Sigmoid": lambda: functional.sigmoid(x),
+        "Sin": lambda: x.sin(),
+        "Sqrt": lambda: x.sqrt(),
+        "Sub": lambda: x - inputs[1],
         "Tanh": lambda: functional.tanh(x),
     }[name]()
 
