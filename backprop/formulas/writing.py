@@ -76,10 +76,10 @@ class Text:
     def raised(self, base: str, exponent: str) -> str:
         if all(c in SUPERSCRIPTS for c in exponent):
             return base + "".join(SUPERSCRIPTS[c] for c in exponent)
-        return f"{base}^{exponent}"
+        return f"{base}^{exponent if exponent.isalnum() else self.fenced(exponent)}"
 
     def fraction(self, above: str, below: str) -> str:
-        return f"{above} / {below}" if " " in above + below else f"{above}/{below}"
+        return f"{above} / {below}" if {" ", "/"} & {*above, *below} else f"{above}/{below}"
 
     def root(self, inside: str) -> str:
         return f"√{inside}" if inside.isalnum() else f"√({inside})"
