@@ -278,7 +278,7 @@ class Power(Expression):
     """A base with an exponent, or a matrix with the T of a transposed one."""
 
     def write(self, to: Writer) -> str:
-        return to.raised(self.parts[0].within(to, ATOM), self.parts[1].within(to, ATOM))
+        return to.raised(self.parts[0].within(to, ATOM), self.parts[1].write(to))
 
     def compute(self, *values: Any) -> Any:
         return values[0] ** values[1]
@@ -374,8 +374,8 @@ def sum_over(index: str, body: Expression) -> Expression:
 
 
 def max_over(index: str, body: Expression) -> Expression:
-    """The largest over indices, separated by commas."""
-    return Sum((body,), tuple(index.split(",")), "max")
+    """The largest over indices, separated by commas; of everything if empty."""
+    return Sum((body,), tuple(index.split(",")) if index else (), "max")
 
 
 def choice(then: Operand, larger: Operand, smaller: Operand, otherwise: Operand) -> Expression:

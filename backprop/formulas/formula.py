@@ -154,6 +154,7 @@ def _terms(
     """All terms, or those of the largest sizes and the rest."""
     if len(values) <= LONGEST:
         return [term(place) for place in range(len(values))]
-    places = sorted(np.argsort(-sizes, kind="stable")[:KEPT].tolist())
+    first = np.where(np.isnan(sizes), -np.inf, -sizes)
+    places = sorted(np.argsort(first, kind="stable")[:KEPT].tolist())
     rest = summary(np.delete(values, places))
     return [*(term(place) for place in places), Rest(len(values) - KEPT, rest, what)]

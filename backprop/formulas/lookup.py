@@ -8,32 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import layers
+from .. import losses as loss
 from ..backends import HostArray
-from ..layers import (
-    GELU,
-    Add,
-    Affine,
-    AveragePooling,
-    BatchNormalization,
-    Convolution,
-    ConvolutionReLUPooling,
-    Dropout,
-    Flatten,
-    Identity,
-    LayerNormalization,
-    LeakyReLU,
-    MaxPooling,
-    Mul,
-    Node,
-    ReLU,
-    Reshape,
-    Residual,
-    Sigmoid,
-    Softmax,
-    Tanh,
-)
-from ..losses import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
-from . import activations, arithmetic, losses, normalization, pooling, shape
+from ..layers import Node
+from . import activations, arithmetic, losses, normalization, pooling, reductions, shape
 from .affine import affine
 from .convolution import convolution, convolution_relu_pooling
 from .expression import Expression, Symbol, Words
@@ -43,29 +22,44 @@ if TYPE_CHECKING:
     from ..tracing.record import NodeTrace
 
 FORMULAS: dict[type[Node], Callable[[Any], Formula]] = {
-    Add: arithmetic.add,
-    Affine: affine,
-    AveragePooling: pooling.average_pooling,
-    BatchNormalization: normalization.batch_normalization,
-    Convolution: convolution,
-    ConvolutionReLUPooling: convolution_relu_pooling,
-    Dropout: shape.dropout,
-    Flatten: shape.reshape,
-    GELU: activations.gelu,
-    Identity: activations.identity,
-    LayerNormalization: normalization.layer_normalization,
-    LeakyReLU: activations.leaky_relu,
-    MaxPooling: pooling.max_pooling,
-    MeanSquaredError: losses.mean_squared_error,
-    Mul: arithmetic.mul,
-    ReLU: activations.relu,
-    Reshape: shape.reshape,
-    Residual: shape.residual,
-    Sigmoid: activations.sigmoid,
-    SigmoidWithLoss: losses.sigmoid_with_loss,
-    Softmax: activations.softmax,
-    SoftmaxWithLoss: losses.softmax_with_loss,
-    Tanh: activations.tanh,
+    layers.Add: arithmetic.add,
+    layers.Affine: affine,
+    layers.AveragePooling: pooling.average_pooling,
+    layers.BatchNormalization: normalization.batch_normalization,
+    layers.Broadcast: reductions.broadcast,
+    layers.Convolution: convolution,
+    layers.ConvolutionReLUPooling: convolution_relu_pooling,
+    layers.Cos: arithmetic.cos,
+    layers.Div: arithmetic.div,
+    layers.Dropout: shape.dropout,
+    layers.Exp: arithmetic.exp,
+    layers.Flatten: shape.reshape,
+    layers.GELU: activations.gelu,
+    layers.Identity: activations.identity,
+    layers.LayerNormalization: normalization.layer_normalization,
+    layers.LeakyReLU: activations.leaky_relu,
+    layers.Log: arithmetic.log,
+    layers.MatMul: arithmetic.matmul,
+    layers.Max: reductions.max_,
+    layers.MaxPooling: pooling.max_pooling,
+    layers.Mean: reductions.mean,
+    layers.Mul: arithmetic.mul,
+    layers.Neg: arithmetic.neg,
+    layers.Pow: arithmetic.pow,
+    layers.Power: arithmetic.power,
+    layers.ReLU: activations.relu,
+    layers.Reshape: shape.reshape,
+    layers.Residual: shape.residual,
+    layers.Sigmoid: activations.sigmoid,
+    layers.Sin: arithmetic.sin,
+    layers.Softmax: activations.softmax,
+    layers.Sqrt: arithmetic.sqrt,
+    layers.Sub: arithmetic.sub,
+    layers.Sum: reductions.sum_,
+    layers.Tanh: activations.tanh,
+    loss.MeanSquaredError: losses.mean_squared_error,
+    loss.SigmoidWithLoss: losses.sigmoid_with_loss,
+    loss.SoftmaxWithLoss: losses.softmax_with_loss,
 }
 """The formulas by class; they also hold for subclasses that keep its methods."""
 
@@ -106,7 +100,7 @@ def worked(trace: NodeTrace, sample: int, entry: Entry | None = None) -> Worked 
     formula = formula_of(trace.node)
     if formula is None or formula.entry is None:
         return None
-    if isinstance(trace.node, Loss):
+    if isinstance(trace.node, loss.Loss):
         index: Entry = (_sample(sample, trace.inputs[0]),)
     else:
         index = _index(trace.output, sample, entry)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,10 @@ from ..backends import HostArray
 from ..layers import BatchNormalization, LayerNormalization
 from .expression import Expression, Partial, Symbol, equation, lines, root, sum_over
 from .formula import Entry, Formula, Step, Steps, at, partial, total
+from .group import Group
 
 if TYPE_CHECKING:
     from ..tracing.record import NodeTrace
-
-GREEK = {"gamma": "γ", "beta": "β"}
 
 
 def batch_normalization(node: BatchNormalization) -> Formula:
@@ -101,18 +99,20 @@ class _Normalization:
         """x̂, the means of g and g x̂, and the gradient; g is ∂L/∂y, times γ within a sample."""
         _, var, x_hat = self._normalized(trace, index)
         dout, gamma, all_hat = trace.dout.astype(np.float64), trace.params["gamma"], self._all_hat(trace)
-        where, place = _group(dout.shape, self._axes(dout.ndim), index)
+        group = Group(dout.shape, self._axes(dout.ndim), index)
         g = dout if self.is_batch else dout * gamma
-        n = g[where].size
+        n = len(group.of(g))
 
         def term(j: int) -> Expression:
-            dy = partial("y", dout, *place(j))
-            return dy if self.is_batch else at("γ", gamma, *self._own(place(j))) * dy
+            dy = partial("y", dout, *group.place(j))
+            return dy if self.is_batch else at("γ", gamma, *self._own(group.place(j))) * dy
 
         lead = self._lead(index)
-        first = Step(Symbol("s", lead), total(g[where].ravel(), term) / n)
-        products = (g * all_hat)[where].ravel()
-        second = Step(Symbol("q", lead), total(products, lambda j: term(j) * at("x̂", all_hat, *place(j))) / n)
+        first = Step(Symbol("s", lead), total(group.of(g), term) / n)
+        products = group.of(g * all_hat)
+        second = Step(
+            Symbol("q", lead), total(products, lambda j: term(j) * at("x̂", all_hat, *group.place(j))) / n
+        )
         own = partial("y", dout, *index)
         scale = at("γ", gamma, *self._own(index))
         centred = (own if self.is_batch else scale * own) - first.known() - x_hat.known() * second.known()
@@ -123,28 +123,31 @@ class _Normalization:
     def dgamma(self, trace: NodeTrace, index: Entry) -> Steps:
         """The sum of ∂L/∂y x̂."""
         dout, x_hat = trace.dout.astype(np.float64), self._all_hat(trace)
-        where, place = _group(dout.shape, *self._over(dout.ndim, index))
-        products = (dout * x_hat)[where].ravel()
-        dgamma = total(products, lambda j: partial("y", dout, *place(j)) * at("x̂", x_hat, *place(j)))
+        group = Group(dout.shape, *self._over(dout.ndim, index))
+
+        def term(j: int) -> Expression:
+            place = group.place(j)
+            return partial("y", dout, *place) * at("x̂", x_hat, *place)
+
+        dgamma = total(group.of(dout * x_hat), term)
         return (Step(Partial("γ", index), dgamma),)
 
     def dbeta(self, trace: NodeTrace, index: Entry) -> Steps:
         """The sum of ∂L/∂y."""
         dout = trace.dout
-        where, place = _group(dout.shape, *self._over(dout.ndim, index))
-        return (
-            Step(Partial("β", index), total(dout[where].ravel(), lambda j: partial("y", dout, *place(j)))),
-        )
+        group = Group(dout.shape, *self._over(dout.ndim, index))
+        dbeta = total(group.of(dout), lambda j: partial("y", dout, *group.place(j)))
+        return (Step(Partial("β", index), dbeta),)
 
     def _normalized(self, trace: NodeTrace, index: Entry) -> tuple[Step, Step, Step]:
         """μ, σ² and x̂ for an entry."""
         x, lead = trace.inputs[0], self._lead(index)
-        where, place = _group(x.shape, self._axes(x.ndim), index)
-        values = x[where].astype(np.float64).ravel()
-        mean = Step(Symbol("μ", lead), total(values, lambda j: at("x", x, *place(j))) / len(values))
+        group = Group(x.shape, self._axes(x.ndim), index)
+        values = group.of(x)
+        mean = Step(Symbol("μ", lead), total(values, lambda j: at("x", x, *group.place(j))) / len(values))
         m, squares = mean.known(), (values - mean.value) ** 2
         var = Step(
-            Symbol("σ²", lead), total(squares, lambda j: (at("x", x, *place(j)) - m) ** 2) / len(values)
+            Symbol("σ²", lead), total(squares, lambda j: (at("x", x, *group.place(j)) - m) ** 2) / len(values)
         )
         deviation = root(var.known() + Symbol("ε", number=self.epsilon))
         return mean, var, Step(Symbol("x̂", index), (at("x", x, *index) - m) / deviation)
@@ -174,16 +177,3 @@ class _Normalization:
         if self.is_batch:
             return self._axes(ndim), (0, *index, *(0,) * (ndim - 2))
         return tuple(range(ndim - self.numbers)), (*(0,) * (ndim - self.numbers), *index)
-
-
-def _group(
-    shape: tuple[int, ...], axes: tuple[int, ...], index: Entry
-) -> tuple[tuple[int | slice, ...], Callable[[int], Entry]]:
-    """The entries that differ from `index` along these axes only, and the index of the one at a place."""
-    where = tuple(slice(None) if axis in axes else i for axis, i in enumerate(index))
-
-    def place(j: int) -> Entry:
-        along = iter(np.unravel_index(j, tuple(shape[axis] for axis in axes)))
-        return tuple(int(next(along)) if axis in axes else i for axis, i in enumerate(index))
-
-    return where, place

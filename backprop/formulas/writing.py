@@ -71,15 +71,15 @@ class Text:
             return base
         if all(i in SUBSCRIPTS for i in index):
             return base + "".join(SUBSCRIPTS[str(i)] for i in index)
-        return f"{base}[{','.join(map(str, index))}]"
+        return f"{base}[{','.join(visible(str(i)) for i in index)}]"
 
     def raised(self, base: str, exponent: str) -> str:
         if all(c in SUPERSCRIPTS for c in exponent):
             return base + "".join(SUPERSCRIPTS[c] for c in exponent)
-        return f"{base}^{exponent}"
+        return f"{base}^{exponent if exponent.isalnum() else self.fenced(exponent)}"
 
     def fraction(self, above: str, below: str) -> str:
-        return f"{above} / {below}" if " " in above + below else f"{above}/{below}"
+        return f"{above} / {below}" if {" ", "/"} & {*above, *below} else f"{above}/{below}"
 
     def root(self, inside: str) -> str:
         return f"√{inside}" if inside.isalnum() else f"√({inside})"
@@ -157,5 +157,5 @@ class MathML:
         return f"<mtable>{rows}</mtable>"
 
     def _index(self, index: Index) -> str:
-        marks = (f"<mn>{i}</mn>" if isinstance(i, int) else f"<mi>{escape(i)}</mi>" for i in index)
+        marks = (f"<mn>{i}</mn>" if isinstance(i, int) else self.name(i) for i in index)
         return f"<mrow>{'<mo>,</mo>'.join(marks)}</mrow>"

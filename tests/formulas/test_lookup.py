@@ -42,6 +42,11 @@ def entries(array: np.ndarray) -> list[tuple[int, ...]]:
     return list(np.ndindex(array.shape))
 
 
+def split(index: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """The sample, and the entry in it."""
+    return (index[0], index[1:]) if index else (0, ())
+
+
 def close(found: Worked | None, expected: Any, scale: float, dtype: str) -> None:
     assert found is not None
     assert found.value == pytest.approx(float(expected), rel=TOLERANCE[dtype], abs=TOLERANCE[dtype] * scale)
@@ -62,8 +67,9 @@ def test_every_entry_worked_out_is_the_output(name: str, dtype: str, rng: np.ran
         mean = np.mean([sample.value for sample in samples if sample is not None])
         assert mean == pytest.approx(float(trace.output), rel=10 * TOLERANCE[dtype])
         return
-    for n, *entry in entries(trace.output):
-        close(worked(trace, n, tuple(entry)), trace.output[(n, *entry)], scale_of(trace), dtype)
+    for index in entries(trace.output):
+        found = worked(trace, *split(index))
+        close(found, trace.output[index], scale_of(trace), dtype)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -73,8 +79,8 @@ def test_every_gradient_worked_out_is_the_layers(name: str, dtype: str, rng: np.
     for key, gradient in zip("xy", trace.dinputs, strict=False):
         if gradient is not None:
             for index in entries(gradient):
-                n, *entry = index
-                close(worked_backward(trace, n, tuple(entry), key), gradient[index], scale_of(trace), dtype)
+                found = worked_backward(trace, *split(index), key)
+                close(found, gradient[index], scale_of(trace), dtype)
     if isinstance(trace.node, Residual):
         return
     for key, gradient in trace.grads.items():
