@@ -259,8 +259,8 @@ class Network:
         the next one. Without such a call, or after a training step since, it uses the masks of the next call.
         So the two methods agree in either order.
         """
-        state, draws = self.start_of_gradient()
-        self.state.update(state)
+        draws = self.draws_of_gradient()
+        self.state.update(self.state_of_gradient())
         draws.restore(self.layers)
         found = numerical_gradient(self, x, t, h, draws)
         draws.restore(self.layers)
@@ -294,17 +294,19 @@ class Network:
         if self.params and self.dtype == "float16":
             raise float16_training(type(self).__name__)
 
-    def start_of_gradient(self) -> tuple[Mapping[str, Array], Draws]:
-        """State and draws before the last call of `gradient`, or the present ones if they have changed since."""
-        state: Mapping[str, Array] = self.state
-        draws = Draws.of(self.layers)
-        if self._gradient_draws and self._gradient_draws[1] == draws:
-            draws = self._gradient_draws[0]
+    def state_of_gradient(self) -> Mapping[str, Array]:
+        """The state before the last call of `gradient`, or the present one if it has changed since."""
         if self._gradient_states is not None:
             before, after = self._gradient_states
-            if all(_same(after[key], value) for key, value in state.items()):
-                state = before
-        return state, draws
+            if all(_same(after[key], value) for key, value in self.state.items()):
+                return before
+        return self.state
+
+    def draws_of_gradient(self) -> Draws:
+        """The draws before the last call of `gradient`, or the present ones if they have changed since."""
+        before, after = self._gradient_draws or (None, None)
+        draws = Draws.of(self.layers)
+        return before if before is not None and after == draws else draws
 
     def copy_state(self) -> dict[str, Array]:
         """A copy of the state."""

@@ -31,7 +31,7 @@ def graph_of(trace: Trace) -> Graph:
     """
     check_stack(trace)
     layers = list(trace.layers.values())
-    runs = repeats([type(layer.node).__name__ for layer in layers])
+    runs = repeats([layer.node.__class__.__name__ for layer in layers])
     repetitions = [layers[run.start : run.stop] for run in runs]
     groups = [layers[i : i + run.length] for run in runs for i in range(run.start, run.stop, run.length)]
     graph = None
@@ -133,7 +133,7 @@ class Drawing:
 
 def _formula(node: NodeTrace) -> str:
     """The equation of the layer's output if it fits into a box, else its class unless the name says it."""
-    formula, kind = formula_of(node.node), type(node.node).__name__
+    formula, kind = formula_of(node.node), node.node.__class__.__name__
     *_, equation = [""] if formula is None else formula.forward.text().split("; ")
     if 0 < len(equation) <= LONGEST_DETAIL:
         return equation
@@ -154,7 +154,7 @@ def _parts(node: NodeTrace) -> str:
 
 def _kinds(nodes: Sequence[NodeTrace]) -> str:
     """The classes of layers, with how often they repeat: "3 × (Affine · ReLU) · Affine"."""
-    kinds = [type(node.node).__name__ for node in nodes]
+    kinds = [node.node.__class__.__name__ for node in nodes]
     parts = []
     for run in repeats(kinds):
         group = " · ".join(kinds[run.start : run.start + run.length])

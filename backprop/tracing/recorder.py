@@ -25,8 +25,7 @@ def trace(network: Network, x: Array, t: Array) -> Trace:
     See `Network.trace`.
     """
     copied, backend = network.to(), network.backend
-    state, draws = network.start_of_gradient()
-    for key, value in state.items():
+    for key, value in network.state_of_gradient().items():
         copied.state[key] = backend.xp.asarray(value, copy=True)
     x = network.as_input(x)
     recorder = Recorder(backend, network.dtype)
@@ -34,7 +33,7 @@ def trace(network: Network, x: Array, t: Array) -> Trace:
     with (
         network.limit_threads(x.shape[0]),
         np.errstate(all="ignore"),
-        draws.repeated(copied.layers),
+        network.draws_of_gradient().repeated(copied.layers),
         recorder.watching(nodes),
     ):
         y = copied.forward(x, training=True)

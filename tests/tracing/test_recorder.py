@@ -428,3 +428,44 @@ def test_threads_are_limited_as_for_a_gradient(monkeypatch: pytest.MonkeyPatch) 
     network.gradient(x, t)
     network.trace(x, t)
     assert samples == [6, 6]
+
+
+class BookDropout:
+    """Dropout as in the book, with masks from NumPy's generator."""
+
+    def forward(self, x: np.ndarray, train_flg: bool = True) -> np.ndarray:
+        self.mask = np.random.rand(*x.shape) > 0.5
+        return x * self.mask if train_flg else x * 0.5
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        return dout * self.mask
+
+
+class BookScale:
+    """y = x W, with the gradient as an attribute."""
+
+    def __init__(self, W: np.ndarray) -> None:
+        self.W, self.dW = W, None
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        self.x = x
+        return x * self.W
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        self.dW = np.sum(dout * self.x, axis=0)
+        return dout * self.W
+
+
+@pytest.mark.parametrize("order", ["gt", "tg", "tng", "ngt"])
+def test_layers_in_the_books_style(order: str) -> None:
+    stack: list[Any] = [BookScale(np.asarray([2.0, 3.0, 4.0])), BookDropout()]
+    network, x = Network(stack, MeanSquaredError(), weight_decay=0.1), np.ones((2, 3))
+    found = {}
+    for letter in order:
+        method = {"g": network.gradient, "t": network.trace, "n": network.numerical_gradient}[letter]
+        state = np.random.get_state(legacy=False)
+        found[letter] = method(x, x)
+        if letter == "t":
+            np.testing.assert_equal(np.random.get_state(legacy=False), state)
+    assert_gradients(found["t"], get_backend("cpu"), network, found["g"])
+    assert found["t"].graph().nodes[1].detail == "BookScale"
