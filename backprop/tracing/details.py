@@ -12,7 +12,7 @@ from ..backends import HostArray
 from ..formulas import formula_of, worked, worked_backward
 from ..statistics import Statistics
 from ..text import table, visible
-from .record import PART, NodeTrace
+from .record import NodeTrace
 from .table import fold, remarks, shape, spread
 
 if TYPE_CHECKING:
@@ -70,10 +70,9 @@ def _rows(node: NodeTrace) -> Iterator[tuple[str, ...]]:
 
 
 def _entries(node: NodeTrace, columns: int) -> Iterator[list[str]]:
-    """The numbers of all arrays but the parameters, as lines."""
-    for name, values in node.arrays.items():
-        if not (name in node.params or name.removeprefix(PART) in node.params):
-            yield written(name, values, columns)
+    """The numbers that pass through, as lines."""
+    for name, values in node.passing.items():
+        yield written(name, values, columns)
 
 
 def written(name: str, values: HostArray, columns: int) -> list[str]:

@@ -101,8 +101,7 @@ class Drawing:
         self._join("L", "L", result, one, Kind.VALUE)
         if collapsed and len(collapsed.nodes) >= len(self.nodes):
             collapsed = collapsed.collapsed
-        which = "" if trace.sample is None else f", sample {trace.sample}"
-        return Graph(tuple(self.nodes), tuple(self.edges), f"{trace.name}{which}", collapsed)
+        return Graph(tuple(self.nodes), tuple(self.edges), f"{trace.name}, {trace.entries}", collapsed)
 
     def _residual(self, node: NodeTrace) -> None:
         """Two ways from the last node: through the layers of the block, and past them to the sum."""

@@ -54,6 +54,7 @@ def trace(network: Network, x: Array, t: Array) -> Trace:
         t=recorder.copy(target),
         value=float(backend.to_numpy(value)),
         weight_decay=network.weight_decay,
+        samples=int(x.shape[0]),
         dtype=network.dtype,
         device=str(backend.device),
     )

@@ -44,10 +44,9 @@ def overview(trace: Trace, columns: int | None) -> str:
 def heading(trace: Trace) -> Iterator[str]:
     """What the trace is of, and the loss."""
     yield trace.network
-    which = f"{len(trace.x):,} samples" if trace.sample is None else f"sample {trace.sample}"
     loss = float(trace.loss.output)
     penalty = f" + weight decay {trace.value - loss:.4g}" if trace.weight_decay else ""
-    yield f"{which}, in training: loss {loss:.5g}{penalty}"
+    yield f"{trace.entries}, in training: loss {loss:.5g}{penalty}"
 
 
 def remarks(trace: Trace) -> Iterator[str]:

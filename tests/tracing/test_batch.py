@@ -63,7 +63,7 @@ def test_repr_is_short() -> None:
     trace = two_layers()
     network = "TwoLayerNet(Affine1 · Relu1 · Affine2 · SoftmaxWithLoss; 43 parameters, float64 on cpu)"
     assert repr(trace) == f"Trace({network}; 3 samples, loss {trace.value:.5g})"
-    assert repr(trace.of_sample(1)) == f"Trace({network}; sample 1, loss {trace.value:.5g})"
+    assert repr(trace.of_sample(1)) == f"Trace({network}; sample 1 of 3, loss {trace.value:.5g})"
 
 
 def test_a_trace_can_be_copied() -> None:
@@ -79,6 +79,6 @@ def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     trace.show()
     assert capsys.readouterr().out == f"{trace}\n"
     trace.show(sample=0)
-    assert capsys.readouterr().out.splitlines()[1].startswith("sample 0, in training: loss ")
+    assert capsys.readouterr().out.splitlines()[1].startswith("sample 0 of 3, in training: loss ")
     trace.show("Affine1")
     assert capsys.readouterr().out.startswith("Affine1: Affine(W=(4, 5), b=(5,))\n")

@@ -121,7 +121,7 @@ def test_weight_decay_is_a_term_of_the_loss() -> None:
 def test_the_graph_of_a_sample() -> None:
     trace = two_layers()
     edges = dict(zip(shape_of(trace.graph(1)), trace.graph(1).edges, strict=True))
-    assert trace.graph(1).title == "TwoLayerNet, sample 1"
+    assert trace.graph(1).title == "TwoLayerNet, sample 1 of 3"
     np.testing.assert_array_equal(edges["x → Affine1"].forward, trace.x[1])
     np.testing.assert_array_equal(edges["x → Affine1"].backward, trace["Affine1"].dinputs[0][1])
     np.testing.assert_array_equal(edges["W → Affine1"].backward, trace["Affine1"].grads["W"])

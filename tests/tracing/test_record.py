@@ -19,6 +19,24 @@ def test_arrays_by_name() -> None:
     assert list(loss.arrays) == ["x", "t", "L", "∂L/∂L", "∂L/∂x"]
 
 
+def test_a_parameter_with_the_name_of_an_input() -> None:
+    class Shifted(Layer):
+        """y = x + the parameter x."""
+
+        def forward(self, x: np.ndarray, *, training: bool = False) -> np.ndarray:
+            return x + self.params["x"]
+
+        def backward(self, dout: np.ndarray) -> np.ndarray:
+            self.grads["x"] = dout.sum(axis=0)
+            return dout + 0.0
+
+    network = Network([Shifted(x=np.asarray([5.0]))], MeanSquaredError())
+    layer = network.trace(np.asarray([[1.0], [2.0]]), np.zeros((2, 1)))["Shifted1"]
+    assert layer.arrays["x"].tolist() == [[1.0], [2.0]]
+    assert layer.arrays["parameter x"].tolist() == [5.0]
+    assert layer.arrays["∂L/∂parameter x"].tolist() == [13.0]
+
+
 def test_a_sample_has_its_entries_and_the_parameters_of_all() -> None:
     layer = residual()["Residual1"]
     sample = layer.of_sample(1, 2)
