@@ -1,8 +1,19 @@
-"""Text for people: escape control characters, shorten numbers."""
+"""Text for people: escape control characters, shorten numbers, align tables to the terminal's width."""
 
 from __future__ import annotations
 
+import os
+import sys
 import unicodedata
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TextIO
+
+DEFAULT = 80
+"""The width of a terminal that does not tell its own."""
+
+LEAST = 20
+"""The smallest width that is used."""
 
 
 def visible(text: str) -> str:
@@ -26,6 +37,40 @@ def short(value: float, width: int = 8, decimals: int = 4) -> str:
     kinds = [*(f".{n}f" for n in range(decimals, 0, -1)), ".2e", ".1e", ".0e"]
     texts = [format(value, kind) for kind in kinds]
     return next((text for text in texts if len(text) <= width), texts[-1])
+
+
+def width(file: TextIO | None = None) -> int | None:
+    """The columns of the terminal behind `file`, by default stdout; None if it is not a terminal."""
+    file = sys.stdout if file is None else file
+    file = getattr(file, "rich_proxied_file", file)  # the real stdout while a live line is shown
+    if not file.isatty():
+        return None
+    with suppress(KeyError, ValueError):
+        if (columns := int(os.environ["COLUMNS"])) > 0:
+            return max(columns, LEAST)
+    with suppress(OSError, ValueError):
+        return max(os.get_terminal_size(file.fileno()).columns or DEFAULT, LEAST)
+    return DEFAULT
+
+
+def table(rows: Sequence[Sequence[str]], sides: str, dropped: Sequence[int], columns: int) -> list[str]:
+    """Align rows in columns two spaces apart; drop the columns `dropped`, in this order, until they fit.
+
+    sides : `<` or `>` for each column, its alignment
+
+    >>> table([("params.W1", "784×50", "39,200"), ("params.b1", "50", "50")], "<<>", (2, 1), 20)
+    ['params.W1  784×50', 'params.b1  50']
+    """
+    kept = list(range(len(sides)))
+    for drop in (None, *dropped):
+        kept = [i for i in kept if i != drop]
+        widths = [max((len(row[i]) for row in rows), default=0) for i in kept]
+        if sum(widths) + 2 * len(widths) - 2 <= columns:
+            break
+    kinds = [f"{sides[i]}{wide}" for i, wide in zip(kept, widths, strict=True)]
+    return [
+        "  ".join(format(row[i], kind) for i, kind in zip(kept, kinds, strict=True)).rstrip() for row in rows
+    ]
 
 
 def _visible(character: str) -> str:

@@ -1,4 +1,4 @@
-"""Control characters are escaped."""
+"""Control characters are escaped; tables fit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from backprop.files import FileError
 from backprop.saving import run_folder
-from backprop.text import visible
+from backprop.text import table, visible
 
 SHOWN = {
     "日本語 – naïve 😀\u3000x": "日本語 – naïve 😀\u3000x",
@@ -37,3 +37,9 @@ def test_control_characters_in_errors_are_escaped() -> None:
     ):
         assert str(error).startswith("\\x1b[2J")
     assert str(DatasetError("\x1b[2J", "nothing", "all")) == "\\x1b[2J: nothing; expected all"
+
+
+def test_table_drops_columns_in_order() -> None:
+    rows = [("params.W1", "784×50", "39,200"), ("params.b1", "50", "50")]
+    found = [len(table(rows, "<<>", (2, 1), columns)[0].split()) for columns in (25, 24, 17, 16, 5)]
+    assert found == [3, 2, 2, 1, 1]

@@ -8,7 +8,8 @@ from typing import Any
 from ..gradcheck import GradientReport
 from ..gradcheck.report import FAILED, PASSED, UNRESOLVED, WRONG_ABOVE, GradientEntry
 from ..networks.network import Network
-from .screen import fold, width
+from ..text import width
+from .screen import fold
 
 COLOURS = {PASSED: "green", FAILED: "red", UNRESOLVED: "yellow", WRONG_ABOVE: "yellow"}
 

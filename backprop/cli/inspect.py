@@ -14,8 +14,8 @@ from ..saving.checkpoint import Checkpoint, Contents, followed, read_contents, r
 from ..saving.history import history_of, last_of
 from ..saving.optimizer_config import optimizer_text
 from ..saving.run_folder import read_trained
-from ..text import short
-from .screen import say, table, width
+from ..text import short, table, width
+from .screen import say
 
 
 def main(options: argparse.Namespace) -> int:

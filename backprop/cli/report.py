@@ -11,9 +11,9 @@ from pathlib import Path
 from ..files import advised
 from ..report import write_report
 from ..report.comparison import Groups, compares, read_groups, summary_table, write_groups
-from ..text import visible
+from ..text import table, visible, width
 from .build import defaults
-from .screen import say, table, width
+from .screen import say
 
 
 def main(options: argparse.Namespace) -> int:

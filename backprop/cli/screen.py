@@ -7,41 +7,18 @@ data mnist: 60,000 to train
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import textwrap
-from collections.abc import Sequence
-from contextlib import suppress
 from typing import TextIO
 
-from ..text import visible
-
-DEFAULT = 80
-"""The width of a terminal that does not tell its own."""
-
-LEAST = 20
-"""The smallest width that is used."""
+from ..text import visible, width
 
 NONBREAKING = "\ue000"
 """A space at which no line breaks; it does not occur in visible text."""
 
 COMMAND = re.compile(r"\bbackprop \w+ -[^']*$")
 """A command to copy at the end of a text; not one with quotes, inside which a line cannot break."""
-
-
-def width(file: TextIO | None = None) -> int | None:
-    """The columns of the terminal behind `file`, by default stdout; None if it is not a terminal."""
-    file = sys.stdout if file is None else file
-    file = getattr(file, "rich_proxied_file", file)  # the real stdout while a live line is shown
-    if not file.isatty():
-        return None
-    with suppress(KeyError, ValueError):
-        if (columns := int(os.environ["COLUMNS"])) > 0:
-            return max(columns, LEAST)
-    with suppress(OSError, ValueError):
-        return max(os.get_terminal_size(file.fileno()).columns or DEFAULT, LEAST)
-    return DEFAULT
 
 
 def say(text: str, *, indent: int = 2, file: TextIO | None = None, columns: int | None = None) -> None:
@@ -84,23 +61,3 @@ def fold(text: str, columns: int, indent: int = 2) -> list[str]:
         ends = [len(" ".join(lines[: i + 1]).split()) for i in range(len(lines) - 1)]
         lines[:-1] = [f"{line} \\" if end > before else line for line, end in zip(lines, ends, strict=False)]
     return lines
-
-
-def table(rows: Sequence[Sequence[str]], sides: str, dropped: Sequence[int], columns: int) -> list[str]:
-    """Align rows in columns two spaces apart; drop the columns `dropped`, in this order, until they fit.
-
-    sides : `<` or `>` for each column, its alignment
-
-    >>> table([("params.W1", "784×50", "39,200"), ("params.b1", "50", "50")], "<<>", (2, 1), 20)
-    ['params.W1  784×50', 'params.b1  50']
-    """
-    kept = list(range(len(sides)))
-    for drop in (None, *dropped):
-        kept = [i for i in kept if i != drop]
-        widths = [max((len(row[i]) for row in rows), default=0) for i in kept]
-        if sum(widths) + 2 * len(widths) - 2 <= columns:
-            break
-    kinds = [f"{sides[i]}{wide}" for i, wide in zip(kept, widths, strict=True)]
-    return [
-        "  ".join(format(row[i], kind) for i, kind in zip(kept, kinds, strict=True)).rstrip() for row in rows
-    ]

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 from ..saving.history import Metrics
 from ..saving.history_file import epoch_line
-from ..text import short
-from .screen import say, width
+from ..text import short, width
+from .screen import say
 from .settings import SETTINGS
 
 

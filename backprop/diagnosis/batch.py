@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..layers import ConvolutionReLUPooling, Layer, ReLU
 from ..networks.network import Network
 from ..networks.parameters import named_parameters
 from ..optimizers import Optimizer
+from ..statistics import Statistics
 
 BINS = 50
 
@@ -109,13 +111,12 @@ def _output(name: str, layer: Layer, y: HostArray) -> LayerOutput:
     if isinstance(layer, ReLU | ConvolutionReLUPooling):
         alive = (y != 0.0).any(axis=tuple(axis for axis in range(y.ndim) if axis != 1))
         units, dead = alive.size, int(alive.size - np.count_nonzero(alive))
-    finite = bool(np.isfinite(y).all())
-    zeros = float((y == 0.0).mean())
+    found = Statistics.of(y)
+    finite = not found.nonfinite
     spread = float(np.ptp(y, axis=0).max()) if finite else np.inf
-    constant = len(y) > 1 and spread <= CONSTANT * float(np.abs(y).max())
-    return LayerOutput(
-        name, y.shape, float(y.mean()), float(y.std()), zeros, constant, finite, units, dead, histogram(y)
-    )
+    constant = len(y) > 1 and spread <= CONSTANT * max(-found.smallest, found.largest)
+    mean, std = (found.mean, found.std) if finite else (math.nan, math.nan)
+    return LayerOutput(name, y.shape, mean, std, found.zeros, constant, finite, units, dead, histogram(y))
 
 
 def _gradients(network: Network, optimizer: Optimizer | None) -> list[Gradient]:

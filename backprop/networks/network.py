@@ -12,8 +12,10 @@ from ..dtypes import widened
 from ..errors import float16_training, missing_super_init
 from ..inputs import Inputs
 from ..layers import Layer
+from ..layers.book_style.draws import Draws
 from ..layers.naming import by_name
 from ..losses import Loss, SoftmaxWithLoss
+from ..losses.adapter import adapted_loss
 from . import border
 from .checks import check_no_alias, check_same_length, check_stack, common_backend
 from .loading import load_params
@@ -22,6 +24,9 @@ from .parameters import FlatVector, LayerState, NamedParameters, common_dtype, n
 from .stack import Stack
 from .summary import summary
 from .untrained import warn_of_untrained
+
+if TYPE_CHECKING:
+    from ..tracing import Trace
 
 SET_BY_INIT = frozenset(
     {"_layers", "last_layer", "_params", "_state", "flat_params", "flat_grads", "dtype", "backend"}
@@ -81,7 +86,7 @@ class Network:
             raise ValueError(f"expected a finite weight_decay of at least 0, got {weight_decay}")
         self.weight_decay = float(weight_decay)
         named = by_name(layers)
-        last_layer = SoftmaxWithLoss() if last_layer is None else last_layer
+        last_layer = SoftmaxWithLoss() if last_layer is None else adapted_loss(last_layer)
         check_stack(named, last_layer)
         self._adopt(named, last_layer)
         warn_of_untrained(named)
@@ -103,6 +108,7 @@ class Network:
         self.flat_grads = FlatVector("grads", places, self.backend)
         self.warned_of_precision = False
         self._gradient_states: tuple[dict[str, Array], dict[str, Array]] | None = None
+        self._gradient_draws: tuple[Draws, Draws] | None = None
 
     if not TYPE_CHECKING:
 
@@ -232,12 +238,12 @@ class Network:
 
     def gradient(self, x: Array, t: Array) -> dict[str, Array]:
         """The gradient of the loss for every parameter by backpropagation, as new arrays."""
-        if self.params and self.dtype == "float16":
-            raise float16_training(type(self).__name__)
-        x, start = self.as_input(x), self.copy_state()
+        self._check_differentiable()
+        x, start, draws = self.as_input(x), self.copy_state(), Draws.of(self.layers)
         with self.limit_threads(x.shape[0]):
             y = self.forward(x, training=True)
             self._gradient_states = (start, self.copy_state()) if start else None
+            self._gradient_draws = (draws, Draws.of(self.layers)) if draws.carried else None
             self.last_layer.forward(y, self.as_target(t, *_samples(y)), training=True)
             if not self.params:
                 return {}
@@ -253,16 +259,54 @@ class Network:
         the next one. Without such a call, or after a training step since, it uses the masks of the next call.
         So the two methods agree in either order.
         """
-        self._rewind_to_gradient()
-        return numerical_gradient(self, x, t, h)
+        draws = self.draws_of_gradient()
+        self.state.update(self.state_of_gradient())
+        draws.restore(self.layers)
+        found = numerical_gradient(self, x, t, h, draws)
+        draws.restore(self.layers)
+        return found
 
-    def _rewind_to_gradient(self) -> None:
-        """Reset the state to before the last call of `gradient`, unless it has changed since."""
-        if self._gradient_states is None:
-            return
-        before, after = self._gradient_states
-        if all(_same(after[key], value) for key, value in self.state.items()):
-            self.state.update(before)
+    def trace(self, x: Array, t: Array) -> Trace:
+        """Run a batch forward and backward in training mode, and return what happens in every layer.
+
+        It runs on a copy: the network keeps its gradients, its state, and what its layers have saved. The
+        gradients are those of `gradient`, weight decay included. With dropout, the masks are those of the
+        last call of `gradient`; without such a call, or after a training step since, those of the next one.
+        The same holds for `numerical_gradient`, so the three methods agree in any order.
+
+        NaN and infinity are no error here: `Trace.first_nonfinite` tells where they first appear.
+
+        >>> import numpy as np
+        >>> from backprop import TwoLayerNet
+        >>> network, x, t = TwoLayerNet(4, 5, 3, rng=0), np.ones((2, 4), "float32"), np.asarray([0, 2])
+        >>> trace = network.trace(x, t)
+        >>> trace["Affine2"]
+        NodeTrace(Affine2: (2, 5) → (2, 3))
+        >>> bool((trace["Affine2"].grads["W"] == network.gradient(x, t)["W2"]).all())
+        True
+        """
+        from ..tracing import trace
+
+        self._check_differentiable()
+        return trace(self, x, t)
+
+    def _check_differentiable(self) -> None:
+        if self.params and self.dtype == "float16":
+            raise float16_training(type(self).__name__)
+
+    def state_of_gradient(self) -> Mapping[str, Array]:
+        """The state before the last call of `gradient`, or the present one if it has changed since."""
+        if self._gradient_states is not None:
+            before, after = self._gradient_states
+            if all(_same(after[key], value) for key, value in self.state.items()):
+                return before
+        return self.state
+
+    def draws_of_gradient(self) -> Draws:
+        """The draws before the last call of `gradient`, or the present ones if they have changed since."""
+        before, after = self._gradient_draws or (None, None)
+        draws = Draws.of(self.layers)
+        return before if before is not None and after == draws else draws
 
     def copy_state(self) -> dict[str, Array]:
         """A copy of the state."""
@@ -353,6 +397,7 @@ class Network:
         vars(clone).update(vars(self))
         layers = {name: layer.to(backend, dtype) for name, layer in self.layers.items()}
         clone._adopt(layers, self.last_layer.to(backend, dtype), backend)
+        clone._gradient_states = None  # whose arrays are not on its backend
         if not clone.params:
             clone.dtype = dtype_name(dtype or self.dtype)
         return clone

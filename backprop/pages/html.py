@@ -40,10 +40,11 @@ def document(title: str, lead: str, parts: Iterable[str], head: str = "") -> byt
     ).encode()
 
 
-def section(title: str, *parts: str, kind: str = "") -> str:
+def section(title: str, *parts: str, kind: str = "", id: str = "") -> str:
     """Parts under a heading; empty without parts."""
     content = "".join(parts)
-    opening = f'<section class="{kind}">' if kind else "<section>"
+    given = "".join(f' {name}="{value}"' for name, value in (("id", id), ("class", kind)) if value)
+    opening = f"<section{given}>"
     return f"{opening}\n<h2>{escaped(title)}</h2>\n{content}</section>\n" if content else ""
 
 

@@ -6,6 +6,7 @@ Source of the format: https://www.w3.org/TR/png/.
 from __future__ import annotations
 
 import base64
+import math
 import struct
 import zlib
 
@@ -45,6 +46,19 @@ def weight_image(W: HostArray, largest: float) -> str:
     share = share[0][..., None]  # (H, W, 1)
     colour = np.where(share > 0.0, np.asarray(POSITIVE), np.asarray(NEGATIVE))  # (H, W, 3)
     return png(np.concatenate([colour, 255.0 * np.abs(share)], axis=2).round().astype(np.uint8))
+
+
+def weights_as_images(W: HostArray, sample: tuple[int, ...]) -> HostArray | None:
+    """Weights as images (K, 1 or 3, H, W); None if they are not.
+
+    They are the columns of a matrix (D, K) if a sample is an image of D pixels, or the filters
+    (FN, C, FH, FW), with an image for each channel if C is neither 1 nor 3.
+    """
+    if W.ndim == 4:
+        return W if W.shape[1] in (1, 3) else W.reshape(-1, 1, *W.shape[2:])
+    shape = image_shape(sample)
+    fits = W.ndim == 2 and shape is not None and math.prod(shape) == W.shape[0]
+    return W.T.reshape(-1, *shape) if shape is not None and fits else None
 
 
 def png(pixels: HostArray) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from ..diagnosis import (
 from ..losses import SoftmaxWithLoss
 from ..networks.network import Network
 from ..optimizers import Optimizer
-from ..pictures import image_shape
+from ..pages.images import weights_as_images
 
 BATCH = 500
 """The largest batch for layers and gradients."""
@@ -170,21 +169,8 @@ def first_weights(network: Network, sample: tuple[int, ...]) -> HostArray | None
     """The network's first weights as images (K, 1 or 3, H, W), if samples of this shape allow it."""
     for layer in network.layers.values():
         if "W" in layer.params:
-            W = network.backend.to_numpy(layer.params["W"])
-            return _columns(W, sample) if W.ndim == 2 else _filters(W)
+            return weights_as_images(network.backend.to_numpy(layer.params["W"]), sample)
     return None
-
-
-def _columns(W: HostArray, sample: tuple[int, ...]) -> HostArray | None:
-    """(D, K) to (K, C, H, W), if a sample is an image of D pixels."""
-    shape = image_shape(sample)
-    fits = shape is not None and math.prod(shape) == W.shape[0]
-    return W.T.reshape(-1, *shape) if shape is not None and fits else None
-
-
-def _filters(W: HostArray) -> HostArray:
-    """(FN, C, FH, FW), or one image for each channel if C is neither 1 nor 3."""
-    return W if W.shape[1] in (1, 3) else W.reshape(-1, 1, *W.shape[2:])
 
 
 @dataclass(frozen=True)

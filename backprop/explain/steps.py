@@ -1,0 +1,88 @@
+"""What the reader is shown of each layer, forward and backward; pages and text are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..backends import HostArray
+from ..formulas import Expression, Worked, formula_of, worked, worked_backward
+from ..losses import Loss
+from ..tracing import NodeTrace, Trace
+from .difference import Difference, Float64
+
+PART = "∂L/∂"
+MOST_PARAMETERS = 4
+"""The most parameters of a layer whose gradients are worked out."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A layer or the loss, in one of the two directions."""
+
+    node: NodeTrace
+    is_backward: bool
+    formula: Expression | None
+    """None if the layer has none, or none for this direction."""
+    note: str
+    worked: Mapping[str, Worked]
+    """One entry each, by what it is: `"y"`, `"∂L/∂x"`, `"∂L/∂W"`, …"""
+    difference: Difference | None = None
+
+    @property
+    def title(self) -> str:
+        """As `Affine1, backward`."""
+        return f"{self.node.name}, {'backward' if self.is_backward else 'forward'}"
+
+    @property
+    def arrays(self) -> dict[str, HostArray]:
+        """The arrays of the batch that this direction is about, by name."""
+        arrays = self.node.arrays
+        return {name: values for name, values in arrays.items() if name.startswith(PART) == self.is_backward}
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether it is the loss."""
+        return isinstance(self.node.node, Loss)
+
+
+def steps_of(trace: Trace, precise: Float64, sample: int, only: str | None = None) -> Iterator[Step]:
+    """Every layer and the loss forward, then all of them backward; or `only` the one of that name."""
+    for node in (node for node in trace.nodes() if only in (None, node.name)):
+        formula, found = formula_of(node.node), worked(node, sample)
+        yield Step(
+            node,
+            is_backward=False,
+            formula=formula.forward if formula else None,
+            note=formula.note if formula else "",
+            worked={node.result: found} if found else {},
+        )
+    for node in (node for node in trace.nodes(backward=True) if only in (None, node.name)):
+        yield _backward(trace, node, precise, sample)
+
+
+def _backward(trace: Trace, node: NodeTrace, precise: Float64, sample: int) -> Step:
+    formula, found = formula_of(node.node), {}
+    for key in ("x", *list(node.grads)[:MOST_PARAMETERS]):
+        if one := worked_backward(node, sample, None, key, trace.weight_decay):
+            found[f"{PART}{key}"] = one
+    key = next(iter(node.grads), "x")
+    return Step(
+        node,
+        is_backward=True,
+        formula=formula.backward if formula else None,
+        note=formula.note if formula else "",
+        worked=found,
+        difference=precise.difference(node.name, key, _largest(node, key, sample)),
+    )
+
+
+def _largest(node: NodeTrace, key: str, sample: int) -> tuple[int, ...]:
+    """The entry with the largest gradient: of a parameter, or of this sample's input."""
+    gradient = node.grads[key] if key in node.grads else node.dinputs[0]
+    assert gradient is not None  # only a target has none, and it is never the first input
+    own = gradient if key in node.grads else gradient[sample]
+    place = tuple(int(i) for i in np.unravel_index(int(np.argmax(np.abs(own))), own.shape))
+    return place if key in node.grads else (sample, *place)

@@ -1,0 +1,87 @@
+"""The details of one layer in a trace: its arrays, their statistics, and the numbers of a sample."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..backends import HostArray
+from ..formulas import formula_of, worked, worked_backward
+from ..statistics import Statistics
+from ..text import table, visible
+from .record import NodeTrace
+from .table import fold, remarks, shape, spread
+
+if TYPE_CHECKING:
+    from .batch import Trace
+
+HEAD = ("", "shape", "mean ± sd", "smallest", "largest", "zeros", "norm")
+SIDES = "<<<>>>>"
+DROPPED = (5, 3, 4, 6, 1)
+"""The columns to drop where they do not fit."""
+
+MOST_ENTRIES = 40
+"""How many numbers of an array are written; of a larger one, the first and the last."""
+
+
+def details(trace: Trace, node: NodeTrace, sample: int | None, columns: int | None) -> str:
+    """A layer of the trace, in lines of up to `columns`."""
+    columns = columns or sys.maxsize
+    rows = [tuple(map(visible, row)) for row in (HEAD, *_rows(node))]
+    lines = [line for text in _heading(node) for line in fold(text, columns)]
+    lines += ["", *table(rows, SIDES, DROPPED, columns), ""]
+    lines += [line for text in remarks(trace) for line in [*fold(text, columns), ""]]
+    if sample is not None:
+        part = trace.of_sample(sample)[node.name]
+        lines += [f"sample {sample}", *(line for text in _entries(part, columns) for line in text), ""]
+        lines += [line for text in _worked(node, sample) for line in fold(text, columns)]
+    return "\n".join(lines).rstrip()
+
+
+def _heading(node: NodeTrace) -> Iterator[str]:
+    """The layer and its formula, forward and backward."""
+    yield f"{node.name}: {node.node!r}"
+    formula = formula_of(node.node)
+    if formula is None:
+        yield "no formula is known for it"
+        return
+    yield from formula.forward.text().split("; ")
+    if formula.backward is not None:
+        yield from formula.backward.text().split("; ")
+    if formula.note:
+        yield formula.note
+
+
+def _worked(node: NodeTrace, sample: int) -> Iterator[str]:
+    """The formula with its numbers, for the largest entry of the output and of the gradient going back."""
+    for found in (worked(node, sample), worked_backward(node, sample)):
+        if found is not None:
+            yield from (f"  {line}" if line.startswith(("=", "≈")) else line for line in found.lines())
+
+
+def _rows(node: NodeTrace) -> Iterator[tuple[str, ...]]:
+    for name, values in node.arrays.items():
+        found = Statistics.of(values)
+        numbers = [f"{n:.3g}" for n in (found.smallest, found.largest)]
+        yield name, shape(values), spread(values), *numbers, f"{found.zeros:.0%}", f"{found.norm:.3g}"
+
+
+def _entries(node: NodeTrace, columns: int) -> Iterator[list[str]]:
+    """The numbers that pass through, as lines."""
+    for name, values in node.passing.items():
+        yield written(name, values, columns)
+
+
+def written(name: str, values: HostArray, columns: int) -> list[str]:
+    """An array as "x = [1.  2.  …]", in lines of up to `columns`; of large images only statistics."""
+    start = f"{name} = "
+    if values.ndim > 2 and values.size > MOST_ENTRIES:
+        return [f"{name}: {shape(values)}, {spread(values)}"]
+    room = max(min(columns, 100) - len(start), 10)
+    first, *others = np.array2string(
+        values, max_line_width=room, precision=4, threshold=MOST_ENTRIES
+    ).splitlines()
+    return [start + first, *(" " * len(start) + line for line in others)]

@@ -1,0 +1,236 @@
+"""Every layer and loss has a formula, and the numbers put in give the layer's own numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backprop.layers
+import backprop.losses
+from backprop import Affine, ReLU, Residual
+from backprop.formulas import Formula, Worked, formula_of, worked, worked_backward
+from backprop.formulas.expression import Symbol, equation
+from backprop.layers import Layer, Node
+from backprop.losses import Loss
+from backprop.tracing import NodeTrace
+from tests.cases import CASES
+
+from .traces import case, traced
+
+PUBLIC = [
+    kind
+    for room in (backprop.layers, backprop.losses)
+    for kind in vars(room).values()
+    if isinstance(kind, type) and issubclass(kind, Node) and kind.case.__func__ is not Node.case.__func__
+]
+TOLERANCE = {"float64": 1e-12, "float32": 2e-6}
+
+
+@pytest.mark.parametrize("kind", PUBLIC, ids=lambda kind: kind.__name__)
+def test_every_class_with_a_case_has_a_formula(kind: type[Node], rng: np.random.Generator) -> None:
+    formula = formula_of(kind.case(rng)[0])
+    assert formula is not None
+    assert formula.backward is not None
+    for expression in (formula.forward, formula.backward):
+        assert "=" in expression.text()
+        assert expression.mathml().startswith("<math>")
+
+
+def entries(array: np.ndarray) -> list[tuple[int, ...]]:
+    return list(np.ndindex(array.shape))
+
+
+def split(index: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """The sample, and the entry in it."""
+    return (index[0], index[1:]) if index else (0, ())
+
+
+def close(found: Worked | None, expected: Any, scale: float, dtype: str) -> None:
+    assert found is not None
+    assert found.value == pytest.approx(float(expected), rel=TOLERANCE[dtype], abs=TOLERANCE[dtype] * scale)
+
+
+def scale_of(trace: NodeTrace) -> float:
+    """The size of the terms that are added up, which rounding is relative to."""
+    arrays = (*trace.inputs, trace.dout, trace.output, *trace.params.values(), *trace.grads.values())
+    return 10.0 * max(1.0, *(float(np.abs(array).max()) for array in arrays))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", CASES)
+def test_every_entry_worked_out_is_the_output(name: str, dtype: str, rng: np.random.Generator) -> None:
+    trace = case(name, rng, dtype)
+    if isinstance(trace.node, Loss):
+        samples = [worked(trace, n) for n in range(len(trace.inputs[0]))]
+        mean = np.mean([sample.value for sample in samples if sample is not None])
+        assert mean == pytest.approx(float(trace.output), rel=10 * TOLERANCE[dtype])
+        return
+    for index in entries(trace.output):
+        found = worked(trace, *split(index))
+        close(found, trace.output[index], scale_of(trace), dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", CASES)
+def test_every_gradient_worked_out_is_the_layers(name: str, dtype: str, rng: np.random.Generator) -> None:
+    trace = case(name, rng, dtype)
+    for key, gradient in zip("xy", trace.dinputs, strict=False):
+        if gradient is not None:
+            for index in entries(gradient):
+                found = worked_backward(trace, *split(index), key)
+                close(found, gradient[index], scale_of(trace), dtype)
+    if isinstance(trace.node, Residual):
+        return
+    for key, gradient in trace.grads.items():
+        for index in entries(gradient):
+            close(worked_backward(trace, 0, index, key), gradient[index], scale_of(trace), dtype)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_written_adds_up(name: str, rng: np.random.Generator) -> None:
+    """`=` only where the numbers that are written give the result that is written."""
+    trace = case(name, rng)
+    for found in (worked(trace, 0), worked_backward(trace, 0)):
+        assert found is not None
+        for step in found.steps:
+            *_, last = step.lines()
+            written = step.expression.numbers().value(shown=True)
+            sign = "=" if f"{written:.3e}" == f"{step.value:.3e}" else "≈"
+            assert f"{sign} " in last
+
+
+def test_the_default_entry_is_the_largest(rng: np.random.Generator) -> None:
+    trace = traced(ReLU(), np.asarray([[1.0, -2.0, 3.5, 0.5]]), rng=rng)
+    found = worked(trace, 0)
+    assert found is not None
+    assert found.text() == "y[0,2] = max(x[0,2], 0) = max(3.5, 0) = 3.5"
+
+
+def test_a_long_sum_is_written_with_its_largest_terms(rng: np.random.Generator) -> None:
+    W = np.full((50, 2), 0.001)
+    W[[3, 10, 20, 40], 1] = [1.0, -2.0, 3.0, 4.0]
+    found = worked(traced(Affine(W, np.asarray([0.0, 0.5])), np.ones((1, 50)), rng=rng), 0, (1,))
+    assert found is not None
+    assert found.text() == (
+        "y[0,1] = x[0,3] W[3,1] + x[0,10] W[10,1] + x[0,20] W[20,1] + x[0,40] W[40,1] + ⋯ + b[1] "
+        "= 1·1 + 1·(−2) + 1·3 + 1·4 + [46 more: 0.046] + 0.5 = 6.546"
+    )
+
+
+def test_nan_and_infinity_are_written(rng: np.random.Generator) -> None:
+    x = np.asarray([[1.0, np.nan, 2.0], [np.inf, 1.0, 2.0]])
+    with np.errstate(all="ignore"):
+        trace = traced(Affine(np.ones((3, 2)), np.zeros(2)), x, rng=rng)
+    for n, shown in ((0, "NaN"), (1, "∞")):
+        found = worked(trace, n)
+        assert found is not None
+        assert found.text().endswith(f" {shown}")
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_no_number_stops_it(name: str, value: float, rng: np.random.Generator) -> None:
+    node, *inputs = CASES[name](rng)
+    inputs[0].ravel()[::3] = value
+    with np.errstate(all="ignore"):
+        trace = traced(node, *inputs, rng=rng)
+        for found in (worked(trace, 0), worked_backward(trace, 0)):
+            assert found is not None
+            assert found.text()
+            assert found.mathml()
+
+
+class Square(Layer):
+    formula = "y = x²"
+
+    def forward(self, x: Any, *, training: bool = False) -> Any:
+        self.saved = x
+        return x * x
+
+    def backward(self, dout: Any) -> Any:
+        return 2.0 * self.saved * dout
+
+
+class Cube(Square):
+    formula = equation(Symbol("y"), Symbol("x") ** 3)  # type: ignore[assignment]
+
+
+class Silent(Layer):
+    pass
+
+
+class Doubled(ReLU):
+    def forward(self, x: Any, *, training: bool = False) -> Any:
+        return 2.0 * super().forward(x, training=training)
+
+
+class Renamed(ReLU):
+    """The same."""
+
+
+def text_of(formula: Formula | None) -> str | None:
+    return None if formula is None else formula.forward.text()
+
+
+def test_a_layer_may_carry_its_formula() -> None:
+    assert text_of(formula_of(Square())) == "y = x²"
+    assert text_of(formula_of(Cube())) == "y = x³"
+    assert formula_of(Silent()) is None
+
+
+def test_markup_in_a_users_formula_is_shown_as_it_is() -> None:
+    layer = Silent()
+    layer.formula = "x < 0 & <script>"  # type: ignore[attr-defined]
+    formula = formula_of(layer)
+    assert formula is not None
+    assert formula.forward.mathml() == "<math><mtext>x &lt; 0 &amp; &lt;script&gt;</mtext></math>"
+
+
+def test_a_subclass_has_the_formula_only_if_it_keeps_the_methods() -> None:
+    assert text_of(formula_of(Renamed())) == "y = max(x, 0)"
+    assert formula_of(Doubled()) is None
+
+
+def test_what_cannot_be_worked_out_is_none(rng: np.random.Generator) -> None:
+    trace = traced(Square(), np.ones((2, 3)), rng=rng)
+    assert worked(trace, 0) is None
+    assert worked_backward(trace, 0) is None
+    assert worked_backward(traced(ReLU(), np.ones((2, 3)), rng=rng), 0, None, "W") is None
+    assert worked_backward(case("MeanSquaredError", rng), 0, None, "y") is None
+
+
+@pytest.mark.parametrize(("sample", "entry", "message"), [
+    (2, None, "expected a sample from 0 to 1, got 2"),
+    (-1, None, "expected a sample from 0 to 1, got -1"),
+    (0, (3,), r"expected an entry of a sample, whose shape is \(3,\), got \(3,\)"),
+    (0, (0, 0), r"expected an entry of a sample, whose shape is \(3,\), got \(0, 0\)"),
+])  # fmt: skip
+def test_an_entry_outside_is_refused(sample: int, entry: Any, message: str, rng: np.random.Generator) -> None:
+    trace = traced(ReLU(), np.ones((2, 3)), rng=rng)
+    with pytest.raises(ValueError, match=message):
+        worked(trace, sample, entry)
+
+
+def test_numbers_come_from_the_trace_not_from_the_layer(rng: np.random.Generator) -> None:
+    layer = Affine(np.ones((2, 2)), np.zeros(2))
+    trace = traced(layer, np.ones((1, 2)), rng=rng)
+    layer.params["W"] *= 100.0
+    found = worked(trace, 0)
+    assert found is not None
+    assert found.value == 2.0
+
+
+def test_weight_decay_adds_its_part_to_weights_alone(rng: np.random.Generator) -> None:
+    trace = traced(Affine(np.ones((2, 2)), np.zeros(2)), np.ones((1, 2)), rng=rng)
+    without, weight, bias = (
+        worked_backward(trace, 0, entry, key, decay)
+        for entry, key, decay in (((0, 1), "W", 0.0), ((0, 1), "W", 0.5), ((1,), "b", 0.5))
+    )
+    assert without is not None
+    assert weight is not None
+    assert bias is not None
+    assert weight.value == without.value + 0.5
+    assert weight.lines()[0] == "∂L/∂W[0,1] = x[0,0] ∂L/∂y[0,1] + λ W[0,1]"
+    assert bias.value == trace.grads["b"][1]
