@@ -50,7 +50,7 @@ def _loaded(data: bytes) -> dict[str, Any]:
     except PickleError:
         raise
     except Exception as error:  # what a damaged pickle raises is not documented
-        raise PickleError(f"it is no pickle that can be read: {error}") from None
+        raise PickleError(f"it is no pickle, or a damaged one ({type(error).__name__}: {error})") from None
     if type(value) is not dict or not all(type(name) is str for name in value):
         raise PickleError(f"expected a dict of arrays by name, got {type(value).__name__}")
     return {name: np.array(v, subok=False) if isinstance(v, _Array) else v for name, v in value.items()}
