@@ -28,7 +28,9 @@ class TwoLayerNet(Network):
     def __init__(
         self, input_size: int, hidden_size: int, output_size: int, weight_init_std: float = 0.01
     ) -> None:
-        super().__init__(affine_params([input_size, hidden_size, output_size], weight_init_std))
+        super().__init__(
+            affine_params("TwoLayerNet", [input_size, hidden_size, output_size], weight_init_std)
+        )
 
     def predict(self, x: Any, train_flg: bool = False) -> HostArray:
         """The probabilities (N, C) for a batch x (N, D)."""

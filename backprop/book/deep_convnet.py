@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .layers import Affine, Convolution, Dropout, Pooling, Relu
-from .network import Network
+from .network import Network, check_conv
 
 __all__ = ["DeepConvNet"]
 
@@ -64,6 +64,7 @@ class DeepConvNet(Network):
         self.layers = []
         channels, size, _ = input_dim
         for number, conv in enumerate(convolutions, 1):
+            check_conv("DeepConvNet", conv)
             shape = (conv["filter_num"], channels, conv["filter_size"], conv["filter_size"])
             W, b = self._drawn(number, shape, math.prod(shape[1:]), shape[0])
             self.layers += [Convolution(W, b, conv["stride"], conv["pad"]), Relu()]

@@ -148,7 +148,8 @@ def class_numbers(name: str, y: HostArray, targets: Any) -> HostArray:
             f"{name}: expected labels ({samples},) or one-hot ({samples}, {classes}), got {t.shape}"
         )
     if t.dtype.kind not in "iu":
-        raise TypeError(f"{name}: expected integer class numbers, got {t.dtype.name}; use t.astype(int)")
+        hint = "; use t.astype(int)" if t.dtype.kind in "fb" else ""
+        raise TypeError(f"{name}: expected integer class numbers, got {t.dtype.name}{hint}")
     if t.size and not 0 <= t.min() <= t.max() < classes:
         wrong = t.max() if t.min() >= 0 else t.min()
         raise ValueError(f"{name}: expected labels 0 to {classes - 1}, got {wrong}")

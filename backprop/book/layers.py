@@ -245,6 +245,11 @@ class BatchNormalization:
         running_var: Kept = None,
     ) -> None:
         self.gamma, self.beta = numbers("BatchNormalization", gamma), numbers("BatchNormalization", beta)
+        if self.gamma.shape != self.beta.shape:
+            raise ValueError(
+                f"BatchNormalization: expected gamma and beta of one shape, got {self.gamma.shape} and "
+                f"{self.beta.shape}"
+            )
         self.momentum = momentum
         self.running_mean, self.running_var = running_mean, running_var
         self.input_shape: tuple[int, ...] | None = None
@@ -338,8 +343,8 @@ class Convolution:
         if x.ndim != 4 or x.shape[1] != channels:
             hint = "; give a single image as x[None, ...]" if x.shape[:-2] == (channels,) else ""
             raise ValueError(f"Convolution: expected x (N, {channels}, H, W), got {x.shape}{hint}")
-        out_h = (x.shape[2] + 2 * self.pad - height) // self.stride + 1
         self.x, self.col = x, im2col(x, height, width, self.stride, self.pad)
+        out_h = (x.shape[2] + 2 * self.pad - height) // self.stride + 1
         self.col_W = self.W.reshape(filters, -1).T
         y = np.dot(self.col, self.col_W) + self.b
         return np.asarray(y.reshape(len(x), out_h, -1, filters).transpose(0, 3, 1, 2))

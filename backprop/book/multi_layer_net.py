@@ -40,7 +40,10 @@ class MultiLayerNet(Network):
         weight_init_std: str | float = "relu",
         weight_decay_lambda: float = 0,
     ) -> None:
-        super().__init__(affine_params([input_size, *hidden_size_list, output_size], weight_init_std))
+        name = type(self).__name__
+        if not isinstance(hidden_size_list, Sequence):
+            raise TypeError(f"{name}: expected hidden_size_list such as [100, 100], got {hidden_size_list!r}")
+        super().__init__(affine_params(name, [input_size, *hidden_size_list, output_size], weight_init_std))
         self.input_size, self.output_size = input_size, output_size
         self.hidden_size_list, self.hidden_layer_num = list(hidden_size_list), len(hidden_size_list)
         self.weight_decay_lambda = weight_decay_lambda

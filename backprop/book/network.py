@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import HostArray
+from ..layers.checks import check_whole
 from ..networks.initializers import standard_deviation
 from .gradient import numerical_gradient
 from .layers import Relu, Sigmoid, SoftmaxWithLoss
@@ -147,18 +148,27 @@ class Network:
         return [name for name, _, _ in self._places()]
 
 
-def affine_params(sizes: Sequence[int], weight_init_std: str | float) -> dict[str, HostArray]:
+def affine_params(name: str, sizes: Sequence[int], weight_init_std: str | float) -> dict[str, HostArray]:
     """Return W1, b1, W2, b2, … of fully connected layers between these sizes, drawn from `np.random`.
 
     The weights have the standard deviation `weight_init_std`, or √(2 / inputs) for `"he"` or `"relu"`, or
     √(1 / inputs) for `"xavier"` or `"sigmoid"`; the biases are 0.
     """
+    check_whole(name, 1, **{f"width {number}": size for number, size in enumerate(sizes)})
     params = {}
     for number, (inputs, outputs) in enumerate(itertools.pairwise(sizes), 1):
         std = standard_deviation(weight_init_std, inputs)
         params[f"W{number}"] = std * np.random.randn(inputs, outputs)
         params[f"b{number}"] = np.zeros(outputs)
     return params
+
+
+def check_conv(name: str, conv: Mapping[str, int]) -> None:
+    """Raise unless these are the parameters of a convolution."""
+    if set(conv) != {"filter_num", "filter_size", "pad", "stride"}:
+        raise ValueError(f"{name}: expected filter_num, filter_size, pad and stride, got {dict(conv)}")
+    check_whole(name, 1, **{key: conv[key] for key in ("filter_num", "filter_size", "stride")})
+    check_whole(name, 0, pad=conv["pad"])
 
 
 @cache

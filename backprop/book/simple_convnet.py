@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .layers import Affine, Convolution, Pooling, Relu
-from .network import Network
+from .network import Network, check_conv
 
 __all__ = ["SimpleConvNet"]
 
@@ -41,6 +41,7 @@ class SimpleConvNet(Network):
         weight_init_std: float = 0.01,
     ) -> None:
         conv = conv_param or {"filter_num": 30, "filter_size": 5, "pad": 0, "stride": 1}
+        check_conv("SimpleConvNet", conv)
         filters, size, stride, pad = conv["filter_num"], conv["filter_size"], conv["stride"], conv["pad"]
         pooled = ((input_dim[1] + 2 * pad - size) // stride + 1) // 2
         super().__init__({})

@@ -32,7 +32,9 @@ class TwoLayerNet(Network):
     def __init__(
         self, input_size: int, hidden_size: int, output_size: int, weight_init_std: float = 0.01
     ) -> None:
-        super().__init__(affine_params([input_size, hidden_size, output_size], weight_init_std))
+        super().__init__(
+            affine_params("TwoLayerNet", [input_size, hidden_size, output_size], weight_init_std)
+        )
         self.layers = {
             "Affine1": Affine(self.params["W1"], self.params["b1"]),
             "Relu1": Relu(),

@@ -88,6 +88,7 @@ def test_cross_entropy_of_a_probability_of_0_is_finite() -> None:
     ([1, 0, 2], ValueError, r"expected labels \(2,\) or one-hot \(2, 3\), got \(3,\)"),
     ([1, 3], ValueError, "expected labels 0 to 2, got 3"),
     ([-1, 0], ValueError, "expected labels 0 to 2, got -1"),
+    (["a", "b"], TypeError, "expected integer class numbers, got str32$"),
     ([1.0, 0.0], TypeError, r"expected integer class numbers, got float64; use t\.astype\(int\)"),
 ])  # fmt: skip
 def test_wrong_labels(t: object, error: type[Exception], message: str) -> None:

@@ -257,8 +257,12 @@ def test_images_are_normalized_entry_by_entry(rng: np.random.Generator) -> None:
 def test_given_statistics_and_wrong_shapes() -> None:
     norm = BatchNormalization(np.ones(2), np.zeros(2), running_mean=np.ones(2), running_var=np.full(2, 4.0))
     np.testing.assert_allclose(norm.forward([[5.0, 1.0]], train_flg=False), [[2.0, 0.0]], rtol=1e-6)
+    with pytest.raises(ValueError, match=r"expected gamma and beta of one shape, got \(2,\) and \(3,\)"):
+        BatchNormalization(np.ones(2), np.zeros(3))
     with pytest.raises(ValueError, match=r"^BatchNormalization: expected x \(N, 2\), got \(3, 4\)"):
         norm.forward(np.ones((3, 4)))
+    norm.forward([[5.0, 1.0], [3.0, 2.0]])
+    norm.forward([[5.0, 1.0]], train_flg=False)
     with pytest.raises(RuntimeError, match=r"forward\(x, train_flg=True\) first"):
         norm.backward([[1.0, 1.0]])
 

@@ -307,6 +307,24 @@ def test_networks_are_copied_and_pickled(name: str) -> None:
 
 
 def test_wrong_options() -> None:
+    with pytest.raises(
+        TypeError, match=r"^MultiLayerNet: expected hidden_size_list such as \[100, 100\], got 5"
+    ):
+        MultiLayerNet(4, 5, 3)
+    with pytest.raises(
+        ValueError, match="^TwoLayerNet: expected width 1 to be a whole number of at least 1, got 2.5"
+    ):
+        TwoLayerNet(4, 2.5, 3)
+    for kind, argument in ((SimpleConvNet, "conv_param"), (DeepConvNet, "conv_param_3")):
+        name = kind.__name__
+        with pytest.raises(
+            ValueError, match=f"^{name}: expected filter_num, filter_size, pad and stride, got"
+        ):
+            kind(**{argument: {"filter_num": 3}})
+        with pytest.raises(
+            ValueError, match=f"^{name}: expected stride to be a whole number of at least 1, got 0"
+        ):
+            kind(**{argument: {**CONV, "stride": 0}})
     with pytest.raises(ValueError, match="unknown activation 'rleu': .* did you mean relu"):
         MultiLayerNet(4, [3], 2, activation="rleu")
     with pytest.raises(ValueError, match="unknown initial values 'hee'"):
