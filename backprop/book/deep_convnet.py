@@ -29,7 +29,8 @@ class DeepConvNet(Network):
         default 16, 16, 32, 32, 64 and 64 filters of 3×3, the fourth with a pad of 2, the others with 1
     hidden_size, output_size : the numbers of hidden neurons and of classes
 
-    The initial weights are drawn from `np.random`, with √(2 / inputs) as their standard deviation.
+    The initial weights are drawn from `np.random`, with √(2 / inputs) as their standard deviation. (The book
+    has fixed numbers for it, those of the default arguments.)
 
     Source: *Deep Learning from Scratch*, section 8.1.
 

@@ -142,7 +142,7 @@ def class_numbers(name: str, y: HostArray, targets: Any) -> HostArray:
     t: HostArray = np.asarray(targets)
     samples, classes = y.shape
     if t.size == y.size != samples:
-        return np.asarray(t.reshape(y.shape).argmax(axis=1))
+        return _places_of_1(name, t.reshape(y.shape))
     if t.shape not in ((samples,), (samples, 1)) and not (samples == 1 and t.ndim == 0):
         raise ValueError(
             f"{name}: expected labels ({samples},) or one-hot ({samples}, {classes}), got {t.shape}"
@@ -154,3 +154,14 @@ def class_numbers(name: str, y: HostArray, targets: Any) -> HostArray:
         wrong = t.max() if t.min() >= 0 else t.min()
         raise ValueError(f"{name}: expected labels 0 to {classes - 1}, got {wrong}")
     return t.reshape(samples)
+
+
+def _places_of_1(name: str, t: HostArray) -> HostArray:
+    """Return where the 1 is in every one-hot row."""
+    places: HostArray = t.argmax(axis=1)
+    if np.count_nonzero(t) != len(t) or not (t[np.arange(len(t)), places] == 1).all():
+        raise ValueError(
+            f"{name}: expected one-hot rows, a single 1 and else 0, in t {t.shape}; for probabilities as "
+            "targets, use backprop.SoftmaxWithLoss"
+        )
+    return places

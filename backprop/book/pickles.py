@@ -61,8 +61,8 @@ class _Array(np.ndarray[Any, Any]):
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, is_fortran, data = state
-        content = _array(data, dtype, shape, "F" if is_fortran else "C")
-        checked: Any = (1, content.shape, content.dtype, bool(is_fortran), content.tobytes("A"))
+        content = _array(data, dtype, shape, "C")  # which leaves the bytes in their order
+        checked: Any = (1, content.shape, content.dtype, bool(is_fortran), content.tobytes())
         super().__setstate__(checked)
 
 

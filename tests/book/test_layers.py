@@ -201,12 +201,13 @@ def test_loss_of_a_single_sample(t: Any) -> None:
     np.testing.assert_array_equal(single.backward(), batch.backward()[0])
 
 
-def test_loss_of_probabilities_as_targets() -> None:
-    """The gradient is that of the probabilities, and the loss that of the likeliest class, as in the book."""
-    loss, t = SoftmaxWithLoss(), np.asarray([[0.1, 0.2, 0.7], [0.6, 0.4, 0.0]])
-    loss.forward(LOSS_X, t)
-    assert loss.y is not None
-    np.testing.assert_allclose(loss.backward(), (loss.y - t) / 2)
+def test_probabilities_as_targets_are_refused() -> None:
+    """Of these, the book takes the loss of the likeliest class and the gradient of all."""
+    for row in ([0.1, 0.2, 0.7], [0.0, 1.0, 1.0], [0.0, 0.0, 0.0], [0.0, 2.0, 0.0]):
+        with pytest.raises(
+            ValueError, match=r"expected one-hot rows, a single 1 and else 0, in t \(2, 3\); for"
+        ):
+            SoftmaxWithLoss().forward(LOSS_X, [row, [1.0, 0.0, 0.0]])
 
 
 def test_dropout_draws_its_mask_from_the_global_seed() -> None:

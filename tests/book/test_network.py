@@ -170,6 +170,8 @@ def test_names_of_the_other_networks() -> None:
         *("W1", "b1", "W2", "b2", "W3", "b3"), "gamma1", "beta1", "gamma2", "beta2"
     ]  # fmt: skip
     assert (network.hidden_layer_num, network.hidden_size_list) == (2, [5, 4])
+    plain = MultiLayerNetExtend(6, [5], 3)
+    assert list(plain.layers) == ["Affine1", "Activation_function1", "Affine2"]
     deep = made("deep convnet")[0]
     assert [type(layer).__name__ for layer in deep.layers][-5:] == [
         "Affine", "Relu", "Dropout", "Affine", "Dropout"
