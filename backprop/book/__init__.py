@@ -8,8 +8,8 @@ Each module stands for the file of the same name in the book's repository: for
 `from common.layers import *` write `from backprop.book.layers import *`, and for
 `from dataset.mnist import load_mnist` write `from backprop.book.mnist import load_mnist`. `backprop.book` has
 all names; its `TwoLayerNet` is that of chapter 5, and that of chapter 4 is in
-`backprop.book.ch04_two_layer_net`. (`import *` from a module also gives `np` and what the book's file of that
-name imports, since its scripts use them.)
+`backprop.book.ch04_two_layer_net`. As in the book, `import *` from `functions`, `gradient`, `layers`,
+`optimizer`, `trainer` and `util` also gives `np`, on which its scripts rely.
 
 Weights, masks and batches are drawn from `np.random` in the book's order, so that after the same
 `np.random.seed` a script prints what the book's own code prints, to the last digit. That takes NumPy, float64
@@ -36,45 +36,81 @@ own names:
 | `load_mnist` | `backprop.datasets.load_mnist` |
 """
 
-from ..lazy import lazy_names
-
-__getattr__, __dir__, __all__ = lazy_names(
-    __name__,
-    {
-        "deep_convnet": ("DeepConvNet",),
-        "functions": (
-            "cross_entropy_error",
-            "identity_function",
-            "relu",
-            "relu_grad",
-            "sigmoid",
-            "sigmoid_grad",
-            "softmax",
-            "softmax_loss",
-            "step_function",
-            "sum_squared_error",
-        ),
-        "gradient": ("numerical_gradient", "numerical_gradient_2d"),
-        "layer_naive": ("AddLayer", "MulLayer"),
-        "layers": (
-            "Affine",
-            "BatchNormalization",
-            "Convolution",
-            "Dropout",
-            "Pooling",
-            "Relu",
-            "Sigmoid",
-            "SoftmaxWithLoss",
-        ),
-        "mnist": ("load_mnist",),
-        "multi_layer_net": ("MultiLayerNet",),
-        "multi_layer_net_extend": ("MultiLayerNetExtend",),
-        "optimizer": ("SGD", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop"),
-        "pickles": ("PickleError",),
-        "simple_convnet": ("SimpleConvNet",),
-        "trainer": ("Trainer",),
-        "two_layer_net": ("TwoLayerNet",),
-        "util": ("col2im", "conv_output_size", "im2col", "shuffle_dataset", "smooth_curve"),
-    },
-    globals(),
+from .deep_convnet import DeepConvNet
+from .functions import (
+    cross_entropy_error,
+    identity_function,
+    relu,
+    relu_grad,
+    sigmoid,
+    sigmoid_grad,
+    softmax,
+    softmax_loss,
+    step_function,
+    sum_squared_error,
 )
+from .gradient import numerical_gradient, numerical_gradient_2d
+from .layer_naive import AddLayer, MulLayer
+from .layers import (
+    Affine,
+    BatchNormalization,
+    Convolution,
+    Dropout,
+    Pooling,
+    Relu,
+    Sigmoid,
+    SoftmaxWithLoss,
+)
+from .mnist import load_mnist
+from .multi_layer_net import MultiLayerNet
+from .multi_layer_net_extend import MultiLayerNetExtend
+from .optimizer import SGD, AdaGrad, Adam, Momentum, Nesterov, RMSprop
+from .pickles import PickleError
+from .simple_convnet import SimpleConvNet
+from .trainer import Trainer
+from .two_layer_net import TwoLayerNet
+from .util import col2im, conv_output_size, im2col, shuffle_dataset, smooth_curve
+
+__all__ = [
+    "SGD",
+    "AdaGrad",
+    "Adam",
+    "AddLayer",
+    "Affine",
+    "BatchNormalization",
+    "Convolution",
+    "DeepConvNet",
+    "Dropout",
+    "Momentum",
+    "MulLayer",
+    "MultiLayerNet",
+    "MultiLayerNetExtend",
+    "Nesterov",
+    "PickleError",
+    "Pooling",
+    "RMSprop",
+    "Relu",
+    "Sigmoid",
+    "SimpleConvNet",
+    "SoftmaxWithLoss",
+    "Trainer",
+    "TwoLayerNet",
+    "col2im",
+    "conv_output_size",
+    "cross_entropy_error",
+    "identity_function",
+    "im2col",
+    "load_mnist",
+    "numerical_gradient",
+    "numerical_gradient_2d",
+    "relu",
+    "relu_grad",
+    "shuffle_dataset",
+    "sigmoid",
+    "sigmoid_grad",
+    "smooth_curve",
+    "softmax",
+    "softmax_loss",
+    "step_function",
+    "sum_squared_error",
+]
