@@ -1,0 +1,73 @@
+"""The nodes of the book's computational graphs, as in its `ch05/layer_naive.py`."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from ..layers import Add, Mul
+from .checks import kept, numbers
+
+__all__ = ["AddLayer", "MulLayer"]
+
+
+class MulLayer:
+    """z = x y; dx = dout y, dy = dout x. Numbers, or arrays of one shape.
+
+    Source: *Deep Learning from Scratch*, section 5.4.1.
+
+    >>> mul_apple_layer = MulLayer()
+    >>> mul_apple_layer.forward(100, 2), mul_apple_layer.backward(1.1)
+    (200, (2.2, 110.00000000000001))
+    """
+
+    def __init__(self) -> None:
+        self.x: Any = None
+        self.y: Any = None
+        self._layer = Mul()
+        self._layer.name = type(self).__name__
+
+    def forward(self, x: Any, y: Any) -> Any:
+        self.x, self.y = _pair("MulLayer", x, y)
+        return self._layer.forward(self.x, self.y, training=True)
+
+    def backward(self, dout: Any) -> tuple[Any, Any]:
+        kept("MulLayer", self.x, ", y")
+        return self._layer.backward(_value("MulLayer", dout))
+
+
+class AddLayer:
+    """z = x + y; dx = dout, dy = dout. Numbers, or arrays of one shape.
+
+    Source: *Deep Learning from Scratch*, section 5.4.2.
+
+    >>> AddLayer().forward(200, 450)
+    650
+    """
+
+    def __init__(self) -> None:
+        self._layer: Add | None = None
+
+    def forward(self, x: Any, y: Any) -> Any:
+        self._layer = Add()
+        self._layer.name = type(self).__name__
+        return self._layer.forward(*_pair("AddLayer", x, y), training=True)
+
+    def backward(self, dout: Any) -> tuple[Any, Any]:
+        return kept("AddLayer", self._layer, ", y").backward(_value("AddLayer", dout))
+
+
+def _pair(name: str, x: Any, y: Any) -> tuple[Any, Any]:
+    """Return both inputs as numbers, or as arrays; raise unless they have one shape."""
+    if np.shape(x) != np.shape(y):
+        raise ValueError(
+            f"{name}: expected two numbers, or arrays of one shape, got {np.shape(x)} and {np.shape(y)}"
+        )
+    return _value(name, x), _value(name, y)
+
+
+def _value(name: str, x: Any) -> Any:
+    """Return a number as it is, and anything else as an array of floating-point numbers."""
+    return x if isinstance(x, Real) else numbers(name, x)[()]
