@@ -157,3 +157,54 @@ from .training import (
 )
 
 __version__: str
+from .graphs import (
+    Graph as Graph,
+)
+from .graphs import (
+    Variable as Variable,
+)
+from .layers import (
+    Broadcast as Broadcast,
+)
+from .layers import (
+    Cos as Cos,
+)
+from .layers import (
+    Div as Div,
+)
+from .layers import (
+    Exp as Exp,
+)
+from .layers import (
+    Log as Log,
+)
+from .layers import (
+    MatMul as MatMul,
+)
+from .layers import (
+    Max as Max,
+)
+from .layers import (
+    Mean as Mean,
+)
+from .layers import (
+    Neg as Neg,
+)
+from .layers import (
+    Pow as Pow,
+)
+from .layers import (
+    Power as Power,
+)
+from .layers import (
+    Sin as Sin,
+)
+from .layers import (
+    Sqrt as Sqrt,
+)
+from .layers import (
+    Sub as Sub,
+)
+from .layers import (
+    Sum as Sum,
+)

@@ -118,6 +118,13 @@ GROUPS = (
         "What happens in every layer on one batch, and computational graphs with their numbers.",
         "backprop.tracing",
         "backprop.graphs",
+        "backprop.formulas",
+        "backprop.explain",
+    ),
+    _group(
+        "The book",
+        "*Deep Learning from Scratch* by its own names and conventions.",
+        "backprop.book",
     ),
     _group(
         "Reports",
@@ -133,7 +140,7 @@ GROUPS = (
 )
 
 INTERNAL = {
-    *("__main__", "cli", "dtypes", "errors", "files", "lazy", "lookup", "pages", "text"),
+    *("__main__", "cli", "dtypes", "errors", "files", "lazy", "lookup", "pages", "statistics", "text"),
 }
 """Modules of `backprop` that are not for users of the library."""
 

@@ -16,6 +16,10 @@ WIDEST = 1100.0
 """A wider drawing from left to right is drawn from top to bottom, if that makes it narrower."""
 
 MOST_DISTANT = 5
+
+NEAR_RIGHT, NEAR_DOWN = 3, 1
+"""Up to which layer an input's use is near, so that it stands in the first: a stack's parameters do not."""
+
 ARROW = 7.0
 
 
@@ -42,7 +46,8 @@ class Drawing:
         self.shapes = [NodeShape(node, total_gradient(node, edges), down=down) for node in nodes]
         self.labels = [EdgeLabel(edge, names[edge.source], names[edge.target], down=down) for edge in edges]
         links = [(index[edge.source], index[edge.target]) for edge in edges]
-        distant = distant_uses(len(nodes), links)
+        near = NEAR_DOWN if down else NEAR_RIGHT
+        distant = distant_uses(len(nodes), links, near)
         if len(distant) > MOST_DISTANT:
             for i in distant:
                 source, target = links[i]
@@ -52,6 +57,7 @@ class Drawing:
             [(shape.extent, shape.outline) for shape in self.shapes],
             links,
             [label.extent for label in self.labels],
+            near,
         )
         self._origin = 0.0, 0.0
         covered = [*self.node_rects(), *self.label_rects(), *self._bends()]

@@ -11,9 +11,6 @@ from collections.abc import Sequence
 from graphlib import TopologicalSorter
 from itertools import pairwise
 
-NEAR = 3
-"""An input used first in a layer up to this one stands in the first layer, others just before their use."""
-
 SWEEPS = 12
 """The most sweeps there and back that order the layers."""
 
@@ -21,11 +18,13 @@ Edges = Sequence[tuple[int, int]]
 """Source and target of each edge."""
 
 
-def levels(count: int, edges: Edges) -> list[int]:
+def levels(count: int, edges: Edges, near: int) -> list[int]:
     """The layer of each node: every edge leads to a later one.
 
-    >>> levels(4, [(0, 2), (1, 3), (2, 3)])
-    [0, 0, 1, 2]
+    An input that is used first in a layer after `near` stands just before its use, others in the first layer.
+
+    >>> levels(4, [(0, 2), (1, 3), (2, 3)], near=2), levels(4, [(0, 2), (1, 3), (2, 3)], near=1)
+    ([0, 0, 1, 2], [0, 1, 1, 2])
     """
     sources, targets = neighbours(count, edges)
     found = [0] * count
@@ -33,20 +32,20 @@ def levels(count: int, edges: Edges) -> list[int]:
         found[node] = max((found[source] + 1 for source in sources[node]), default=0)
     for node in range(count):
         first_use = min((found[target] for target in targets[node]), default=0)
-        if not sources[node] and first_use > NEAR:
+        if not sources[node] and first_use > near:
             found[node] = first_use - 1
     return found
 
 
-def distant_uses(count: int, edges: Edges) -> list[int]:
-    """The edges from an input over more than a few layers.
+def distant_uses(count: int, edges: Edges, near: int) -> list[int]:
+    """The edges from an input over more than `near` layers.
 
-    >>> distant_uses(6, [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (0, 5), (0, 2)])
+    >>> distant_uses(6, [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (0, 5), (0, 2)], near=3)
     [5]
     """
-    level, (sources, _) = levels(count, edges), neighbours(count, edges)
+    level, (sources, _) = levels(count, edges, near), neighbours(count, edges)
     return [
-        i for i, (one, other) in enumerate(edges) if not sources[one] and level[other] - level[one] > NEAR
+        i for i, (one, other) in enumerate(edges) if not sources[one] and level[other] - level[one] > near
     ]
 
 

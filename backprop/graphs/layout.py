@@ -79,9 +79,11 @@ class _Item(NamedTuple):
     """The edge of a label or a bend."""
 
 
-def lay_out(nodes: Sequence[tuple[Extent, Outline]], edges: Edges, labels: Sequence[Extent]) -> Layout:
-    """Place nodes and the labels of the edges between them."""
-    items, chains = _items([extent for extent, _ in nodes], edges, labels)
+def lay_out(
+    nodes: Sequence[tuple[Extent, Outline]], edges: Edges, labels: Sequence[Extent], near: int
+) -> Layout:
+    """Place nodes and the labels of the edges between them; `near` as for `levels`."""
+    items, chains = _items(levels(len(nodes), edges, near), [extent for extent, _ in nodes], edges, labels)
     paths = [[source, *chain, target] for (source, target), chain in zip(edges, chains, strict=True)]
     layers = ordered([item.layer for item in items], [link for path in paths for link in pairwise(path)])
     across = _across(items, layers, paths)
@@ -108,13 +110,12 @@ def lay_out(nodes: Sequence[tuple[Extent, Outline]], edges: Edges, labels: Seque
 
 
 def _items(
-    nodes: Sequence[Extent], edges: Edges, labels: Sequence[Extent]
+    level: Sequence[int], nodes: Sequence[Extent], edges: Edges, labels: Sequence[Extent]
 ) -> tuple[list[_Item], list[list[int]]]:
     """All items: the nodes, then the bends of each edge with its label, which lies just before its target.
 
     With them, which items belong to each edge.
     """
-    level = levels(len(nodes), edges)
     items = [_Item(2 * level[i], extent, None) for i, extent in enumerate(nodes)]
     chains = []
     for e, (source, target) in enumerate(edges):

@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 
-from backprop.graphs.layering import NEAR, _as_visited, distant_uses, levels, neighbours, ordered
+from backprop.graphs.layering import _as_visited, distant_uses, levels, neighbours, ordered
 
 
 def random_edges(seed: int, count: int = 15, edges: int = 25) -> list[tuple[int, int]]:
@@ -19,7 +19,7 @@ def random_edges(seed: int, count: int = 15, edges: int = 25) -> list[tuple[int,
 @pytest.mark.parametrize("seed", range(20))
 def test_every_edge_leads_to_a_later_layer(seed: int) -> None:
     edges = random_edges(seed)
-    level = levels(15, edges)
+    level = levels(15, edges, near=3)
     assert all(level[one] < level[other] for one, other in edges)
     used = {place for edge in edges for place in edge}
     assert {level[node] for node in used} == set(range(max(level) + 1))  # none is empty
@@ -27,15 +27,16 @@ def test_every_edge_leads_to_a_later_layer(seed: int) -> None:
 
 def test_an_input_lies_before_its_first_use() -> None:
     chain = [(i, i + 1) for i in range(9)]
-    assert levels(11, [*chain, (10, NEAR)])[10] == 0
-    assert levels(11, [*chain, (10, NEAR + 1)])[10] == NEAR
-    assert levels(11, [*chain, (10, 9), (10, 8)])[10] == 7
-    assert levels(11, [*chain, (0, 10), (10, 9)])[10] == 1  # not an input
+    assert levels(11, [*chain, (10, 3)], near=3)[10] == 0
+    assert levels(11, [*chain, (10, 4)], near=3)[10] == 3
+    assert levels(11, [*chain, (10, 3)], near=1)[10] == 2
+    assert levels(11, [*chain, (10, 9), (10, 8)], near=3)[10] == 7
+    assert levels(11, [*chain, (0, 10), (10, 9)], near=3)[10] == 1  # not an input
 
 
 def test_distant_uses_are_those_of_inputs() -> None:
     chain = [(i, i + 1) for i in range(9)]
-    assert distant_uses(10, [*chain, (1, 9), (0, NEAR), (0, NEAR + 1)]) == [len(chain) + 2]
+    assert distant_uses(10, [*chain, (1, 9), (0, 3), (0, 4)], near=3) == [len(chain) + 2]
 
 
 def crossings(layers: list[list[int]], links: list[tuple[int, int]]) -> int:
