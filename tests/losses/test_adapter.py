@@ -41,6 +41,14 @@ def test_it_trains_as_ours_does(t: np.ndarray, optimizer: Any) -> None:
     assert repr(mine).startswith("Network(Affine1 · SoftmaxWithLoss; ")
 
 
+def test_labels_are_signed_as_the_book_s_are() -> None:
+    class Negated(book.SquaredError):
+        def forward(self, x: Any, t: Any) -> Any:
+            return float(np.sum(-t))
+
+    assert float(net(Negated()).loss(X[:3], np.asarray([1, 2, 0], "uint8"))) == -3.0
+
+
 def test_numbers_have_no_accuracy() -> None:
     network = net(book.SquaredError())
     assert network.evaluate(X, X[:, :3])[1] is None

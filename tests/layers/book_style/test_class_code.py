@@ -60,6 +60,15 @@ class AcrossALoop:
         return self.total
 
 
+class Endless:
+    def forward(self, x: Any) -> Any:
+        self.best = x
+        while True:
+            if x < self.best:
+                return self.best
+            x -= 1
+
+
 class Augmented:
     count = 0
 
@@ -130,6 +139,7 @@ class Raising:
         (InBothBranches, {"y"}, set()),
         (InALoop, set(), {"last"}),
         (AcrossALoop, {"total"}, set()),
+        (Endless, {"best"}, set()),
         (Augmented, set(), {"count"}),
         (ByHelpers, {"x", "out"}, set()),
         (Inherited, {"x", "out", "again"}, set()),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends import Backend
+from backends import Backend, get_backend
 from backprop import Network
 from backprop.layers.adapter import adapted
 
@@ -228,6 +228,30 @@ def test_an_error_within_says_in_which_layer() -> None:
     with pytest.raises(ValueError, match="shapes") as error:
         network.predict(X)
     assert error.value.__notes__ == ["in forward of Affine2 (Affine)"]
+
+
+def test_after_a_forward_that_failed_there_is_no_backward() -> None:
+    node = adapted(Affine(W, B))
+    node.forward(X, training=True)
+    with pytest.raises(ValueError, match="shapes"):
+        node.forward(X[:, :2], training=True)
+    with pytest.raises(RuntimeError, match="backward needs"):
+        node.backward(np.ones((4, 2)))
+
+
+def test_a_copy_has_what_the_object_was_given_last() -> None:
+    layer = Affine(W, B)
+    node = adapted(layer)
+    layer.W = W + 1.0
+    assert node.to(get_backend("cpu")).params["W"].tolist() == (W + 1.0).tolist()
+
+
+def test_an_object_that_no_network_owns_is_adapted_anew() -> None:
+    layer = Affine(W, B)
+    first = adapted(layer)
+    layer.W = np.ones((5, 2))
+    assert adapted(layer) is not first
+    assert Network([layer]).params["W1"].shape == (5, 2)
 
 
 def test_input_of_another_dtype_is_refused() -> None:
