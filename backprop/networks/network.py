@@ -380,6 +380,12 @@ class Network:
         """The number of parameters."""
         return sum(math.prod(p.shape) for p in self.params.values())
 
+    def _repr_html_(self) -> str:
+        """The summary's table, for a notebook."""
+        from .display import network_html
+
+        return network_html(self)
+
     def __repr__(self) -> str:
         stack = " · ".join([*self.layers.shown.values(), self.last_layer.name])
         return (
