@@ -1,7 +1,7 @@
 """Pickles of arrays by name, such as the book's `params.pkl`, read without running anything in them.
 
-A pickle is a program that may call any function by its name. Here the only names it may call are those that
-NumPy itself writes for arrays and numbers, and each stands for a small function of this file.
+A pickle is a program that may call any function by its name. Here its calls are written down, not made, and
+only those are known with which NumPy writes an array; the arrays are then made of the bytes in the file.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import io
 import os
 import pickle
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -22,16 +22,28 @@ from ..text import visible
 LARGEST = 2**30
 """The largest file that is read, in bytes."""
 
+NAMES = {
+    "numpy.ndarray": "ndarray",
+    "numpy.dtype": "dtype",
+    "_codecs.encode": "encode",
+    "builtins.bytes": "bytes",
+    "__builtin__.bytes": "bytes",
+    "numpy.core.multiarray._reconstruct": "reconstruct",
+    "numpy._core.multiarray._reconstruct": "reconstruct",
+    "numpy.core.numeric._frombuffer": "frombuffer",
+    "numpy._core.numeric._frombuffer": "frombuffer",
+}
+"""What a pickle may call: all that NumPy, old and new, calls for an array."""
+
 
 class PickleError(ValueError):
-    """A pickle that is damaged, or that holds anything but arrays, numbers, text, lists and dicts."""
+    """A pickle that is damaged, or that is not a dict of arrays by name."""
 
 
-def read_pickle(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_pickle(path: str | os.PathLike[str]) -> dict[str, HostArray]:
     """Read a pickled dict of arrays by name, of any protocol, written by any NumPy.
 
-    Raises `PickleError`, and runs nothing in the file, if it names any function or class but those of NumPy's
-    arrays and numbers.
+    Raises `PickleError`, and runs nothing in the file, if there is anything else in it.
     """
     try:
         return _loaded(read_file(path, LARGEST))
@@ -39,130 +51,153 @@ def read_pickle(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise PickleError(visible(f"{os.fspath(path)}: {error}")) from None
 
 
-def write_pickle(path: str | os.PathLike[str], arrays: dict[str, HostArray]) -> None:
+def write_pickle(path: str | os.PathLike[str], arrays: Mapping[str, HostArray]) -> None:
     """Write a dict of arrays by name as a pickle, which the book's own code reads too."""
-    replace_file(path, pickle.dumps(arrays))
+    replace_file(path, pickle.dumps(dict(arrays)))
 
 
-def _loaded(data: bytes) -> dict[str, Any]:
+def _loaded(data: bytes) -> dict[str, HostArray]:
     try:
         value = _Unpickler(io.BytesIO(data), encoding="latin1").load()
+        if type(value) is not dict:
+            raise PickleError(f"expected a dict of arrays by name, got {_kind(value)}")
+        return _arrays(value, len(data))
     except PickleError:
         raise
     except Exception as error:  # what a damaged pickle raises is not documented
         raise PickleError(f"it is no pickle, or a damaged one ({type(error).__name__}: {error})") from None
-    if type(value) is not dict or not all(type(name) is str for name in value):
-        raise PickleError(f"expected a dict of arrays by name, got {type(value).__name__}")
-    return {name: np.array(v, subok=False) if isinstance(v, _Array) else v for name, v in value.items()}
 
 
-class _Array(np.ndarray[Any, Any]):
-    """An array whose content comes in `__setstate__`, which checks it."""
+class _Name:
+    """A name that a pickle may call; a call of it is written down."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, *args: Any) -> _Call:
+        return _Call(self.name, args)
+
+    def __setstate__(self, _: Any) -> NoReturn:
+        raise PickleError(f"it changes {self.name}")
+
+
+class _Call:
+    """A call that a pickle asks for, and the state that it gives to the result."""
+
+    __slots__ = ("args", "name", "state")
+    __match_args__ = ("name", "args", "state")
+
+    def __init__(self, name: str, args: tuple[Any, ...]) -> None:
+        self.name, self.args, self.state = name, args, None
 
     def __setstate__(self, state: Any) -> None:
-        _, shape, dtype, is_fortran, data = state
-        content = _array(data, dtype, shape, "C")  # which leaves the bytes in their order
-        checked: Any = (1, content.shape, content.dtype, bool(is_fortran), content.tobytes())
-        super().__setstate__(checked)
+        self.state = state
 
 
-class _DType:
-    """A dtype of numbers: its code, such as "f8", and its byte order."""
+def _text_keys(load: Callable[[Any], None], keys: slice) -> Callable[[Any], None]:
+    """Let an opcode put entries into a dict only if the keys on the stack are texts.
 
-    def __init__(self, code: Any, *_: Any) -> None:
-        if not (isinstance(code, str) and re.fullmatch(r"b1|[iu][1248]|f[248]", code)):
-            raise PickleError(f"expected arrays of numbers, got the dtype {code!r:.40}")
-        self.code, self.order = code, "="
+    To hash a tuple of tuples of tuples may take for ever.
+    """
 
-    def __setstate__(self, state: Any) -> None:
-        if state[1] not in ("<", ">", "=", "|"):
-            raise PickleError(f"expected a byte order, got {state[1]!r:.40}")
-        self.order = state[1]
+    def checked(unpickler: Any) -> None:
+        for key in unpickler.stack[keys]:
+            if type(key) is not str:
+                raise PickleError(f"expected a dict of arrays by name, got a name of {type(key).__name__}")
+        load(unpickler)
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(self.order + self.code)
+    return checked
 
 
-class _Named:
-    """What a name in a pickle stands for; a new object each time, since a pickle may change it."""
-
-    __slots__ = ("meaning", "name")
-
-    def __init__(self, name: str, meaning: Callable[..., Any]) -> None:
-        self.name, self.meaning = name, meaning
-
-    def __call__(self, *args: Any) -> Any:
-        return self.meaning(*args)
-
-
-def _no_array(*_: Any) -> NoReturn:
-    raise PickleError("expected an array with its content")
-
-
-def _new_array(kind: Any, *_: Any) -> _Array:
-    if not (isinstance(kind, _Named) and kind.name == "numpy.ndarray"):
-        raise PickleError("expected an array of class numpy.ndarray")
-    return _Array(0)
-
-
-def _array(data: Any, dtype: Any, shape: Any, order: Any) -> HostArray:
-    """Return an array from its bytes, in this machine's byte order."""
-    if not isinstance(dtype, _DType):
-        raise PickleError(f"expected a dtype, got {type(dtype).__name__}")
-    if isinstance(data, str):  # Python 2's bytes
-        data = data.encode("latin1")
-    if not isinstance(data, bytes | bytearray):
-        raise PickleError(f"expected the bytes of an array, got {type(data).__name__}")
-    flat = np.frombuffer(data, dtype.dtype)
-    return flat.reshape(shape, order=order).astype(flat.dtype.newbyteorder("="))
-
-
-def _no_bytes() -> bytes:
-    return b""
-
-
-def _scalar(dtype: Any, data: Any) -> Any:
-    return _array(data, dtype, (), "C")[()]
-
-
-def _encoded(text: Any, encoding: Any) -> bytes:
-    """Return bytes, which Python 3 writes as text in a protocol below 3."""
-    if not isinstance(text, str) or encoding != "latin1":
-        raise PickleError("expected the bytes of an array as Latin-1 text")
-    return text.encode("latin1")
-
-
-MEANINGS: dict[str, Callable[..., Any]] = {
-    "numpy.ndarray": _no_array,
-    "numpy.dtype": _DType,
-    "_codecs.encode": _encoded,
-    "builtins.bytes": _no_bytes,
-    "__builtin__.bytes": _no_bytes,
-    **{
-        f"numpy.{core}.{name}": meaning
-        for core in ("core", "_core")
-        for name, meaning in (
-            ("multiarray._reconstruct", _new_array),
-            ("multiarray.scalar", _scalar),
-            ("numeric._frombuffer", _array),
-        )
-    },
-}
-"""The names that a pickle may call, and what is called in their place."""
+OPCODES: dict[int, Callable[[Any], None]] = dict(pickle._Unpickler.dispatch)
+"""How each opcode is read, by its number."""
+for _set in (pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET):
+    del OPCODES[_set[0]]
+for _put, _keys in (
+    (pickle.SETITEM, slice(-2, -1)),
+    (pickle.SETITEMS, slice(0, None, 2)),
+    (pickle.DICT, slice(0, None, 2)),
+):
+    OPCODES[_put[0]] = _text_keys(OPCODES[_put[0]], _keys)
+OPCODES[pickle.BYTEARRAY8[0]] = OPCODES[pickle.BINBYTES8[0]]  # which takes no memory before there are bytes
 
 
 class _Unpickler(pickle._Unpickler):
     """The unpickler written in Python: a few bytes can make the one in C take all memory."""
 
+    dispatch = OPCODES
+
     def find_class(self, module: str, name: str) -> Any:
         full = f"{module}.{name}"
-        if full not in MEANINGS:
+        if full not in NAMES:
             raise PickleError(f"it names {full}, which was not run; expected a dict of NumPy arrays only")
-        return _Named(full, MEANINGS[full])
+        return _Name(NAMES[full])
 
     def get_extension(self, code: int) -> NoReturn:
         raise PickleError(f"it names the class of number {code}, which was not looked up")
 
     def persistent_load(self, pid: Any) -> NoReturn:
         raise PickleError("it refers to an object outside the file")
+
+
+def _arrays(values: Mapping[str, Any], room: int) -> dict[str, HostArray]:
+    """Return the arrays, of which no more bytes are made than `room`, the size of the file."""
+    made: dict[int, HostArray] = {}  # an array with two names is one
+    for name, value in values.items():
+        if id(value) in made:
+            continue
+        array = made[id(value)] = _array(name, value)
+        room -= array.nbytes
+        if room < 0:
+            raise PickleError("its arrays have more bytes than the file")
+    return {name: made[id(value)] for name, value in values.items()}
+
+
+def _array(name: str, value: Any) -> HostArray:
+    """Return an array, in this machine's byte order, from the call that makes it."""
+    match value:
+        case _Call("reconstruct", (_Name(name="ndarray"), *_), (_, shape, dtype, by_columns, data)):
+            order = "F" if by_columns else "C"
+        case _Call("frombuffer", (data, dtype, shape, ("C" | "F") as order), None):
+            pass
+        case _Call("reconstruct" | "frombuffer"):
+            raise PickleError(f"expected an array with its content for {name}")
+        case _:
+            raise PickleError(f"expected a NumPy array for {name}, got {_kind(value)}")
+    flat = np.frombuffer(_bytes(name, data), _dtype(name, dtype))
+    made: Any = flat.reshape(shape, order=order)
+    return np.array(made, flat.dtype.newbyteorder("="))
+
+
+def _bytes(name: str, data: Any) -> bytes:
+    """Return the bytes of an array, which Python 2, and 3 in a protocol below 3, write as text."""
+    match data:
+        case bytes():
+            return data
+        case str(text) | _Call("encode", (str(text), "latin1"), None):
+            return text.encode("latin1")
+        case _Call("bytes", (), None):
+            return b""
+    raise PickleError(f"expected the bytes of the array {name}, got {_kind(data)}")
+
+
+def _dtype(name: str, dtype: Any) -> np.dtype[Any]:
+    """Return a dtype of numbers from its code, such as "f8", and its byte order."""
+    match dtype:
+        case _Call("dtype", (str(code), *_), (_, "<" | ">" | "=" | "|" as order, *_)):
+            if re.fullmatch(r"b1|[iu][1248]|f[248]", code):
+                return np.dtype(order + code)
+            raise PickleError(f"expected an array of numbers for {name}, got the dtype {code!r:.40}")
+    raise PickleError(f"expected the dtype of the array {name}, got {_kind(dtype)}")
+
+
+def _kind(value: Any) -> str:
+    """Name the kind of what is not as expected."""
+    match value:
+        case _Call("reconstruct" | "frombuffer"):
+            return "a single array"
+        case _Call(name) | _Name(name=name):
+            return name
+    return type(value).__name__
