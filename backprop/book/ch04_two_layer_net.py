@@ -8,7 +8,7 @@ import numpy as np
 
 from ..backends import HostArray
 from .checks import doubles
-from .functions import class_numbers, cross_entropy_error, sigmoid, sigmoid_grad, softmax
+from .functions import cross_entropy_error, sigmoid, sigmoid_grad, softmax, target_rows
 from .network import Network, affine_params
 
 __all__ = ["TwoLayerNet"]
@@ -43,12 +43,12 @@ class TwoLayerNet(Network):
 
     def gradient(self, x: Any, t: Any) -> dict[str, HostArray]:
         """The gradient of the loss for every parameter, by the chain rule written out."""
-        x = doubles("TwoLayerNet", x)
+        x = np.atleast_2d(doubles("TwoLayerNet", x))
         a1 = self._first(x)
         z1 = sigmoid(a1)
         y = softmax(np.dot(z1, self.params["W2"]) + self.params["b2"])
-        one_hot = np.eye(y.shape[1])[class_numbers("TwoLayerNet", y, t)]
-        dy = (y - one_hot) / len(x)
+        t = target_rows("TwoLayerNet", y, t)
+        dy = (y * t.sum(axis=1, keepdims=True) - t) / len(x)
         da1 = sigmoid_grad(a1) * np.dot(dy, self.params["W2"].T)
         return {
             "W1": np.dot(x.T, da1),
@@ -65,5 +65,5 @@ class TwoLayerNet(Network):
         a1: HostArray = np.dot(x, W1) + self.params["b1"]
         return a1
 
-    def _names(self) -> list[str]:
-        return list(self.params)
+    def _arrays(self) -> dict[str, HostArray]:
+        return self.params

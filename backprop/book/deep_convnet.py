@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .layers import Affine, Convolution, Dropout, Pooling, Relu
-from .network import Network, check_conv
+from .network import Network, check_conv, check_images, conv_height
 
 __all__ = ["DeepConvNet"]
 
@@ -63,16 +63,16 @@ class DeepConvNet(Network):
             conv_param_6 or _conv(64),
         ]
         self.layers = []
-        channels, size, _ = input_dim
+        name = type(self).__name__
+        channels, size = check_images(name, input_dim, hidden_size=hidden_size, output_size=output_size)
         for number, conv in enumerate(convolutions, 1):
-            check_conv("DeepConvNet", conv)
+            check_conv(name, conv)
             shape = (conv["filter_num"], channels, conv["filter_size"], conv["filter_size"])
             W, b = self._drawn(number, shape, math.prod(shape[1:]), shape[0])
             self.layers += [Convolution(W, b, conv["stride"], conv["pad"]), Relu()]
-            channels, size = shape[0], (size + 2 * conv["pad"] - shape[2]) // conv["stride"] + 1
+            channels, size = shape[0], conv_height(name, size, conv, pooled=number % 2 == 0)
             if number % 2 == 0:
                 self.layers.append(Pooling(pool_h=2, pool_w=2, stride=2))
-                size //= 2
         flat = channels * size * size
         hidden = Affine(*self._drawn(7, (flat, hidden_size), flat, hidden_size))
         output = Affine(*self._drawn(8, (hidden_size, output_size), hidden_size, output_size))

@@ -111,15 +111,15 @@ def sum_squared_error(y: Any, t: Any) -> np.floating[Any]:
 
 
 def cross_entropy_error(y: Any, t: Any) -> np.floating[Any]:
-    """L = −(1/N) Σₙ log(yₙₖ + 10⁻⁷), k the class of sample n.
+    """L = −(1/N) Σₙₖ tₙₖ log(yₙₖ + 10⁻⁷), where t of a class number is 1 for this class and else 0.
 
-    The constant is the book's; `backprop.SoftmaxWithLoss` has none. It makes the loss smaller by 10⁻⁷ / yₙₖ:
-    by 10⁻⁶ on average where yₙₖ is a tenth, and of a probability of 0 it makes 16.1 instead of ∞.
+    The constant is the book's; `backprop.SoftmaxWithLoss` has none. It makes the loss of a sample of class k
+    smaller by 10⁻⁷ / yₙₖ, which is 10⁻⁶ for a probability of a tenth, and it makes 16.1, not ∞, of one of 0.
 
     Parameters
     ----------
     y : probabilities (N, C), or (C,) of a single sample
-    t : class numbers (N,) or (N, 1), or one-hot rows (N, C)
+    t : class numbers (N,) or (N, 1); or rows (N, C), which are one-hot or other weights from 0 to 1
 
     Source: *Deep Learning from Scratch*, sections 4.2.2 to 4.2.4.
 
@@ -127,8 +127,9 @@ def cross_entropy_error(y: Any, t: Any) -> np.floating[Any]:
     0.510825457099338
     """
     y = np.atleast_2d(numbers("cross_entropy_error", y))
-    chosen = y[np.arange(len(y)), class_numbers("cross_entropy_error", y, t)]
-    loss: np.floating[Any] = -np.sum(np.log(chosen + INSIDE_LOG)) / len(y)
+    t = target_rows("cross_entropy_error", y, t)
+    counts = t != 0
+    loss: np.floating[Any] = -np.sum(t[counts] * np.log(y[counts] + INSIDE_LOG)) / len(y)
     return loss
 
 
@@ -137,12 +138,14 @@ def softmax_loss(X: Any, t: Any) -> np.floating[Any]:
     return cross_entropy_error(softmax(X), t)
 
 
-def class_numbers(name: str, y: HostArray, targets: Any) -> HostArray:
-    """Return the class number of every row of y (N, C), from class numbers or one-hot rows."""
+def target_rows(name: str, y: HostArray, targets: Any) -> HostArray:
+    """Return the targets as rows (N, C) of y's dtype, from class numbers or such rows."""
     t: HostArray = np.asarray(targets)
+    if y.ndim != 2 or not y.size:
+        raise ValueError(f"{name}: expected probabilities (N, C) of at least one sample, got {y.shape}")
     samples, classes = y.shape
     if t.size == y.size != samples:
-        return _places_of_1(name, t.reshape(y.shape))
+        return _weights(name, numbers(name, t).astype(y.dtype).reshape(y.shape))
     if t.shape not in ((samples,), (samples, 1)) and not (samples == 1 and t.ndim == 0):
         raise ValueError(
             f"{name}: expected labels ({samples},) or one-hot ({samples}, {classes}), got {t.shape}"
@@ -153,15 +156,13 @@ def class_numbers(name: str, y: HostArray, targets: Any) -> HostArray:
     if t.size and not 0 <= t.min() <= t.max() < classes:
         wrong = t.max() if t.min() >= 0 else t.min()
         raise ValueError(f"{name}: expected labels 0 to {classes - 1}, got {wrong}")
-    return t.reshape(samples)
+    return np.eye(classes, dtype=y.dtype)[t.reshape(samples)]
 
 
-def _places_of_1(name: str, t: HostArray) -> HostArray:
-    """Return where the 1 is in every one-hot row."""
-    places: HostArray = t.argmax(axis=1)
-    if np.count_nonzero(t) != len(t) or not (t[np.arange(len(t)), places] == 1).all():
+def _weights(name: str, t: HostArray) -> HostArray:
+    """Return rows of targets, or raise unless they are weights from 0 to 1, in each row one above 0."""
+    if not ((t >= 0) & (t <= 1)).all() or not t.any(axis=1).all():
         raise ValueError(
-            f"{name}: expected one-hot rows, a single 1 and else 0, in t {t.shape}; for probabilities as "
-            "targets, use backprop.SoftmaxWithLoss"
+            f"{name}: expected one-hot rows in t {t.shape}, or other weights from 0 to 1, not all 0 in a row"
         )
-    return places
+    return t

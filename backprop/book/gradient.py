@@ -72,9 +72,15 @@ def _check(x: HostArray) -> None:
 
 
 def _number(value: Any) -> float:
-    if np.size(value) != 1:
+    array = np.asarray(value)
+    if array.size != 1:
         raise ValueError(
-            f"numerical_gradient: expected f to return a number, got an array {np.shape(value)}; "
+            f"numerical_gradient: expected f to return a number, got an array {array.shape}; "
             "let f return its sum"
         )
-    return float(np.asarray(value).item())
+    if array.dtype.kind not in "fiu":
+        hint = "; does f end with return?" if value is None else ""
+        raise TypeError(
+            f"numerical_gradient: expected f to return a number, got {type(value).__name__}{hint}"
+        )
+    return float(array.item())

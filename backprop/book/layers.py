@@ -13,9 +13,9 @@ import numpy as np
 
 from .. import layers
 from ..backends import HostArray
+from ..layers.checks import check_whole
 from .checks import check_shape, doubles, kept, numbers
 from .functions import (
-    class_numbers,
     cross_entropy_error,
     identity_function,
     relu,
@@ -26,6 +26,7 @@ from .functions import (
     softmax_loss,
     step_function,
     sum_squared_error,
+    target_rows,
 )
 from .util import col2im, im2col
 
@@ -58,7 +59,7 @@ Kept: TypeAlias = "HostArray | None"
 
 
 class Relu:
-    """y = max(x, 0); dx = dout where x > 0, else 0: `backprop.ReLU`.
+    """y = max(x, 0); dx = dout where x > 0, else 0.
 
     Source: *Deep Learning from Scratch*, section 5.5.1.
     """
@@ -66,16 +67,15 @@ class Relu:
     def __init__(self) -> None:
         self.mask: Kept = None
         """True where x ≤ 0."""
-        self._layer = layers.ReLU()
 
     def forward(self, x: Any) -> HostArray:
         x = doubles("Relu", x)
         self.mask = np.asarray(x <= 0)
-        return np.asarray(self._layer.forward(x, training=True))
+        return np.where(self.mask, 0.0, x)
 
     def backward(self, dout: Any) -> HostArray:
-        shape = kept("Relu", self.mask).shape
-        return np.asarray(self._layer.backward(check_shape("Relu", "dout", doubles("Relu", dout), shape)))
+        mask = kept("Relu", self.mask)
+        return np.where(mask, 0.0, check_shape("Relu", "dout", doubles("Relu", dout), mask.shape))
 
 
 class Sigmoid:
@@ -146,13 +146,13 @@ class Affine:
 
 
 class SoftmaxWithLoss:
-    """`softmax` and `cross_entropy_error`, with its 10⁻⁷ inside the logarithm; dx = (y − t) · dout / N.
+    """`softmax` and `cross_entropy_error`, with its 10⁻⁷ inside the logarithm; dx = (y Σ t − t) · dout / N.
 
-    dx is the gradient of the loss without that constant, as in the book: it differs from that of the loss
-    by 10⁻⁷ / yₙₖ, k the class of sample n. (The book ignores dout.) `backprop.SoftmaxWithLoss` has no
-    constant.
+    Σ t, the sum of a row, is 1 for class numbers and one-hot rows. dx is the gradient of the loss without the
+    constant, as in the book: the two differ by up to 10⁻⁷ / N. (The book ignores dout.)
+    `backprop.SoftmaxWithLoss` has no constant.
 
-    x: (N, C), or (C,) of a single sample; t: class numbers (N,), or one-hot rows.
+    x: (N, C), or (C,) of a single sample; t: class numbers (N,), or rows of weights, one-hot or other.
 
     Source: *Deep Learning from Scratch*, section 5.6.3.
 
@@ -178,12 +178,8 @@ class SoftmaxWithLoss:
     def backward(self, dout: float = 1) -> HostArray:
         shape = kept("SoftmaxWithLoss", self.y, ", t").shape
         y = np.atleast_2d(kept("SoftmaxWithLoss", self.y, ", t"))
-        if self.t.size == y.size != len(y):
-            dx = (y - self.t.reshape(y.shape)) / len(y)
-        else:
-            dx = y.copy()
-            dx[np.arange(len(y)), class_numbers("SoftmaxWithLoss", y, self.t)] -= 1
-            dx /= len(y)
+        t = target_rows("SoftmaxWithLoss", y, self.t)
+        dx = (y * t.sum(axis=1, keepdims=True) - t) / len(y)
         return np.asarray(dout * dx.reshape(shape))
 
 
@@ -251,6 +247,10 @@ class BatchNormalization:
                 f"{self.beta.shape}"
             )
         self.momentum = momentum
+        for what, value in (("running_mean", running_mean), ("running_var", running_var)):
+            if value is not None:
+                shape = (self.gamma.size,)
+                check_shape("BatchNormalization", what, doubles("BatchNormalization", value), shape)
         self.running_mean, self.running_var = running_mean, running_var
         self.input_shape: tuple[int, ...] | None = None
         self.batch_size: int | None = None
@@ -330,6 +330,8 @@ class Convolution:
             raise ValueError(
                 f"Convolution: expected W (FN, C, FH, FW) and b (FN,), got {self.W.shape} and {self.b.shape}"
             )
+        check_whole("Convolution", 1, stride=stride)
+        check_whole("Convolution", 0, pad=pad)
         self.stride, self.pad = stride, pad
         self.x: Kept = None
         self.col: Kept = None

@@ -7,6 +7,7 @@ None before the first step. The steps are those of `backprop.optimizers` where t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -55,15 +56,25 @@ class _Optimizer:
 
     def _check(self, params: Mapping[str, Any], grads: Mapping[str, Any]) -> None:
         name = type(self).__name__
+        for what, given in (("params", params), ("grads", grads)):
+            if not isinstance(given, Mapping):
+                hint = "; give network.params" if hasattr(given, "params") else ""
+                raise TypeError(f"{name}: expected {what} as a dict, got {type(given).__name__}{hint}")
         for key, p in params.items():
             if key not in grads:
-                raise ValueError(f"{name}: expected a gradient for {key}, got those for {', '.join(grads)}")
+                raise ValueError(
+                    f"{name}: expected a gradient for {key}, got those for {', '.join(grads) or 'nothing'}"
+                )
+            if not isinstance(p, np.ndarray | Real):
+                raise TypeError(f"{name}: expected {key} as a number or an array, got {type(p).__name__}")
             if np.shape(p) != np.shape(grads[key]):
                 raise ValueError(
                     f"{name}: expected a gradient {np.shape(p)} for {key}, got {np.shape(grads[key])}"
                 )
             if isinstance(p, np.ndarray) and p.dtype.kind != "f":
                 raise TypeError(f"{name}: expected {key} in floating point, got {p.dtype.name}")
+            if isinstance(p, np.ndarray) and not p.flags.writeable:
+                raise ValueError(f"{name}: {key} is read-only and cannot be changed; give {key}.copy()")
             for slot in self.slot_names:
                 known = getattr(self, slot)
                 if known is not None and (key not in known or np.shape(known[key]) != np.shape(p)):

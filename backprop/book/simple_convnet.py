@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .layers import Affine, Convolution, Pooling, Relu
-from .network import Network, check_conv
+from .network import Network, check_conv, check_images, conv_height
 
 __all__ = ["SimpleConvNet"]
 
@@ -41,12 +41,14 @@ class SimpleConvNet(Network):
         weight_init_std: float = 0.01,
     ) -> None:
         conv = conv_param or {"filter_num": 30, "filter_size": 5, "pad": 0, "stride": 1}
-        check_conv("SimpleConvNet", conv)
+        name = type(self).__name__
+        check_conv(name, conv)
+        channels, height = check_images(name, input_dim, hidden_size=hidden_size, output_size=output_size)
         filters, size, stride, pad = conv["filter_num"], conv["filter_size"], conv["stride"], conv["pad"]
-        pooled = ((input_dim[1] + 2 * pad - size) // stride + 1) // 2
+        pooled = conv_height(name, height, conv, pooled=True)
         super().__init__({})
         shapes = {
-            1: (filters, input_dim[0], size, size),
+            1: (filters, channels, size, size),
             2: (filters * pooled * pooled, hidden_size),
             3: (hidden_size, output_size),
         }

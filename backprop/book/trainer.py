@@ -68,7 +68,12 @@ class Trainer:
         self.x_train, self.t_train, self.x_test, self.t_test = x_train, t_train, x_test, t_test
         self.epochs, self.batch_size = epochs, mini_batch_size
         self.evaluate_sample_num_per_epoch = evaluate_sample_num_per_epoch
-        kind = lookup("optimizer", optimizer.lower(), OPTIMIZERS)
+        if not isinstance(optimizer, str):
+            raise TypeError(
+                f"Trainer: expected the name of an optimizer, such as 'SGD', got {type(optimizer).__name__}; "
+                "its arguments go into optimizer_param"
+            )
+        kind = lookup("optimizer", optimizer, OPTIMIZERS)
         self.optimizer = kind(**({"lr": 0.01} if optimizer_param is None else optimizer_param))
         self.train_size = len(x_train)
         self.iter_per_epoch = max(self.train_size / mini_batch_size, 1)

@@ -72,3 +72,11 @@ def test_a_function_that_returns_an_array() -> None:
         ValueError, match=r"expected f to return a number, got an array \(2,\); let f return its sum"
     ):
         numerical_gradient(lambda x: x**2, np.ones(2))
+
+
+@pytest.mark.parametrize(("result", "message"), [
+    (None, r"got NoneType; does f end with return\?"), (1j, "got complex$"), ("1", "got str$")
+])  # fmt: skip
+def test_a_function_that_returns_no_number(result: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=f"^numerical_gradient: expected f to return a number, {message}"):
+        numerical_gradient(lambda _: result, np.ones(2))

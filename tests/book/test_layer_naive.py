@@ -46,6 +46,15 @@ def test_arrays(make: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [MulLayer, AddLayer])
+@pytest.mark.parametrize(("x", "dout"), [([1.0, 2.0], 1), ([1.0, 2.0], [1.0]), (3, [1.0])])
+def test_gradients_that_do_not_fit(kind: Any, x: Any, dout: Any) -> None:
+    layer = kind()
+    layer.forward(x, x)
+    with pytest.raises(ValueError, match=rf"^{kind.__name__}: expected dout \("):
+        layer.backward(dout)
+
+
+@pytest.mark.parametrize("kind", [MulLayer, AddLayer])
 def test_wrong_inputs(kind: Any) -> None:
     name = kind.__name__
     with pytest.raises(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import pickle
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -201,13 +203,54 @@ def test_loss_of_a_single_sample(t: Any) -> None:
     np.testing.assert_array_equal(single.backward(), batch.backward()[0])
 
 
-def test_probabilities_as_targets_are_refused() -> None:
-    """Of these, the book takes the loss of the likeliest class and the gradient of all."""
-    for row in ([0.1, 0.2, 0.7], [0.0, 1.0, 1.0], [0.0, 0.0, 0.0], [0.0, 2.0, 0.0]):
-        with pytest.raises(
-            ValueError, match=r"expected one-hot rows, a single 1 and else 0, in t \(2, 3\); for"
-        ):
-            SoftmaxWithLoss().forward(LOSS_X, [row, [1.0, 0.0, 0.0]])
+@pytest.mark.parametrize("row", [[0.1, 0.2, 0.7], [0.0, 1.0, 1.0], [0.5, 0.0, 0.0]])
+def test_weights_as_targets(row: list[float]) -> None:
+    """The book's section 4.5.1 makes its targets with np.random.rand(100, 10)."""
+    t, loss = np.asarray([row, [1.0, 0.0, 0.0]]), SoftmaxWithLoss()
+    p = np.exp(LOSS_X) / np.exp(LOSS_X).sum(axis=1, keepdims=True)
+    assert loss.forward(LOSS_X, t) == pytest.approx(-np.sum(t * np.log(p + 1e-7)) / 2, rel=1e-14)
+    numerical = numerical_gradient(lambda x: loss.forward(x, t), LOSS_X.copy())
+    loss.forward(LOSS_X, t)
+    np.testing.assert_allclose(loss.backward(), numerical, atol=1e-6)
+
+
+@pytest.mark.parametrize("row", [[0.0, 0.0, 0.0], [0.0, 2.0, 0.0], [1.5, -0.5, 0.0], [math.nan, 0.0, 1.0]])
+def test_rows_that_are_no_weights(row: list[float]) -> None:
+    with pytest.raises(
+        ValueError, match=r"expected one-hot rows in t \(2, 3\), or other weights from 0 to 1"
+    ):
+        SoftmaxWithLoss().forward(LOSS_X, [row, [1.0, 0.0, 0.0]])
+
+
+def test_no_samples_and_too_many_axes() -> None:
+    for shape in ((0, 3), (2, 2, 3)):
+        with pytest.raises(ValueError, match=r"expected probabilities \(N, C\) of at least one sample, got"):
+            SoftmaxWithLoss().forward(np.ones(shape), np.zeros(shape[:-1], int))
+
+
+def test_a_mask_may_be_changed() -> None:
+    for layer in (Relu(), Dropout()):
+        layer.forward(np.ones((2, 2)))
+        assert layer.mask is not None
+        layer.mask[...] = [[True, False], [False, True]]
+        np.testing.assert_array_equal(
+            layer.backward(np.ones((2, 2))), np.eye(2) if isinstance(layer, Dropout) else 1 - np.eye(2)
+        )
+
+
+@pytest.mark.parametrize("copied", [deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
+@pytest.mark.parametrize("name", [name for name in CASES if "Pooling" not in name])
+def test_a_copy_goes_on_where_the_layer_is(name: str, copied: Any, rng: np.random.Generator) -> None:
+    layer, x = CASES[name](rng)
+    dout = np.ones_like(layer.forward(x))
+    np.testing.assert_array_equal(copied(layer).backward(dout), layer.backward(dout))
+
+
+def test_settings_of_convolutions_are_whole_numbers() -> None:
+    for kind, args in ((Convolution, (np.ones((1, 1, 2, 2)), np.zeros(1))), (Pooling, (2, 2))):
+        for settings in ({"stride": 1.0}, {"stride": 0}, {"pad": -1}, {"pad": 0.5}):
+            with pytest.raises(ValueError, match="expected (stride|pad) to be a whole number"):
+                kind(*args, **settings)
 
 
 def test_dropout_draws_its_mask_from_the_global_seed() -> None:
@@ -260,6 +303,8 @@ def test_given_statistics_and_wrong_shapes() -> None:
     np.testing.assert_allclose(norm.forward([[5.0, 1.0]], train_flg=False), [[2.0, 0.0]], rtol=1e-6)
     with pytest.raises(ValueError, match=r"expected gamma and beta of one shape, got \(2,\) and \(3,\)"):
         BatchNormalization(np.ones(2), np.zeros(3))
+    with pytest.raises(ValueError, match=r"^BatchNormalization: expected running_var \(2,\), got \(3,\)"):
+        BatchNormalization(np.ones(2), np.zeros(2), running_mean=np.ones(2), running_var=np.ones(3))
     with pytest.raises(ValueError, match=r"^BatchNormalization: expected x \(N, 2\), got \(3, 4\)"):
         norm.forward(np.ones((3, 4)))
     norm.forward([[5.0, 1.0], [3.0, 2.0]])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import backprop
 import backprop.book.optimizer
 from backprop.book import (
     DeepConvNet,
@@ -204,8 +205,116 @@ def test_accuracy_is_the_share_of_correct_samples(name: str) -> None:
     t[:2] = (t[:2] + 1) % 3
     assert network.accuracy(x, t) == 0.75
     assert network.accuracy(x, t, batch_size=3) == 0.75  # with a last batch of 2
-    with pytest.raises(ValueError, match="expected as many labels as samples, got 7 and 8"):
+    with pytest.raises(
+        ValueError, match=r"^accuracy: expected x \(N, …\) and t \(N,\), got \(8, .*\) and \(7,\)$"
+    ):
         network.accuracy(x, t[:7])
+
+
+def test_labels_in_a_column_are_labels() -> None:
+    network, x = made("chapter 5")
+    right = network.predict(x).argmax(axis=1)
+    assert network.accuracy(x, right[:, None]) == 1.0
+    assert network.accuracy(x, (right[:, None] + 1) % 3) == 0.0
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda x, t: (x[0], t[0]), r"expected x \(N, …\) and t \(N,\), got .*; give a single sample as x\[None"),
+    (lambda x, t: (x[:0], t[:0]), r"expected x \(N, …\) and t \(N,\), got \(0, 6\)"),
+    (lambda x, t: (x, t.argmax(axis=1) + 1), "expected labels 0 to 2, got 3"),
+    (lambda x, t: (x, np.eye(4)[t.argmax(axis=1)]), r"expected labels \(8,\) or one-hot \(8, 3\), got \(8, 4\)"),
+    (lambda x, t: (x, t, 0), "expected batch_size to be a whole number of at least 1, got 0"),
+    (lambda x, t: (x, t, -1), "expected batch_size to be a whole number of at least 1, got -1"),
+])  # fmt: skip
+def test_accuracy_of_what_does_not_fit(change: Any, message: str) -> None:
+    network, x = made("chapter 5")
+    with pytest.raises(ValueError, match=f"^accuracy: {message}"):
+        network.accuracy(*change(x, T))
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "chapter 4"])
+def test_another_array_in_params_is_an_error(name: str) -> None:
+    network, x = made(name)
+    for call in (network.predict, lambda x: network.loss(x, T), lambda x: network.gradient(x, T)):
+        for key, array in network.params.items():
+            network.params[key] = array - 0.1
+            with pytest.raises(
+                ValueError, match=rf'params\["{key}"\] is not the array .* change it in place'
+            ):
+                call(x)
+            network.params[key] = array
+        call(x)
+
+
+def test_layers_that_backprop_has_taken_over_are_an_error() -> None:
+    """A Network computes with arrays of its own, which it gives to the layers."""
+    network, x = made("chapter 5")
+    backprop.Network(network.layers)
+    with pytest.raises(ValueError, match=r'params\["W1"\] is not the array'):
+        network.loss(x, T)
+
+
+def test_chapter_4_takes_a_single_sample() -> None:
+    network, x = made("chapter 4")
+    for t in (T[0], 0, [0]):
+        single, batch = network.gradient(x[0], t), network.gradient(x[:1], T[:1])
+        for key in batch:
+            np.testing.assert_array_equal(single[key], batch[key])
+
+
+@pytest.mark.parametrize("name", ["chapter 4", "chapter 5"])
+def test_weights_as_targets(name: str, rng: np.random.Generator) -> None:
+    network, x = made(name)
+    t = rng.random((8, 3))
+    grads, numerical = network.gradient(x, t), network.numerical_gradient(x, t)
+    for key in grads:
+        np.testing.assert_allclose(grads[key], numerical[key], atol=2e-6)
+
+
+def test_methods_of_a_subclass_need_not_take_the_flag() -> None:
+    class Own(TwoLayerNet):
+        def predict(self, x: Any) -> Any:  # type: ignore[override]
+            for layer in self.layers.values():
+                x = layer.forward(x)
+            return 2.0 * x
+
+        def loss(self, x: Any, t: Any) -> Any:  # type: ignore[override]
+            return self.lastLayer.forward(self.predict(x), t)
+
+    x = made("chapter 5")[1]
+    network, base = Own(6, 5, 3, 0.5), TwoLayerNet(6, 5, 3, 0.5)
+    base.params["W1"][...], base.params["W2"][...] = network.params["W1"], 2.0 * network.params["W2"]
+    assert network.loss(x, T) == pytest.approx(base.loss(x, T))
+    assert network.accuracy(x, T) == base.accuracy(x, T)
+    assert network.numerical_gradient(x, T).keys() == network.gradient(x, T).keys()
+
+
+def test_layers_of_backprop_without_parameters() -> None:
+    network, x = made("chapter 5")
+    network.layers["Relu1"], network.lastLayer = backprop.Sigmoid(), backprop.SoftmaxWithLoss()
+    grads, numerical = network.gradient(x, T), network.numerical_gradient(x, T)
+    for key in grads:
+        np.testing.assert_allclose(grads[key], numerical[key], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "chapter 4"])
+def test_trace(name: str) -> None:
+    network, x = made(name)
+    before, state = deepcopy(network), np.random.get_state()[2]
+    trace = network.trace(x, T)
+    assert np.random.get_state()[2] == state
+    assert len(trace.layers) == len(network.layers)
+    if name not in ("dropout and batch normalization", "deep convnet"):
+        assert trace.value == pytest.approx(float(network.loss(x, T)))
+    for key, array in network.params.items():
+        np.testing.assert_array_equal(array, before.params[key])
+    assert network.predict(x).shape == (8, 3)
+
+
+def test_repr() -> None:
+    assert repr(TwoLayerNet(4, 3, 2)) == "TwoLayerNet(Affine1 · Relu1 · Affine2; 23 parameters)"
+    assert repr(Chapter4(4, 3, 2)) == "TwoLayerNet(23 parameters)"
+    assert repr(DeepConvNet()).startswith("DeepConvNet(Convolution · Relu · Convolution · Relu · Pooling · ")
 
 
 def test_weight_decay_counts_weights_only() -> None:
@@ -277,7 +386,8 @@ def test_saved_parameters_are_read_again(name: str, tmp_path: Path, monkeypatch:
     (lambda p: p.pop("b2"), "expected an array (2,) for b2, got nothing"),
     (lambda p: p.update(W3=p["W1"]), "expected nothing for W3, got an array (4, 3)"),
     (lambda p: p.update(W1=p["W1"].T), "expected an array (4, 3) for W1, got an array (3, 4)"),
-    (lambda p: p.update(W1=[1.0, 2.0]), "expected an array (4, 3) for W1, got list"),
+    (lambda p: p.update(W1=p["W1"].astype(int)), "expected an array (4, 3) for W1, got an array (4, 3) of int64"),
+    (lambda p: p.update(W1=[1.0, 2.0]), "expected a NumPy array for W1, got list"),
 ])  # fmt: skip
 def test_parameters_of_another_network_change_nothing(
     change: Callable[[dict[str, Any]], Any], message: str, tmp_path: Path
@@ -314,7 +424,7 @@ def test_wrong_options() -> None:
     ):
         MultiLayerNet(4, 5, 3)
     with pytest.raises(
-        ValueError, match="^TwoLayerNet: expected width 1 to be a whole number of at least 1, got 2.5"
+        ValueError, match="^TwoLayerNet: expected hidden size 1 to be a whole number of at least 1, got 2.5"
     ):
         TwoLayerNet(4, 2.5, 3)
     for kind, argument in ((SimpleConvNet, "conv_param"), (DeepConvNet, "conv_param_3")):
@@ -331,6 +441,24 @@ def test_wrong_options() -> None:
         MultiLayerNet(4, [3], 2, activation="rleu")
     with pytest.raises(ValueError, match="unknown initial values 'hee'"):
         MultiLayerNet(4, [3], 2, weight_init_std="hee")
+
+
+@pytest.mark.parametrize("kind", [SimpleConvNet, DeepConvNet])
+def test_images_of_wrong_sizes(kind: Any) -> None:
+    name = kind.__name__
+    for input_dim in ((28, 28), (1, 28, 20), (1, 1, 28, 28)):
+        with pytest.raises(
+            ValueError, match=rf"^{name}: expected input_dim \(channels, height, width\) of squ"
+        ):
+            kind(input_dim)
+    with pytest.raises(ValueError, match=f"^{name}: the images in input_dim are too small"):
+        kind((1, 3, 3))
+    with pytest.raises(
+        ValueError, match=f"^{name}: expected channels to be a whole number of at least 1, got 0"
+    ):
+        kind((0, 28, 28))
+    with pytest.raises(ValueError, match=f"^{name}: expected hidden_size to be a whole number of at least 1"):
+        kind(hidden_size=0)
 
 
 def test_convolutions_of_other_sizes() -> None:

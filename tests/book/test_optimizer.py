@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import backprop
-from backprop.book import SGD, AdaGrad, Adam, Momentum, Nesterov, RMSprop
+from backprop.book import SGD, AdaGrad, Adam, Momentum, Nesterov, RMSprop, TwoLayerNet
 
 ALL = (SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam)
 SLOTS = {SGD: "", Momentum: "v", Nesterov: "v", AdaGrad: "h", RMSprop: "h", Adam: "mv"}
@@ -113,6 +113,8 @@ def test_wrong_gradients(kind: Any) -> None:
         kind().update({"W": np.ones(2)}, {"b": np.ones(2)})
     with pytest.raises(ValueError, match=rf"^{name}: expected a gradient \(2,\) for W, got \(1,\)"):
         kind().update({"W": np.ones(2)}, {"W": np.ones(1)})
+    with pytest.raises(ValueError, match=f"^{name}: expected a gradient for W, got those for nothing"):
+        kind().update({"W": np.ones(2)}, {})
     with pytest.raises(TypeError, match=f"^{name}: expected W in floating point, got int64"):
         kind().update({"W": np.ones(2, np.int64)}, {"W": np.ones(2)})
 
@@ -126,3 +128,23 @@ def test_an_optimizer_of_other_parameters(kind: Any) -> None:
             ValueError, match="this optimizer was used for other parameters than .* make a new one"
         ):
             optimizer.update(params, params)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_what_is_no_parameter(kind: Any) -> None:
+    name, optimizer, network = kind.__name__, kind(), TwoLayerNet(2, 2, 2)
+    with pytest.raises(TypeError, match=f"^{name}: expected params as a dict, got TwoLayerNet; give network"):
+        optimizer.update(network, network.params)
+    with pytest.raises(TypeError, match=f"^{name}: expected grads as a dict, got NoneType$"):
+        optimizer.update(network.params, None)
+    with pytest.raises(TypeError, match=f"^{name}: expected W as a number or an array, got list"):
+        optimizer.update({"W": [1.0]}, {"W": [1.0]})
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_all_parameters_change_or_none(kind: Any) -> None:
+    params = {"W": np.ones(2), "b": np.ones(2)}
+    params["b"].flags.writeable = False
+    with pytest.raises(ValueError, match="b is read-only and cannot be changed; give b"):
+        kind().update(params, {"W": np.ones(2), "b": np.ones(2)})
+    np.testing.assert_array_equal(params["W"], 1.0)

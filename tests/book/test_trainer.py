@@ -94,3 +94,10 @@ def test_a_network_learns() -> None:
 def test_samples_without_labels() -> None:
     with pytest.raises(ValueError, match="^Trainer: expected as many labels t_test as samples, got 9 and 10"):
         Trainer(Noted(), X, T, X, T[:9])
+
+
+def test_an_optimizer_goes_by_its_name() -> None:
+    with pytest.raises(
+        TypeError, match="^Trainer: expected the name of an optimizer, such as 'SGD', got Adam"
+    ):
+        Trainer(Noted(), X, T, X, T, optimizer=Adam())  # type: ignore[arg-type]
