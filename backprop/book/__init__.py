@@ -7,14 +7,14 @@
 Each module stands for the file of the same name in the book's repository: for
 `from common.layers import *` write `from backprop.book.layers import *`, and for
 `from dataset.mnist import load_mnist` write `from backprop.book.mnist import load_mnist`. `backprop.book` has
-all names; its `TwoLayerNet` is that of chapter 5, and that of chapter 4 is in
+all their names; its `TwoLayerNet` is that of chapter 5, and that of chapter 4 is in
 `backprop.book.ch04_two_layer_net`. As in the book, `import *` from `functions`, `gradient`, `layers`,
 `optimizer`, `trainer` and `util` also gives `np`, on which its scripts rely.
 
-Weights, masks and batches are drawn from `np.random` in the book's order, so that after the same
-`np.random.seed` a script prints what the book's own code prints, to the last digit. That takes NumPy, float64
-and the book's order of operations. For a GPU, for float32, for speed, or to save and resume, use backprop's
-own names:
+Weights, masks and batches are drawn from `np.random` in the book's order: after the same `np.random.seed`, a
+script prints what it prints with the book's own code, to the last digit. All is computed with NumPy, in
+float64 and in the book's order of operations. For a GPU, for float32, for speed, or to save and resume, use
+backprop's own names:
 
 | `backprop.book` | `backprop` |
 |---|---|

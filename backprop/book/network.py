@@ -8,7 +8,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -57,6 +57,15 @@ class Network:
         count = sum(array.size for array in self.params.values())
         stack = f"{' · '.join(layers)}; " if layers else ""
         return f"{type(self).__name__}({stack}{count:,} parameters)"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say where to find what only `backprop.Network` has, such as the `backend` that `fit` asks for."""
+        hint = ""
+        if name == "backend" or (not name.startswith("_") and hasattr(networks.Network, name)):
+            hint = (
+                ", but backprop.Network(copy.deepcopy(network.layers)) has, which fit and save_network take"
+            )
+        raise AttributeError(f"the book's {type(self).__name__} has no {name}{hint}", name=name, obj=self)
 
     @property
     def lastLayer(self) -> Any:  # noqa: N802 - the book's spelling

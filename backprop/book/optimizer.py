@@ -54,7 +54,8 @@ class _Optimizer:
             for slot, value in zip(slots, values, strict=True):
                 slot[key] = value
 
-    def _check(self, params: Mapping[str, Any], grads: Mapping[str, Any]) -> None:
+    def _check(self, params: Any, grads: Any) -> None:
+        """Raise unless every parameter can change, so that all do or none."""
         name = type(self).__name__
         for what, given in (("params", params), ("grads", grads)):
             if not isinstance(given, Mapping):
@@ -65,16 +66,11 @@ class _Optimizer:
                 raise ValueError(
                     f"{name}: expected a gradient for {key}, got those for {', '.join(grads) or 'nothing'}"
                 )
-            if not isinstance(p, np.ndarray | Real):
-                raise TypeError(f"{name}: expected {key} as a number or an array, got {type(p).__name__}")
+            _check_parameter(name, key, p)
             if np.shape(p) != np.shape(grads[key]):
                 raise ValueError(
                     f"{name}: expected a gradient {np.shape(p)} for {key}, got {np.shape(grads[key])}"
                 )
-            if isinstance(p, np.ndarray) and p.dtype.kind != "f":
-                raise TypeError(f"{name}: expected {key} in floating point, got {p.dtype.name}")
-            if isinstance(p, np.ndarray) and not p.flags.writeable:
-                raise ValueError(f"{name}: {key} is read-only and cannot be changed; give {key}.copy()")
             for slot in self.slot_names:
                 known = getattr(self, slot)
                 if known is not None and (key not in known or np.shape(known[key]) != np.shape(p)):
@@ -206,6 +202,16 @@ class Adam(_Optimizer):
         v += (1 - beta2) * (g**2 - v)
         p -= rate * m / (np.sqrt(v) + EPSILON)
         return p, m, v
+
+
+def _check_parameter(name: str, key: str, p: Any) -> None:
+    """Raise unless a parameter is a number, or an array that can change."""
+    if not isinstance(p, np.ndarray | Real):
+        raise TypeError(f"{name}: expected {key} as a number or an array, got {type(p).__name__}")
+    if isinstance(p, np.ndarray) and p.dtype.kind != "f":
+        raise TypeError(f"{name}: expected {key} in floating point, got {p.dtype.name}")
+    if isinstance(p, np.ndarray) and not p.flags.writeable:
+        raise ValueError(f"{name}: {key} is read-only and cannot be changed; give {key}.copy()")
 
 
 def _zeros_like(p: Any) -> HostArray:

@@ -90,7 +90,8 @@ class _Call:
     __match_args__ = ("name", "args", "state")
 
     def __init__(self, name: str, args: tuple[Any, ...]) -> None:
-        self.name, self.args, self.state = name, args, None
+        self.name, self.args = name, args
+        self.state: Any = None
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
@@ -159,7 +160,7 @@ def _array(name: str, value: Any) -> HostArray:
     """Return an array, in this machine's byte order, from the call that makes it."""
     match value:
         case _Call("reconstruct", (_Name(name="ndarray"), *_), (_, shape, dtype, by_columns, data)):
-            order = "F" if by_columns else "C"
+            order: Any = "F" if by_columns else "C"
         case _Call("frombuffer", (data, dtype, shape, ("C" | "F") as order), None):
             pass
         case _Call("reconstruct" | "frombuffer"):
@@ -188,7 +189,8 @@ def _dtype(name: str, dtype: Any) -> np.dtype[Any]:
     match dtype:
         case _Call("dtype", (str(code), *_), (_, "<" | ">" | "=" | "|" as order, *_)):
             if re.fullmatch(r"b1|[iu][1248]|f[248]", code):
-                return np.dtype(order + code)
+                found: np.dtype[Any] = np.dtype(order + code)
+                return found
             raise PickleError(f"expected an array of numbers for {name}, got the dtype {code!r:.40}")
     raise PickleError(f"expected the dtype of the array {name}, got {_kind(dtype)}")
 

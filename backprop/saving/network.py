@@ -36,6 +36,10 @@ RESTORE = (
 
 def save_network(path: str | os.PathLike[str], network: Network) -> None:
     """Write the network to a file: its layers, parameters and state."""
+    given: Any = network
+    if not isinstance(given, Network):
+        hint = "; give backprop.Network(copy.deepcopy(network.layers))" if hasattr(given, "layers") else ""
+        raise TypeError(f"save_network: expected a backprop.Network, got {type(given).__name__}{hint}")
     write_checkpoint(path, Checkpoint({"network": network_config(network)}, network_arrays(network)))
 
 

@@ -311,6 +311,29 @@ def test_trace(name: str) -> None:
     assert network.predict(x).shape == (8, 3)
 
 
+def test_what_the_book_s_networks_are_not_made_for(tmp_path: Path) -> None:
+    network, x = made("chapter 5")
+    for call in (
+        lambda: backprop.fit(network, x, T.argmax(axis=1), epochs=1),
+        lambda: network.summary(),
+        lambda: network.to("cpu"),
+    ):
+        with pytest.raises(
+            AttributeError, match=r"^the book's TwoLayerNet has no .* backprop\.Network\(copy"
+        ):
+            call()
+    with pytest.raises(
+        TypeError, match=r"^save_network: expected a backprop\.Network, got TwoLayerNet; give"
+    ):
+        backprop.save_network(tmp_path / "net.safetensors", network)
+    with pytest.raises(AttributeError, match="^the book's TwoLayerNet has no lastlayer$"):
+        network.lastlayer  # noqa: B018
+    own = backprop.Network(deepcopy(network.layers))
+    backprop.fit(own, x, T.argmax(axis=1), epochs=1, batch_size=4)
+    backprop.save_network(tmp_path / "net.safetensors", own)
+    network.loss(x, T)
+
+
 def test_repr() -> None:
     assert repr(TwoLayerNet(4, 3, 2)) == "TwoLayerNet(Affine1 · Relu1 · Affine2; 23 parameters)"
     assert repr(Chapter4(4, 3, 2)) == "TwoLayerNet(23 parameters)"
