@@ -46,6 +46,9 @@ SYMBOLS: dict[type[Node], str] = {
 }  # fmt: skip
 """What is written into the circle of a node."""
 
+OPERATIONS = (*SYMBOLS, Power)
+"""The operations of expressions."""
+
 ORDERED = {Sub: "left − right", Div: "left / right", Pow: "left ^ right", MatMul: "left · right"}
 """The operations whose inputs cannot change places, and so are named on their edges."""
 
