@@ -195,7 +195,8 @@ class Rest(Leaf):
     def write(self, to: Writer) -> str:
         if not self.is_put_in:
             return to.name("⋯")
-        return to.labelled(Number(self.number).within(to, ATOM), f"{self.count:,} {self.what}")
+        number = Number(self.number).within(to, RELATION if to.is_flat else ATOM)
+        return to.labelled(number, f"{self.count:,} {self.what}")
 
     def numbers(self) -> Expression:
         return replace(self, is_put_in=True)

@@ -96,8 +96,8 @@ class _Normalization:
         return mean, var, x_hat, Step(Symbol("y", index), y)
 
     def dx(self, trace: NodeTrace, index: Entry) -> Steps:
-        """x̂, the means of g and g x̂, and the gradient; g is ∂L/∂y, times γ within a sample."""
-        _, var, x_hat = self._normalized(trace, index)
+        """μ, σ², x̂, the means of g and g x̂, and the gradient; g is ∂L/∂y, times γ within a sample."""
+        mean, var, x_hat = self._normalized(trace, index)
         dout, gamma, all_hat = trace.dout.astype(np.float64), trace.params["gamma"], self._all_hat(trace)
         group = Group(dout.shape, self._axes(dout.ndim), index)
         g = dout if self.is_batch else dout * gamma
@@ -118,7 +118,7 @@ class _Normalization:
         centred = (own if self.is_batch else scale * own) - first.known() - x_hat.known() * second.known()
         deviation = root(var.known() + Symbol("ε", number=self.epsilon))
         dx = scale / deviation * centred if self.is_batch else centred / deviation
-        return x_hat, first, second, Step(Partial("x", index), dx)
+        return mean, var, x_hat, first, second, Step(Partial("x", index), dx)
 
     def dgamma(self, trace: NodeTrace, index: Entry) -> Steps:
         """The sum of ∂L/∂y x̂."""

@@ -21,7 +21,7 @@ class Writer(Protocol):
     """Writes the parts of a formula."""
 
     is_flat: bool
-    """Whether a fraction is written in one line, which needs parentheses."""
+    """Whether all is written in one line: a fraction needs parentheses, a label has brackets."""
 
     def name(self, name: str) -> str: ...
     def number(self, digits: str) -> str: ...
