@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..backends import HostArray
+from ..dtypes import is_whole
 from ..graphs import Graph
-from ..text import width
+from ..text import width, write
 from .details import details
 from .graph import graph_of
 from .page import page
@@ -18,7 +18,7 @@ from .record import PART, NodeTrace
 from .table import overview
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Trace:
     """What happened in every layer and in the loss on one batch, from `Network.trace`.
 
@@ -76,6 +76,8 @@ class Trace:
     def of_sample(self, sample: int) -> Trace:
         """The same with the entries of one sample; loss, parameters and their gradients are the batch's."""
         samples = self.samples
+        if not is_whole(sample):
+            raise TypeError(f"expected the number of a sample, counted from 0, got {sample!r}")
         if self.sample is not None:
             raise ValueError(f"this is a trace of sample {self.sample}: take others from the whole trace")
         if not 0 <= sample < samples:
@@ -130,7 +132,7 @@ class Trace:
             text = overview(self if sample is None else self.of_sample(sample), width())
         else:
             text = details(self, self[layer], sample, width())
-        sys.stdout.write(f"{text}\n")
+        write(text)
 
     def graph(self, sample: int | None = None) -> Graph:
         """The computational graph with values and gradients on its edges, to be drawn or saved.
