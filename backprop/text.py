@@ -53,10 +53,10 @@ def width(file: TextIO | None = None) -> int | None:
     return DEFAULT
 
 
-def write(text: str) -> None:
-    """Print text, with a question mark for a character that stdout cannot show, such as ∂ on an old console."""
+def showable(text: str) -> str:
+    """Text with a question mark for every character that stdout cannot show, such as ∂ on an old console."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    sys.stdout.write(f"{text.encode(encoding, 'replace').decode(encoding)}\n")
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def table(rows: Sequence[Sequence[str]], sides: str, dropped: Sequence[int], columns: int) -> list[str]:

@@ -28,8 +28,8 @@ class Variable(Operators):
 
     Parameters
     ----------
-    value : a number, a list of numbers (float64), or an array of any library; it is copied. Arithmetic and the
-        other functions make whole numbers floats
+    value : a number, a list of numbers (float64), or an array of any library; it is copied. Arithmetic and
+        the other functions make whole numbers floats
     name : what a drawing calls it
 
     >>> apple, number, tax = Variable(100, "apple"), Variable(2, "number"), Variable(1.1, "tax")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ import numpy as np
 from ..backends import HostArray
 from ..dtypes import is_whole
 from ..graphs import Graph
-from ..text import width, write
+from ..text import showable, width
 from .details import details
 from .graph import graph_of
 from .page import page
@@ -132,7 +133,7 @@ class Trace:
             text = overview(self if sample is None else self.of_sample(sample), width())
         else:
             text = details(self, self[layer], sample, width())
-        write(text)
+        sys.stdout.write(f"{showable(text)}\n")
 
     def graph(self, sample: int | None = None) -> Graph:
         """The computational graph with values and gradients on its edges, to be drawn or saved.
@@ -154,7 +155,7 @@ class Trace:
         return page(self)
 
     def __str__(self) -> str:
-        return overview(self, width())
+        return showable(overview(self, width()))
 
     def __repr__(self) -> str:
         return f"Trace({self.network}; {self.entries}, loss {self.value:.5g})"
