@@ -73,7 +73,7 @@ def _backward(trace: Trace, node: NodeTrace, precise: Float64, sample: int) -> S
         node,
         is_backward=True,
         formula=formula.backward if formula else None,
-        note=formula.note if formula else "",
+        note="; ".join(filter(None, (formula.back_note, formula.note))) if formula else "",
         worked=found,
         difference=precise.difference(node.name, key, _largest(node, key, sample)),
     )
