@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from backprop.graphs import Graph
+
 KEPT_OUT = ("quick", "json", "out")
 """Options left out of the command in a result row."""
 
@@ -73,6 +75,15 @@ class Page:
         draw(*figure.subplots(rows, columns, squeeze=False, **subplots).flat)
         path = self.file(f"{self.name}{part and '_'}{part}.png")
         figure.savefig(path, dpi=90)
+        self._saved(path)
+
+    def graph(self, graph: Graph) -> None:
+        """Save the drawing of a computational graph."""
+        path = self.file(f"{self.name}.svg")
+        graph.save(path)
+        self._saved(path)
+
+    def _saved(self, path: Path) -> None:
         print(json.dumps({"figure": str(path)}) if self.options.json else f"figure {path}")
 
     def row(

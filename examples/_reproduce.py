@@ -114,18 +114,17 @@ def write(folder: Path, target: Path) -> None:
             if line["note"].startswith(("not run", "shortened")):
                 short.append(f"- {line['row']}: {line['note']}.")
     listed = "\n".join(f"{i}. {name}" for i, name in enumerate(machines, 1))
-    pictures = "\n\n".join(f"### {name}\n\n![{name}](figures/{name}.png)" for name in figures)
+    pictures = "\n\n".join(f"### {file.stem}\n\n![{file.stem}](figures/{file.name})" for file in figures)
     short += [f"- {line}" for line in NOT_RUN]
     text = TEXT.format(machines=listed, table="\n".join(table), short="\n".join(short), pictures=pictures)
     target.write_text(text, "utf-8")
     print(f"{target}: {len(table)} rows, {len(figures)} figures")
 
 
-def copied(figure: Path, folder: Path) -> str:
-    """Copy a figure into `folder`, and return its name."""
+def copied(figure: Path, folder: Path) -> Path:
+    """Copy a figure into `folder`, and return the copy."""
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(figure, folder)
-    return figure.stem
+    return Path(shutil.copy(figure, folder))
 
 
 TEXT = """# The book's results, reproduced

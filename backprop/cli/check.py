@@ -13,7 +13,7 @@ from ..backends import get_backend
 from ..gradcheck import GradientReport, check_gradients
 from ..networks.network import Network
 from .check_report import show_reports
-from .check_subjects import Case, custom_subject, layers_named, networks_named
+from .check_subjects import Case, custom_case, layers_named, networks_named
 
 
 def main(options: argparse.Namespace) -> int:
@@ -57,7 +57,7 @@ def _cases(options: argparse.Namespace) -> Iterator[Case]:
     rng = np.random.default_rng(options.seed)
     everything = not (options.subjects or options.layer or options.net)
     for subject in options.subjects:
-        case = custom_subject(subject).case(rng)
+        case = custom_case(subject)(rng)
         if not isinstance(case, tuple) or not case:
             found = "an empty one" if isinstance(case, tuple) else f"a {type(case).__name__}"
             raise ValueError(f"{subject}: case must return a tuple such as (layer, x), got {found}")

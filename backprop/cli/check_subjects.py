@@ -50,8 +50,11 @@ def layers_named(name: str) -> list[type[Node]]:
     return [lookup("layer", name, _with_book_names(), "all or ")]
 
 
-def custom_subject(subject: str) -> Any:
-    """Import `module:name`, also from the current folder, and make sure that it has a `case`."""
+def custom_case(subject: str) -> Callable[[np.random.Generator], Any]:
+    """Import `module:name`, also from the current folder; return what makes its case.
+
+    That is the `case` of a class or a function, or a function without arguments itself.
+    """
     module_name, _, name = subject.rpartition(":")
     if module_name.endswith(".py"):
         module = _import_file(Path(module_name), subject)
@@ -63,27 +66,43 @@ def custom_subject(subject: str) -> Any:
     else:
         module = _import_from(Path.cwd(), module_name, subject)
     found = getattr(module, name, None)
-    is_ours = isinstance(found, type) and issubclass(found, (Node, Network))
     if not callable(found):
         raise UsageError(f"{subject}: {module_name} has no layer, loss, network or function {name!r}")
-    if isinstance(found, type) and not is_ours and not hasattr(found, "case"):
+    if isinstance(found, type):
+        _check_class(subject, found)
+    elif not callable(getattr(found, "case", None)):
+        if not _needs_arguments(found):
+            return lambda rng: found()
         raise ValueError(
-            f"{subject}: {name} is not a layer: derive it from backprop.layers.Layer (a loss from "
-            "backprop.losses.Loss), or add a static method case(rng) that returns (f, grad, x)"
+            f"{subject}: give its gradient and its argument: {name}.case = lambda rng: ({name}, "
+            "its_gradient, rng.standard_normal(3)); or a function without arguments that returns (layer, x)"
         )
-    if isinstance(found, type) and not isinstance(
-        inspect.getattr_static(found, "case", None), classmethod | staticmethod
-    ):
-        returned = "(network, x, t)" if issubclass(found, Network) else "(layer, x)"
+    case: Callable[[np.random.Generator], Any] = found.case
+    return case
+
+
+def _check_class(subject: str, kind: type) -> None:
+    """Raise unless a class can be checked and has a `case`."""
+    lacking = [method for method in ("forward", "backward") if not callable(getattr(kind, method, None))]
+    if lacking and not hasattr(kind, "case"):
+        raise ValueError(
+            f"{subject}: {kind.__name__} is not a layer: it has no {' and no '.join(lacking)}; a layer has "
+            "forward(self, x) and backward(self, dout). Or add a static method case(rng) that returns "
+            "(f, grad, x)"
+        )
+    if not isinstance(inspect.getattr_static(kind, "case", None), classmethod | staticmethod):
+        returned = "(network, x, t)" if issubclass(kind, Network) else "(layer, x)"
         raise ValueError(
             f"{subject}: add a classmethod case(cls, rng) that returns {returned} with small NumPy arrays"
         )
-    if not callable(getattr(found, "case", None)):
-        raise ValueError(
-            f"{subject}: give its gradient and its argument: {name}.case = lambda rng: ({name}, "
-            "its_gradient, rng.standard_normal(3))"
-        )
-    return found
+
+
+def _needs_arguments(function: Callable[..., Any]) -> bool:
+    try:
+        arguments = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some functions written in C have no signature
+        return True
+    return any(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in arguments)
 
 
 def _import_from(folder: Path, name: str, subject: str) -> ModuleType:

@@ -10,6 +10,9 @@ import numpy as np
 
 from ..backends import Backend, backend_of, get_backend, is_registered
 from ..layers import Node
+from ..layers.adapter import BookOperation, adapted
+from ..layers.book_style.form import Form, is_book_style
+from ..losses.adapter import adapted_loss
 from ..networks.network import Network
 from .comparison import GATE, compare
 from .function_subject import FunctionSubject
@@ -19,7 +22,7 @@ from .network_subject import NetworkSubject
 from .node_subject import NodeSubject
 from .promises import broken
 from .questions import check_question
-from .report import FAILED, UNRESOLVED, GradientEntry, GradientReport
+from .report import FAILED, UNRESOLVED, GradientEntry, GradientReport, raised
 from .subject import LayeredSubject, Subject
 
 
@@ -36,7 +39,8 @@ def check_gradients(
 
     Parameters
     ----------
-    subject : is not changed, since the check works on copies
+    subject : is not changed, since the check works on copies. A layer, a loss or an operation in the book's
+        style may be given as it is.
     inputs : for a layer, loss or network the arguments of its `forward` (for a network or loss: x and t),
         as host or device arrays. For a function f: its gradient, then the arguments x, … of both, arrays
         of any library. If f returns a number, `gradient(x, …)` returns ∂f/∂x; if it returns an array,
@@ -58,6 +62,7 @@ def check_gradients(
     >>> check_gradients(lambda x: (x**3).sum(), lambda x: 3.0 * x**2, np.asarray([1.0, 2.0])).passed
     True
     """
+    subject = as_node(subject)
     check_question(subject, inputs, elements, h)
     rng = np.random.default_rng(rng)
     options = partial(compare, rng=rng, h=h, gate=gate, elements=elements)
@@ -75,11 +80,30 @@ def _check_layers(
     gate: float,
 ) -> GradientReport:
     """Check a layer, a loss or a network."""
-    backend = get_backend(device) if device is not None else _home(subject, inputs)
+    draws = np.random.get_state(legacy=False)  # from which a layer in the book's style may draw
+    try:
+        return _check_on(_backend(subject, inputs, device), subject, inputs, rng, compare, gate)
+    finally:
+        np.random.set_state(draws)
+
+
+def _check_on(
+    backend: Backend,
+    subject: Node | Network,
+    inputs: tuple[Any, ...],
+    rng: np.random.Generator,
+    compare: Compare,
+    gate: float,
+) -> GradientReport:
     host = [
         backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value) for value in inputs
     ]
-    make = partial(subject_of, subject, host, backend, int(rng.integers(2**31)))
+    draws, seed = np.random.get_state(legacy=False), int(rng.integers(2**31))
+
+    def make(dtype: str) -> NodeSubject | NetworkSubject:
+        np.random.set_state(draws)  # the same for every copy
+        return subject_of(subject, host, backend, seed, dtype)
+
     double = make("float64")
     entries, problems = compare_gradients(double, backend, compare)
     culprit, evaluations = None, double.evaluations
@@ -104,7 +128,7 @@ def _broken_promises(
     try:
         single = make("float32")
     except Exception as error:  # of any kind: the layer refuses float32
-        return [f"float32: raised {type(error).__name__}: {error}"]
+        return [f"float32: {raised(error)}"]
     unresolved = {(entry.layer, entry.parameter) for entry in entries if entry.verdict == UNRESOLVED}
     return list(broken(double.promises(single, make, unresolved)))
 
@@ -151,8 +175,19 @@ def subject_of(
     return NodeSubject.of(checked, host, backend, seed, dtype)
 
 
-def _home(subject: Node | Network, inputs: tuple[Any, ...]) -> Backend:
-    """The backend of a network, or of the first array."""
+def as_node(subject: Any) -> Any:
+    """The subject, adapted if it is in the book's style."""
+    if isinstance(subject, Network) or not is_book_style(subject):
+        return subject
+    if (form := Form.of(subject)).is_loss:
+        return adapted_loss(subject)
+    return BookOperation(subject) if len(form.inputs) == 2 else adapted(subject)
+
+
+def _backend(subject: Node | Network, inputs: tuple[Any, ...], device: str | Backend | None) -> Backend:
+    """The backend asked for, or else that of a network, or of the first array."""
+    if device is not None:
+        return get_backend(device)
     if isinstance(subject, Network):
         return subject.backend
     arrays = [value for value in (*subject.params.values(), *inputs) if is_registered(value)]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..backends import Array, Backend
 from .differences import EPSILON
-from .report import FAILED, GradientEntry, excused
+from .report import FAILED, GradientEntry, excused, raised
 from .rounding import rounding_changes
 from .subject import LayeredSubject, Slot, Subject, on_host
 from .variable import Variable
@@ -24,7 +24,7 @@ def compare_gradients(
     try:
         gradients = subject.gradients()
     except Exception as error:  # of any kind: an error in user code is a finding
-        return [], [f"raised {type(error).__name__}: {error}"]
+        return [], [raised(error)]
     changes = _rounding(subject)
     for slot in subject.slots if slots is None else slots:
         fault = _misfit(slot, gradients.get(slot), subject.get(slot), backend)

@@ -8,10 +8,20 @@ from typing import Any
 import numpy as np
 
 from ..backends import Array, Backend
+from ..layers.book_style.draws import Draws
 from ..networks.network import Network
 from . import aliasing, promises
 from .node_subject import NodeSubject
-from .subject import LayeredSubject, Promise, Slot, device_inputs, host_copies, regions_of
+from .subject import (
+    LayeredSubject,
+    Promise,
+    Slot,
+    device_inputs,
+    host_copies,
+    regions_of,
+    show_another_batch,
+    tells_training,
+)
 
 
 class NetworkSubject:
@@ -20,7 +30,8 @@ class NetworkSubject:
     def __init__(self, network: Network, inputs: list[Array]) -> None:
         self.network, self.inputs, self.library = network, inputs, network.backend
         self.name, self.evaluations = type(network).__name__, 0
-        self.start = host_copies(network.state, network.backend)
+        self.start, self._draws = host_copies(network.state, network.backend), Draws.of(network.layers)
+        self.tells_training = tells_training(network.layers, self.start)
         self.param_slots = [(name, key) for name, layer in network.layers.items() for key in layer.params]
         self.slots = [*self.param_slots, ("input", "x")]
         self.output_shape: tuple[int, ...] | None = None
@@ -36,6 +47,7 @@ class NetworkSubject:
         """A copy of the network with x and t, on `backend` and in `dtype`."""
         inputs, spent = (device_inputs(host, True, backend, dtype) for _ in range(2))
         copied = network.to(dtype=dtype, device=backend)
+        show_another_batch(copied.layers, copied.forward, spent[0])
         y = copied.forward(spent[0])
         inputs[1] = copied.as_target(inputs[1], y.shape[0], y.shape[1:])
         return cls(copied, inputs)
@@ -75,6 +87,7 @@ class NetworkSubject:
         """Reset the state, so that every run has the same masks and statistics."""
         for key, value in self.start.items():
             self.network.state[key] = self.library.asarray(value.copy())
+        self._draws.restore(self.network.layers)
 
     def gradients(self, scale: float = 1.0) -> dict[Slot, Array]:
         self._layer_inputs = self._through_the_layers()

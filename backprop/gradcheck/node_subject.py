@@ -9,9 +9,20 @@ import numpy as np
 
 from ..backends import Array, Backend
 from ..layers import Layer, Node
+from ..layers.book_style.draws import Draws
 from ..losses import Loss
 from . import aliasing, promises
-from .subject import INPUTS, LayeredSubject, Promise, Slot, device_inputs, host_copies, regions_of
+from .subject import (
+    INPUTS,
+    LayeredSubject,
+    Promise,
+    Slot,
+    device_inputs,
+    host_copies,
+    regions_of,
+    show_another_batch,
+    tells_training,
+)
 
 
 class NodeSubject:
@@ -20,7 +31,8 @@ class NodeSubject:
     def __init__(self, node: Any, inputs: list[Array], dout: np.ndarray, backend: Backend) -> None:
         self.node, self.inputs, self.dout, self.library = node, inputs, dout, backend
         self.name, self.evaluations = node.name, 0
-        self.start = host_copies(node.state, backend)
+        self.start, self._draws = host_copies(node.state, backend), Draws.of({"": node})
+        self.tells_training = tells_training({"": node}, self.start)
         self.input_names = INPUTS[: 1 if isinstance(node, (Loss, Layer)) else 2]
         self.param_slots = [(node.name, key) for key in node.params]
         self.slots = [*self.param_slots, *((node.name, key) for key in self.input_names)]
@@ -34,6 +46,7 @@ class NodeSubject:
         takes_target = isinstance(node, Loss)
         inputs, spent = (device_inputs(host, takes_target, backend, dtype) for _ in range(2))
         copied: Any = node.to(backend, dtype)
+        show_another_batch({"": copied}, copied.forward, *spent)
         y = copied.forward(*spent)
         dout = np.random.default_rng(seed).uniform(0.5, 1.5, tuple(y.shape))
         return cls(copied, inputs, np.asarray(dout), backend)
@@ -59,6 +72,7 @@ class NodeSubject:
     def forward(self, *, training: bool) -> Array:
         """The output from the same state every time, so with the same mask and statistics."""
         self.node.state = {key: self.library.asarray(value.copy()) for key, value in self.start.items()}
+        self._draws.restore({"": self.node})
         y: Array = self.node.forward(*self.inputs, training=training)
         return y
 

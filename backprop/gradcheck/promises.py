@@ -15,6 +15,7 @@ import numpy as np
 from ..backends import Array, Backend, dtype_name, is_registered, namespace_of
 from ..numerical import changes_with, writable
 from .differences import EPSILON
+from .report import raised
 from .rounding import rounding_changes
 from .subject import LayeredSubject, Promise, Slot, Subject, on_host
 
@@ -35,7 +36,7 @@ def broken(promises: list[Promise]) -> Iterator[str]:
         try:
             yield from promise()
         except Exception as error:  # of any kind: an error in user code is a finding
-            yield f"{what}: raised {type(error).__name__}: {error}"
+            yield f"{what}: {raised(error)}"
 
 
 def of_gradients(
@@ -252,8 +253,8 @@ def _farther(one: np.ndarray, other: np.ndarray, allowed: float) -> bool:
 
 
 def _inference_agrees(subject: LayeredSubject) -> Iterator[str]:
-    """Without a state, which only training may use, inference and training give the same output."""
-    if not subject.start:
+    """Inference and training give the same output, except where a state or a flag tells them apart."""
+    if not subject.tells_training:
         training, inference = (
             subject.library.to_numpy(subject.forward(training=training)).copy() for training in (True, False)
         )

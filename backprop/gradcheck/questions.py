@@ -22,7 +22,9 @@ def check_question(subject: Any, inputs: tuple[Any, ...], elements: int | None, 
     wanted = 1 if isinstance(subject, Layer) else 2
     if len(inputs) != wanted:
         what = {1: "x"}.get(wanted, "x and t" if isinstance(subject, (Loss, Network)) else "x and y")
-        raise TypeError(f"check_gradients: {type(subject).__name__} takes {what}, got {len(inputs)} input(s)")
+        raise TypeError(
+            f"check_gradients: {subject.__class__.__name__} takes {what}, got {len(inputs)} input(s)"
+        )
     for node in subject.layers.values() if isinstance(subject, Network) else [subject]:
         if not set(INPUTS).isdisjoint(node.params):
             raise ValueError(f"{node.name}: x and y are the inputs' names; rename the parameter")
@@ -32,11 +34,8 @@ def _check_function_question(subject: Any, inputs: tuple[Any, ...]) -> None:
     kind = subject if isinstance(subject, type) else type(subject)
     if issubclass(kind, (Node, Network)):
         raise TypeError(f"check_gradients: expected a layer, a loss or a network, got {subject!r}")
-    if hasattr(kind, "forward") and hasattr(kind, "backward"):
-        raise TypeError(
-            f"check_gradients: {kind.__name__} is not a Layer: derive it from backprop.layers.Layer (a loss "
-            "from backprop.losses.Loss), or give a function and its gradient: check_gradients(f, grad, x)"
-        )
+    if isinstance(subject, type) and hasattr(kind, "forward") and hasattr(kind, "backward"):
+        raise TypeError(f"check_gradients: expected an instance of {kind.__name__}, got the class")
     if not callable(subject):
         raise TypeError(
             f"check_gradients: expected a layer, a loss, a network or a function, got {subject!r}"

@@ -101,6 +101,12 @@ class GradientReport:
         return "\n".join(lines)
 
 
+def raised(error: Exception) -> str:
+    """What to report of an error in user code, with the notes on where it was."""
+    notes = f" ({', '.join(error.__notes__)})" if getattr(error, "__notes__", None) else ""
+    return f"raised {type(error).__name__}: {error}{notes}"
+
+
 def excused(entry: GradientEntry) -> GradientEntry:
     """A failed entry, marked as wrong only because of a layer above."""
     return replace(entry, verdict=WRONG_ABOVE) if entry.verdict == FAILED else entry

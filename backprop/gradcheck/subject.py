@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..backends import Array, Backend, backend_of, dtype_name, is_registered
-from ..layers import Layer
+from ..layers import Layer, Node
+from ..layers.book_style.draws import book_layers
 from .libraries import Library
 
 Slot = tuple[str, str]
@@ -59,6 +60,9 @@ class LayeredSubject(Subject, Protocol):
 
     start: dict[str, np.ndarray]
     """The state from which every run starts."""
+
+    tells_training: bool
+    """Whether training may differ from inference: there is a state, or `forward` takes a train_flg."""
 
     output_shape: tuple[int, ...] | None
     """The shape of the output in inference, which training must match; None for a network."""
@@ -111,6 +115,20 @@ def real(what: str, value: Any) -> np.ndarray:
 def host_copies(arrays: Mapping[str, Array], backend: Backend) -> dict[str, np.ndarray]:
     """The arrays, on the host."""
     return {key: np.array(backend.to_numpy(value)) for key, value in arrays.items()}
+
+
+def tells_training(layers: Mapping[str, Node], state: Mapping[str, Any]) -> bool:
+    """Whether these layers, with this state in all, may differ in training and inference."""
+    return bool(state) or any(layer.form.flag for _, layer in book_layers(layers))
+
+
+def show_another_batch(layers: Mapping[str, Node], forward: Callable[..., Any], x: Array, *t: Array) -> None:
+    """Train layers in the book's style on x / 2, so that what one keeps from its first batch is found.
+
+    Their later runs all begin with what they carry then.
+    """
+    if any(True for _ in book_layers(layers)):
+        forward(x * 0.5, *t, training=True)
 
 
 def regions_of(layer: Layer, x: Array, backend: Backend) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from .blocks import px
+from .layering import distant_uses
 from .layout import Stretch, lay_out
 from .parts import GraphEdge, GraphNode, Kind
 from .plain import names_of
@@ -14,6 +15,7 @@ from .shapes import EdgeLabel, NodeShape, Rect, total_gradient
 WIDEST = 1100.0
 """A wider drawing from left to right is drawn from top to bottom, if that makes it narrower."""
 
+MOST_DISTANT = 5
 ARROW = 7.0
 
 
@@ -28,7 +30,10 @@ def drawn(nodes: Sequence[GraphNode], edges: Sequence[GraphEdge]) -> Drawing:
 
 
 class Drawing:
-    """Nodes and edges from left to right or `down`; coordinates begin at 0."""
+    """Nodes and edges from left to right or `down`; coordinates begin at 0.
+
+    With many uses of inputs that are far from the first, an input is drawn once more beside each of them.
+    """
 
     def __init__(self, nodes: Sequence[GraphNode], edges: Sequence[GraphEdge], *, down: bool) -> None:
         self.down = down
@@ -38,9 +43,16 @@ class Drawing:
         self.labels = [
             EdgeLabel(edge, f"{names[edge.source]} → {names[edge.target]}", down=down) for edge in edges
         ]
+        links = [(index[edge.source], index[edge.target]) for edge in edges]
+        distant = distant_uses(len(nodes), links)
+        if len(distant) > MOST_DISTANT:
+            for i in distant:
+                source, target = links[i]
+                links[i] = len(self.shapes), target
+                self.shapes.append(NodeShape(nodes[source], None, down=down))
         self._layout = lay_out(
             [(shape.extent, shape.outline) for shape in self.shapes],
-            [(index[edge.source], index[edge.target]) for edge in edges],
+            links,
             [label.extent for label in self.labels],
         )
         self._origin = 0.0, 0.0

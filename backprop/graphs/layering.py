@@ -38,6 +38,18 @@ def levels(count: int, edges: Edges) -> list[int]:
     return found
 
 
+def distant_uses(count: int, edges: Edges) -> list[int]:
+    """The edges from an input over more than a few layers.
+
+    >>> distant_uses(6, [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (0, 5), (0, 2)])
+    [5]
+    """
+    level, (sources, _) = levels(count, edges), neighbours(count, edges)
+    return [
+        i for i, (one, other) in enumerate(edges) if not sources[one] and level[other] - level[one] > NEAR
+    ]
+
+
 def neighbours(count: int, edges: Edges) -> tuple[list[list[int]], list[list[int]]]:
     """For each node, the sources of its incoming edges and the targets of its outgoing ones."""
     sources: list[list[int]] = [[] for _ in range(count)]

@@ -14,15 +14,15 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from .layering import Edges, levels, neighbours, ordered
-from .spacing import nearest, spread
+from .spacing import LIGHT, nearest, spread, straighten
 
 GAP = 12.0
 """Between neighbours in a layer."""
 
-SHORTEST, LONGEST = 18.0, 56.0
+SHORTEST, LONGEST = 18.0, 44.0
 """The least and the greatest distance between two layers."""
 
-SLOPE = 0.5
+SLOPE = 0.4
 """The distance between layers for every unit that an edge moves across."""
 
 PORT = 9.0
@@ -84,7 +84,7 @@ def lay_out(nodes: Sequence[tuple[Extent, Outline]], edges: Edges, labels: Seque
     items, chains = _items([extent for extent, _ in nodes], edges, labels)
     paths = [[source, *chain, target] for (source, target), chain in zip(edges, chains, strict=True)]
     layers = ordered([item.layer for item in items], [link for path in paths for link in pairwise(path)])
-    across = _across(items, layers, paths, chains)
+    across = _across(items, layers, paths)
     begins, ends = _along(items, layers, across, paths)
     along = [(begins[item.layer] + ends[item.layer]) / 2 for item in items]
     sources, targets = neighbours(len(nodes), edges)
@@ -125,9 +125,7 @@ def _items(
     return items, chains
 
 
-def _across(
-    items: list[_Item], layers: list[list[int]], paths: list[list[int]], chains: list[list[int]]
-) -> list[float]:
+def _across(items: list[_Item], layers: list[list[int]], paths: list[list[int]]) -> list[float]:
     """An item wishes to lie at the middle of its neighbours in the layer before, or behind.
 
     If it can, of those at the other end of a short edge; and the bends of a long edge, with its label, wish
@@ -135,18 +133,37 @@ def _across(
     """
     short = neighbours(len(items), [link for path in paths if len(path) == 3 for link in pairwise(path)])
     every = neighbours(len(items), [link for path in paths for link in pairwise(path)])
-    is_bend = [item.chain is not None and len(chains[item.chain]) > 1 for item in items]
+    nearer = [[a or b for a, b in zip(*pair, strict=True)] for pair in zip(short, every, strict=True)]
+    is_bend = [item.chain is not None and len(paths[item.chain]) > 3 for item in items]
+    inputs = {path[0] for path in paths if not every[0][path[0]]}
+    leaves = inputs | {item for path in paths if path[0] in inputs for item in path[1:-1]}
+    weights = [LIGHT if is_bend[item] or item in leaves else 1.0 for item in range(len(items))]
 
     def wish(item: int, at: Sequence[float], *, back: bool) -> float:
         chain = items[item].chain
         if chain is not None and is_bend[item]:
-            near = chains[chain]
-        else:
-            near = short[back][item] or ([] if short[not back][item] else every[back][item])
-        return sum(at[i] for i in near) / len(near) if near else at[item]
+            source, *line, target = (at[i] for i in paths[chain])
+            return 0.9 * sum(line) / len(line) + 0.05 * (source + target)
+        near = nearer[back][item]
+        return sum(weights[i] * at[i] for i in near) / sum(weights[i] for i in near) if near else at[item]
 
     extents = [(item.extent.before, item.extent.after) for item in items]
-    return spread(layers, extents, GAP, wish, is_bend)
+    at = spread(layers, extents, GAP, wish, weights)
+    straighten(_lines(nearer), layers, extents, GAP, at)
+    return at
+
+
+def _lines(nearer: list[list[list[int]]]) -> list[list[int]]:
+    """Chains of items without a branch, which a straight line can join."""
+    before, behind = nearer
+    follows = {a: own[0] for a, own in enumerate(behind) if len(own) == 1 and before[own[0]] == [a]}
+    lines = []
+    for start in follows.keys() - set(follows.values()):
+        line = [start]
+        while line[-1] in follows:
+            line.append(follows[line[-1]])
+        lines.append(line)
+    return sorted(lines)
 
 
 def _along(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Protocol
@@ -10,7 +11,7 @@ ROUNDS = 41
 """How often the layers are walked, there and back."""
 
 LIGHT = 0.05
-"""The weight of a bend beside that of a node: a long edge makes way for nodes."""
+"""The weight of a long edge or an input, beside 1 for other nodes: it makes way for them."""
 
 
 def nearest(desired: Sequence[float], weights: Sequence[float], apart: Sequence[float]) -> list[float]:
@@ -45,7 +46,7 @@ def spread(
     extents: Sequence[tuple[float, float]],
     gap: float,
     wish: Wish,
-    is_bend: Sequence[bool],
+    weights: Sequence[float],
 ) -> list[float]:
     """Where each item lies across: near where it wishes, and apart from its neighbours.
 
@@ -62,8 +63,33 @@ def spread(
     for i in range(ROUNDS):
         for k in back if i % 2 else there:  # the last walk leads there
             layer = layers[k]
-            weights = [LIGHT if is_bend[item] else 1.0 for item in layer]
-            positions = nearest([wish(item, at, back=bool(i % 2)) for item in layer], weights, apart[k])
+            wishes = [wish(item, at, back=bool(i % 2)) for item in layer]
+            positions = nearest(wishes, [weights[item] for item in layer], apart[k])
             for item, position in zip(layer, positions, strict=True):
                 at[item] = position
     return at
+
+
+def straighten(
+    lines: Sequence[Sequence[int]],
+    layers: Sequence[Sequence[int]],
+    extents: Sequence[tuple[float, float]],
+    gap: float,
+    at: list[float],
+) -> None:
+    """Move the items of each line to one position where their neighbours leave room for that."""
+    place = {item: (k, i) for k, layer in enumerate(layers) for i, item in enumerate(layer)}
+    for line in lines:
+        least, most = -math.inf, math.inf
+        for item in line:
+            k, i = place[item]
+            if i > 0:
+                before = layers[k][i - 1]
+                least = max(least, at[before] + extents[before][1] + gap + extents[item][0])
+            if i + 1 < len(layers[k]):
+                behind = layers[k][i + 1]
+                most = min(most, at[behind] - extents[behind][0] - gap - extents[item][1])
+        if least <= most:
+            middle = sum(at[item] for item in line) / len(line)
+            for item in line:
+                at[item] = min(max(middle, least), most)

@@ -6,20 +6,25 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .adapter import adapted
 from .layer import Layer
 
 
 def by_name(layers: Mapping[str, Layer] | Sequence[Layer]) -> dict[str, Layer]:
-    """The mapping, or the layers by their class and its count: `"Affine1"`, `"ReLU1"`, `"Affine2"`, …"""
+    """The mapping, or the layers by their class and its count: `"Affine1"`, `"ReLU1"`, `"Affine2"`, …
+
+    Those in the book's style are adapted.
+    """
     if isinstance(layers, Mapping):
-        return dict(layers)
-    counts: dict[str, int] = {}
-    names = {}
-    for layer in layers:
-        kind = layer.__name__ if isinstance(layer, type) else type(layer).__name__
-        counts[kind] = counts.get(kind, 0) + 1
-        names[f"{kind}{counts[kind]}"] = layer
-    return names
+        named = dict(layers)
+    else:
+        named, counts = {}, dict[str, int]()
+        for layer in layers:
+            kind = layer.__name__ if isinstance(layer, type) else layer.__class__.__name__
+            counts[kind] = counts.get(kind, 0) + 1
+            named[f"{kind}{counts[kind]}"] = layer
+    made = {id(layer): adapted(layer, name) for name, layer in named.items()}
+    return {name: made[id(layer)] for name, layer in named.items()}
 
 
 def display_names(kinds: Mapping[str, Any]) -> dict[str, str]:

@@ -49,6 +49,17 @@ class Node:
         self.name = type(self).__name__
         self._saved: Any = None
 
+    def __call__(self, *inputs: Any) -> Any:
+        """Apply the node to variables of `backprop.graphs`, which remember it: `Mul()(apple, number)`."""
+        for x in inputs:
+            if hasattr(type(x), "of_node"):
+                return type(x).of_node(self, inputs)
+        given = ", ".join(type(x).__name__ for x in inputs) or "nothing"
+        raise TypeError(
+            f"{self.name}: expected variables (backprop.graphs.Variable), got {given}; arrays and numbers go "
+            f"to {self.name}.forward(…)"
+        )
+
     @property
     def params(self) -> dict[str, Array]:
         """The parameters by name: `"W"`, `"b"`, …"""
@@ -57,6 +68,7 @@ class Node:
     @params.setter
     def params(self, values: dict[str, Array]) -> None:
         self._params = _in_place(self._params, values)
+        self.on_moved()
 
     @property
     def grads(self) -> dict[str, Array]:
@@ -82,6 +94,10 @@ class Node:
         if missing:
             raise ValueError(f"{self.name}: expected all of the state, without {', '.join(sorted(missing))}")
         self._state = _in_place(self._state, values)
+        self.on_moved()
+
+    def on_moved(self) -> None:
+        """Called after `params` or `state` has been set, as by a network, which moves the arrays."""
 
     @property
     def saved(self) -> Any:
@@ -115,9 +131,9 @@ class Node:
         """A copy whose parameters and state are on `backend`, in `dtype` (None keeps each dtype)."""
         clone = copy.copy(self)
         clone._grads, clone.saved, clone.is_owned = {}, None, False
-        clone._params = {key: _copy_to(backend, value, dtype) for key, value in self.params.items()}
+        clone._params = {key: copied_to(backend, value, dtype) for key, value in self.params.items()}
         state_dtype = self.state_dtype(dtype)
-        clone._state = {key: _copy_to(backend, value, state_dtype) for key, value in self.state.items()}
+        clone._state = {key: copied_to(backend, value, state_dtype) for key, value in self.state.items()}
         return clone
 
     def state_dtype(self, dtype: Any) -> Any:
@@ -128,7 +144,7 @@ class Node:
         """Move the state to the library and device of the input `x`."""
         for key, value in self.state.items():
             if type(value) is not type(x) or value.device != x.device:
-                self.state[key] = _copy_to(backend_of(x), value, None)
+                self.state[key] = copied_to(backend_of(x), value, None)
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[Any, ...]:
@@ -157,7 +173,7 @@ class Node:
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{key}={tuple(value.shape)}" for key, value in self.params.items())
-        return f"{type(self).__name__}({shapes})"
+        return f"{self.__class__.__name__}({shapes})"
 
 
 def _in_place(current: dict[str, Array], values: dict[str, Array]) -> dict[str, Array]:
@@ -168,7 +184,7 @@ def _in_place(current: dict[str, Array], values: dict[str, Array]) -> dict[str, 
     return values
 
 
-def _copy_to(backend: Backend, value: Array, dtype: Any) -> Array:
+def copied_to(backend: Backend, value: Array, dtype: Any) -> Array:
     """A copy on `backend`, where floating-point values have this dtype; None keeps theirs."""
     host = backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value)
     own = dtype_name(host.dtype)

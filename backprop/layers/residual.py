@@ -10,6 +10,7 @@ import numpy as np
 from ..backends import Array, Backend, namespace_of
 from .activations import ReLU
 from .affine import Affine
+from .book_style.node import how_to_copy
 from .checks import check_dout
 from .layer import Layer
 from .naming import by_name
@@ -40,7 +41,7 @@ class Residual(Layer):
                 raise TypeError(f"Residual: expected a layer, such as ReLU(), as {name}, got {layer!r}")
             if layer.is_owned:
                 raise ValueError(
-                    f"Residual: {name} is already in a network or block; give a copy, layer.to(backend)"
+                    f"Residual: {name} is already in a network or block; give a copy, {how_to_copy(layer)}"
                 )
         if len({id(layer) for layer in self.layers.values()}) < len(self.layers):
             raise ValueError("Residual: a layer stands in this block twice: give every place its own")

@@ -109,7 +109,7 @@ class SoftmaxWithLoss(Loss):
                 wrong = t[(t < 0) | (t >= classes)][0]
                 from_1 = "; count them from 0: t - 1" if (t.min(), t.max()) == (1, classes) else ""
                 raise ValueError(f"{self.name}: expected labels 0 to {classes - 1}, got {wrong}{from_1}")
-        elif not _is_one_hot(t) and not (t.dtype.kind == "f" and _is_distribution(t)):
+        elif not is_one_hot(t) and not (t.dtype.kind == "f" and _is_distribution(t)):
             raise ValueError(
                 f"{self.name}: expected one-hot rows (a single 1, else 0), or probabilities of sum 1, in "
                 f"t {t.shape}"
@@ -126,7 +126,7 @@ class SoftmaxWithLoss(Loss):
         if t.ndim != 1 or t.dtype.kind not in CURES:  # names of classes have a cure of their own
             t = super().converted(t)
         if t.ndim == 2:
-            return t.astype(np.uint8) if _is_one_hot(t) else t
+            return t.astype(np.uint8) if is_one_hot(t) else t
         is_whole = t.dtype.kind == "f" and bool((np.isfinite(t) & (np.floor(t) == t)).all())
         return t.astype(np.int64) if is_whole or t.dtype.kind == "b" else t
 
@@ -168,7 +168,8 @@ class SoftmaxWithLoss(Loss):
         return cls(), rng.standard_normal((4, 3)), rng.integers(0, 3, 4)
 
 
-def _is_one_hot(t: np.ndarray) -> bool:
+def is_one_hot(t: np.ndarray) -> bool:
+    """Whether every row has a single 1, and else 0."""
     return bool(((t == 0) | (t == 1)).all() and (t.sum(axis=1) == 1).all())
 
 

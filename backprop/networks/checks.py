@@ -9,6 +9,7 @@ from typing import Any
 from ..backends import Array, Backend, backend_of, namespace_of
 from ..errors import missing_super_init
 from ..layers import Layer, Node
+from ..layers.book_style.node import how_to_copy
 from ..losses import Loss
 
 
@@ -23,7 +24,7 @@ def check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
         _check_constructed(layer)
         if layer.is_owned:
             raise ValueError(
-                f"{name}: this layer is already in a network or block; give a copy, layer.to(backend)"
+                f"{name}: this layer is already in a network or block; give a copy, {how_to_copy(layer)}"
             )
     if last_layer is not None:
         if not isinstance(last_layer, Loss):
@@ -88,5 +89,6 @@ def described(value: Any) -> str:
     """Describe a value in an error message: its class, and a hint if that is what is wrong."""
     if isinstance(value, type):
         return f"the class {value.__name__}"
-    hint = ", which does not derive from backprop.Layer" if hasattr(value, "backward") else ""
-    return f"a {type(value).__name__}{hint}"
+    has = [name for name in ("forward", "backward") if callable(getattr(value, name, None))]
+    hint = f", which has no {'backward' if has == ['forward'] else 'forward'}" if len(has) == 1 else ""
+    return f"a {value.__class__.__name__}{hint}"

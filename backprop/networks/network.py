@@ -12,8 +12,10 @@ from ..dtypes import widened
 from ..errors import float16_training, missing_super_init
 from ..inputs import Inputs
 from ..layers import Layer
+from ..layers.book_style.draws import Draws
 from ..layers.naming import by_name
 from ..losses import Loss, SoftmaxWithLoss
+from ..losses.adapter import adapted_loss
 from . import border
 from .checks import check_no_alias, check_same_length, check_stack, common_backend
 from .loading import load_params
@@ -84,7 +86,7 @@ class Network:
             raise ValueError(f"expected a finite weight_decay of at least 0, got {weight_decay}")
         self.weight_decay = float(weight_decay)
         named = by_name(layers)
-        last_layer = SoftmaxWithLoss() if last_layer is None else last_layer
+        last_layer = SoftmaxWithLoss() if last_layer is None else adapted_loss(last_layer)
         check_stack(named, last_layer)
         self._adopt(named, last_layer)
         warn_of_untrained(named)
@@ -106,6 +108,7 @@ class Network:
         self.flat_grads = FlatVector("grads", places, self.backend)
         self.warned_of_precision = False
         self._gradient_states: tuple[dict[str, Array], dict[str, Array]] | None = None
+        self._gradient_draws: tuple[Draws, Draws] | None = None
 
     if not TYPE_CHECKING:
 
@@ -236,10 +239,11 @@ class Network:
     def gradient(self, x: Array, t: Array) -> dict[str, Array]:
         """The gradient of the loss for every parameter by backpropagation, as new arrays."""
         self._check_differentiable()
-        x, start = self.as_input(x), self.copy_state()
+        x, start, draws = self.as_input(x), self.copy_state(), Draws.of(self.layers)
         with self.limit_threads(x.shape[0]):
             y = self.forward(x, training=True)
             self._gradient_states = (start, self.copy_state()) if start else None
+            self._gradient_draws = (draws, Draws.of(self.layers)) if draws.carried else None
             self.last_layer.forward(y, self.as_target(t, *_samples(y)), training=True)
             if not self.params:
                 return {}
@@ -255,8 +259,12 @@ class Network:
         the next one. Without such a call, or after a training step since, it uses the masks of the next call.
         So the two methods agree in either order.
         """
+        draws = self.draws_of_gradient()
         self.state.update(self.state_of_gradient())
-        return numerical_gradient(self, x, t, h)
+        draws.restore(self.layers)
+        found = numerical_gradient(self, x, t, h, draws)
+        draws.restore(self.layers)
+        return found
 
     def trace(self, x: Array, t: Array) -> Trace:
         """Run a batch forward and backward in training mode, and return what happens in every layer.
@@ -293,6 +301,12 @@ class Network:
             if all(_same(after[key], value) for key, value in self.state.items()):
                 return before
         return self.state
+
+    def draws_of_gradient(self) -> Draws:
+        """The draws before the last call of `gradient`, or the present ones if they have changed since."""
+        before, after = self._gradient_draws or (None, None)
+        draws = Draws.of(self.layers)
+        return before if before is not None and after == draws else draws
 
     def copy_state(self) -> dict[str, Array]:
         """A copy of the state."""

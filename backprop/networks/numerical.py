@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..backends import Array
+from ..layers.book_style.draws import Draws
 from ..numerical import central_differences
 
 if TYPE_CHECKING:
     from .network import Network
 
 
-def numerical_gradient(network: Network, x: Array, t: Array, h: float) -> dict[str, Array]:
-    """Differentiate the loss with respect to every parameter, in float64, on a copy of the network."""
+def numerical_gradient(network: Network, x: Array, t: Array, h: float, draws: Draws) -> dict[str, Array]:
+    """Differentiate the loss with respect to every parameter, in float64, on a copy of the network.
+
+    Layers in the book's style begin every run with these `draws`.
+    """
     copied, backend = network.to(dtype="float64"), network.backend
     x = copied.as_input(x)
     with network.limit_threads(x.shape[0]):
@@ -25,6 +29,7 @@ def numerical_gradient(network: Network, x: Array, t: Array, h: float) -> dict[s
         def loss() -> float:
             for key, value in start.items():  # the same masks in every run
                 copied.state[key] = backend.xp.asarray(value, copy=True)
+            draws.restore(copied.layers)
             y = copied.forward(x, training=True)
             return float(backend.to_numpy(copied.penalized(copied.last_layer.forward(y, t))))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from ..layers import Layer
+from ..layers.adapter import adapted
 from ..layers.naming import display_names
 from .checks import check_stack
 
@@ -15,10 +16,10 @@ class Stack(dict[str, Layer]):
     @property
     def shown(self) -> dict[str, str]:
         """The display name of each layer: a merged one lists the layers it combines."""
-        return display_names({name: type(layer).__name__ for name, layer in self.items()})
+        return display_names({name: layer.__class__.__name__ for name, layer in self.items()})
 
     def __setitem__(self, name: str, layer: Layer) -> None:
-        own = self.get(name)
+        own, layer = self.get(name), adapted(layer, name)
         if layer is own:
             return
         if own is None or any(node.params or node.state for node in (own, layer)):

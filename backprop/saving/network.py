@@ -21,6 +21,7 @@ import numpy as np
 
 from ..backends import Array, Backend, HostArray, dtype_name, get_backend
 from ..inputs import Inputs
+from ..layers.book_style.draws import book_layers
 from ..networks.network import Network
 from .checkpoint import Checkpoint, CheckpointError, followed, read_checkpoint, write_checkpoint
 from .network_config import UnknownLayerError, network_config, network_from_config
@@ -98,11 +99,25 @@ def _completed(checkpoint: Checkpoint, own: dict[str, HostArray]) -> Checkpoint:
 
 
 def network_arrays(network: Network) -> dict[str, HostArray]:
-    """Copies of all parameters and state on the host, as `params.W1` and `state.running_mean1`."""
+    """Copies of all parameters and state on the host, as `params.W1` and `state.running_mean1`.
+
+    Raises `TypeError` for a layer in the book's style that carries more than that from step to step.
+    """
+    check_saved(network)
     return {
         **on_host("params", network.params, network.backend),
         **on_host("state", network.state, network.backend),
     }
+
+
+def check_saved(network: Network) -> None:
+    """Raise a `TypeError` if a layer in the book's style carries anything that is not saved."""
+    for name, layer in book_layers({**network.layers, network.last_layer.name: network.last_layer}):
+        for key in layer.attributes.unsaved:
+            raise TypeError(
+                f"{name} ({layer.__class__.__name__}): forward changes self.{key}, which would not be saved, "
+                f"since it is no array from the start: in __init__, write self.{key} = numpy.zeros(…)"
+            )
 
 
 def on_host(kind: str, arrays: Mapping[str, Array], backend: Backend) -> dict[str, HostArray]:

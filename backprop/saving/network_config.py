@@ -92,7 +92,7 @@ def _node_config(node: Node, names: Mapping[str, str]) -> dict[str, Any]:
     """Return the config of a layer or loss; `names` maps its parameters and state to the network's names."""
     kind = type(node)
     if KINDS.get(kind.__name__) is not kind:
-        return {"class": kind.__name__, "own": True}
+        return {"class": node.__class__.__name__, "own": True}
     if isinstance(node, layers.Residual):
         inner = {
             name: _node_config(layer, {key: names[f"{name}.{key}"] for key in (*layer.params, *layer.state)})

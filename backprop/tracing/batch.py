@@ -48,6 +48,8 @@ class Trace:
     """What training minimizes: the loss + λ/2 Σ W². The gradients of the weights include λ W."""
     weight_decay: float
     """λ"""
+    samples: int
+    """How many samples the batch has."""
     dtype: str
     device: str
     sample: int | None = None
@@ -73,7 +75,7 @@ class Trace:
 
     def of_sample(self, sample: int) -> Trace:
         """The same with the entries of one sample; loss, parameters and their gradients are the batch's."""
-        samples = len(self.x)
+        samples = self.samples
         if self.sample is not None:
             raise ValueError(f"this is a trace of sample {self.sample}: take others from the whole trace")
         if not 0 <= sample < samples:
@@ -93,6 +95,12 @@ class Trace:
         return self.network.partition("(")[0]
 
     @property
+    def entries(self) -> str:
+        """Whose entries the arrays have: `"100 samples"`, or `"sample 0 of 100"`."""
+        count = f"{self.samples:,} sample{'s' * (self.samples != 1)}"
+        return count if self.sample is None else f"sample {self.sample} of {self.samples:,}"
+
+    @property
     def first_nonfinite(self) -> str | None:
         """The array with the first NaN or infinity: `"y of Affine2"`, `"x"`; None if all are finite.
 
@@ -103,11 +111,12 @@ class Trace:
     def _in_order(self) -> Iterator[tuple[str, HostArray]]:
         yield "x", self.x
         for node in self.nodes():
-            for key in (*node.params, node.result):
-                yield f"{key} of {node.name}", node.arrays[key]
+            for key, value in (*node.params.items(), (node.result, node.output)):
+                yield f"{key} of {node.name}", value
         for node in self.nodes(backward=True):
-            for key in (*node.params, "x"):
-                yield f"{PART}{key} of {node.name}", node.arrays[f"{PART}{key}"]
+            for key, gradient in (*node.grads.items(), ("x", node.dinputs[0])):
+                if gradient is not None:
+                    yield f"{PART}{key} of {node.name}", gradient
 
     def show(self, layer: str | None = None, sample: int | None = None) -> None:
         """Print a table of all layers that fits the terminal, or the details of one layer.
@@ -146,5 +155,4 @@ class Trace:
         return overview(self, width())
 
     def __repr__(self) -> str:
-        which = f"{len(self.x):,} samples" if self.sample is None else f"sample {self.sample}"
-        return f"Trace({self.network}; {which}, loss {self.value:.5g})"
+        return f"Trace({self.network}; {self.entries}, loss {self.value:.5g})"

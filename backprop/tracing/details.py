@@ -12,7 +12,7 @@ from ..backends import HostArray
 from ..formulas import formula_of, worked, worked_backward
 from ..statistics import Statistics
 from ..text import table, visible
-from .record import PART, NodeTrace
+from .record import NodeTrace
 from .table import fold, remarks, shape, spread
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def details(trace: Trace, node: NodeTrace, sample: int | None, columns: int | No
     rows = [tuple(map(visible, row)) for row in (HEAD, *_rows(node))]
     lines = [line for text in _heading(node) for line in fold(text, columns)]
     lines += ["", *table(rows, SIDES, DROPPED, columns), ""]
-    lines += [line for text in remarks(trace) for line in fold(text, columns)]
+    lines += [line for text in remarks(trace) for line in [*fold(text, columns), ""]]
     if sample is not None:
         part = trace.of_sample(sample)[node.name]
         lines += [f"sample {sample}", *(line for text in _entries(part, columns) for line in text), ""]
-        lines += [line for text in _worked(trace, node, sample) for line in fold(text, columns)]
+        lines += [line for text in _worked(node, sample) for line in fold(text, columns)]
     return "\n".join(lines).rstrip()
 
 
@@ -54,9 +54,9 @@ def _heading(node: NodeTrace) -> Iterator[str]:
     yield from filter(None, (formula.note, formula.back_note))
 
 
-def _worked(trace: Trace, node: NodeTrace, sample: int) -> Iterator[str]:
+def _worked(node: NodeTrace, sample: int) -> Iterator[str]:
     """The formula with its numbers, for the largest entry of the output and of the gradient going back."""
-    for found in (worked(node, sample), worked_backward(node, sample, weight_decay=trace.weight_decay)):
+    for found in (worked(node, sample), worked_backward(node, sample)):
         if found is not None:
             yield from (f"  {line}" if line.startswith(("=", "≈")) else line for line in found.lines())
 
@@ -69,10 +69,9 @@ def _rows(node: NodeTrace) -> Iterator[tuple[str, ...]]:
 
 
 def _entries(node: NodeTrace, columns: int) -> Iterator[list[str]]:
-    """The numbers of all arrays but the parameters, as lines."""
-    for name, values in node.arrays.items():
-        if not (name in node.params or name.removeprefix(PART) in node.params):
-            yield written(name, values, columns)
+    """The numbers that pass through, as lines."""
+    for name, values in node.passing.items():
+        yield written(name, values, columns)
 
 
 def written(name: str, values: HostArray, columns: int) -> list[str]:

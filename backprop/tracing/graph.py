@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -11,15 +12,15 @@ import numpy as np
 from ..backends import HostArray
 from ..formulas import formula_of
 from ..graphs import Graph, GraphEdge, GraphNode, Kind
-from ..layers import Residual
+from ..layers import ConvolutionReLUPooling, Residual
 from .folding import repeats
 from .record import NodeTrace
 
 if TYPE_CHECKING:
     from .batch import Trace
 
-LONGEST_FORMULA = 36
-"""The longest formula that is drawn in a layer's box."""
+LONGEST_DETAIL = 38
+"""The longest text below the name in a layer's box."""
 
 
 def graph_of(trace: Trace) -> Graph:
@@ -30,7 +31,7 @@ def graph_of(trace: Trace) -> Graph:
     """
     check_stack(trace)
     layers = list(trace.layers.values())
-    runs = repeats([type(layer.node).__name__ for layer in layers])
+    runs = repeats([layer.node.__class__.__name__ for layer in layers])
     repetitions = [layers[run.start : run.stop] for run in runs]
     groups = [layers[i : i + run.length] for run in runs for i in range(run.start, run.stop, run.length)]
     graph = None
@@ -85,7 +86,7 @@ class Drawing:
             self._add(f"layer {first.name}", first.name, Kind.LAYER, _formula(first), first)
         else:
             label = f"{first.node.name} … {last.node.name}"
-            self._add(f"layers {label}", label, Kind.LAYER, _kinds(nodes), first)
+            self._add(f"layers {label}", label, Kind.LAYER, _contents(nodes), first)
 
     def finished(self, collapsed: Graph | None) -> Graph:
         """The graph with the loss on top; `collapsed` is the same with fewer nodes."""
@@ -100,18 +101,15 @@ class Drawing:
         self._join("L", "L", result, one, Kind.VALUE)
         if collapsed and len(collapsed.nodes) >= len(self.nodes):
             collapsed = collapsed.collapsed
-        which = "" if trace.sample is None else f", sample {trace.sample}"
-        return Graph(tuple(self.nodes), tuple(self.edges), f"{trace.name}{which}", collapsed)
+        return Graph(tuple(self.nodes), tuple(self.edges), f"{trace.name}, {trace.entries}", collapsed)
 
     def _residual(self, node: NodeTrace) -> None:
-        """The block from the branch of its input to the sum of both ways."""
-        branch = f"branch of {node.name}"
-        self._add(branch, "•", Kind.OPERATION, "", node)
+        """Two ways from the last node: through the layers of the block, and past them to the sum."""
+        below = self.last
         for part in node.parts:
             self.layer(part)
-        inner = node.parts[-1].output
-        self._join(f"sum of {node.name}", "+", inner, node.dout)
-        self.edges.append(GraphEdge(branch, self.last, node.inputs[0], node.dout))
+        self._join(f"sum of {node.name}", "+", node.parts[-1].output, node.dout)
+        self.edges.append(GraphEdge(below, self.last, node.inputs[0], node.dout))
 
     def _add(self, id: str, label: str, kind: Kind, detail: str, node: NodeTrace) -> None:
         """A node that gets the input of this layer from the last one."""
@@ -133,15 +131,29 @@ class Drawing:
 
 
 def _formula(node: NodeTrace) -> str:
-    """The layer's formula if it fits into a box, else its class."""
-    formula = formula_of(node.node)
-    text = "" if formula is None else formula.forward.text()
-    return text if 0 < len(text) <= LONGEST_FORMULA else type(node.node).__name__
+    """The equation of the layer's output if it fits into a box, else its class unless the name says it."""
+    formula, kind = formula_of(node.node), node.node.__class__.__name__
+    *_, equation = [""] if formula is None else formula.forward.text().split("; ")
+    if 0 < len(equation) <= LONGEST_DETAIL:
+        return equation
+    return "" if kind == node.name else kind
+
+
+def _contents(nodes: Sequence[NodeTrace]) -> str:
+    """The names of several layers if they fit into a box, else their classes."""
+    names = ", ".join(map(_parts, nodes))
+    return names if len(names) <= LONGEST_DETAIL else _kinds(nodes)
+
+
+def _parts(node: NodeTrace) -> str:
+    """The layer's name; for a merged one, those of the layers it stands for."""
+    is_merged = isinstance(node.node, ConvolutionReLUPooling)
+    return re.sub(" with | and ", ", ", node.name) if is_merged else node.name
 
 
 def _kinds(nodes: Sequence[NodeTrace]) -> str:
     """The classes of layers, with how often they repeat: "3 × (Affine · ReLU) · Affine"."""
-    kinds = [type(node.node).__name__ for node in nodes]
+    kinds = [node.node.__class__.__name__ for node in nodes]
     parts = []
     for run in repeats(kinds):
         group = " · ".join(kinds[run.start : run.start + run.length])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..pages import html
@@ -13,15 +14,27 @@ if TYPE_CHECKING:
     from .batch import Trace
 
 
+MOST_NODES = 24
+"""A larger graph is shown with groups of layers as single nodes."""
+
+
 def page(trace: Trace) -> str:
     """The table and, below it, the graph, or why there is none."""
-    try:
-        graph = graph_of(trace)._repr_html_()
-    except ValueError as error:
-        graph = html.paragraph(str(error))
     return fragment(
         *map(html.paragraph, heading(trace)),
         html.table(HEAD, rows_of(trace)),
         *map(html.paragraph, (LEGEND, ROUGH, *remarks(trace))),
-        graph,
+        *_graph(trace),
     )
+
+
+def _graph(trace: Trace) -> Iterator[str]:
+    try:
+        graph = graph_of(trace)
+    except ValueError as error:
+        yield html.paragraph(str(error))
+        return
+    if len(graph.nodes) > MOST_NODES and graph.collapsed is not None:
+        yield html.paragraph("The graph without parameters, each group of layers that repeats as one:")
+        graph = graph.collapsed
+    yield graph._repr_html_()

@@ -47,8 +47,8 @@ class NodeTrace:
         return "L" if isinstance(self.node, Loss) else "y"
 
     @property
-    def arrays(self) -> dict[str, HostArray]:
-        """All arrays but the state, by name: `"x"`, `"y"`, `"∂L/∂y"`, `"∂L/∂x"`, `"W"`, `"∂L/∂W"`, …
+    def passing(self) -> dict[str, HostArray]:
+        """What passes through, forward and backward, by name: `"x"`, `"y"`, `"∂L/∂y"`, `"∂L/∂x"`.
 
         A loss has the target `"t"`, and its value is `"L"`.
         """
@@ -57,8 +57,15 @@ class NodeTrace:
         for name, dx in zip(INPUTS, self.dinputs, strict=False):
             if dx is not None:
                 found[f"{PART}{name}"] = dx
+        return found
+
+    @property
+    def arrays(self) -> dict[str, HostArray]:
+        """All arrays but the state, by name: those `passing`, then `"W"`, `"∂L/∂W"`, `"b"`, …"""
+        found = self.passing
         for key, value in self.params.items():
-            found |= {key: value, f"{PART}{key}": self.grads[key]}
+            name = f"parameter {key}" if key in self.passing else key
+            found |= {name: value, f"{PART}{name}": self.grads[key]}
         return found
 
     def of_sample(self, sample: int, samples: int) -> NodeTrace:

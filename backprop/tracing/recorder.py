@@ -30,7 +30,12 @@ def trace(network: Network, x: Array, t: Array) -> Trace:
     x = network.as_input(x)
     recorder = Recorder(backend, network.dtype)
     nodes = [*copied.layers.values(), copied.last_layer]
-    with network.limit_threads(x.shape[0]), np.errstate(all="ignore"), recorder.watching(nodes):
+    with (
+        network.limit_threads(x.shape[0]),
+        np.errstate(all="ignore"),
+        network.draws_of_gradient().repeated(copied.layers),
+        recorder.watching(nodes),
+    ):
         y = copied.forward(x, training=True)
         target = network.as_target(t, y.shape[0], tuple(y.shape[1:]))
         loss = copied.last_layer.forward(y, target, training=True)
@@ -49,6 +54,7 @@ def trace(network: Network, x: Array, t: Array) -> Trace:
         t=recorder.copy(target),
         value=float(backend.to_numpy(value)),
         weight_decay=network.weight_decay,
+        samples=int(x.shape[0]),
         dtype=network.dtype,
         device=str(backend.device),
     )

@@ -32,20 +32,21 @@ def overview(trace: Trace, columns: int | None) -> str:
     rows = [tuple(map(visible, row)) for row in (HEAD, *rows_of(trace))]
     columns = columns or sys.maxsize
     lines = table(rows, SIDES, DROPPED, columns)
+    dropped = [HEAD[i] for i in DROPPED if HEAD[i] not in lines[0]]
+    notes = [LEGEND, f"a wider terminal also shows: {', '.join(dropped)}" if dropped else ROUGH]
     if max(map(len, lines)) > columns:
-        lines = list(_stacked(rows))
+        lines, notes = [line for text in _stacked(rows) for line in fold(text, columns)], [LEGEND, ROUGH]
     head = [line for text in heading(trace) for line in fold(text, columns)]
-    tail = [line for text in (LEGEND, ROUGH, *remarks(trace)) for line in fold(text, columns)]
+    tail = [line for text in (*notes, *remarks(trace)) for line in fold(text, columns)]
     return "\n".join([*head, "", *lines, "", *tail])
 
 
 def heading(trace: Trace) -> Iterator[str]:
     """What the trace is of, and the loss."""
     yield trace.network
-    which = f"{len(trace.x):,} samples" if trace.sample is None else f"sample {trace.sample}"
     loss = float(trace.loss.output)
     penalty = f" + weight decay {trace.value - loss:.4g}" if trace.weight_decay else ""
-    yield f"{which}, in training: loss {loss:.5g}{penalty}"
+    yield f"{trace.entries}, in training: loss {loss:.5g}{penalty}"
 
 
 def remarks(trace: Trace) -> Iterator[str]:

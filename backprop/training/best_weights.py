@@ -9,7 +9,7 @@ from ..backends import HostArray
 from ..networks.network import Network
 from ..saving.checkpoint import Checkpoint
 from ..saving.history import Metrics
-from ..saving.network import network_arrays, restore_network
+from ..saving.network import check_saved, network_arrays, restore_network
 from ..saving.network_config import network_config
 
 
@@ -20,6 +20,7 @@ class BestWeights:
     """
 
     def __init__(self, network: Network) -> None:
+        check_saved(network)
         self.network = network
         self.kept: list[tuple[int, dict[str, HostArray]]] = []
         """Pairs of an epoch's last step and the network's arrays; the best epoch comes last."""

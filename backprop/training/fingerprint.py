@@ -27,6 +27,7 @@ import numpy as np
 
 from ..backends import Backend, CaptureError, backend_of, digest, is_registered
 from ..layers import Node
+from ..layers.book_style.node import BookNode
 from ..networks.network import Network
 from ..optimizers import Optimizer
 
@@ -38,6 +39,9 @@ KEPT = frozenset({"_saved", "_grads"})
 
 CARRIED = KEPT | {"_params", "_state"}
 """The same for a network's own layers, whose parameters and state belong to the network."""
+
+OF_ADAPTERS = frozenset({"inner", "lent"})
+"""Attributes of a layer in the book's style: the object within, visited by itself, and what it is lent."""
 
 OF_OPTIMIZERS = frozenset({"_slots", "steps", "_owner"})
 """Attributes of an optimizer that are passed to the step."""
@@ -291,10 +295,14 @@ class _Walk:
         self._visited.add(id(part))
         self.fingerprint.parts.append(part)
         self._note(path, type(part), None)
+        if isinstance(part, BookNode):
+            carried = carried | OF_ADAPTERS
         for name, value in list(vars(part).items()):
             if name not in carried:
                 place = Place(part, name, f"{path}.{name}")
                 self._value(place.path, value, place)
+        if isinstance(part, BookNode):
+            self.part(path, part.inner, frozenset(part.lent))
         for name, value in _slots(part):
             self._value(f"{path}.{name}", value, None)
         self._class(type(part))

@@ -22,6 +22,7 @@ import numpy as np
 
 from ..backends import HostArray
 from ..diagnosis import LearningProblem, LearningWarning, find_learning_problem, sample_indices
+from ..layers.book_style.draws import book_layers
 from ..networks.checks import check_same_length
 from ..networks.network import Network
 from ..optimizers import SGD, Optimizer
@@ -507,7 +508,7 @@ class Training(Iterator[Metrics]):
             self._complete_or_leave(saved.optimizer_steps)
         if self.best_weights and self.best:
             self.best_weights.take(checkpoint.arrays, self.best.step)
-        why = [*saved.differences(self._machine(), optimizer), *self._lost_part()]
+        why = [*saved.differences(self._machine(), optimizer), *self._lost_part(), *self._lost_draws()]
         if saved.step < self.total and why:
             text = f"{path}: the resumed run may differ from an uninterrupted one: {'; '.join(why)}"
             warnings.warn(text, ResumeWarning, stacklevel=3)
@@ -536,6 +537,12 @@ class Training(Iterator[Metrics]):
         before = self.history[-2].step if len(self.history) > 1 else 0
         if self.history and not self._epoch and self.history[-1].step - before < self.per_epoch:
             yield "its last epoch is incomplete, and a file of format 1 does not say how to complete it"
+
+    def _lost_draws(self) -> Iterator[str]:
+        """Yield a warning for every layer in the book's style that draws random numbers."""
+        for name, layer in book_layers(self.network.layers):
+            if layer.attributes.draws:
+                yield f"{name} draws random numbers by itself, and their generator is not in the checkpoint"
 
     def _machine(self) -> dict[str, Any]:
         with self._limited():

@@ -70,5 +70,5 @@ def _part(frame: FrameType) -> Any:
 
 
 def _display_name(part: Any) -> str:
-    kind, name = type(part).__name__, getattr(part, "name", "")
+    kind, name = part.__class__.__name__, getattr(part, "name", "")
     return f"{name} ({kind})" if name and name != kind else kind

@@ -19,6 +19,7 @@ from ..pictures import learn_style
 from ..saving import history_file, run_folder
 from ..saving.checkpoint import Checkpoint, CheckpointError, followed, read_checkpoint
 from ..saving.history import Metrics, last_of
+from ..saving.network import check_saved
 from .arguments import check_whole
 from .best_weights import without_best
 from .divergence import DivergenceError
@@ -160,6 +161,7 @@ class RunRecorder:
         1 4
         2 8
         """
+        check_saved(training.network)
         with ExitStack() as stack:
             if self._entered is None:
                 stack.enter_context(self)

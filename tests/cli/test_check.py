@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from backends import Backend
 from backprop.cli import main
 from backprop.cli.check_subjects import checkable
 
@@ -119,12 +120,47 @@ class NoLayer:
     def forward(self, x):
         return x * x
 
-class NoLayerWithCase:
-    forward = backward = lambda self, x: x
+class Neither:
+    pass
 
+class BookStyle:
+    def __init__(self, W, b):
+        self.W, self.b, self.x, self.dW, self.db = W, b, None, None, None
+
+    def forward(self, x):
+        self.x = x
+        return np.dot(x, self.W) + self.b
+
+    def backward(self, dout):
+        self.dW = np.dot(self.x.T, dout)
+        self.db = np.sum(dout, axis=0)
+        return np.dot(dout, self.W.T)
+
+class BookStyleWithCase(BookStyle):
     @classmethod
     def case(cls, rng):
-        return cls(), rng.standard_normal(3)
+        return cls(rng.standard_normal((4, 3)), rng.standard_normal(3)), rng.standard_normal((5, 4))
+
+class NoTranspose(BookStyleWithCase):
+    def backward(self, dout):
+        super().backward(dout)
+        return np.dot(dout, self.W)
+
+class Forgetful(BookStyleWithCase):
+    def backward(self, dout):
+        self.db = np.sum(dout, axis=0)
+        return np.dot(dout, self.W.T)
+
+class WrongSigns(BookStyleWithCase):
+    def backward(self, dout):
+        return -super().backward(dout)
+
+def made():
+    rng = np.random.default_rng(0)
+    return BookStyle(rng.standard_normal((4, 3)), rng.standard_normal(3)), rng.standard_normal((5, 4))
+
+def nothing():
+    pass
 
 def square(x):
     return x * x
@@ -236,9 +272,11 @@ def test_check_of_what_cannot_be_checked(own_module: str, capsys: pytest.Capture
         ("NoCase", "add a classmethod case(cls, rng) that returns (network, x, t)"),
         ("NoMethod", "add a classmethod case(cls, rng) that returns (layer, x)"),
         ("Empty", "case must return a tuple such as (layer, x), got an empty one"),
-        ("NoLayer", "NoLayer is not a layer: derive it from backprop.layers.Layer"),
-        ("NoLayerWithCase", "NoLayerWithCase is not a Layer: derive it from backprop.layers.Layer"),
+        ("NoLayer", "NoLayer is not a layer: it has no backward; a layer has forward(self, x) and backward"),
+        ("Neither", "Neither is not a layer: it has no forward and no backward"),
+        ("BookStyle", "add a classmethod case(cls, rng) that returns (layer, x)"),
         ("no_case", "no_case.case = lambda rng: (no_case, its_gradient, rng.standard_normal(3))"),
+        ("nothing", "case must return a tuple such as (layer, x), got a NoneType"),
         ("Listed", "case must return a tuple such as (layer, x), got a list"),
     ):
         assert message in fails(capsys, "check", f"{own_module}:{name}")
@@ -247,6 +285,31 @@ def test_check_of_what_cannot_be_checked(own_module: str, capsys: pytest.Capture
     assert "unknown layer 'Relo': expected all or one of Add, " in fails(
         capsys, "check", "--layer", "Relo", status=2
     )
+
+
+def test_check_of_layers_in_the_book_s_style(
+    own_module: str, capsys: pytest.CaptureFixture[str], backend: Backend
+) -> None:
+    on = ("--device", backend.name)
+    if backend.name in ("strict", "torch"):
+        found = fails(capsys, "check", f"{own_module}:BookStyleWithCase", *on)
+        assert (
+            "NumPy's functions take NumPy's arrays; for those of any library, use xp = namespace_of(x)"
+            in found
+        )
+        return
+    for name in ("BookStyleWithCase", "made"):
+        assert main(["check", f"{own_module}:{name}", *on]) == 0
+        found = capsys.readouterr().out
+        assert "3 gradients: 3 passed" in found
+        assert re.search(r"^BookStyle(WithCase)?\.W +4×3 .*passed", found, re.MULTILINE)
+    for name, complaint in (
+        ("NoTranspose", "(in backward of NoTranspose (NoTranspose))"),
+        ("Forgetful", "Forgetful: backward does not set self.dW, the gradient of self.W"),
+        ("WrongSigns", "FAILED WrongSigns: WrongSigns.x (5, 4): relative error 2.0e+00"),
+    ):
+        assert main(["check", f"{own_module}:{name}", *on]) == 1
+        assert complaint in capsys.readouterr().out
 
 
 def test_check_of_what_is_in_a_file(

@@ -58,7 +58,9 @@ class Square:
         return dout
 
 
-@pytest.mark.parametrize("subject", [Square, Square()])
-def test_class_that_is_no_layer(subject: Any) -> None:
-    with pytest.raises(TypeError, match=r"Square is not a Layer: derive it from backprop.layers.Layer"):
-        check_gradients(subject, np.ones(2))
+def test_a_class_in_place_of_a_layer() -> None:
+    with pytest.raises(TypeError, match=r"expected an instance of Square, got the class"):
+        check_gradients(Square, np.ones(2))
+    assert check_gradients(Square(), np.ones(2)).failed  # a layer in the book's style, and wrong
+    with pytest.raises(TypeError, match=r"Square takes x, got 2 input\(s\)"):
+        check_gradients(Square(), np.ones(2), np.ones(2))

@@ -93,23 +93,25 @@ def test_what_leaves_out_the_constructor_of_its_base_is_told_so() -> None:
                 use()
 
 
-def test_a_layer_in_the_book_s_words_is_told_what_to_write() -> None:
-    class Alone:
+def test_a_layer_that_lacks_something_is_told_what() -> None:
+    class Half:
         def forward(self, x: Any) -> Any:
             return x
 
-        def backward(self, dout: Any) -> Any:
-            return dout
-
-    class Derived(Alone, Layer):
-        pass
+    class Derived(Layer):
+        def forward(self, x: Any) -> Any:  # type: ignore[override]
+            return x
 
     class WithFlag(Identity):
         def forward(self, x: Any, train_flg: bool = False) -> Any:  # type: ignore[override]
             return x
 
-    with pytest.raises(TypeError, match=r"got a Alone, which does not derive from backprop.Layer"):
-        Network([Alone()])  # type: ignore[list-item]
+    with pytest.raises(
+        TypeError, match=r"Half1: expected a layer, such as ReLU\(\), got a Half, which has no back"
+    ):
+        Network([Half()])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match=r"as last_layer, got a Half, which has no backward$"):
+        Network([Identity()], Half())  # type: ignore[arg-type]
     for layer in (Derived(), WithFlag()):
         with pytest.raises(TypeError, match=r"write def forward\(self, x, \*, training=False\)$"):
             Network([layer])

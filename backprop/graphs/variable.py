@@ -1,0 +1,192 @@
+"""`Variable`: a value that remembers how it was computed, so that its computation can be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from ..backends import Array, HostArray, backend_of, dtype_name, get_backend, is_registered, namespace_of
+from ..dtypes import is_float, is_integer
+from ..layers import Broadcast, Node
+from ..layers.arithmetic import Binary
+from .applied import Application, Flow, flow_back
+from .expression import graph_of
+from .graph import Graph
+from .labels import label_of
+from .operators import Operators
+
+
+class Variable(Operators):
+    """A number or an array, with its name and, after `backward`, its gradient.
+
+    Operators and the functions of `backprop.graphs` compute new variables from it, and so do NumPy's
+    functions of the same names, and a layer that is called with it, `Mul()(apple, number)`. A variable does
+    not change. Comparisons, `bool` and `float` are those of its value.
+
+    Parameters
+    ----------
+    value : a number, a list of numbers (float64), or an array of any library; it is copied
+    name : what a drawing calls it
+
+    >>> apple, number, tax = Variable(100, "apple"), Variable(2, "number"), Variable(1.1, "tax")
+    >>> price = apple * number * tax
+    >>> price.backward()
+    >>> price, apple.grad, number.grad, tax.grad
+    (Variable(220), 2.2, 110.00000000000001, 200.0)
+    >>> print(price.graph())
+    from    to      forward  gradient
+    apple   ×₁      100      2.2
+    number  ×₁      2        110
+    ×₁      ×₂      200      1.1
+    tax     ×₂      1.1      200
+    ×₂      result  220      1
+    """
+
+    def __init__(self, value: Any, name: str = "") -> None:
+        self.name = name
+        self.is_constant = False
+        """Whether an expression was given it as a plain number or array, which has no gradient."""
+        self.is_number = isinstance(value, Real) and not isinstance(value, bool)
+        """Whether it is a Python number, or was computed from such numbers alone."""
+        self.origin: Application | None = None
+        """How it was computed; None for an input."""
+        self._number: float | None = None
+        if self.is_number:
+            self._number = int(value) if isinstance(value, Integral) else float(value)
+            value = get_backend("cpu").asarray(float(value), dtype="float64")
+        self._array = _copied(value)
+        self._grad: Array | None = None
+        self._flow: Flow | None = None
+
+    @property
+    def value(self) -> Any:
+        """The number, or a copy of the array."""
+        return self._number if self._number is not None else self._shown(self._array)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that the last `backward` found: a number, or a copy of the array; None without any."""
+        return None if self._grad is None else self._shown(self._grad)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the value."""
+        return tuple(self._array.shape)
+
+    def backward(self, dout: Any = None) -> None:
+        """Set the gradient `grad` of every variable that this one was computed from.
+
+        Where a variable is used more than once, it is the sum over its uses. Another call sets all anew.
+
+        Parameters
+        ----------
+        dout : the gradient of this variable; for a number, by default 1
+        """
+        order, flow = flow_back(self, self._dout(dout))
+        for variable in order:
+            variable._grad = flow.totals.get(id(variable))
+        self._flow = flow
+
+    def graph(self, title: str = "") -> Graph:
+        """The graph of the computation, with the gradients of the last `backward`, run now if it was not."""
+        if self._flow is None:
+            self.backward()
+        assert self._flow is not None
+        return graph_of(self, self._flow, title)
+
+    def host(self) -> HostArray:
+        """A copy of the value on the host."""
+        return np.array(backend_of(self._array).to_numpy(self._array))
+
+    @staticmethod
+    def of_node(node: Node, inputs: Sequence[Any]) -> Variable:
+        """The result of a node; what is no variable is a constant."""
+        variables = [x if isinstance(x, Variable) else _constant(x) for x in inputs]
+        arrays = _of_one_library(variables)
+        if isinstance(node, Binary) and len({array.shape for array in arrays}) > 1:
+            shape = _common_shape(node, arrays)
+            for i, (x, array) in enumerate(zip(variables, arrays, strict=True)):
+                if x.is_constant:
+                    arrays[i] = namespace_of(array).broadcast_to(array, shape)
+                elif tuple(array.shape) != shape:
+                    variables[i] = _result(Broadcast(shape), [x], [array])
+                    arrays[i] = variables[i]._array
+        return _result(node, variables, arrays)
+
+    def _dout(self, dout: Any) -> Array:
+        """The gradient of this variable, as an array like its own."""
+        if isinstance(dout, Variable):
+            raise TypeError("backward: expected a number or an array as dout, got a Variable; give its value")
+        if not is_float(self._array.dtype):
+            raise TypeError(f"backward: {self!r} has whole numbers, which have no gradient; make it float64")
+        if dout is None and self.shape:
+            raise ValueError(
+                f"backward: a result of shape {self.shape} needs the gradient that comes back to it, "
+                "y.backward(dout); or make a number of it first, as sum(y) does"
+            )
+        dout = 1.0 if dout is None else dout
+        found = _copied(backend_of(self._array).asarray(dout, dtype=self._array.dtype))
+        if tuple(found.shape) != self.shape:
+            raise ValueError(f"backward: expected dout {self.shape}, got {tuple(found.shape)}")
+        return found
+
+    def _shown(self, array: Array) -> Any:
+        return float(array) if self.is_number else _copied(array)
+
+    def __repr__(self) -> str:
+        label = label_of(self.host())
+        assert label is not None
+        return f"Variable({label.text()}{self.name and f', {self.name!r}'})"
+
+
+def _constant(value: Any) -> Variable:
+    found = Variable(value)
+    found.is_constant = True
+    return found
+
+
+def _result(node: Node, inputs: list[Variable], arrays: list[Array]) -> Variable:
+    """Apply the node to the variables, whose arrays are these."""
+    application = Application(node, tuple(inputs), arrays)
+    found = Variable(namespace_of(application.output).asarray(application.output))
+    found.is_number = all(x.is_number for x in inputs)
+    found.origin = application
+    return found
+
+
+def _of_one_library(variables: list[Variable]) -> list[Array]:
+    """The arrays; where there are others, a number's becomes like the first of them."""
+    like = next((x._array for x in variables if not x.is_number and is_float(x._array.dtype)), None)
+    if like is None:
+        return [x._array for x in variables]
+    backend = backend_of(like)
+    return [
+        backend.asarray(float(x._array), dtype=like.dtype) if x.is_number else x._array for x in variables
+    ]
+
+
+def _common_shape(node: Node, arrays: list[Array]) -> tuple[int, ...]:
+    shapes = [tuple(array.shape) for array in arrays]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ValueError(
+            f"{node.name}: arrays {' and '.join(map(str, shapes))} do not fit together"
+        ) from None
+
+
+def _copied(value: Any) -> Array:
+    """A copy of an array of any library, or of a list of numbers as float64; else a `TypeError`."""
+    if isinstance(value, list | tuple):
+        try:
+            return get_backend("cpu").asarray(np.asarray(value, np.float64))
+        except (TypeError, ValueError):
+            raise TypeError(f"Variable: expected numbers in rows of one length, got {value!r}") from None
+    if not is_registered(value):
+        raise TypeError(f"Variable: expected a number, a list or an array, got {type(value).__name__}")
+    if not (is_float(value.dtype) or is_integer(value.dtype)):
+        raise TypeError(f"Variable: expected real numbers, got {dtype_name(value.dtype)}")
+    return namespace_of(value).asarray(backend_of(value).detached(value), copy=True)

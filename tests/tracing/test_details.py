@@ -1,0 +1,83 @@
+"""The details of a layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backprop import MeanSquaredError, Network, ReLU
+from backprop.formulas import worked, worked_backward
+from backprop.layers import Layer
+from backprop.tracing.details import details
+
+from .traces import convolutions, residual, two_layers
+
+
+def test_formula_and_statistics() -> None:
+    trace = two_layers()
+    layer = trace["Affine1"]
+    lines = details(trace, layer, None, None).splitlines()
+    assert lines[:5] == [
+        "Affine1: Affine(W=(4, 5), b=(5,))",
+        "y = x W + b",
+        "∂L/∂x = ∂L/∂y · Wᵀ",
+        "∂L/∂W = xᵀ ∂L/∂y",
+        "∂L/∂b = Σₙ ∂L/∂yₙ",
+    ]
+    rows = {line.split()[0]: line.split() for line in lines[7:]}
+    assert list(rows) == list(layer.arrays)
+    dW = layer.grads["W"]
+    expected = [f"{n:.3g}" for n in (dW.min(), dW.max())]
+    assert rows["∂L/∂W"][1:] == [
+        "4×5", *f"{dW.mean():.2g} ± {dW.std():.2g}".split(), *expected, "0%", f"{np.linalg.norm(dW):.3g}"
+    ]  # fmt: skip
+
+
+def test_the_numbers_of_a_sample() -> None:
+    trace = two_layers()
+    layer = trace["Affine2"]
+    text = details(trace, layer, 1, None)
+    after = text[text.index("\nsample 1\n") :]
+    assert f"\nx = {np.array2string(layer.inputs[0][1], precision=4)}\n" in after
+    assert f"\n∂L/∂y = {np.array2string(layer.dout[1], precision=4)}\n" in after
+    for found in (worked(layer, 1), worked_backward(layer, 1)):
+        assert found is not None
+        for line in found.lines():
+            assert line in after
+    assert "W =" not in after
+
+
+def test_the_gradient_with_weight_decay_says_so() -> None:
+    trace = residual(0.1)
+    assert "∂L/∂W includes λ W" in details(trace, trace["Residual1.Affine1"], None, None)
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_it_fits(columns: int) -> None:
+    for trace in (two_layers(), residual(), convolutions()):
+        for node in trace.nodes():
+            lines = details(trace, node, 1, columns).splitlines()
+            assert max(map(len, lines)) <= columns, max(lines, key=len)
+
+
+def test_a_layer_without_a_formula() -> None:
+    class Own(Layer):
+        def forward(self, x: np.ndarray, *, training: bool = False) -> np.ndarray:
+            return 2.0 * x
+
+        def backward(self, dout: np.ndarray) -> np.ndarray:
+            return 2.0 * dout
+
+    x = np.ones((1, 2))
+    trace = Network([Own(), ReLU()], MeanSquaredError()).to(dtype="float64").trace(x, x)
+    lines = details(trace, trace["Own1"], 0, None).splitlines()
+    assert lines[1] == "no formula is known for it"
+    assert "y = [2. 2.]" in lines
+
+
+def test_large_arrays_are_cut_short() -> None:
+    trace = convolutions()
+    lines = details(trace, trace["Conv1"], 0, 80).splitlines()
+    assert any(line.startswith("y: 16×8×8, ") for line in lines)
+    lines = details(trace, trace["Relu7"], 0, 80).splitlines()
+    assert any(line.startswith("x = [") and "..." in line for line in lines)
