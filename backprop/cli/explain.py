@@ -46,6 +46,7 @@ class Subject:
     """A network, and the test samples to explain it with."""
 
     network: Network
+    title: str
     x: HostArray
     t: HostArray
     data: str
@@ -64,6 +65,7 @@ def main(options: argparse.Namespace) -> int:
         with_channels(subject.x[rows], subject.network.input_shape),
         subject.t[rows],
         name=f"sample {options.sample:,} of the test data of {subject.data}",
+        title=subject.title,
         layer=options.layer,
     )
     print(text_of(found, width()))
@@ -80,6 +82,7 @@ def _of_run(run: Path, options: argparse.Namespace) -> Subject:
     """The network of a run or checkpoint, with the data given or those of the run."""
     path, checkpoint = read_trained(run, read_checkpoint)
     network = network_of(path, checkpoint, options.device)
+    title = str(checkpoint.description["network"].get("class", ""))
     if isinstance(network.last_layer, RealTargetLoss):
         if options.data is None:
             raise UsageError(
@@ -87,10 +90,10 @@ def _of_run(run: Path, options: argparse.Namespace) -> Subject:
                 "x_test and t_test, --data FILE"
             )
         x, t = read_targets(Path(options.data))
-        return Subject(network, x, t, Path(options.data).stem, path.parent)
+        return Subject(network, title, x, t, Path(options.data).stem, path.parent)
     data, assumed = data_for(path, checkpoint, options.data, test_only=True)
     check_fit(network, path, data, data.x_test, data.t_test, assumed=assumed)
-    return Subject(network, data.x_test, data.t_test, data.name, path.parent)
+    return Subject(network, title, data.x_test, data.t_test, data.name, path.parent)
 
 
 def _untrained(options: argparse.Namespace) -> Subject:
@@ -105,7 +108,7 @@ def _untrained(options: argparse.Namespace) -> Subject:
         file=sys.stderr,
     )
     x = data.x_test.reshape(len(data.x_test), inputs)
-    return Subject(network, x, data.t_test, data.name, Path())
+    return Subject(network, type(network).__name__, x, data.t_test, data.name, Path())
 
 
 def _rows(sample: int, subject: Subject) -> HostArray:

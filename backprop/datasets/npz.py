@@ -51,8 +51,9 @@ def read_targets(path: Path) -> tuple[HostArray, HostArray]:
     names = {key: (*NAMES[key], *TEST_ONLY_NAMES[key]) for key in TEST_ONLY_NAMES}
     arrays = read_arrays(path, names)
     x, t = _samples(arrays["x_test"], "x_test", path), arrays["t_test"]
-    if len(x) != len(t) or len(x) == 0:
-        found = f"{len(x)} test samples and {len(t) if t.ndim else 'no'} targets"
+    count = len(t) if t.ndim else 0
+    if len(x) != count or count == 0:
+        found = f"{len(x)} test samples and {count} targets"
         raise DatasetError(path, found, "as many targets as samples, and at least one")
     return x, t
 

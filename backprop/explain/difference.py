@@ -74,7 +74,9 @@ class Float64:
         backend, own = self.network.backend, network.backend
         for key, value in network.state_of_gradient().items():
             self.network.state[key] = backend.asarray(own.to_numpy(value), dtype=None)
-        self.trace: Trace = self.network.trace(backend.asarray(x), backend.asarray(t))
+        self._draws = network.draws_of_gradient()
+        with self._draws.repeated(self.network.layers):
+            self.trace: Trace = self.network.trace(backend.asarray(x), backend.asarray(t))
         self._x = self.network.as_input(backend.asarray(x))
         self._t = backend.asarray(self.trace.t)
         self._places = {id(node): i for i, node in enumerate(_nodes(self.network))}
@@ -106,10 +108,10 @@ class Float64:
         """The loss with one entry moved by a step; dropout draws the masks of the trace."""
         copied = self.network.to()
         moved: Any = list(_nodes(copied))[self._places[id(node)]]
-        forward = moved.forward
+        forward, is_parameter = moved.forward, key in moved.params
 
         def forward_moved(x: Array, *others: Array, **options: Any) -> Array:
-            if key == "x":
+            if not is_parameter:
                 x = self.network.backend.xp.asarray(x, copy=True)
                 x[entry] += step
             else:
@@ -118,8 +120,9 @@ class Float64:
             return result
 
         vars(moved)["forward"] = forward_moved
-        y = copied.forward(self._x, training=True)
-        loss = copied.last_layer.forward(y, self._t, training=True)
+        with self._draws.repeated(copied.layers):
+            y = copied.forward(self._x, training=True)
+            loss = copied.last_layer.forward(y, self._t, training=True)
         return float(copied.penalized(loss))
 
 

@@ -28,6 +28,8 @@ class Explanation:
     """The place of the sample in the batch."""
     name: str
     """What the sample is called: `"sample 7 of mnist's test data"`."""
+    title: str
+    """The class of the network."""
     steps: tuple[Step, ...]
     remarks: tuple[str, ...] = ()
     """What the reader must know besides."""
@@ -51,7 +53,14 @@ class Explanation:
 
 
 def explain(
-    network: Network, x: HostArray, t: HostArray, *, sample: int = 0, name: str = "", layer: str | None = None
+    network: Network,
+    x: HostArray,
+    t: HostArray,
+    *,
+    sample: int = 0,
+    name: str = "",
+    title: str = "",
+    layer: str | None = None,
 ) -> Explanation:
     """Run the batch (x, t) through the network and explain it.
 
@@ -61,6 +70,7 @@ def explain(
     x, t : a batch as host arrays
     sample : the place in the batch of the sample whose numbers are put in
     name : what the page calls the sample
+    title : what it calls the network, by default its class
     layer : explain only this one, a layer or the loss; a `UsageError` lists the names
 
     Raises `IndexError` for a sample outside of the batch, and what `Network.trace` raises.
@@ -86,7 +96,8 @@ def explain(
     steps = tuple(steps_of(trace, Float64(network, x, t), sample, only))
     if first := trace.first_nonfinite:
         remarks.append(f"There are numbers that are NaN or infinite: first in {first}.")
-    return Explanation(trace, sample, name or f"sample {sample}", steps, tuple(remarks))
+    named = name or f"sample {sample}", title or type(network).__name__
+    return Explanation(trace, sample, *named, steps, tuple(remarks))
 
 
 def _names(trace: Trace) -> dict[str, str]:

@@ -51,7 +51,7 @@ def page_of(found: Explanation) -> bytes:
     style = files(__package__).joinpath("style.css").read_text("utf-8") + _highlights(len(titles))
     head = f'<meta name="generator" content="{GENERATOR}">\n<style>\n{style}</style>\n'
     return html.document(
-        f"{found.trace.name} explained", written.lead(found), [*parts, f"<script>{SCRIPT}</script>\n"], head
+        f"{found.title} explained", written.lead(found), [*parts, f"<script>{SCRIPT}</script>\n"], head
     )
 
 

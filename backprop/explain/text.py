@@ -23,7 +23,7 @@ def text_of(found: Explanation, columns: int | None = None) -> str:
 
 
 def _blocks(found: Explanation, columns: int) -> Iterator[list[str]]:
-    yield _folded([f"{found.trace.name} explained", written.lead(found), written.batch(found)], columns)
+    yield _folded([f"{found.title} explained", written.lead(found), written.batch(found)], columns)
     yield _folded([*found.remarks, written.READING], columns)
     if shape := image_shape(found.trace.x.shape[1:]):
         yield ["", *written.shown_image(found.trace.x[found.sample].reshape(shape)[0])]
@@ -79,8 +79,12 @@ def _derivative(step: Step, columns: int) -> Iterator[str]:
 
 
 def _table(rows: Sequence[Sequence[str]], sides: str, dropped: Sequence[int], columns: int) -> list[str]:
+    """Rows in columns, or where they do not fit, one after the other."""
     shown = [tuple(map(visible, row)) for row in rows]
-    return [f"{INDENT}{line}" for line in table(shown, sides, dropped, columns - len(INDENT))]
+    lines = [f"{INDENT}{line}" for line in table(shown, sides, dropped, columns - len(INDENT))]
+    if max(map(len, lines)) <= columns:
+        return lines
+    return _folded((f"{INDENT}{first}: {', '.join(others)}" for first, *others in shown[1:]), columns)
 
 
 def _folded(texts: Iterable[str], columns: int) -> list[str]:

@@ -135,3 +135,52 @@ def test_what_is_not_finite_has_no_error() -> None:
 )
 def test_error_is_relative_to_the_larger(analytic: float, above: float, error: float) -> None:
     assert Difference("w", 1.0, 1e-4, above, 0.0, analytic).error == pytest.approx(error)
+
+
+class BookDropout:
+    """As in the book: masks from NumPy's global generator."""
+
+    def forward(self, x: np.ndarray, train_flg: bool = True) -> np.ndarray:
+        if not train_flg:
+            return x * 0.5
+        self.mask = np.random.rand(*x.shape) > 0.5
+        return x * self.mask
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        return dout * self.mask
+
+
+def test_masks_from_numpy_s_generator_are_the_same_in_every_run() -> None:
+    rng = np.random.default_rng(0)
+    W = rng.standard_normal((3, 40)), rng.standard_normal((40, 2))
+    network = Network([Affine(W[0], np.zeros(40)), BookDropout(), Affine(W[1], np.zeros(2))])
+    x, t = rng.standard_normal((5, 3)), np.asarray([0, 1, 1, 0, 1])
+    np.random.seed(0)
+    gradients = network.gradient(x, t)
+    precise = Float64(network, x, t)
+    for entry in ((0, 0), (2, 39)):
+        found = precise.difference("Affine1", "W", entry)
+        assert found.agrees
+        assert found.analytic == pytest.approx(gradients["W1"][entry], rel=1e-12)
+
+
+class Shifted(ReLU):
+    """A layer whose parameter has the name of its input."""
+
+    def __init__(self, x: np.ndarray) -> None:
+        super().__init__()
+        self.params["x"] = x
+
+    def forward(self, x: np.ndarray, *, training: bool = False) -> np.ndarray:
+        self.saved = x if training else None
+        return x + self.params["x"]
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        self.grads["x"] = dout.sum(axis=0)
+        return dout.copy()
+
+
+def test_a_parameter_may_be_called_x() -> None:
+    network, x, t = Network([Shifted(np.asarray([1.0, 2.0]))]), np.ones((3, 2)), np.asarray([0, 1, 1])
+    found = Float64(network, x, t).difference("Shifted1", "x", (1,))
+    assert (found.value, found.agrees) == (2.0, True)
