@@ -6,13 +6,15 @@ import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..backends import Array, HostArray
 from ..layers import Node
-from ..networks.network import Network
 from ..tracing import NodeTrace, Trace
 from ..tracing.recorder import blocks_layers
+
+if TYPE_CHECKING:
+    from ..networks.network import Network
 
 STEPS = (1e-4, 1e-5, 1e-6, 1e-7)
 """h: the book's, and smaller ones, tried where the derivatives do not agree: near a kink."""

@@ -171,7 +171,7 @@ def _numbers(found: Explanation, step: Step) -> Iterator[str]:
         rows = [(name, _marked(number, part)) for name, number, part in written.derivative(step.difference)]
         yield f"<h3>{html.escaped(written.derivative_heading(step.difference))}</h3>\n"
         yield html.table(("f is the loss of the batch", ""), rows, kind="digits")
-        yield html.paragraph(written.verdict(step.difference))
+        yield html.paragraph(html.unbroken(written.verdict(step.difference)))
 
 
 def _wide(content: str, kind: str) -> str:

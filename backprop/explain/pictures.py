@@ -100,7 +100,7 @@ def _colours(title: str, sources: Sources, count: int, kind: str, top: float) ->
 
 
 def _titled(caption: str, content: str) -> str:
-    return f'<div class="picture">\n{html.paragraph(caption)}{content}</div>\n'
+    return f'<div class="picture">\n{html.paragraph(html.unbroken(caption))}{content}</div>\n'
 
 
 def _first(images: HostArray) -> enumerate[HostArray]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from backends import Backend
 from backprop import Affine, Network, ReLU, TwoLayerNet
-from backprop.explain import explain
+from backprop.explain import explain, page_of, text_of
 from backprop.explain.steps import PART
 from backprop.layers import Layer
 from backprop.lookup import UsageError
 
+from .pages import read
 from .small import NETWORKS, blocks, multi_layer, regression, simple_conv, two_layer
 
 
@@ -184,3 +186,18 @@ def test_a_sample_of_one(tmp_path: object) -> None:
     network = TwoLayerNet(784, 5, 10, rng=0)
     _, x, t = two_layer()
     assert len(explain(network, x[:1], t[:1]).steps) == 8
+
+
+def test_every_backend_explains_the_same(backend: Backend) -> None:
+    network, x, t = two_layer()
+    there = explain(network.to(device=backend), x, t, sample=1)
+    here = explain(network, x, t, sample=1)
+    for one, other in zip(there.steps, here.steps, strict=True):
+        assert one.title == other.title
+        for key, found in one.worked.items():
+            assert found.value == pytest.approx(other.worked[key].value, rel=1e-4, abs=1e-7)
+        if one.difference and other.difference:
+            assert one.difference.agrees
+            assert one.difference.analytic == pytest.approx(other.difference.analytic, rel=1e-9)
+    assert text_of(there).splitlines()[0] == text_of(here).splitlines()[0]
+    read(page_of(there))

@@ -54,3 +54,9 @@ def test_order() -> None:
     marks = [line.strip() for line in text.splitlines() if line.strip() and set(line.strip()) == {"^"}]
     assert len(marks) == 4
     assert all(len(mark) > 6 for mark in marks)
+
+
+def test_control_characters_are_shown() -> None:
+    found = explain(*two_layer(), name="\x1b[2J")
+    assert "\x1b" not in text_of(found)
+    assert "\\x1b[2J" in text_of(found)
