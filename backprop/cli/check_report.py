@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..gradcheck import GradientReport
-from ..gradcheck.report import FAILED, PASSED, UNRESOLVED, WRONG_ABOVE, GradientEntry
+from ..gradcheck.display import COLUMNS
+from ..gradcheck.verdicts import FAILED, PASSED, UNRESOLVED, WRONG_ABOVE
 from ..networks.network import Network
 from ..text import width
 from .screen import fold
 
 COLOURS = {PASSED: "green", FAILED: "red", UNRESOLVED: "yellow", WRONG_ABOVE: "yellow"}
-
-COLUMNS: dict[str, Callable[[GradientEntry], str]] = {
-    "gradient": lambda entry: f"{entry.layer}.{entry.parameter}",
-    "shape": lambda entry: "×".join(map(str, entry.shape)) or "()",
-    "analytic": lambda entry: f"{entry.analytic:.4e}",
-    "numerical": lambda entry: f"{entry.numerical:.4e}",
-    "error": lambda entry: f"{entry.error:.0e}",
-    "±": lambda entry: f"{entry.uncertainty:.0e}",
-    "verdict": lambda entry: f"[{COLOURS[entry.verdict]}]{entry.verdict}",
-}
 
 VALUES = {"analytic", "numerical"}
 
@@ -65,7 +56,8 @@ def _table(reports: list[GradientReport], columns: list[str]) -> Any:
             table.add_column(name, justify="right", no_wrap=True)
     for report in reports:
         for entry in report.entries:
-            table.add_row(*(COLUMNS[name](entry) for name in columns))
+            style = {"verdict": f"[{COLOURS[entry.verdict]}]"}
+            table.add_row(*(style.get(name, "") + COLUMNS[name](entry) for name in columns))
         table.add_section()
     return table
 

@@ -22,8 +22,9 @@ from .network_subject import NetworkSubject
 from .node_subject import NodeSubject
 from .promises import broken
 from .questions import check_question
-from .report import FAILED, UNRESOLVED, GradientEntry, GradientReport, raised
+from .report import GradientEntry, GradientReport, raised
 from .subject import LayeredSubject, Subject
+from .verdicts import FAILED, UNRESOLVED
 
 
 def check_gradients(

@@ -10,8 +10,9 @@ from functools import reduce
 import numpy as np
 
 from .differences import EPSILON, FIRST_STEP, LARGEST_STEP, SMALLEST_STEP, Difference, Differences
-from .report import FAILED, PASSED, UNRESOLVED, GradientEntry
+from .report import GradientEntry
 from .variable import Variable
+from .verdicts import FAILED, PASSED, UNRESOLVED
 
 GATE = 1e-7
 """The relative error that always passes."""

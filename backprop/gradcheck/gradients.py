@@ -7,10 +7,11 @@ from typing import Any
 
 from ..backends import Array, Backend
 from .differences import EPSILON
-from .report import FAILED, GradientEntry, excused, raised
+from .report import GradientEntry, excused, raised
 from .rounding import rounding_changes
 from .subject import LayeredSubject, Slot, Subject, on_host
 from .variable import Variable
+from .verdicts import FAILED
 
 Compare = Callable[..., GradientEntry]
 """`comparison.compare` with its options."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-PASSED, FAILED, UNRESOLVED, WRONG_ABOVE = "passed", "FAILED", "unresolved", "wrong above"
+from .verdicts import FAILED, PASSED, UNRESOLVED, WRONG_ABOVE
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,12 @@ class GradientReport:
             for entry in self.entries
         ]
         return {**asdict(self), "entries": entries, "passed": self.passed, "failed": self.failed}
+
+    def _repr_html_(self) -> str:
+        """The table with its verdicts, for a notebook: what failed comes first."""
+        from .display import report_html
+
+        return report_html(self)
 
     def __str__(self) -> str:
         lines = [*map(str, self.entries), *(f"FAILED: {problem}" for problem in self.problems)]

@@ -32,8 +32,8 @@ class Application:
         run: Any = self.node
         if LATEST.get(self.node) is not self._mark or vars(self.node).get("_saved") is not self._saved:
             raise RuntimeError(
-                f"{self.node.name}: used again since, and a node keeps only its latest forward; give every "
-                f"place its own {type(self.node).__name__}"
+                f"{self.node.name}: used again since, or copied, and a node keeps only its latest forward; "
+                f"give every place its own {type(self.node).__name__}"
             )
         found = run.backward(dout)
         parts = list(found) if isinstance(found, tuple) else [found]

@@ -40,9 +40,7 @@ class Drawing:
         names = names_of(nodes)
         index = {node.id: i for i, node in enumerate(nodes)}
         self.shapes = [NodeShape(node, total_gradient(node, edges), down=down) for node in nodes]
-        self.labels = [
-            EdgeLabel(edge, f"{names[edge.source]} → {names[edge.target]}", down=down) for edge in edges
-        ]
+        self.labels = [EdgeLabel(edge, names[edge.source], names[edge.target], down=down) for edge in edges]
         links = [(index[edge.source], index[edge.target]) for edge in edges]
         distant = distant_uses(len(nodes), links)
         if len(distant) > MOST_DISTANT:

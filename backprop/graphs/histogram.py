@@ -25,7 +25,7 @@ class Popup:
     def __init__(self, arrays: dict[str, HostArray]) -> None:
         self.arrays = arrays
         heights = [LINE * (4 + bool(not_finite(values))) + BARS for values in arrays.values()]
-        self.height = 2 * PADDING + sum(heights)
+        self.height = 2 * PADDING + sum(heights) - LINE  # none is left blank at the end
 
     def svg(self, x: float, y: float) -> Iterator[str]:
         """The panel with its upper left corner here."""

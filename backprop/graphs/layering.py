@@ -68,7 +68,7 @@ def ordered(level: Sequence[int], links: Edges) -> list[list[int]]:
     """
     sources, targets = neighbours(len(level), links)
     layers = _as_visited(level, sources, targets)
-    best, least = layers, _crossings(layers, targets)
+    best, least = [list(layer) for layer in layers], _crossings(layers, targets)
     for _ in range(SWEEPS):
         if not least:
             break

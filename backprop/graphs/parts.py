@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
 from ..backends import HostArray
 
 
@@ -46,3 +48,16 @@ class GraphEdge:
     backward: HostArray | None = None
     """The gradient passed back, of the same shape; None where none is computed, never zeros in its place."""
     name: str = ""
+
+    def __post_init__(self) -> None:
+        for key in ("forward", "backward"):
+            values = getattr(self, key)
+            if values is not None:
+                object.__setattr__(self, key, _numbers(values))
+
+
+def _numbers(values: object) -> HostArray:
+    found = np.asarray(values)
+    if found.dtype.kind not in "biuf":
+        raise TypeError(f"GraphEdge: expected real numbers, got {found.dtype}")
+    return found

@@ -7,6 +7,8 @@ import operator
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from ..backends import HostArray
 from ..pages.html import escaped
 from .blocks import ASCENT, Block, block_of, px, shortened, text, text_width
@@ -112,8 +114,8 @@ class NodeShape:
 class EdgeLabel:
     """The name of an edge, its values and its gradient."""
 
-    def __init__(self, edge: GraphEdge, ends: str, *, down: bool) -> None:
-        self.edge, self.ends, self.down = edge, ends, down
+    def __init__(self, edge: GraphEdge, source: str, target: str, *, down: bool) -> None:
+        self.edge, self.source, self.target, self.down = edge, source, target, down
         self.arrays = {
             name: values
             for name, values in (("forward", edge.forward), ("gradient", edge.backward))
@@ -178,7 +180,7 @@ class EdgeLabel:
         """The edge in words."""
         name = f"{self.edge.name}, " if self.edge.name else ""
         parts = [f"{name} {_in_words(values)}" for name, values in self.arrays.items()]
-        return "; ".join([f"{name}{self.ends}", *parts])
+        return "; ".join([f"{name}{self.source} → {self.target}", *parts])
 
 
 def total_gradient(node: GraphNode, edges: Sequence[GraphEdge]) -> HostArray | None:
@@ -187,7 +189,8 @@ def total_gradient(node: GraphNode, edges: Sequence[GraphEdge]) -> HostArray | N
     known = [part for part in parts if part is not None]
     if len(known) < max(len(parts), 2) or len({part.shape for part in known}) > 1:
         return None
-    return functools.reduce(operator.add, known)
+    with np.errstate(all="ignore"):  # ∞ − ∞ is NaN, which the drawing shows
+        return functools.reduce(operator.add, known)
 
 
 def _in_words(values: HostArray) -> str:

@@ -28,10 +28,10 @@ Line = tuple[str, str]
 
 def svg(title: str, nodes: Sequence[GraphNode], edges: Sequence[GraphEdge], head: Sequence[Line] = ()) -> str:
     """The image: the lines of its head, the drawing and a legend."""
-    return "\n".join(_image(title, drawn(nodes, edges), head))
+    return "\n".join(_image(title, drawn(nodes, edges), len(nodes), head))
 
 
-def _image(title: str, drawing: Drawing, head: Sequence[Line]) -> Iterator[str]:
+def _image(title: str, drawing: Drawing, count: int, head: Sequence[Line]) -> Iterator[str]:
     popups = [label.popup for label in drawing.labels if label.popup]
     room = max(drawing.width, NARROWEST, *(popup.width for popup in popups))
     lines = [(row, kind) for content, kind in head for row in _wrapped(content, room)]
@@ -47,7 +47,7 @@ def _image(title: str, drawing: Drawing, head: Sequence[Line]) -> Iterator[str]:
         f'viewBox="0 0 {px(width)} {px(height)}" style="--width: {px(width)}px">'
     )
     yield f"<title>{escaped(title or 'computational graph')}</title>"
-    yield f"<desc>{escaped(_description(drawing))}</desc>"
+    yield f"<desc>{escaped(_description(drawing, count))}</desc>"
     yield f"<style>\n{files(__package__).joinpath('style.css').read_text('utf-8')}{_showing(drawing)}</style>"
     yield f'<rect class="page" {size} rx="6"/>'
     for i, (content, kind) in enumerate(lines):
@@ -90,12 +90,14 @@ def _showing(drawing: Drawing) -> str:
 def _legend(drawing: Drawing, room: float) -> Iterator[list[Line]]:
     """What the colours and signs mean, in lines that fit into the room."""
     there, back = ("↓", "↑") if drawing.down else ("→", "←")
+    has_popups = any(label.popup for label in drawing.labels)
     shown = {name for label in drawing.labels for name in label.arrays}
     entries = {
         (f"{there} forward", "forward"): "forward" in shown,
         (f"{back} gradient", "backward"): "gradient" in shown,
         ("Σ sum of a value's gradients", "backward"): any(shape.total for shape in drawing.shapes),
-        ("mean ± deviation; point at one", "quiet"): any(label.popup for label in drawing.labels),
+        ("mean ± standard deviation", "quiet"): has_popups,
+        ("point or tap: histogram", "quiet"): has_popups,
     }
     line: list[Line] = []
     for entry in (entry for entry, is_used in entries.items() if is_used):
@@ -124,11 +126,11 @@ def _wrapped(content: str, room: float) -> Iterator[str]:
         yield line
 
 
-def _description(drawing: Drawing) -> str:
+def _description(drawing: Drawing, nodes: int) -> str:
     """The drawing in words."""
-    parts = [f"{len(drawing.shapes):,} nodes, {len(drawing.labels):,} edges"]
+    parts = [f"{nodes:,} nodes, {len(drawing.labels):,} edges"]
     if len(drawing.labels) <= MOST_DESCRIBED:
         for label in drawing.labels:
-            values = [f"{name} {line_of(array)}" for name, array in label.arrays.items()]
-            parts.append(f"{label.ends}: {', '.join(values) or 'no values'}")
-    return minus("; ".join(parts).replace("→", "to"))
+            values = [f"{name} {minus(line_of(array))}" for name, array in label.arrays.items()]
+            parts.append(f"{label.source} to {label.target}: {', '.join(values) or 'no values'}")
+    return "; ".join(parts)

@@ -133,6 +133,10 @@ class Variable(Operators):
             raise ValueError(f"backward: expected dout {self.shape}, got {tuple(found.shape)}")
         return found
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copies: without the last backward pass, which belongs to this very object."""
+        return {**vars(self), "_flow": None}
+
     def _shown(self, array: Array) -> Any:
         return float(array) if self.is_number else _copied(array)
 
@@ -152,7 +156,7 @@ def _result(node: Node, inputs: list[Variable], arrays: list[Array]) -> Variable
     """Apply the node to the variables, whose arrays are these."""
     application = Application(node, tuple(inputs), arrays)
     found = Variable(namespace_of(application.output).asarray(application.output))
-    found.is_number = all(x.is_number for x in inputs)
+    found.is_number = not found.shape and all(x.is_number for x in inputs)
     found.origin = application
     return found
 
@@ -173,9 +177,8 @@ def _common_shape(node: Node, arrays: list[Array]) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
-        raise ValueError(
-            f"{node.name}: arrays {' and '.join(map(str, shapes))} do not fit together"
-        ) from None
+        given = " and ".join(map(str, shapes))
+        raise ValueError(f"{node.name}: the shapes {given} do not fit together") from None
 
 
 def _copied(value: Any) -> Array:

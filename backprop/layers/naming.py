@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .adapter import adapted
+from .book_style.form import LayerLike
 from .layer import Layer
 
 
-def by_name(layers: Mapping[str, Layer] | Sequence[Layer]) -> dict[str, Layer]:
+def by_name(layers: Mapping[str, LayerLike] | Sequence[LayerLike]) -> dict[str, Layer]:
     """The mapping, or the layers by their class and its count: `"Affine1"`, `"ReLU1"`, `"Affine2"`, …
 
     Those in the book's style are adapted.

@@ -20,7 +20,7 @@ class _Reduction(Layer):
     def __init__(self, axis: Axis = None, keepdims: bool = False) -> None:
         super().__init__()
         axes = axis if isinstance(axis, tuple) else (axis,)
-        if axis is not None and not all(map(is_whole, axes)):
+        if axis is not None and not (axes and all(map(is_whole, axes))):
             raise TypeError(f"{self.name}: expected an axis, a tuple of axes, or None for all, got {axis!r}")
         self.axis, self.keepdims = axis, bool(keepdims)
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..backends import Array, Backend, namespace_of
 from .activations import ReLU
 from .affine import Affine
+from .book_style.form import LayerLike
 from .book_style.node import how_to_copy
 from .checks import check_dout
 from .layer import Layer
@@ -34,7 +35,7 @@ class Residual(Layer):
     (array([[ 3., -3.]]), ['Affine1.W', 'Affine1.b'])
     """
 
-    def __init__(self, layers: Mapping[str, Layer] | Sequence[Layer]) -> None:
+    def __init__(self, layers: Mapping[str, LayerLike] | Sequence[LayerLike]) -> None:
         self.layers = by_name(layers)
         for name, layer in self.layers.items():
             if not isinstance(layer, Layer):

@@ -13,6 +13,7 @@ from ..errors import float16_training, missing_super_init
 from ..inputs import Inputs
 from ..layers import Layer
 from ..layers.book_style.draws import Draws
+from ..layers.book_style.form import LayerLike
 from ..layers.naming import by_name
 from ..losses import Loss, SoftmaxWithLoss
 from ..losses.adapter import adapted_loss
@@ -41,8 +42,9 @@ class Network:
     ----------
     layers : a mapping of names to layers, or a sequence, which is named by class: `Affine1`, `ReLU1`,
         `Affine2`, … Their parameters must share one floating-point dtype and one device, and become
-        parts of the network's flat vector.
-    last_layer : the loss; `SoftmaxWithLoss()` by default
+        parts of the network's flat vector. A class of your own may be written as in the book, with
+        `forward(x)` or `forward(x, train_flg)`, `backward(dout)`, and gradients in `self.dW`, `self.db`.
+    last_layer : the loss; `SoftmaxWithLoss()` by default. It may be written as in the book, too.
     weight_decay : λ; training minimizes the loss + λ/2 Σ W² over all weights W (not the biases)
 
     Methods that take data validate it: `x` must be an array of the network's own backend; it is
@@ -77,8 +79,8 @@ class Network:
 
     def __init__(
         self,
-        layers: Mapping[str, Layer] | Sequence[Layer],
-        last_layer: Loss | None = None,
+        layers: Mapping[str, LayerLike] | Sequence[LayerLike],
+        last_layer: LayerLike | None = None,
         *,
         weight_decay: float = 0.0,
     ) -> None:
@@ -412,6 +414,12 @@ class Network:
     def size(self) -> int:
         """The number of parameters."""
         return sum(math.prod(p.shape) for p in self.params.values())
+
+    def _repr_html_(self) -> str:
+        """The summary's table, for a notebook."""
+        from .display import network_html
+
+        return network_html(self)
 
     def __repr__(self) -> str:
         stack = " · ".join([*self.layers.shown.values(), self.last_layer.name])

@@ -50,6 +50,12 @@ class NamedParameters(MutableMapping[str, Array]):
     def __len__(self) -> int:
         return len(self._places)
 
+    def _repr_html_(self) -> str:
+        """A table of names and shapes, for a notebook."""
+        from .display import parameters_html
+
+        return parameters_html(self)
+
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name}={tuple(self[name].shape)}" for name in self)
         return f"NamedParameters({shapes})"

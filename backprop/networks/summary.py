@@ -16,18 +16,38 @@ if TYPE_CHECKING:
 
 def summary(network: Network, input_shape: Sequence[int] | None = None) -> str:
     """A table of every layer's output shape for a batch of N, and its number of parameters."""
-    x = network.backend.asarray(np.zeros((1, *_sample_shape(network, input_shape))), dtype=network.dtype)
-    rows = [("input", _batch_shape(x), 0)]
-    for name, layer in zip(network.layers.shown.values(), network.layers.values(), strict=True):
-        x = layer.forward(x)
-        rows.append((name, _batch_shape(x), sum(math.prod(p.shape) for p in layer.params.values())))
-    rows.append((network.last_layer.name, "()", 0))
+    rows = list(zip(names(network), output_shapes(network, input_shape), counts(network), strict=True))
     width = max(len(name) for name, _, _ in rows) + 2
     shape_width = max(len(shape) for _, shape, _ in rows) + 2
     lines = [f"{'layer':<{width}}{'output':<{shape_width}}{'parameters':>10}"]
     lines += [f"{name:<{width}}{shape:<{shape_width}}{count:>10,}" for name, shape, count in rows]
     lines.append(f"{'total':<{width + shape_width}}{network.size:>10,}")
     return "\n".join(lines)
+
+
+def names(network: Network) -> list[str]:
+    """The names of the table's rows: the input, the layers and the loss."""
+    return ["input", *network.layers.shown.values(), network.last_layer.name]
+
+
+def counts(network: Network) -> list[int]:
+    """The number of parameters in each row."""
+    return [
+        0,
+        *(sum(math.prod(p.shape) for p in layer.params.values()) for layer in network.layers.values()),
+        0,
+    ]
+
+
+def output_shapes(network: Network, input_shape: Sequence[int] | None = None) -> list[str]:
+    """The shape of each row for a batch of N, from an inference on a copy; `ValueError` if it is unknown."""
+    sample, copied = _sample_shape(network, input_shape), network.to()
+    x = network.backend.asarray(np.zeros((1, *sample)), dtype=network.dtype)
+    shapes = [_batch_shape(x)]
+    for layer in copied.layers.values():
+        x = layer.forward(x)
+        shapes.append(_batch_shape(x))
+    return [*shapes, "()"]
 
 
 def _sample_shape(network: Network, given: Sequence[int] | None) -> Sequence[int]:

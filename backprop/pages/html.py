@@ -148,6 +148,11 @@ def picture(source: str, alt: str, caption: str = "") -> str:
     return f'<figure><img src="{source}" alt="{escaped(alt)}">{text}</figure>\n'
 
 
+def frame(page: str, title: str) -> str:
+    """A whole page within another, in a frame that runs no scripts."""
+    return f'<iframe sandbox="" title="{escaped(title)}" srcdoc="{escape(page)}"></iframe>\n'
+
+
 def grid(kind: str, figures: Iterable[str]) -> str:
     """Figures side by side, as many as fit into a row; empty without figures."""
     content = "".join(figures)

@@ -16,6 +16,7 @@ from ..saving import run_folder
 from .curves import compared_curves
 from .page import notes
 from .record import RESULTS, Record, Show, read_record
+from .shown import Report
 
 IRRELEVANT = ("keep", "log_every", "no_report", "save_every")
 """Settings that do not influence a run's result."""
@@ -36,8 +37,10 @@ Defaults = Callable[[dict[str, Any]], dict[str, Any]]
 """A function from a run's given settings to the defaults of the others."""
 
 
-def write_comparison(folders: Sequence[Path], target: Path, defaults: Defaults | None = None) -> Path:
+def write_comparison(folders: Sequence[Path], target: Path, defaults: Defaults | None = None) -> Report:
     """Write a page that compares the runs in these folders to `target`, and return its path.
+
+    In a notebook, the path shows the page.
 
     The page shows their results, their curves in common charts, and the settings that differ, including
     `defaults`. Runs that differ only in their seed are grouped, with mean and sample standard deviation.
@@ -58,14 +61,14 @@ def read_groups(folders: Sequence[Path], defaults: Defaults | None = None) -> Gr
     return list(group_by_seed(records))
 
 
-def write_groups(groups: Groups, target: Path) -> Path:
+def write_groups(groups: Groups, target: Path) -> Report:
     """Write the page that compares these runs, and return its path."""
     records = [record for group in groups for record in group]
     parts = [*notes(), _results(groups, target), compared_curves(records), _settings(records)]
     names = ", ".join(record.name for record in records)
     page = html.document(f"{len(records)} runs", names, parts, _runs_element(groups, target))
     replace_file(target, page)
-    return target
+    return Report(target)
 
 
 def compares(page: Path, groups: Groups) -> bool:

@@ -16,10 +16,11 @@ from .diagnosis import Diagnosis
 from .record import RESULTS, Record, read_record
 from .restored import diagnose_run
 from .sections import confusion, layers, mistakes, warnings, weights
+from .shown import Report
 
 
-def write_report(folder: Path, target: Path | None = None, data: Dataset | None = None) -> Path:
-    """Write the page of a run, and return its path.
+def write_report(folder: Path, target: Path | None = None, data: Dataset | None = None) -> Report:
+    """Write the page of a run, and return its path, which shows the page in a notebook.
 
     The page shows the checkpoint with the best validation loss, or the last one. It is self-contained: it
     needs no other files, no network and no scripts. Without the run's data or matplotlib, it says so and
@@ -41,7 +42,7 @@ def write_report(folder: Path, target: Path | None = None, data: Dataset | None 
         missing = f"There is no diagnosis of the network: {error}."
     target = folder / run_folder.REPORT if target is None else target
     replace_file(target, page(record, diagnosis, missing))
-    return target
+    return Report(target)
 
 
 def page(record: Record, diagnosis: Diagnosis | None, missing: str = "") -> bytes:

@@ -236,6 +236,12 @@ class Training(Iterator[Metrics]):
         with self._limited():
             return self.network.backend.threads
 
+    def _repr_html_(self) -> str:
+        """The history and its curves, for a notebook."""
+        from .display import training_html
+
+        return training_html(self)
+
     def _limited(self) -> AbstractContextManager[None]:
         return self.network.limit_threads(self._order.batch_size)
 

@@ -1,4 +1,4 @@
-"""A progress line for terminals and notebooks."""
+"""A progress line for terminals, and a bar for notebooks."""
 
 from __future__ import annotations
 
@@ -6,34 +6,36 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
 
+from ..pages.html import escaped
 from ..text import short
 from .loop import Progress
 
 Show = Callable[[Progress], None]
 
 SECONDS = 0.1
-"""The minimum time between two updates of a notebook's line."""
+"""The minimum time between two updates of a notebook's bar."""
 
 
 @contextmanager
 def progress_line(steps: int, *, shown: bool | None = None, stays: bool = True) -> Iterator[Show | None]:
     """Yield a function that shows `Progress` in a line on stderr, or None if there is no line.
 
+    In a notebook the line is an output of the cell, with a bar that disappears at the end.
+
     Parameters
     ----------
     shown : None shows the line in terminals and notebooks, True also elsewhere, once at the end
-    stays : whether the line stays on the screen at the end
+    stays : whether the line stays on a terminal's screen at the end
     """
     terminal, notebook = sys.stderr.isatty(), _in_notebook()
     if shown is False or not (shown or terminal or notebook):
         yield None
-    elif terminal and not notebook:
-        with _moving(steps, stays=stays) as show:
-            yield show
-    else:
-        with _overwritten(steps, often=notebook) as show:
-            yield show
+        return
+    with _in_cell(steps) if notebook else _moving(steps, stays=stays) if terminal else _at_end(steps) as show:
+        yield show
 
 
 class _Rate:
@@ -41,6 +43,10 @@ class _Rate:
 
     def __init__(self) -> None:
         self.began, self.first = time.perf_counter(), 0
+
+    def line(self, progress: Progress, steps: int) -> str:
+        """The line without a bar."""
+        return f"step {progress.step:,}/{steps:,}  {'  '.join(self.numbers(progress))}"
 
     def numbers(self, progress: Progress) -> list[str]:
         """Loss, accuracy if there is one, and steps per second."""
@@ -108,23 +114,53 @@ def _moving(steps: int, *, stays: bool) -> Iterator[Show]:
 
 
 @contextmanager
-def _overwritten(steps: int, *, often: bool) -> Iterator[Show]:
-    rate, last, written = _Rate(), "", 0.0
+def _at_end(steps: int) -> Iterator[Show]:
+    rate, last = _Rate(), ""
 
     def show(progress: Progress) -> None:
-        nonlocal last, written
-        last = f"step {progress.step:,}/{steps:,}  {'  '.join(rate.numbers(progress))}"
-        if often and time.perf_counter() - written >= SECONDS:
-            written = time.perf_counter()
-            print(f"\r{last}", end="", file=sys.stderr, flush=True)
+        nonlocal last
+        last = rate.line(progress, steps)
 
     try:
         yield show
     finally:
         if last:
-            print(f"\r{last}" if often else last, file=sys.stderr, flush=True)
+            print(last, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _in_cell(steps: int) -> Iterator[Show]:
+    """One output of the cell, which is replaced again and again, and at the end by plain text."""
+    display = import_module("IPython.display").display
+    rate, last, shown = _Rate(), "", 0.0
+    handle: Any = None
+
+    def show(progress: Progress) -> None:
+        nonlocal last, shown, handle
+        last = rate.line(progress, steps)
+        now = time.perf_counter()
+        if handle is None:
+            handle = display(_mime(last, progress.step / steps), raw=True, display_id=True)
+        elif now - shown >= SECONDS:
+            handle.update(_mime(last, progress.step / steps), raw=True)
+        else:
+            return
+        shown = now
+
+    try:
+        yield show
+    finally:
+        if handle is not None:
+            handle.update(_mime(last), raw=True)
+
+
+def _mime(line: str, share: float | None = None) -> dict[str, str]:
+    """A line as IPython displays it, after a bar that is filled to this share."""
+    style = "width: 12em; margin-right: 1em; vertical-align: middle"
+    bar = "" if share is None else f'<progress value="{share:.4f}" style="{style}"></progress>'
+    return {"text/plain": line, "text/html": f"<div>{bar}{escaped(line)}</div>"}
 
 
 def _in_notebook() -> bool:
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return type(shell).__name__ == "ZMQInteractiveShell"
+    return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)

@@ -202,6 +202,22 @@ def test_a_layer_of_operators_is_recorded() -> None:
     same(*trained)
 
 
+def test_what_an_operator_layer_carries_is_noticed_and_its_steps_are_called() -> None:
+    trained = []
+    for capture in (True, False):
+        network = Network([backprop.Affine(normal(8, 3), normal(3, seed=1)), Counter()])
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            fit(network, X, T, epochs=4, batch_size=6, rng=0, capture=capture)
+        messages = [str(one.message) for one in found if one.category is CaptureWarning]
+        assert len(messages) == capture
+        assert (
+            not messages or "Counter1.count changes from step to step and is not in the state" in messages[0]
+        )
+        trained.append(network)
+    same(*trained)
+
+
 @CALLED
 def test_a_block_of_them() -> None:
     def make(affine: Any, relu: Any) -> Network:
@@ -421,6 +437,7 @@ class Counter:
 def test_what_would_not_be_saved_is_said_before_anything_is_lost(tmp_path: Path) -> None:
     network = Network([book.Affine(normal(8, 3), normal(3, seed=1)), Counter()])
     fit(network, X, T, epochs=1, batch_size=20, rng=0)
+    before = network.params["W1"].copy()
     complaint = (
         r"Counter1 \(Counter\): forward changes self\.count, which would not be saved.*self\.count = numpy"
     )
@@ -428,11 +445,13 @@ def test_what_would_not_be_saved_is_said_before_anything_is_lost(tmp_path: Path)
         lambda: save_network(tmp_path / "a.safetensors", network),
         lambda: fit(network, X, T, epochs=1, batch_size=20, rng=0, validation=0.3),
         lambda: fit(network, X, T, epochs=1, batch_size=20, rng=0, recorder=RunRecorder(tmp_path / "run")),
-        lambda: fit(network, X, T, epochs=1, batch_size=20, rng=0).checkpoint(),
     ):
         with pytest.raises(TypeError, match=complaint):
             save()
-    assert list(tmp_path.iterdir()) == []
+        np.testing.assert_array_equal(network.params["W1"], before)  # not a step was taken
+        assert list(tmp_path.iterdir()) == []
+    with pytest.raises(TypeError, match=complaint):
+        fit(network, X, T, epochs=1, batch_size=20, rng=0).checkpoint()
     assert check_gradients(Counter(), X[:3]).passed  # every run begins with the same count
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,13 @@ FLAGS = ("train_flg", "training", "train", "is_training")
 
 TARGETS = ("t", "target", "targets", "label", "labels", "y_true")
 """Names of the second argument of a loss."""
+
+
+class LayerLike(Protocol):
+    """A layer or loss of this package, or one in the book's style."""
+
+    def forward(self, *args: Any, **options: Any) -> Any: ...
+    def backward(self, *args: Any) -> Any: ...
 
 
 def is_book_style(value: Any) -> bool:

@@ -1,0 +1,3 @@
+"""The verdicts on a gradient."""
+
+PASSED, FAILED, UNRESOLVED, WRONG_ABOVE = "passed", "FAILED", "unresolved", "wrong above"
