@@ -62,8 +62,8 @@ def _section(titles: Sequence[str], number: int, *parts: str) -> str:
 
 
 def _pager(titles: Sequence[str], number: int) -> str:
-    before = _link(number - 1, f"‹ {titles[number - 2]}", "prev") if number > 1 else ""
-    after = _link(number + 1, f"{titles[number]} ›", "next") if number < len(titles) else ""
+    before = _link(number - 1, f"‹\N{NO-BREAK SPACE}{titles[number - 2]}", "prev") if number > 1 else ""
+    after = _link(number + 1, f"{titles[number]}\N{NO-BREAK SPACE}›", "next") if number < len(titles) else ""
     return f'<p class="pager">{before}<span>{number} of {len(titles)}</span>{after}</p>\n'
 
 
