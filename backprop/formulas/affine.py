@@ -27,9 +27,8 @@ def affine(node: Affine) -> Formula:
             equation(Partial("W"), transposed(x) * dy),
             equation(Partial("b"), sum_over("n", Partial("y", ("n",)))),
         ),
-        "",
-        _entry,
-        {"x": _dx, "W": _dweights, "b": _db},
+        entry=_entry,
+        gradients={"x": _dx, "W": _dweights, "b": _db},
     )
 
 

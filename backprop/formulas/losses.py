@@ -61,8 +61,8 @@ def softmax_with_loss(node: SoftmaxWithLoss) -> Formula:
         equation(Partial("x", ("n", "k")), (p_nk - t_nk) / N),
         "computed with x − m, where m is the largest x of the sample, so that nothing overflows: "
         f"log p = x − m − log S, S = Σ exp(x − m){smoothed}",
-        entry,
-        {"x": dx},
+        entry=entry,
+        gradients={"x": dx},
     )
 
 
@@ -93,8 +93,8 @@ def sigmoid_with_loss(node: SigmoidWithLoss) -> Formula:
         lines(equation(y, 1 / (1 + call("exp", -x_nk))), equation(L, -(sum_over("n,k", crossed) / N))),
         equation(Partial("x", ("n", "k")), (y - t_nk) / N),
         "computed as max(x, 0) − x t + log(1 + exp(−|x|)) for every entry, which does not overflow",
-        entry,
-        {"x": dx},
+        entry=entry,
+        gradients={"x": dx},
     )
 
 
@@ -123,8 +123,8 @@ def mean_squared_error(node: MeanSquaredError) -> Formula:
         equation(L, sum_over("n,k", (x_nk - t_nk) ** 2) / (N * K)),
         equation(Partial("x", ("n", "k")), 2 * (x_nk - t_nk) / (N * K)),
         "N samples of K numbers",
-        entry,
-        {"x": dx},
+        entry=entry,
+        gradients={"x": dx},
     )
 
 

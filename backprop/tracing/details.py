@@ -51,8 +51,7 @@ def _heading(node: NodeTrace) -> Iterator[str]:
     yield from formula.forward.text().split("; ")
     if formula.backward is not None:
         yield from formula.backward.text().split("; ")
-    if formula.note:
-        yield formula.note
+    yield from filter(None, (formula.note, formula.back_note))
 
 
 def _worked(node: NodeTrace, sample: int) -> Iterator[str]:
