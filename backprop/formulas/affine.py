@@ -26,9 +26,8 @@ def affine(node: Affine) -> Formula:
             equation(Partial("W"), transposed(x) * dy),
             equation(Partial("b"), sum_over("n", Partial("y", ("n",)))),
         ),
-        "",
-        _entry,
-        {"x": _dx, "W": _dweights, "b": _db},
+        entry=_entry,
+        gradients={"x": _dx, "W": _dweights, "b": _db},
     )
 
 
@@ -50,7 +49,7 @@ def _dx(trace: NodeTrace, index: Entry) -> Steps:
 def _dweights(trace: NodeTrace, index: Entry) -> Steps:
     x, dout, (i, j) = trace.inputs[0], trace.dout, index
     place = _place(x, i)
-    products = x[:, *place].astype(np.float64) * dout[:, j]
+    products = x[(slice(None), *place)].astype(np.float64) * dout[:, j]
     dW = total(products, lambda n: at("x", x, n, *place) * partial("y", dout, n, j))
     return (Step(Partial("W", index), dW),)
 

@@ -64,8 +64,8 @@ def softmax_with_loss(node: SoftmaxWithLoss) -> Formula:
         equation(Partial("x", ("n", "k")), (p_nk - t_nk) / N),
         "computed with x − m, where m is the largest x of the sample, so that nothing overflows: "
         f"log p = x − m − log S, S = Σ exp(x − m){smoothed}; {MEAN}",
-        entry,
-        {"x": dx},
+        entry=entry,
+        gradients={"x": dx},
     )
 
 
@@ -96,8 +96,8 @@ def sigmoid_with_loss(node: SigmoidWithLoss) -> Formula:
         lines(equation(y, 1 / (1 + call("exp", -x_nk))), equation(L, -(sum_over("n,k", crossed) / N))),
         equation(Partial("x", ("n", "k")), (y - t_nk) / N),
         f"computed as max(x, 0) − x t + log(1 + exp(−|x|)) for every entry, which does not overflow; {MEAN}",
-        entry,
-        {"x": dx},
+        entry=entry,
+        gradients={"x": dx},
     )
 
 
@@ -126,8 +126,8 @@ def mean_squared_error(node: MeanSquaredError) -> Formula:
         equation(L, sum_over("n,k", (x_nk - t_nk) ** 2) / (N * K)),
         equation(Partial("x", ("n", "k")), 2 * (x_nk - t_nk) / (N * K)),
         f"N samples of K numbers; {MEAN}",
-        entry,
-        {"x": dx},
+        entry=entry,
+        gradients={"x": dx},
     )
 
 

@@ -36,8 +36,8 @@ def layer_normalization(node: LayerNormalization) -> Formula:
             *_means(g),
             equation(Partial("x"), _centred(g) / _deviation()),
         ],
-        f"for every sample by itself, over its n numbers, but the last two sums over the samples; "
-        f"ε = {node.epsilon:g}",
+        f"for every sample by itself, over its n numbers; ε = {node.epsilon:g}",
+        "the last two sums go over the samples",
     )
 
 
@@ -68,7 +68,7 @@ class _Normalization:
     """How many axes gamma has."""
     epsilon: float
 
-    def formula(self, backward: list[Expression], note: str) -> Formula:
+    def formula(self, backward: list[Expression], note: str, back_note: str = "") -> Formula:
         """The formula with this gradient for x."""
         x, mean, n, x_hat, dy = Symbol("x"), Symbol("μ"), Symbol("n"), Symbol("x̂"), Partial("y")
         return Formula(
@@ -84,8 +84,9 @@ class _Normalization:
                 equation(Partial("β"), sum_over("", dy)),
             ),
             note,
-            self.entry,
-            {"x": self.dx, "gamma": self.dgamma, "beta": self.dbeta},
+            back_note,
+            entry=self.entry,
+            gradients={"x": self.dx, "gamma": self.dgamma, "beta": self.dbeta},
         )
 
     def entry(self, trace: NodeTrace, index: Entry) -> Steps:

@@ -154,7 +154,7 @@ class MathML:
 
     def lines(self, lines: Sequence[str]) -> str:
         rows = "".join(f'<mtr><mtd style="text-align: left">{line}</mtd></mtr>' for line in lines)
-        return f"<mtable>{rows}</mtable>"
+        return f'<mtable displaystyle="true">{rows}</mtable>'
 
     def _index(self, index: Index) -> str:
         marks = (f"<mn>{i}</mn>" if isinstance(i, int) else self.name(i) for i in index)

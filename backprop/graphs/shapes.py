@@ -96,6 +96,8 @@ class NodeShape:
     def svg(self, x: float, y: float) -> Iterator[str]:
         shape, *totals = self.rects(x, y)
         full = f"{self.node.label}: {self.node.detail}" if self.node.detail else self.node.label
+        if self.node.link:
+            yield f'<a href="{escaped(self.node.link)}">'
         yield f'<g class="node {self.node.kind.value}">'
         yield f"<title>{escaped(full)}</title>"
         if self.node.kind is not Kind.VALUE:
@@ -106,7 +108,7 @@ class NodeShape:
             yield text(x, baseline + 18, self.detail, "detail")
         if self.total is not None:
             yield from self.total.svg(totals[0].x, totals[0].y)
-        yield "</g>"
+        yield "</g></a>" if self.node.link else "</g>"
 
 
 class EdgeLabel:

@@ -399,7 +399,6 @@ class Network:
         vars(clone).update(vars(self))
         layers = {name: layer.to(backend, dtype) for name, layer in self.layers.items()}
         clone._adopt(layers, self.last_layer.to(backend, dtype), backend)
-        clone._gradient_states = None  # whose arrays are not on its backend
         if not clone.params:
             clone.dtype = dtype_name(dtype or self.dtype)
         return clone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,8 +52,7 @@ def _heading(node: NodeTrace) -> Iterator[str]:
     yield from formula.forward.text().split("; ")
     if formula.backward is not None:
         yield from formula.backward.text().split("; ")
-    if formula.note:
-        yield formula.note
+    yield from filter(None, (formula.note, formula.back_note))
 
 
 def _worked(node: NodeTrace, sample: int) -> Iterator[str]:
@@ -86,10 +85,8 @@ def written(name: str, values: HostArray, columns: int) -> list[str]:
         return [f"{name}: {shape(values)}, {spread(values)}"]
     room = max(min(columns, 100) - len(start), 10)
     longest = max((len(digits(value)) for value in values.flat), default=0) if values.ndim > 1 else 0
+    as_digits: Any = {"all": lambda value: digits(value).rjust(longest)}
     first, *others = np.array2string(
-        values,
-        max_line_width=room,
-        threshold=MOST_ENTRIES,
-        formatter={"all": lambda value: digits(value).rjust(longest)},
+        values, max_line_width=room, threshold=MOST_ENTRIES, formatter=as_digits
     ).splitlines()
     return [start + first, *(" " * len(start) + line for line in others)]

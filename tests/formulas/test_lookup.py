@@ -10,10 +10,10 @@ import pytest
 
 import backprop.layers
 import backprop.losses
-from backprop import Affine, ReLU, Residual, SoftmaxWithLoss
+from backprop import Affine, ConvolutionReLUPooling, MaxPooling, ReLU, Residual, SoftmaxWithLoss
 from backprop.formulas import Formula, Worked, formula_of, worked, worked_backward
 from backprop.formulas.expression import Expression, Partial, Symbol, equation
-from backprop.layers import Layer, Node
+from backprop.layers import Layer, Max, Node
 from backprop.losses import Loss
 from backprop.tracing import NodeTrace
 from tests.cases import CASES
@@ -294,3 +294,35 @@ def test_weight_decay_adds_its_part_to_weights_alone(rng: np.random.Generator) -
     assert weight.value == without.value + 0.5
     assert weight.lines()[0] == "∂L/∂W[0,1] = x[0,0] ∂L/∂y[0,1] + λ W[0,1]"
     assert bias.value == trace.grads["b"][1]
+
+
+def gradients_agree(trace: NodeTrace) -> None:
+    (gradient, *_) = trace.dinputs
+    assert gradient is not None
+    for index in entries(gradient):
+        close(worked_backward(trace, *split(index)), gradient[index], scale_of(trace), "float64")
+
+
+def test_of_equal_entries_the_first_gets_the_gradient_of_a_window(rng: np.random.Generator) -> None:
+    x = np.asarray([[[[1.0, 2.0, 2.0, 2.0], [2.0, 0.0, 2.0, 1.0]]]])
+    for pooling in (MaxPooling(2), MaxPooling(2, stride=1)):
+        gradients_agree(traced(pooling, x, rng=rng))
+    layer = ConvolutionReLUPooling(np.ones((1, 1, 1, 1)), np.zeros(1))
+    gradients_agree(traced(layer, x, rng=rng))
+
+
+def test_equal_entries_share_the_gradient_of_a_maximum(rng: np.random.Generator) -> None:
+    gradients_agree(traced(Max(axis=1), np.asarray([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]]), rng=rng))
+
+
+def test_probabilities_need_not_add_up_to_1(rng: np.random.Generator) -> None:
+    t = np.asarray([[0.2, 0.3, 0.4], [0.5, 0.4, 0.2]])
+    gradients_agree(traced(SoftmaxWithLoss(), rng.standard_normal((2, 3)), t, rng=rng))
+
+
+def test_rows_of_several_ones_count_that_of_the_largest_x(rng: np.random.Generator) -> None:
+    t = np.asarray([[1, 1, 0], [0, 1, 1]])
+    trace = traced(SoftmaxWithLoss(), rng.standard_normal((2, 3)), t, rng=rng)
+    losses = [found.value for n in range(2) if (found := worked(trace, n))]
+    assert np.mean(losses) == pytest.approx(float(trace.output))
+    gradients_agree(trace)
