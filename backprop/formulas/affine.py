@@ -49,7 +49,7 @@ def _dx(trace: NodeTrace, index: Entry) -> Steps:
 def _dweights(trace: NodeTrace, index: Entry) -> Steps:
     x, dout, (i, j) = trace.inputs[0], trace.dout, index
     place = _place(x, i)
-    products = x[(slice(None), *place)].astype(np.float64) * dout[:, j]
+    products = x.reshape(len(x), -1)[:, i].astype(np.float64) * dout[:, j]
     dW = total(products, lambda n: at("x", x, n, *place) * partial("y", dout, n, j))
     return (Step(Partial("W", index), dW),)
 
