@@ -67,6 +67,11 @@ def test_names() -> None:
     assert list(names_of(nodes).values()) == ["x", "+₁", "+₂", "\\x1b"]
 
 
+def test_a_numbered_name_may_be_taken() -> None:
+    nodes = [GraphNode(id, label, Kind.VALUE) for id, label in (("a", "W"), ("b", "W₁"), ("c", "W"))]
+    assert names_of(nodes) == {"a": "W₂", "b": "W₁", "c": "W₃"}
+
+
 def test_a_terminal_without_the_signs(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = apples()[0].graph()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))

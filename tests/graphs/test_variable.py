@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, dtype_name
-from backprop import Add, Affine, Mul, ReLU, SoftmaxWithLoss
+from backprop import Add, Affine, Mul, ReLU, Residual, SoftmaxWithLoss
 from backprop.graphs import Variable, mean, relu, sigmoid, sum
 from backprop.graphs import max as largest
 from backprop.layers import Node
@@ -262,6 +262,24 @@ def test_a_node_has_one_place() -> None:
     node.forward(3.0, 4.0, training=True)
     with pytest.raises(RuntimeError, match="Mul: used again since"):
         z.backward()
+
+
+def test_a_layer_within_a_block_has_one_place() -> None:
+    inner = Affine(np.eye(2), np.zeros(2))
+    y = sum(Residual([inner])(Variable([[1.0, 2.0]])))
+    inner.forward(np.asarray([[5.0, -7.0]]), training=True)
+    with pytest.raises(RuntimeError, match="Residual: used again since"):
+        y.backward()
+
+
+def test_parameters_that_changed_since_forward(backend: Backend) -> None:
+    """The gradient would be that of other parameters."""
+    layer = Affine(backend.asarray(np.eye(2)), backend.asarray(np.zeros(2)))
+    y = sum(layer(Variable(backend.asarray([[1.0, 2.0]]))))
+    y.backward()
+    layer.params["W"] = 3.0 * layer.params["W"]
+    with pytest.raises(RuntimeError, match="Affine: its parameter W has changed since its forward"):
+        y.backward()
 
 
 def test_layers_of_a_network(backend: Backend, rng: np.random.Generator) -> None:
