@@ -27,7 +27,7 @@ class Application:
         self.node, self.inputs = node, inputs
         self.output: Array = run.forward(*arrays, training=True)
         self._mark, self._saved = object(), _saved(node)
-        self._params = {key: _on_host(value) for key, value in node.params.items()}
+        self._params = {key: on_host(value) for key, value in node.params.items()}
         LATEST[node] = self._mark
 
     def backward(self, dout: Array) -> list[Array | None]:
@@ -40,7 +40,7 @@ class Application:
                 f"give every place its own {type(self.node).__name__}"
             )
         for key, value in self._params.items():
-            if not np.array_equal(_on_host(self.node.params[key]), value, equal_nan=True):
+            if not np.array_equal(on_host(self.node.params[key]), value, equal_nan=True):
                 raise RuntimeError(
                     f"{self.node.name}: its parameter {key} has changed since its forward; apply it again"
                 )
@@ -100,7 +100,7 @@ def _saved(node: Node) -> list[Any]:
     return [vars(node).get("_saved"), *(kept for layer in inner for kept in _saved(layer))]
 
 
-def _on_host(array: Array) -> HostArray:
+def on_host(array: Array) -> HostArray:
     """A copy on the host."""
     return np.array(backend_of(array).to_numpy(array))
 

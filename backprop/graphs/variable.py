@@ -12,7 +12,7 @@ from ..backends import Array, HostArray, backend_of, dtype_name, get_backend, is
 from ..dtypes import is_float, is_integer
 from ..layers import Broadcast, Node
 from ..layers.arithmetic import Binary
-from .applied import Application, Flow, flow_back
+from .applied import Application, Flow, flow_back, on_host
 from .expression import OPERATIONS, graph_of
 from .graph import Graph
 from .labels import label_of
@@ -104,7 +104,7 @@ class Variable(Operators):
 
     def host(self) -> HostArray:
         """A copy of the value on the host."""
-        return np.array(backend_of(self._array).to_numpy(self._array))
+        return on_host(self._array)
 
     @staticmethod
     def of_node(node: Node, inputs: Sequence[Any]) -> Variable:
