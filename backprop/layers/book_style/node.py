@@ -24,6 +24,9 @@ OWN = frozenset({"inner", "form", "attributes", "lent", "name", "is_owned", "con
 CURE = "NumPy's functions take NumPy's arrays; for those of any library, use xp = namespace_of(x)"
 """What to do about a layer that runs on NumPy only."""
 
+MISUSED = (TypeError, AttributeError, RuntimeError)
+"""What NumPy's functions raise for arrays of other libraries."""
+
 _adapters: WeakValueDictionary[int, BookNode] = WeakValueDictionary()
 """The adapter of each object, by its id, so that two networks do not share an object unnoticed."""
 
@@ -98,7 +101,7 @@ class BookNode(Node):
         try:
             result = getattr(self.inner, method)(*map(copied, arrays), **options)
         except Exception as error:
-            if arrays and not isinstance(error, CaptureError | MemoryError):
+            if arrays and isinstance(error, MISUSED) and not isinstance(error, CaptureError):
                 self.refuse_library(method, backend_of(arrays[0]), error)
             error.add_note(f"in {method} of {self.name} ({self.__class__.__name__})")
             raise
