@@ -24,8 +24,8 @@ OWN = frozenset({"inner", "form", "attributes", "lent", "name", "is_owned", "con
 CURE = "NumPy's functions take NumPy's arrays; for those of any library, use xp = namespace_of(x)"
 """What to do about a layer that runs on NumPy only."""
 
-MISUSED = (TypeError, AttributeError, RuntimeError)
-"""What NumPy's functions raise for arrays of other libraries."""
+MISUSED = (TypeError, AttributeError, RuntimeError, Warning)
+"""What NumPy's functions raise for arrays of other libraries; a warning, if warnings are errors."""
 
 _adapters: WeakValueDictionary[int, BookNode] = WeakValueDictionary()
 """The adapter of each object, by its id, so that two networks do not share an object unnoticed."""
