@@ -166,8 +166,8 @@ class Network:
         return self.last_layer
 
     @lastLayer.setter
-    def lastLayer(self, loss: Loss) -> None:  # noqa: N802 - the book's spelling
-        self.last_layer = loss
+    def lastLayer(self, loss: LayerLike) -> None:  # noqa: N802 - the book's spelling
+        self.last_layer = adapted_loss(loss)
 
     def predict(self, x: Array) -> Array:
         """The output of the last layer before the loss, for a batch x: (N, …) to (N, C)."""
