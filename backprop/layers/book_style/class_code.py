@@ -9,6 +9,7 @@ from types import CodeType, FunctionType
 import numpy
 
 ALWAYS_JUMPS = ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT")
+READS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR")
 RAISES = ("RAISE_VARARGS", "RERAISE")
 
 
@@ -32,18 +33,22 @@ class AttributeUse:
         """Those that it sets, in order."""
         self.first_reads: set[str] = set()
         """Those that it may read before it has set them, or without setting them."""
-        self._active: set[str] = set()
+        self._active: dict[str, int] = {}
+        """How many versions of each method are being followed, from the class's own up to that of a base."""
         self._method(method, frozenset())
 
     def _method(self, name: str, known: frozenset[str]) -> frozenset[str]:
-        """Follow a method, called when the attributes in `known` are set; return those set at its end."""
-        functions = _functions(self.kind, name)
-        if name in self._active or not functions:
+        """Follow a method, called when the attributes in `known` are set; return those set at its end.
+
+        A call of a method by itself is taken for one of the method that it overrides, as by super().
+        """
+        versions, version = _functions(self.kind, name), self._active.get(name, 0)
+        if version >= len(versions):
             return known
-        self._active.add(name)
-        ends = [self._code(function.__code__, known) for function in functions]
-        self._active.discard(name)
-        return ends[0]
+        self._active[name] = version + 1
+        known = self._code(versions[version].__code__, known)
+        self._active[name] = version
+        return known
 
     def _code(self, code: CodeType, known: frozenset[str]) -> frozenset[str]:
         """Follow every path through the code, keeping what is set on all paths to an instruction."""
@@ -70,7 +75,7 @@ class AttributeUse:
         if step.opname == "STORE_ATTR":
             self.sets[step.argval] = None
             return known | {step.argval}
-        if step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+        if step.opname in READS:
             if _functions(self.kind, step.argval):
                 return self._method(step.argval, known)
             if step.argval not in known:

@@ -96,6 +96,30 @@ class Inherited(ByHelpers):
         return self.again
 
 
+class ReadsWhatTheBaseSets(ByHelpers):
+    def forward(self, x: Any) -> Any:
+        return super().forward(x) + self.out
+
+
+class Overrides(Straight):
+    """What the base would do is not done."""
+
+    def forward(self, x: Any) -> Any:
+        self.own = x
+        return self.own
+
+
+class WithHelper(ByHelpers):
+    def _prepare(self, x: Any) -> None:
+        self.prepared = x
+
+
+class UsesHelperOfTheBase(WithHelper):
+    def forward(self, x: Any) -> Any:
+        super()._prepare(x)
+        return self.prepared
+
+
 class Recursive:
     def forward(self, x: Any) -> Any:
         self.depth = x
@@ -143,6 +167,9 @@ class Raising:
         (Augmented, set(), {"count"}),
         (ByHelpers, {"x", "out"}, set()),
         (Inherited, {"x", "out", "again"}, set()),
+        (ReadsWhatTheBaseSets, {"x", "out"}, set()),
+        (Overrides, {"own"}, set()),
+        (UsesHelperOfTheBase, {"prepared"}, set()),
         (Recursive, {"depth"}, set()),
         (Decorated, {"x"}, set()),
         (InAComprehension, {"x"}, set()),
