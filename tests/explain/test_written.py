@@ -121,7 +121,7 @@ def test_the_lead_says_what_the_network_predicts() -> None:
 def test_what_a_sample_and_the_batch_have_in_common() -> None:
     steps = {step.title: step for step in explain(*two_layer()).steps}
     words = written.way_back(steps["SoftmaxWithLoss, backward"])
-    assert words.endswith("L is the mean over 4 samples, so the gradients of each have the factor 1/4.")
+    assert words.endswith("L is the mean over 4 samples: the gradients of each have a factor 1/4.")
     network, x, t = two_layer()
     alone = {step.title: step for step in explain(network, x[:1], t[:1]).steps}
     assert "mean" not in written.way_back(alone["SoftmaxWithLoss, backward"])
