@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -130,7 +131,7 @@ def derivative(difference: Difference) -> list[tuple[str, str, str]]:
     d = difference
     above, below, change = _aligned(decimal(d.above), decimal(d.below), d.change)
     numerical, analytic = _scientific(d.quotient), _scientific(decimal(d.analytic))
-    unchanged, same = common(above, below), common(numerical, analytic)
+    unchanged, same = common(above, below), "" if math.isnan(d.error) else common(numerical, analytic)
     rows = [
         (f"w = {d.name}", repr(d.value), ""),
         ("h", f"{d.h:g}", ""),

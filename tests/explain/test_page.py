@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from backprop import Affine, Network
-from backprop.explain import explain, page_of, written
+from backprop.explain import explain, page_of, pictures, written
 from backprop.formulas.digits import digits
 from backprop.layers import Layer
 
@@ -83,6 +83,14 @@ def test_pictures() -> None:
     network, x, t = simple_conv()
     page = read(page_of(explain(network, x, t)))
     assert page.images.count("step-3") == 1 + 30 + 30  # the digit, feature maps, filters
+
+
+def test_pictures_are_those_of_the_sample() -> None:
+    network, x, t = two_layer()
+    found = explain(network, x, t, sample=2)
+    page = page_of(found).decode()
+    for step in found.steps:
+        assert pictures.of_step(step, 2, (784,)) in page
 
 
 def test_without_pictures() -> None:

@@ -104,6 +104,13 @@ def test_hidden_units_are_no_image() -> None:
     assert captions(step, (9,))[2].startswith("W, transposed")
 
 
+def test_the_full_colour_is_the_number_farthest_from_0() -> None:
+    network, x, t = two_layer()
+    network.params["b1"][7] = -5.0
+    step = explain(network, x, t).steps[0]
+    assert captions(step, (784,))[-1].endswith("full colour at 5")
+
+
 def test_nan_is_drawn_as_0() -> None:
     network, x, t = two_layer()
     network.params["W1"][:, 0] = np.nan

@@ -52,6 +52,7 @@ def test_the_derivative_has_all_digits() -> None:
 def test_numbers_of_all_sizes(above: float, below: float, expected: list[str]) -> None:
     rows = written.derivative(Difference("w", 0.5, 1e-4, above, below, 0.0))
     assert [number for _, number, _ in rows[2:6]] == expected
+    assert bool(rows[-1][2]) == (above == below == 2.0)  # 0 and 0; nothing is marked in NaN
 
 
 @pytest.mark.parametrize(("one", "other", "same"), [
@@ -90,7 +91,8 @@ def test_lead_and_batch() -> None:
     assert written.batch(found) == f"A batch of 4 samples: loss {float(network.loss(x, t)):.4g}."
     assert written.lead(explain(*regression())) == "Sample 0."
     decayed, x, t = multi_layer()
-    assert " + weight decay " in written.batch(explain(decayed, x, t))
+    penalty = 0.05 * sum(float((W**2).sum()) for W in (decayed.params[f"W{i}"] for i in (1, 2, 3)))
+    assert written.batch(explain(decayed, x, t)).endswith(f" + weight decay {penalty:.4g}.")
 
 
 def test_the_lead_says_what_the_network_predicts() -> None:
@@ -135,6 +137,7 @@ def test_classes_are_rows() -> None:
     rows = written.classes(found)
     assert rows is not None
     assert rows[0] == ("class", "x", "p", "t", "∂L/∂x")
+    assert [float(row[1]) for row in rows[1]] == pytest.approx(network.predict(x)[1].tolist(), rel=0.06)
     assert [row[3] for row in rows[1]] == ["1" if k == t[1] else "0" for k in range(10)]
     assert sum(float(row[2]) for row in rows[1]) == pytest.approx(1.0, abs=1e-3)
     gradient = found.trace.loss.dinputs[0]
