@@ -68,9 +68,9 @@ def main(options: argparse.Namespace) -> int:
         title=subject.title,
         layer=options.layer,
     )
-    print(text_of(found, width()))
     with advised("write the page elsewhere with --out FILE"):
         replace_file(target, page_of(found))
+    print(text_of(found, width()))
     print()
     say(str(target))
     if options.open:
@@ -116,7 +116,7 @@ def _rows(sample: int, subject: Subject) -> HostArray:
     count = len(subject.x)
     if sample >= count:
         raise UsageError(
-            f"--sample {sample}: the test data of {subject.data} has {count:,} samples, 0 to {count - 1}"
+            f"--sample {sample}: the test data of {subject.data} has {count:,} samples, 0 to {count - 1:,}"
         )
     return np.arange(sample, sample + min(SAMPLES, count)) % count
 

@@ -42,6 +42,8 @@ class Parser(argparse.ArgumentParser):
             word, known = choice[1], re.findall(r"[\w-]+", choice[2])
         elif options := re.search(r"unrecognized arguments: .*?(--[\w-]+)", message):
             word, known = options[1], self._all_options()
+            if word in known:  # of another command
+                return ""
         else:
             return ""
         near = difflib.get_close_matches(word, known, n=1)

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
 from ..backends import Array, HostArray
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
 STEPS = (1e-4, 1e-5, 1e-6, 1e-7)
 """h: the book's, and smaller ones, tried where the derivatives do not agree: near a kink."""
 
-LARGE = 1e-4
-"""The steps of a number larger than the inverse of this are larger in proportion."""
+LARGE = 1e4
+"""The steps of a number larger than this are as many powers of ten larger."""
 
 AGREE = 1e-6
 """The relative difference of derivatives that agree."""
+
+EXACT = Context(prec=40, traps=[])
+"""Exact for the decimal digits of two float64 numbers of similar size; NaN and infinity pass."""
 
 Entry = tuple[int, ...]
 
@@ -45,9 +49,19 @@ class Difference:
     """∂L/∂w from backpropagation, in float64."""
 
     @property
+    def change(self) -> Decimal:
+        """f(w + h) − f(w − h), of the digits that are written, so that it can be checked by hand."""
+        return EXACT.subtract(decimal(self.above), decimal(self.below))
+
+    @property
+    def quotient(self) -> Decimal:
+        """That divided by 2h."""
+        return EXACT.divide(self.change, 2 * decimal(self.h))
+
+    @property
     def numerical(self) -> float:
         """The derivative from the two values."""
-        return (self.above - self.below) / (2.0 * self.h)
+        return float(self.quotient)
 
     @property
     def error(self) -> float:
@@ -90,10 +104,10 @@ class Float64:
         """
         node = self.trace[layer]
         values, gradient = _arrays(node, key)
-        unit = max(1.0, LARGE * _finite(values[entry]))  # w + h is not w
+        unit = _unit(float(values[entry]))
         found: list[Difference] = []
         for h in STEPS:
-            found.append(self._with_step(node, key, entry, h * unit, gradient))
+            found.append(self._with_step(node, key, entry, float(f"{h * unit:.0e}"), gradient))
             if found[-1].agrees or math.isnan(found[-1].error):
                 return found[-1]
         return min(found, key=lambda difference: difference.error)
@@ -125,6 +139,7 @@ class Float64:
         with self._draws.repeated(copied.layers):
             y = copied.forward(self._x, training=True)
             loss = copied.last_layer.forward(y, self._t, training=True)
+        del vars(moved)["forward"]  # the cycle of references would keep the copy in memory
         return float(copied.penalized(loss))
 
 
@@ -137,8 +152,16 @@ def _arrays(node: NodeTrace, key: str) -> tuple[HostArray, HostArray]:
     return node.inputs[0], gradient
 
 
-def _finite(value: Any) -> float:
-    return abs(float(value)) if math.isfinite(value) else 1.0
+def decimal(value: float) -> Decimal:
+    """The number with the digits that Python writes: the fewest that tell it from its neighbours."""
+    return Decimal(repr(value))
+
+
+def _unit(value: float) -> float:
+    """The power of ten by which the steps are larger, since w + h must not be w."""
+    if not math.isfinite(value) or abs(value) <= LARGE:
+        return 1.0
+    return float(10 ** math.ceil(math.log10(abs(value) / LARGE)))
 
 
 def _nodes(network: Network) -> Iterator[Node]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backends import HostArray
 from ..layers import Softmax
-from ..lookup import lookup
+from ..lookup import UsageError, lookup
 from ..losses import SoftmaxWithLoss
 from ..tracing import Trace
 from .difference import Float64
@@ -17,6 +17,18 @@ from .steps import Step, steps_of
 
 if TYPE_CHECKING:
     from ..networks.network import Network
+
+
+MOST_LAYERS = 100
+"""With more, one must be chosen: every step of the page runs the network twice."""
+
+ROUNDING = 1e-3
+"""How far two outputs may differ, relative to the largest number, if both come about in the same way."""
+
+TRAINING = (
+    "The batch runs as in training, where dropout drops and batch normalization takes the statistics of the "
+    "batch: the steps show other numbers than a prediction."
+)
 
 
 @dataclass(frozen=True)
@@ -31,17 +43,26 @@ class Explanation:
     title: str
     """The class of the network."""
     steps: tuple[Step, ...]
+    scores: HostArray
+    """What the network predicts for the sample, with all units and batch normalization's running values."""
     remarks: tuple[str, ...] = ()
     """What the reader must know besides."""
 
     @property
     def probabilities(self) -> HostArray | None:
-        """The network's probabilities for the sample; None unless the loss is `SoftmaxWithLoss`."""
-        scores = self.trace.loss.inputs[0]
+        """The probabilities in the batch for the sample; None unless the loss is `SoftmaxWithLoss`."""
+        return self._softmax(self.trace.loss.inputs[0][self.sample])
+
+    @property
+    def prediction(self) -> HostArray | None:
+        """The probabilities that the network predicts, likewise."""
+        return self._softmax(self.scores)
+
+    def _softmax(self, scores: HostArray) -> HostArray | None:
         if not isinstance(self.trace.loss.node, SoftmaxWithLoss):
             return None
         with np.errstate(all="ignore"):
-            return np.asarray(Softmax().forward(scores[self.sample].astype(np.float64)))
+            return np.asarray(Softmax().forward(scores.astype(np.float64)))
 
     @property
     def label(self) -> int | None:
@@ -71,7 +92,8 @@ def explain(
     sample : the place in the batch of the sample whose numbers are put in
     name : what the page calls the sample
     title : what it calls the network, by default its class
-    layer : explain only this one, a layer or the loss; a `UsageError` lists the names
+    layer : explain only this one, a layer or the loss; a `UsageError` lists the names, or says that there are
+        too many to explain all
 
     Raises `IndexError` for a sample outside of the batch, and what `Network.trace` raises.
 
@@ -92,12 +114,29 @@ def explain(
     trace = network.trace(backend.asarray(x), backend.asarray(t))
     if not 0 <= sample < len(trace.x):
         raise IndexError(f"expected a sample from 0 to {len(trace.x) - 1}, got {sample}")
+    count = sum(1 for _ in trace.nodes())
+    if layer is None and count > MOST_LAYERS:
+        raise UsageError(
+            f"{type(network).__name__} has {count:,} layers with the loss, too many to explain at once (at "
+            f"most {MOST_LAYERS}): choose one, such as --layer {next(trace.nodes()).name}"
+        )
     only = None if layer is None else lookup("layer", layer, _names(trace))
     steps = tuple(steps_of(trace, Float64(network, x, t), sample, only))
+    with np.errstate(all="ignore"):
+        scores = backend.to_numpy(network.predict(backend.asarray(x)))
+    if not _similar(scores, trace.loss.inputs[0]):
+        remarks.append(TRAINING)
     if first := trace.first_nonfinite:
         remarks.append(f"There are numbers that are NaN or infinite: first in {first}.")
     named = name or f"sample {sample}", title or type(network).__name__
-    return Explanation(trace, sample, *named, steps, tuple(remarks))
+    return Explanation(trace, sample, *named, steps, scores[sample], tuple(remarks))
+
+
+def _similar(one: HostArray, other: HostArray) -> bool:
+    """Whether two outputs differ by no more than rounding."""
+    with np.errstate(all="ignore"):
+        largest = float(np.abs(other[np.isfinite(other)]).max(initial=0.0))
+        return bool(np.allclose(one, other, rtol=ROUNDING, atol=ROUNDING * largest, equal_nan=True))
 
 
 def _names(trace: Trace) -> dict[str, str]:

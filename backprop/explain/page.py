@@ -100,7 +100,7 @@ def _overview(found: Explanation) -> Iterator[str]:
     yield from map(html.paragraph, remarks(found.trace))
     yield _graph(found)
     yield html.table(TABLE_HEAD, rows_of(found.trace))
-    yield from map(html.paragraph, (f"{LEGEND}; {ROUGH}.", written.READING, written.TRAINING))
+    yield from map(html.paragraph, (f"{LEGEND}; {ROUGH}.", written.READING))
 
 
 def _graph(found: Explanation) -> str:
@@ -128,8 +128,8 @@ def _input(found: Explanation) -> Iterator[str]:
     trace = found.trace
     shape = "×".join(map(str, trace.x.shape))
     yield html.paragraph(
-        f"x has the shape {shape}, with a sample in each row. The numbers put in are those of sample "
-        f"{found.sample} of the batch."
+        f"x has the shape {shape}; the first number counts the samples. The numbers put into the formulas "
+        f"are those of sample {found.sample} of the batch."
     )
     images = (
         pictures.of_input(x, f"sample {i} of the batch", _label(t))
@@ -170,7 +170,7 @@ def _numbers(found: Explanation, step: Step) -> Iterator[str]:
     if step.difference:
         rows = [(name, _marked(number, part)) for name, number, part in written.derivative(step.difference)]
         yield f"<h3>{html.escaped(written.derivative_heading(step.difference))}</h3>\n"
-        yield html.table(("f is the loss of the batch", ""), rows, kind="digits")
+        yield html.table((written.function(found), "equal beginnings are marked"), rows, kind="digits")
         yield html.paragraph(html.unbroken(written.verdict(step.difference)))
 
 

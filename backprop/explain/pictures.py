@@ -68,7 +68,8 @@ def _of_weights(name: str, values: HostArray, image: tuple[int, ...]) -> str:
     top = _largest(images)
     sources = [(weight_image(_small(one), top), f"{name}, picture {i}") for i, one in _first(images)]
     each = "output" if values.ndim == 2 else "filter" if len(images) == len(values) else "filter and channel"
-    return _colours(f"{name}, a picture for each {each}", sources, len(images), "weights", top)
+    title = f"{name}, a picture for each {each}"
+    return _colours(title, sources, len(images), "weights", top, is_rgb=images.shape[1] == 3)
 
 
 def _matrix(name: str, values: HostArray) -> str:
@@ -92,10 +93,12 @@ def _strip(name: str, values: HostArray) -> str:
     return _colours(f"{name}, a cell for each of its {values.size:,} numbers", sources, 1, "strip", top)
 
 
-def _colours(title: str, sources: Sources, count: int, kind: str, top: float) -> str:
-    """Images in which red is above 0 and blue below."""
+def _colours(title: str, sources: Sources, count: int, kind: str, top: float, *, is_rgb: bool = False) -> str:
+    """Images in which red is above 0 and blue below, or three channels are red, green and blue."""
     some = "" if len(sources) == count else f" (the first {len(sources)} of {count:,})"
-    caption = f"{title}{some}: red above 0, blue below, full colour at {html.number(top)}"
+    colours = "channels in red, green and blue, grey at 0" if is_rgb else "red above 0, blue below"
+    scale = f"full colour at {'±' * is_rgb}{html.number(top)}"
+    caption = f"{title}{some}: {colours}, {scale}"
     return _titled(caption, html.grid(kind, [html.picture(source, alt) for source, alt in sources]))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..backends import HostArray
 from ..formulas import Expression, Worked, formula_of, worked, worked_backward
+from ..layers import Affine
 from ..losses import Loss
 from ..tracing import NodeTrace, Trace
 from .difference import Difference, Float64
@@ -56,7 +57,7 @@ def steps_of(trace: Trace, precise: Float64, sample: int, only: str | None = Non
             node,
             is_backward=False,
             formula=formula.forward if formula else None,
-            note=formula.note if formula else "",
+            note=_notes(node, formula.note if formula else ""),
             worked={node.result: found} if found else {},
         )
     for node in (node for node in trace.nodes(backward=True) if only in (None, node.name)):
@@ -73,10 +74,19 @@ def _backward(trace: Trace, node: NodeTrace, precise: Float64, sample: int) -> S
         node,
         is_backward=True,
         formula=formula.backward if formula else None,
-        note="; ".join(filter(None, (formula.back_note, formula.note))) if formula else "",
+        note=_notes(node, *((formula.back_note, formula.note) if formula else ())),
         worked=found,
         difference=precise.difference(node.name, key, _largest(node, key, sample)),
     )
+
+
+def _notes(node: NodeTrace, *notes: str) -> str:
+    """The notes, with one about samples of several axes where they count as rows."""
+    x = node.inputs[0]
+    if isinstance(node.node, Affine) and x.ndim > 2:
+        size = "×".join(map(str, x.shape[1:]))
+        notes = (*notes, f"a sample of x, {size}, counts as a row of {x[0].size:,} numbers")
+    return "; ".join(filter(None, notes))
 
 
 def _largest(node: NodeTrace, key: str, sample: int) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ def _blocks(found: Explanation, columns: int) -> Iterator[list[str]]:
     yield _folded([f"{found.title} explained", written.lead(found), written.batch(found)], columns)
     yield _folded([*found.remarks, written.READING], columns)
     if shape := image_shape(found.trace.x.shape[1:]):
-        yield ["", *written.shown_image(found.trace.x[found.sample].reshape(shape)[0])]
+        yield ["", *written.shown_image(found.trace.x[found.sample].reshape(shape))]
     for step in found.steps:
         yield _heading(step.title, columns)
         yield from _step(found, step, columns)
@@ -50,7 +50,8 @@ def _step(found: Explanation, step: Step, columns: int) -> Iterator[list[str]]:
     if step.is_loss and (rows := written.classes(found)):
         yield ["", *_table([rows[0], *rows[1]], "<>>>>", (), columns)]
     if step.difference:
-        yield ["", *_folded([written.derivative_heading(step.difference) + ":"], columns)]
+        words = f"{written.derivative_heading(step.difference)}; {written.function(found)}:"
+        yield ["", *_folded([words], columns)]
         yield list(_derivative(step, columns))
         yield _folded([written.verdict(step.difference)], columns)
     rows_of = [written.HEAD, *written.arrays(step)]

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from decimal import Decimal
 
 import numpy as np
 
 from ..backends import HostArray
 from ..pages import html
 from ..statistics import Statistics
-from .difference import AGREE, Difference
+from .difference import AGREE, Difference, decimal
 from .explanation import Explanation
 from .steps import PART, Step
 
 HEAD = ("", "shape", "mean ± sd", "smallest", "largest", "zeros", "norm")
 
 READING = (
-    "Indices count from 0, and the first one is the place of the sample in the batch: x[0,3] is entry 3 of "
-    "sample 0. Numbers have four digits, and ≈ stands where these digits give another last digit. Of a long "
-    "sum, the largest terms are written, and what all others come to."
+    "Indices count from 0, and the first one of x and y is the place of the sample in the batch: x[0,3] is "
+    "entry 3 of sample 0. Numbers have four digits, and ≈ stands where these digits give another last digit. "
+    "Of a long sum, the largest terms are written, and what all others come to."
 )
 
-TRAINING = (
-    "The batch runs as in training: dropout drops, and batch normalization takes the statistics of the batch."
-)
+LONGEST = 22
+"""Numbers with more characters are written with a power of ten."""
 
 MOST_CLASSES = 20
 
@@ -31,7 +32,7 @@ MOST_CLASSES = 20
 def lead(found: Explanation) -> str:
     """What is explained: the sample, and what the network says about it."""
     text = f"{found.name[:1].upper()}{found.name[1:]}"
-    p, label = found.probabilities, found.label
+    p, label = found.prediction, found.label
     if p is None or label is None or not np.isfinite(p).all():
         return f"{text}."
     said = int(p.argmax())
@@ -50,7 +51,13 @@ def batch(found: Explanation) -> str:
 def way_back(step: Step) -> str:
     """What comes back, and what goes on."""
     if step.is_loss:
-        return f"The way back begins with {PART}L = {html.number(float(step.node.dout))}; {PART}x goes on."
+        samples = len(step.node.inputs[0])
+        start = f"The way back begins with {PART}L = {html.number(float(step.node.dout))}; {PART}x goes on."
+        if samples == 1:
+            return start
+        return (
+            f"{start} L is the mean over {samples} samples: the gradients of each have a factor 1/{samples}."
+        )
     return f"{PART}y comes back from above, {PART}x goes on."
 
 
@@ -66,13 +73,18 @@ def heading(found: Explanation, step: Step, name: str) -> str:
         mean = html.number(float(step.node.output))
         return f"The loss of the sample; L is the mean over the batch, {mean}"
     if name.removeprefix(PART) in step.node.params:
-        return f"The largest entry of {name}, a sum over the batch"
-    return f"The largest entry of {name} for the sample"
+        return f"The entry of {name} farthest from 0, a sum over the batch"
+    return f"The entry of {name} farthest from 0, for the sample"
 
 
 def derivative_heading(difference: Difference) -> str:
     """What is differentiated numerically."""
-    return f"{PART}{difference.name} once more, by a difference in float64"
+    return f"{PART}{difference.name} once more, by a numerical derivative in float64"
+
+
+def function(found: Explanation) -> str:
+    """What f is."""
+    return f"f is the loss of the batch{' + weight decay' if found.trace.weight_decay else ''}"
 
 
 def arrays(step: Step) -> Iterator[tuple[str, ...]]:
@@ -116,19 +128,42 @@ def derivative(difference: Difference) -> list[tuple[str, str, str]]:
 
     The last two are the numerical derivative and that of backpropagation, whose equal beginning is marked.
     """
-    d, numerical = difference, f"{difference.numerical:.15e}"
-    analytic = f"{d.analytic:.15e}"
-    same = common(numerical, analytic)
+    d = difference
+    above, below, change = _aligned(decimal(d.above), decimal(d.below), d.change)
+    numerical, analytic = _scientific(d.quotient), _scientific(decimal(d.analytic))
+    unchanged, same = common(above, below), "" if math.isnan(d.error) else common(numerical, analytic)
     rows = [
         (f"w = {d.name}", repr(d.value), ""),
         ("h", f"{d.h:g}", ""),
-        ("f(w + h)", repr(d.above), common(repr(d.above), repr(d.below))),
-        ("f(w − h)", repr(d.below), common(repr(d.above), repr(d.below))),
-        ("f(w + h) − f(w − h)", f"{d.above - d.below:.15e}", ""),
+        ("f(w + h)", above, unchanged),
+        ("f(w − h)", below, unchanged),
+        ("f(w + h) − f(w − h)", change, ""),
         ("divided by 2h", numerical, same),
         ("backpropagation", analytic, same),
     ]
     return [(name, number.replace("-", "−"), part.replace("-", "−")) for name, number, part in rows]
+
+
+def _aligned(*numbers: Decimal) -> list[str]:
+    """Numbers with all their digits and equally many decimals, or with powers of ten if these are many."""
+    if all(number.is_finite() for number in numbers):
+        decimals = max(-int(number.as_tuple().exponent) for number in numbers)
+        texts = [f"{number:.{max(decimals, 0)}f}" for number in numbers]
+        if max(map(len, texts)) <= LONGEST:
+            return texts
+    return [_scientific(number) for number in numbers]
+
+
+def _scientific(number: Decimal) -> str:
+    """A number with a power of ten and up to 16 digits.
+
+    >>> _scientific(Decimal("-0.00012500")), _scientific(Decimal("0e5")), _scientific(Decimal("NaN"))
+    ('-1.25e-4', '0', 'nan')
+    """
+    if not number or not number.is_finite():
+        return f"{float(number):g}"
+    mantissa, _, exponent = f"{number:.15e}".partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
 def verdict(difference: Difference) -> str:
@@ -136,7 +171,7 @@ def verdict(difference: Difference) -> str:
     if np.isnan(difference.error):
         return "A number is NaN or infinite: there is nothing to compare."
     if difference.agrees and difference.error > AGREE:
-        return "They agree as far as f is not rounded: both are 0, or almost."
+        return "They agree up to the rounding of f: both are 0, or close to it."
     if difference.agrees:
         return f"They agree: the relative difference is {difference.error:.1g}."
     return (
@@ -148,7 +183,7 @@ def verdict(difference: Difference) -> str:
 def common(one: str, other: str) -> str:
     """The characters with which both numbers begin; none if their powers of ten differ.
 
-    >>> common("-1.2345e-05", "-1.2399e-05"), common("1.5e-05", "1.5e-04")
+    >>> common("-1.2345e-5", "-1.2399e-5"), common("1.5e-5", "1.5e-4")
     ('-1.23', '')
     """
     if one.partition("e")[2] != other.partition("e")[2]:
@@ -158,10 +193,10 @@ def common(one: str, other: str) -> str:
 
 
 def shown_image(x: HostArray, rows: int = 14) -> list[str]:
-    """A grey picture in characters, half as many rows as columns."""
+    """A picture (C, H, W) in characters, grey, half as many rows as columns."""
     shades = " .:-=+*#%@"
-    every = max(1, -(-x.shape[1] // (2 * rows)))
-    wide = np.nan_to_num(x.astype(np.float64))[:, ::every]
+    every = max(1, -(-x.shape[2] // (2 * rows)))
+    wide = np.nan_to_num(x.astype(np.float64)).mean(axis=0)[:, ::every]
     small = np.stack([part.mean(axis=0) for part in np.array_split(wide, -(-len(wide) // (2 * every)))])
     low, high = float(small.min()), float(small.max())
     places = ((small - low) / ((high - low) or 1.0) * (len(shades) - 1)).round().astype(int)

@@ -5,6 +5,7 @@ Source of the elements: https://www.w3.org/TR/mathml-core/.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Protocol, TypeAlias
@@ -112,7 +113,8 @@ class MathML:
         return f"<mrow><mn>{mantissa}</mn><mo>·</mo><msup><mn>10</mn><mn>{exponent}</mn></msup></mrow>"
 
     def words(self, words: str) -> str:
-        return f"<mtext>{escape(visible(words))}</mtext>"
+        shown = re.sub("^ | $", "\N{NO-BREAK SPACE}", visible(words))  # plain spaces there are not drawn
+        return f"<mtext>{escape(shown)}</mtext>"
 
     def sign(self, sign: str) -> str:
         return f"<mo>{escape(sign)}</mo>"

@@ -106,6 +106,7 @@ def test_a_sample_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
         capsys, "explain", FILE, "--data", "d.npz", "--sample", "10", status=2
     )
     assert "expected a whole number of at least 0, got '-1'" in usage(capsys, "explain", "--sample", "-1")
+    assert "did you mean" not in usage(capsys, "explain", "--json")  # an option of other commands
 
 
 def test_the_network_is_called_what_the_checkpoint_calls_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,6 +142,21 @@ def test_where_the_page_goes(capsys: pytest.CaptureFixture[str]) -> None:
         capsys, "explain", *words, status=2
     )
     assert Path("explain.html").read_text() == "mine"
+
+
+def test_the_page_is_written_before_the_text(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`backprop explain | head` ends the command at once."""
+    write_data()
+    save_network(FILE, network())
+
+    def ended(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("backprop.cli.explain.text_of", ended)
+    assert main(["explain", FILE, "--data", "d.npz"]) == 130
+    read(Path("explain.html").read_bytes())
 
 
 def test_a_browser_is_opened_only_on_request(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from backprop import Affine, Network, ReLU
 from backprop.explain.difference import Difference, Float64
 
-from .small import NETWORKS, blocks, multi_layer, regression
+from .small import NETWORKS, blocks, multi_layer, regression, two_layer
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -54,7 +56,7 @@ def test_it_is_the_loss_at_two_points() -> None:
         W[1, 0] -= step
     assert [found.above, found.below] == pytest.approx(values, rel=1e-15)
     assert (found.name, found.value, found.h) == ("W[1,0]", W[1, 0], 1e-4)
-    assert found.numerical == (found.above - found.below) / 2e-4
+    assert found.numerical == pytest.approx((found.above - found.below) / 2e-4, rel=1e-10)
 
 
 def test_weight_decay_is_part_of_the_loss() -> None:
@@ -118,8 +120,39 @@ def test_a_wrong_gradient_is_told() -> None:
 
 def test_large_numbers_take_large_steps() -> None:
     network, x, t = regression()
-    found = Float64(network, 1e6 * x, t).difference("Affine1", "x", (0, 0))
-    assert found.h == pytest.approx(1e-8 * abs(1e6 * x[0, 0]), rel=1e-12)
+    for size, h in ((1e4, 1e-4), (1e5, 1e-3), (2e5, 1e-2), (1e6, 1e-2), (3e9, 1e2)):
+        x[0, 0] = -size
+        found = Float64(network, x, t).difference("Affine1", "x", (0, 0))
+        assert h in (found.h, 10 * found.h, 100 * found.h, 1000 * found.h)
+        assert found.h == float(f"{found.h:g}")  # as it is written
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_written_digits_are_the_calculation(name: str) -> None:
+    """Subtract and divide what is written by hand: every digit is there."""
+    precise = Float64(*NETWORKS[name]())
+    for node in precise.trace.nodes():
+        for key in ("x", *node.grads):
+            values = node.params[key] if key in node.params else node.inputs[0]
+            d = precise.difference(node.name, key, tuple(n // 2 for n in values.shape))
+            above, below, h = (Decimal(repr(number)) for number in (d.above, d.below, d.h))
+            assert d.change == above - below
+            assert d.quotient * 2 * h == d.change
+            assert float(d.change) == pytest.approx(d.above - d.below, abs=1e-15)
+
+
+def test_no_copy_of_the_network_stays_in_memory() -> None:
+    network, x, t = two_layer()
+    precise = Float64(network, x, t)
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(isinstance(one, Affine) for one in gc.get_objects())
+        precise.difference("Affine1", "W", (0, 0))
+        precise.difference("Relu1", "x", (0, 0))
+        assert sum(isinstance(one, Affine) for one in gc.get_objects()) == before
+    finally:
+        gc.enable()
 
 
 def test_what_is_not_finite_has_no_error() -> None:

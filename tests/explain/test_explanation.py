@@ -8,12 +8,13 @@ import pytest
 from backends import Backend
 from backprop import Affine, Network, ReLU, TwoLayerNet
 from backprop.explain import explain, page_of, text_of
+from backprop.explain.explanation import MOST_LAYERS
 from backprop.explain.steps import PART
 from backprop.layers import Layer
 from backprop.lookup import UsageError
 
 from .pages import read
-from .small import NETWORKS, blocks, multi_layer, regression, simple_conv, two_layer
+from .small import NETWORKS, blocks, images, multi_layer, regression, simple_conv, two_layer
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -51,13 +52,16 @@ def test_what_is_worked_out_are_the_network_s_own_numbers(name: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_derivative_beside_is_that_of_the_same_entry(name: str) -> None:
     network, x, t = NETWORKS[name]()
-    for step in explain(network, x, t).steps:
+    sample = 1
+    for step in explain(network, x, t, sample=sample).steps:
         if step.difference:
-            key = step.difference.name.partition("[")[0]
+            key, _, place = step.difference.name.partition("[")
             gradient = step.node.arrays[f"{PART}{key}"]
+            if key == "x":
+                assert place.startswith("1,")
             assert step.difference.agrees
             assert step.difference.analytic == pytest.approx(
-                float(np.abs(gradient if key in step.node.params else gradient[0]).max())
+                float(np.abs(gradient if key in step.node.params else gradient[sample]).max())
                 * np.sign(step.difference.analytic),
                 rel=1e-3,
                 abs=1e-6,
@@ -101,6 +105,28 @@ def test_one_layer() -> None:
         explain(network, x, t, layer="Affine9")
 
 
+def test_too_many_layers_are_refused() -> None:
+    """Each step runs the whole network twice."""
+
+    def layers() -> list[Affine]:
+        return [Affine(np.eye(3), np.zeros(3)) for _ in range(MOST_LAYERS - 1)]
+
+    x, t = np.ones((2, 3)), np.asarray([0, 1])
+    assert len(explain(Network(layers()), x, t).steps) == 2 * MOST_LAYERS
+    network = Network([*layers(), ReLU()])
+    with pytest.raises(UsageError, match="101 layers with the loss, .*choose one, such as --layer Affine1"):
+        explain(network, x, t)
+    assert len(explain(network, x, t, layer="ReLU1").steps) == 2
+
+
+def test_samples_of_several_axes_count_as_rows() -> None:
+    x, t = images()
+    steps = explain(TwoLayerNet(784, 5, 10, rng=0), x, t).steps
+    assert steps[0].note == steps[-1].note == "a sample of x, 1×28×28, counts as a row of 784 numbers"
+    assert steps[2].note == ""
+    assert explain(*two_layer()).steps[0].note == ""
+
+
 @pytest.mark.parametrize("sample", [-1, 4])
 def test_a_sample_outside_the_batch_is_refused(sample: int) -> None:
     with pytest.raises(IndexError, match=f"expected a sample from 0 to 3, got {sample}"):
@@ -137,7 +163,7 @@ def test_nan_is_shown_and_named() -> None:
     network, x, t = two_layer()
     network.params["b1"][3] = np.nan
     found = explain(network, x, t)
-    assert "NaN or infinite: first in b of Affine1" in found.remarks[0]
+    assert "NaN or infinite: first in b of Affine1" in found.remarks[-1]
     assert "NaN" in found.steps[0].worked["y"].text()
 
 

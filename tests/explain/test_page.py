@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from backprop import Affine, Network
-from backprop.explain import explain, page_of
+from backprop.explain import explain, page_of, pictures, written
 from backprop.formulas.digits import digits
 from backprop.layers import Layer
 
@@ -45,9 +45,10 @@ def test_numbers_are_those_of_the_network(name: str) -> None:
         for one in step.worked.values():
             assert spaceless(digits(one.value)) in spaceless(text)
         if step.difference:
+            for _, number, _ in written.derivative(step.difference):
+                assert number in text
             for number in (step.difference.above, step.difference.below):
-                assert repr(number).replace("-", "−") in text
-            assert f"{step.difference.analytic:.15e}".replace("-", "−") in text
+                assert repr(number) in text
             assert "They agree" in text
     assert digits(float(found.trace.loss.output))[:5] in page.texts["step-1"]
 
@@ -67,6 +68,12 @@ def test_formulas_are_mathml() -> None:
     assert {element.tag for math in found for element in math.iter()} <= known
 
 
+def test_words_in_formulas_stand_apart() -> None:
+    page = page_of(explain(*two_layer(), layer="Relu1")).decode()
+    words = re.findall("<mtext>(.*?)</mtext>", page)
+    assert set(words) == {"\xa0if\xa0", "else\xa0"}  # browsers do not draw plain spaces at the ends
+
+
 def test_pictures() -> None:
     network, x, t = two_layer()
     page = read(page_of(explain(network, x, t)))
@@ -76,6 +83,14 @@ def test_pictures() -> None:
     network, x, t = simple_conv()
     page = read(page_of(explain(network, x, t)))
     assert page.images.count("step-3") == 1 + 30 + 30  # the digit, feature maps, filters
+
+
+def test_pictures_are_those_of_the_sample() -> None:
+    network, x, t = two_layer()
+    found = explain(network, x, t, sample=2)
+    page = page_of(found).decode()
+    for step in found.steps:
+        assert pictures.of_step(step, 2, (784,)) in page
 
 
 def test_without_pictures() -> None:

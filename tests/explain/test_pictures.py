@@ -72,6 +72,10 @@ def test_colours() -> None:
     digit, *others = sources(found.steps[0], (3, 8, 8))
     assert pixels(digit).shape == (8, 8, 3)
     assert pixels(others[-1]).shape == (2, 2, 3)
+    weights = captions(found.steps[0], (3, 8, 8))[2]
+    assert weights.startswith(
+        "W, a picture for each filter: channels in red, green and blue, grey at 0, full "
+    )
 
 
 def test_a_small_matrix_has_a_row_for_each_output() -> None:
@@ -98,6 +102,13 @@ def test_hidden_units_are_no_image() -> None:
     step = explain(network, rng.random((2, 9)), np.asarray([0, 1])).steps[1]
     assert captions(step, (9,))[0].startswith("x, a cell for each of its 64 numbers")
     assert captions(step, (9,))[2].startswith("W, transposed")
+
+
+def test_the_full_colour_is_the_number_farthest_from_0() -> None:
+    network, x, t = two_layer()
+    network.params["b1"][7] = -5.0
+    step = explain(network, x, t).steps[0]
+    assert captions(step, (784,))[-1].endswith("full colour at 5")
 
 
 def test_nan_is_drawn_as_0() -> None:
