@@ -157,7 +157,7 @@ class BookNode(Node):
         if unknown := known.unknown_parameter(self.inner):
             raise RuntimeError(
                 f"{self.name}: backward sets self.d{unknown}, but self.{unknown} was not known as a "
-                f"parameter: set self.d{unknown} = None in __init__"
+                f"parameter: in __init__, set plain attributes, self.{unknown} = … and self.d{unknown} = None"
             )
 
     def checked(self, what: str, array: Any, like: ArraySpec, shape: tuple[int, ...] | None = None) -> Array:

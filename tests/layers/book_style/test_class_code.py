@@ -96,6 +96,26 @@ class Inherited(ByHelpers):
         return self.again
 
 
+class Child(Straight):
+    """The method that it overrides reads what it has set."""
+
+    def forward(self, x: Any) -> Any:
+        self.gain = 2.0
+        return super().forward(x)
+
+
+class ByName(Augmented):
+    def forward(self, x: Any) -> Any:
+        return Augmented.forward(self, x)
+
+
+class Replaced(Augmented):
+    """It calls no method of its base."""
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+
 class Recursive:
     def forward(self, x: Any) -> Any:
         self.depth = x
@@ -143,6 +163,9 @@ class Raising:
         (Augmented, set(), {"count"}),
         (ByHelpers, {"x", "out"}, set()),
         (Inherited, {"x", "out", "again"}, set()),
+        (Child, {"gain", "x"}, set()),
+        (ByName, set(), {"count"}),
+        (Replaced, set(), set()),
         (Recursive, {"depth"}, set()),
         (Decorated, {"x"}, set()),
         (InAComprehension, {"x"}, set()),
