@@ -21,7 +21,7 @@ OWN = frozenset({"inner", "form", "attributes", "lent", "name", "is_owned", "con
                  "grads", "state"})  # fmt: skip
 """The attributes of an adapter itself; all others are those of the object within."""
 
-CURE = "NumPy's functions take NumPy's arrays; for those of any library, use xp = namespace_of(x)"
+CURE = "NumPy's functions and methods are for NumPy's arrays; for any library's, use xp = namespace_of(x)"
 """What to do about a layer that runs on NumPy only."""
 
 _adapters: WeakValueDictionary[int, BookNode] = WeakValueDictionary()
@@ -111,8 +111,9 @@ class BookNode(Node):
         return result
 
     def refuse_library(self, method: str, backend: Backend, error: Exception) -> None:
-        """Raise if NumPy's functions were given other arrays, which is then the most likely cause."""
-        if backend.name != "numpy" and uses_numpy(self.__class__):
+        """Raise if NumPy's functions or methods met other arrays, which is then the most likely cause."""
+        lacks_method = isinstance(error, AttributeError) and is_registered(error.obj)  # x.copy()
+        if backend.name != "numpy" and (lacks_method or uses_numpy(self.__class__)):
             raise TypeError(
                 f"{self.name}: {method} fails with arrays of {backend.name}: {CURE} "
                 f"({type(error).__name__}: {error})"
