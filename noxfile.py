@@ -189,6 +189,13 @@ def readme(session: nox.Session) -> None:
 
 
 @nox.session
+def notebook(session: nox.Session) -> None:
+    """Execute a notebook with a kernel of Jupyter's, and look at what its cells hold afterwards."""
+    session.install(".[plots]", *group("tests"), *group("notebook"))
+    session.run("pytest", "--backend", "numpy", "tests/test_notebook.py", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
 def package(session: nox.Session) -> None:
     """The wheel is small and has all of MNIST; the source distribution has all tracked files."""
     folder = session.create_tmp()

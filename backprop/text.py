@@ -53,6 +53,12 @@ def width(file: TextIO | None = None) -> int | None:
     return DEFAULT
 
 
+def showable(text: str) -> str:
+    """Text with a question mark for every character that stdout cannot show, such as ∂ on an old console."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
+
+
 def table(rows: Sequence[Sequence[str]], sides: str, dropped: Sequence[int], columns: int) -> list[str]:
     """Align rows in columns two spaces apart; drop the columns `dropped`, in this order, until they fit.
 

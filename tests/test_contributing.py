@@ -28,7 +28,7 @@ COPIED = (
 )
 TESTS = {
     "Adding a layer": (
-        *("tests/layers/test_gradients.py", "tests/layers/test_aliasing.py"),
+        *("tests/layers/test_gradients.py", "tests/layers/test_aliasing.py", "tests/formulas/test_lookup.py"),
         *("-k", "Softplus or test_every_class_has_a_case"),
     ),
     "Adding an optimizer": ("tests/optimizers", "tests/saving", "-k", "AdaDelta or every"),

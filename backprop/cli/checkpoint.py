@@ -38,11 +38,17 @@ def find_checkpoint(name: str) -> Path:
 
 
 def _latest_checkpoint(folder: Path) -> Path:
-    """The last checkpoint of the run that was saved last, according to its checkpoints."""
-    runs = [found for run in folder.glob("*") if (found := checkpoints(run))]
-    if not runs:
+    """The last checkpoint of the latest run in the folder."""
+    run = latest_run(folder)
+    if run is None:
         raise CheckpointError(f"--resume: there is no checkpoint in {folder}/; name a run: --resume DIR")
-    return max(runs, key=_saved)[-1]
+    return checkpoints(run)[-1]
+
+
+def latest_run(folder: Path = PARENT) -> Path | None:
+    """The run in the folder that was saved last, according to its checkpoints; None without any."""
+    runs = [found for run in folder.glob("*") if (found := checkpoints(run))]
+    return max(runs, key=_saved)[-1].parent if runs else None
 
 
 def _saved(found: Sequence[Path]) -> tuple[float, int]:

@@ -65,6 +65,7 @@ def build_parser() -> Parser:
     _add_report(commands)
     _add_predict(commands)
     _add_evaluate(commands)
+    _add_explain(commands)
     _add_inspect(commands)
     _add_check(commands)
     _add_devices(commands)
@@ -178,6 +179,44 @@ def _add_evaluate(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_device(evaluate)
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     _add_debug(evaluate)
+
+
+def _add_explain(commands: argparse._SubParsersAction[Parser]) -> None:
+    explain = commands.add_parser(
+        "explain",
+        help="explain a network step by step",
+        description="Run a batch of 10 test samples through a network, forward and backward, and show each "
+        "layer's formula with the numbers of a sample put in, the gradient that comes back, and a numerical "
+        "derivative beside it: as text, and as a page to step through.",
+    )
+    explain.add_argument(
+        "file",
+        metavar="RUN",
+        nargs="?",
+        help="a checkpoint, or the folder of a run (default: the latest run in runs; without any, an "
+        "untrained TwoLayerNet)",
+    )
+    explain.add_argument("--layer", metavar="NAME", help="only this layer, or the loss (default: all)")
+    explain.add_argument(
+        "--sample",
+        type=natural,
+        default=0,
+        metavar="N",
+        help="the test sample whose numbers are shown, counted from 0; the batch goes on from it (default: "
+        "%(default)s)",
+    )
+    explain.add_argument(
+        "--data",
+        metavar="PATH",
+        help="as for train (default: the data of the run); for a loss of real numbers, an .npz file with "
+        "x_test and t_test",
+    )
+    explain.add_argument(
+        "--out", metavar="FILE", help="file of the page (default: explain.html beside the checkpoint)"
+    )
+    explain.add_argument("--open", action="store_true", help="open the page in a browser")
+    _add_device(explain)
+    _add_debug(explain)
 
 
 def _add_inspect(commands: argparse._SubParsersAction[Parser]) -> None:

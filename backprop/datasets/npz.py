@@ -46,6 +46,18 @@ def read_npz(path: Path, *, test_only: bool) -> Dataset:
     return dataset_of(path.stem, read_arrays(path, names), path)
 
 
+def read_targets(path: Path) -> tuple[HostArray, HostArray]:
+    """Read the test samples in an archive, and their targets as they are: they may be any numbers."""
+    names = {key: (*NAMES[key], *TEST_ONLY_NAMES[key]) for key in TEST_ONLY_NAMES}
+    arrays = read_arrays(path, names)
+    x, t = _samples(arrays["x_test"], "x_test", path), arrays["t_test"]
+    count = len(t) if t.ndim else 0
+    if len(x) != count or count == 0:
+        found = f"{len(x)} test samples and {count} targets"
+        raise DatasetError(path, found, "as many targets as samples, and at least one")
+    return x, t
+
+
 def dataset_of(name: str, arrays: dict[str, HostArray], path: Path) -> Dataset:
     """Make a data set of arrays that were read from `path`, or raise a `DatasetError`."""
     labels = {key: _class_numbers(arrays[key], key, path) for key in arrays if key.startswith("t_")}

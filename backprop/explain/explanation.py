@@ -9,6 +9,7 @@ import numpy as np
 
 from ..backends import HostArray
 from ..layers import Softmax
+from ..lookup import lookup
 from ..losses import SoftmaxWithLoss
 from ..tracing import Trace
 from .difference import Float64
@@ -16,9 +17,6 @@ from .steps import Step, steps_of
 
 if TYPE_CHECKING:
     from ..networks.network import Network
-
-SAMPLES = 10
-"""How many samples the batch of the command has."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,8 @@ class Explanation:
     """The place of the sample in the batch."""
     name: str
     """What the sample is called: `"sample 7 of mnist's test data"`."""
+    title: str
+    """The class of the network."""
     steps: tuple[Step, ...]
     remarks: tuple[str, ...] = ()
     """What the reader must know besides."""
@@ -53,7 +53,14 @@ class Explanation:
 
 
 def explain(
-    network: Network, x: HostArray, t: HostArray, *, sample: int = 0, name: str = "", layer: str | None = None
+    network: Network,
+    x: HostArray,
+    t: HostArray,
+    *,
+    sample: int = 0,
+    name: str = "",
+    title: str = "",
+    layer: str | None = None,
 ) -> Explanation:
     """Run the batch (x, t) through the network and explain it.
 
@@ -63,7 +70,10 @@ def explain(
     x, t : a batch as host arrays
     sample : the place in the batch of the sample whose numbers are put in
     name : what the page calls the sample
-    layer : explain only this one, a layer or the loss; a `KeyError` lists the names
+    title : what it calls the network, by default its class
+    layer : explain only this one, a layer or the loss; a `UsageError` lists the names
+
+    Raises `IndexError` for a sample outside of the batch, and what `Network.trace` raises.
 
     >>> import numpy as np
     >>> from backprop import TwoLayerNet
@@ -82,8 +92,15 @@ def explain(
     trace = network.trace(backend.asarray(x), backend.asarray(t))
     if not 0 <= sample < len(trace.x):
         raise IndexError(f"expected a sample from 0 to {len(trace.x) - 1}, got {sample}")
-    only = None if layer is None else trace[layer].name
+    only = None if layer is None else lookup("layer", layer, _names(trace))
     steps = tuple(steps_of(trace, Float64(network, x, t), sample, only))
     if first := trace.first_nonfinite:
         remarks.append(f"There are numbers that are NaN or infinite: first in {first}.")
-    return Explanation(trace, sample, name or f"sample {sample}", steps, tuple(remarks))
+    named = name or f"sample {sample}", title or type(network).__name__
+    return Explanation(trace, sample, *named, steps, tuple(remarks))
+
+
+def _names(trace: Trace) -> dict[str, str]:
+    """The layers and the loss as they are shown, by that name and by their own."""
+    own = {layer.node.name: layer.name for layer in trace.layers.values()}
+    return own | {node.name: node.name for node in trace.nodes()}

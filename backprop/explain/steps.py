@@ -38,8 +38,8 @@ class Step:
 
     @property
     def arrays(self) -> dict[str, HostArray]:
-        """The arrays of the batch that this direction is about, by name."""
-        arrays = self.node.arrays
+        """The arrays of the batch that this direction is about, by name; of a block without parameters."""
+        arrays = self.node.passing if self.node.parts else self.node.arrays
         return {name: values for name, values in arrays.items() if name.startswith(PART) == self.is_backward}
 
     @property
@@ -68,12 +68,12 @@ def _backward(trace: Trace, node: NodeTrace, precise: Float64, sample: int) -> S
     for key in ("x", *list(node.grads)[:MOST_PARAMETERS]):
         if one := worked_backward(node, sample, None, key, trace.weight_decay):
             found[f"{PART}{key}"] = one
-    key = next(iter(node.grads), "x")
+    key = "x" if node.parts else next(iter(node.grads), "x")
     return Step(
         node,
         is_backward=True,
         formula=formula.backward if formula else None,
-        note=formula.note if formula else "",
+        note="; ".join(filter(None, (formula.back_note, formula.note))) if formula else "",
         worked=found,
         difference=precise.difference(node.name, key, _largest(node, key, sample)),
     )

@@ -54,8 +54,8 @@ def gelu(node: GELU) -> Formula:
         lines(equation(u, _gelu_u(x)), equation(Symbol("y"), _gelu(x, u))),
         equation(Partial("x"), _gelu_gradient(Partial("y"), x, u)),
         "the form with tanh, which needs no error function",
-        _gelu_entry,
-        {"x": _gelu_back},
+        entry=_gelu_entry,
+        gradients={"x": _gelu_back},
     )
 
 
@@ -70,8 +70,8 @@ def softmax(node: Softmax) -> Formula:
         equation(Partial("x", ("k",)), y * (Partial("y", ("k",)) - sum_over("j", dy))),
         "m is the largest x of the sample: without it, the exponentials could overflow; sums go along the "
         "last axis",
-        _softmax_entry,
-        {"x": _softmax_back},
+        entry=_softmax_entry,
+        gradients={"x": _softmax_back},
     )
 
 

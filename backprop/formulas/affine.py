@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,16 +26,15 @@ def affine(node: Affine) -> Formula:
             equation(Partial("W"), transposed(x) * dy),
             equation(Partial("b"), sum_over("n", Partial("y", ("n",)))),
         ),
-        "",
-        _entry,
-        {"x": _dx, "W": _dweights, "b": _db},
+        entry=_entry,
+        gradients={"x": _dx, "W": _dweights, "b": _db},
     )
 
 
 def _entry(trace: NodeTrace, index: Entry) -> Steps:
-    x, W, (n, j) = _flat(trace), trace.params["W"], index
-    products = x[n].astype(np.float64) * W[:, j]
-    y = total(products, lambda i: at("x", x, n, i) * at("W", W, i, j))
+    x, W, (n, j) = trace.inputs[0], trace.params["W"], index
+    products = x[n].ravel().astype(np.float64) * W[:, j]
+    y = total(products, lambda i: at("x", x, n, *_place(x, i)) * at("W", W, i, j))
     return (Step(Symbol("y", index), y + at("b", trace.params["b"], j)),)
 
 
@@ -49,9 +47,10 @@ def _dx(trace: NodeTrace, index: Entry) -> Steps:
 
 
 def _dweights(trace: NodeTrace, index: Entry) -> Steps:
-    x, dout, (i, j) = _flat(trace), trace.dout, index
-    products = x[:, i].astype(np.float64) * dout[:, j]
-    dW = total(products, lambda n: at("x", x, n, i) * partial("y", dout, n, j))
+    x, dout, (i, j) = trace.inputs[0], trace.dout, index
+    place = _place(x, i)
+    products = x.reshape(len(x), -1)[:, i].astype(np.float64) * dout[:, j]
+    dW = total(products, lambda n: at("x", x, n, *place) * partial("y", dout, n, j))
     return (Step(Partial("W", index), dW),)
 
 
@@ -60,7 +59,6 @@ def _db(trace: NodeTrace, index: Entry) -> Steps:
     return (Step(Partial("b", index), total(dout[:, j], lambda n: partial("y", dout, n, j))),)
 
 
-def _flat(trace: NodeTrace) -> HostArray:
-    """The input with one row per sample."""
-    x = trace.inputs[0]
-    return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+def _place(x: HostArray, i: int) -> Entry:
+    """The place in a sample of the input that meets row i of W; of an image, (channel, row, column)."""
+    return tuple(int(k) for k in np.unravel_index(i, x.shape[1:]))

@@ -89,8 +89,8 @@ def matmul(node: MatMul) -> Formula:
         equation(z, x * y),
         lines(equation(Partial("x"), dz * transposed(y)), equation(Partial("y"), transposed(x) * dz)),
         "products of matrices",
-        _matmul_entry,
-        {"x": _matmul_dx, "y": _matmul_dy},
+        entry=_matmul_entry,
+        gradients={"x": _matmul_dx, "y": _matmul_dy},
     )
 
 

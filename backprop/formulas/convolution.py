@@ -25,6 +25,7 @@ def convolution(node: Convolution) -> Formula:
         equation(Symbol("y", ("n", "f", "i", "j")), work.output()),
         lines(*work.backward()),
         work.note(),
+        work.back_note(),
         work.entry,
         work.gradients(),
     )
@@ -54,7 +55,8 @@ def convolution_relu_pooling(node: ConvolutionReLUPooling) -> Formula:
             equation(y, call("max", max_over("u,v", Symbol("z", place)), 0)),
         ),
         lines(equation(Partial("z", place), of_y * Symbol("m", ("u", "v"))), *work.backward()),
-        f"{work.note()}; m is 1 for the first of the largest z of a window if it is above 0, else 0",
+        work.note(),
+        f"m is 1 for the first of the largest z of a window if it is above 0, else 0; {work.back_note()}",
         entry,
         {name: below_pooling(gradient) for name, gradient in work.gradients().items()},
     )
@@ -84,9 +86,12 @@ class _Convolution:
 
     def note(self) -> str:
         """What the symbols mean."""
+        return "x is 0 outside the image" if self.window.pad else ""
+
+    def back_note(self) -> str:
+        """What those of the gradients mean."""
         row, column = self.window.pixel()
-        outside = "x is 0 outside the image; " if self.window.pad else ""
-        return f"{outside}the gradient for x[n,c,r,q] sums over all windows with r = {row} and q = {column}"
+        return f"the gradient for x[n,c,r,q] sums over all windows with r = {row} and q = {column}"
 
     def gradients(self) -> dict[str, Work]:
         """What works out the gradients."""

@@ -30,8 +30,8 @@ def of_one(forward: Forward, backward: Backward, note: str = "") -> Formula:
         equation(y, forward(x)),
         equation(Partial("x"), backward(Partial("y"), x, y)),
         note,
-        entry,
-        {"x": gradient},
+        entry=entry,
+        gradients={"x": gradient},
     )
 
 

@@ -65,6 +65,10 @@ class Expression:
         """The value, from those of the parts."""
         raise TypeError(f"{self.text()} has no number")
 
+    def rows(self) -> tuple[Expression, ...]:
+        """The formulas below each other; of most expressions, itself."""
+        return (self,)
+
     def within(self, to: Writer, least: int) -> str:
         """The expression as part of one that binds this tightly: in parentheses if it binds less."""
         return self.write(to) if self.level() >= least else to.fenced(self.write(to))
@@ -195,7 +199,8 @@ class Rest(Leaf):
     def write(self, to: Writer) -> str:
         if not self.is_put_in:
             return to.name("⋯")
-        return to.labelled(Number(self.number).within(to, ATOM), f"{self.count:,} {self.what}")
+        number = Number(self.number).within(to, RELATION if to.is_flat else PRODUCT)
+        return to.labelled(number, f"{self.count:,} {self.what}")
 
     def numbers(self) -> Expression:
         return replace(self, is_put_in=True)
@@ -343,6 +348,9 @@ class Choice(Expression):
 @dataclass(frozen=True)
 class Lines(Expression):
     """Formulas below each other."""
+
+    def rows(self) -> tuple[Expression, ...]:
+        return self.parts
 
     def write(self, to: Writer) -> str:
         return to.lines([part.write(to) for part in self.parts])

@@ -62,8 +62,9 @@ class Step:
         for start, sign, side in zip(left, signs, self._sides(), strict=True):
             if side is not None:
                 cells = ((start, "right"), (to.sign(sign), "center"), (side.write(to), "left"))
-                rows.append("".join(f'<mtd style="text-align: {to_}">{cell}</mtd>' for cell, to_ in cells))
-        return "".join(f"<mtr>{row}</mtr>" for row in rows)
+                rows.append("".join(f'<mtd style="text-align: {edge}">{cell}</mtd>' for cell, edge in cells))
+        first, *others = rows
+        return f'<mtr class="first">{first}</mtr>' + "".join(f"<mtr>{row}</mtr>" for row in others)
 
     def _sides(self) -> tuple[Expression, Expression | None, Expression]:
         """Symbols, numbers unless they say the same as the result, and the result."""
@@ -115,6 +116,8 @@ class Formula:
     """The gradients for the inputs and the parameters; None if unknown."""
     note: str = ""
     """A remark on the symbols."""
+    back_note: str = ""
+    """A remark on those of the gradients alone."""
     entry: Work | None = None
     """Works out an entry of the output."""
     gradients: Mapping[str, Work] = field(default_factory=dict)
@@ -155,6 +158,7 @@ def _terms(
     if len(values) <= LONGEST:
         return [term(place) for place in range(len(values))]
     first = np.where(np.isnan(sizes), -np.inf, -sizes)
-    places = sorted(np.argsort(first, kind="stable")[:KEPT].tolist())
+    kept = max(1, min(KEPT, int(np.count_nonzero(values))))
+    places = sorted(np.argsort(first, kind="stable")[:kept].tolist())
     rest = summary(np.delete(values, places))
-    return [*(term(place) for place in places), Rest(len(values) - KEPT, rest, what)]
+    return [*(term(place) for place in places), Rest(len(values) - kept, rest, what)]

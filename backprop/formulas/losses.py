@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 x_nk, t_nk, p_nk = (Symbol(name, ("n", "k")) for name in "xtp")
 N, L = Symbol("N"), Symbol("L")
+MEAN = "L is the mean of the samples' losses L[0], L[1], …"
 
 
 def softmax_with_loss(node: SoftmaxWithLoss) -> Formula:
@@ -35,8 +36,9 @@ def softmax_with_loss(node: SoftmaxWithLoss) -> Formula:
         if q is None:
             k = _class(t, x, n)
             return m, S, Step(Symbol("L", (n,)), log_p(k))
-        values = np.asarray([q[n, k] * log_p(k).value() if q[n, k] else 0.0 for k in range(x.shape[1])])
-        loss = total(values, lambda k: at("t", q, n, k) * log_p(k))
+        classes = _classes(q[n])
+        values = np.asarray([q[n, k] * log_p(k).value() for k in classes])
+        loss = total(values, lambda i: at("t", q, n, classes[i]) * log_p(classes[i]))
         return m, S, Step(Symbol("L", (n,)), loss)
 
     def dx(trace: NodeTrace, index: Entry) -> Steps:
@@ -47,7 +49,8 @@ def softmax_with_loss(node: SoftmaxWithLoss) -> Formula:
         if q is None:
             difference = p.known() - Symbol("t", index, float(_is_one(t, n, k)))
         else:
-            whole = total(q[n], lambda j: at("t", q, n, j))
+            classes = _classes(q[n])
+            whole = total(q[n, classes], lambda i: at("t", q, n, classes[i]))
             difference = p.known() * whole - at("t", q, n, k)
         return m, S, p, Step(Partial("x", index), _scaled(difference, trace) / len(x))
 
@@ -60,9 +63,9 @@ def softmax_with_loss(node: SoftmaxWithLoss) -> Formula:
         ),
         equation(Partial("x", ("n", "k")), (p_nk - t_nk) / N),
         "computed with x − m, where m is the largest x of the sample, so that nothing overflows: "
-        f"log p = x − m − log S, S = Σ exp(x − m){smoothed}",
-        entry,
-        {"x": dx},
+        f"log p = x − m − log S, S = Σ exp(x − m){smoothed}; {MEAN}",
+        entry=entry,
+        gradients={"x": dx},
     )
 
 
@@ -92,9 +95,9 @@ def sigmoid_with_loss(node: SigmoidWithLoss) -> Formula:
     return Formula(
         lines(equation(y, 1 / (1 + call("exp", -x_nk))), equation(L, -(sum_over("n,k", crossed) / N))),
         equation(Partial("x", ("n", "k")), (y - t_nk) / N),
-        "computed as max(x, 0) − x t + log(1 + exp(−|x|)) for every entry, which does not overflow",
-        entry,
-        {"x": dx},
+        f"computed as max(x, 0) − x t + log(1 + exp(−|x|)) for every entry, which does not overflow; {MEAN}",
+        entry=entry,
+        gradients={"x": dx},
     )
 
 
@@ -122,9 +125,9 @@ def mean_squared_error(node: MeanSquaredError) -> Formula:
     return Formula(
         equation(L, sum_over("n,k", (x_nk - t_nk) ** 2) / (N * K)),
         equation(Partial("x", ("n", "k")), 2 * (x_nk - t_nk) / (N * K)),
-        "N samples of K numbers",
-        entry,
-        {"x": dx},
+        f"N samples of K numbers; {MEAN}",
+        entry=entry,
+        gradients={"x": dx},
     )
 
 
@@ -134,6 +137,11 @@ def _target(t: HostArray, x: HostArray, smoothing: float) -> HostArray | None:
         return None
     q: HostArray = np.eye(x.shape[1])[t] if t.ndim == 1 else t.astype(np.float64)
     return np.asarray(q * (1.0 - smoothing) + smoothing / x.shape[1])
+
+
+def _classes(probabilities: HostArray) -> list[int]:
+    """The classes that have a probability: those with 0 add nothing, even where log p is infinite."""
+    return [int(k) for k in np.flatnonzero(probabilities)]
 
 
 def _class(t: HostArray, x: HostArray, n: int) -> int:

@@ -36,8 +36,8 @@ def layer_normalization(node: LayerNormalization) -> Formula:
             *_means(g),
             equation(Partial("x"), _centred(g) / _deviation()),
         ],
-        f"for every sample by itself, over its n numbers, but the last two sums over the samples; "
-        f"ε = {node.epsilon:g}",
+        f"for every sample by itself, over its n numbers; ε = {node.epsilon:g}",
+        "the last two sums go over the samples",
     )
 
 
@@ -68,7 +68,7 @@ class _Normalization:
     """How many axes gamma has."""
     epsilon: float
 
-    def formula(self, backward: list[Expression], note: str) -> Formula:
+    def formula(self, backward: list[Expression], note: str, back_note: str = "") -> Formula:
         """The formula with this gradient for x."""
         x, mean, n, x_hat, dy = Symbol("x"), Symbol("μ"), Symbol("n"), Symbol("x̂"), Partial("y")
         return Formula(
@@ -84,8 +84,9 @@ class _Normalization:
                 equation(Partial("β"), sum_over("", dy)),
             ),
             note,
-            self.entry,
-            {"x": self.dx, "gamma": self.dgamma, "beta": self.dbeta},
+            back_note,
+            entry=self.entry,
+            gradients={"x": self.dx, "gamma": self.dgamma, "beta": self.dbeta},
         )
 
     def entry(self, trace: NodeTrace, index: Entry) -> Steps:
@@ -96,8 +97,8 @@ class _Normalization:
         return mean, var, x_hat, Step(Symbol("y", index), y)
 
     def dx(self, trace: NodeTrace, index: Entry) -> Steps:
-        """x̂, the means of g and g x̂, and the gradient; g is ∂L/∂y, times γ within a sample."""
-        _, var, x_hat = self._normalized(trace, index)
+        """μ, σ², x̂, the means of g and g x̂, and the gradient; g is ∂L/∂y, times γ within a sample."""
+        mean, var, x_hat = self._normalized(trace, index)
         dout, gamma, all_hat = trace.dout.astype(np.float64), trace.params["gamma"], self._all_hat(trace)
         group = Group(dout.shape, self._axes(dout.ndim), index)
         g = dout if self.is_batch else dout * gamma
@@ -118,7 +119,7 @@ class _Normalization:
         centred = (own if self.is_batch else scale * own) - first.known() - x_hat.known() * second.known()
         deviation = root(var.known() + Symbol("ε", number=self.epsilon))
         dx = scale / deviation * centred if self.is_batch else centred / deviation
-        return x_hat, first, second, Step(Partial("x", index), dx)
+        return mean, var, x_hat, first, second, Step(Partial("x", index), dx)
 
     def dgamma(self, trace: NodeTrace, index: Entry) -> Steps:
         """The sum of ∂L/∂y x̂."""

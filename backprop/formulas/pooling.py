@@ -43,7 +43,8 @@ def max_pooling(node: MaxPooling) -> Formula:
     return Formula(
         equation(Symbol("y", OUTPUT), max_over("u,v", Symbol("x", ("n", "c", *window.pixel())))),
         equation(Partial("x", ("n", "c", "r", "q")), gradient),
-        f"{_size(window)}; m is 1 if x[n,c,r,q] is the first of the largest in the window (i, j), else 0",
+        _size(window),
+        "m is 1 if x[n,c,r,q] is the first of the largest in the window (i, j), else 0",
         entry,
         {"x": dx},
     )
@@ -68,7 +69,8 @@ def average_pooling(node: AveragePooling) -> Formula:
     return Formula(
         equation(Symbol("y", OUTPUT), sum_over("u,v", Symbol("x", ("n", "c", *window.pixel()))) / size),
         equation(Partial("x", ("n", "c", "r", "q")), sum_over("i,j", Partial("y", OUTPUT)) / size),
-        f"{_size(window)}{outside}; the gradient sums over the windows with x[n,c,r,q] in them",
+        f"{_size(window)}{outside}",
+        "the gradient sums over the windows with x[n,c,r,q] in them",
         entry,
         {"x": dx},
     )

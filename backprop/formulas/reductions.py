@@ -26,7 +26,7 @@ def sum_(node: Sum) -> Formula:
     def back(trace: NodeTrace, index: Entry) -> Steps:
         return (Step(Partial("x", index), partial("y", trace.dout, *_kept(node, trace, index))),)
 
-    return Formula(equation(y, sum_over("", x)), equation(dx, dy), _over(node), entry, {"x": back})
+    return Formula(equation(y, sum_over("", x)), equation(dx, dy), _over(node), "", entry, {"x": back})
 
 
 def mean(node: Mean) -> Formula:
@@ -42,7 +42,13 @@ def mean(node: Mean) -> Formula:
         return (Step(Partial("x", index), partial("y", trace.dout, *_kept(node, trace, index)) / n),)
 
     n = Symbol("n")
-    return Formula(equation(y, sum_over("", x) / n), equation(dx, dy / n), _over(node), entry, {"x": back})
+    return Formula(
+        equation(y, sum_over("", x) / n),
+        equation(dx, dy / n),
+        _over(node),
+        entry=entry,
+        gradients={"x": back},
+    )
 
 
 def max_(node: Max) -> Formula:
@@ -63,7 +69,8 @@ def max_(node: Max) -> Formula:
     return Formula(
         equation(y, max_over("", x)),
         equation(dx, dy * Symbol("m") / Symbol("c")),
-        f"{_over(node)}; m is 1 where x is the largest, else 0, and c is how many there are of the largest",
+        _over(node),
+        "m is 1 where x is the largest, else 0, and c is how many there are of the largest",
         entry,
         {"x": back},
     )
@@ -88,8 +95,8 @@ def broadcast(node: Broadcast) -> Formula:
         copies = total(group.of(dout), lambda j: partial("y", dout, *group.place(j)))
         return (Step(Partial("x", index), copies),)
 
-    note = f"x is repeated to the shape {node.shape}; its gradient is the sum over the copies"
-    return Formula(equation(y, x), equation(dx, sum_over("", dy)), note, entry, {"x": back})
+    notes = f"x is repeated to the shape {node.shape}", "the sum goes over the copies"
+    return Formula(equation(y, x), equation(dx, sum_over("", dy)), *notes, entry, {"x": back})
 
 
 def _over(node: Sum | Mean | Max) -> str:

@@ -22,8 +22,8 @@ def reshape(node: Reshape) -> Formula:
         equation(Symbol("y"), Symbol("x")),
         equation(Partial("x"), Partial("y")),
         "the same numbers in another shape",
-        _reshaped,
-        {"x": _reshaped_back},
+        entry=_reshaped,
+        gradients={"x": _reshaped_back},
     )
 
 
@@ -52,8 +52,8 @@ def dropout(node: Dropout) -> Formula:
         equation(Symbol("y"), y / (1 - scale) if node.inverted else y),
         equation(Partial("x"), dx / (1 - scale) if node.inverted else dx),
         share + (f", and r = {node.ratio:g}" if node.inverted else ""),
-        entry,
-        {"x": back},
+        entry=entry,
+        gradients={"x": back},
     )
 
 
@@ -63,7 +63,8 @@ def residual(node: Residual) -> Formula:
     return Formula(
         equation(Symbol("y"), Symbol("x") + F),
         lines(equation(g, transposed(slope) * Partial("y")), equation(Partial("x"), Partial("y") + g)),
-        f"F is what {' · '.join(node.layers)} make of x, and g the gradient that comes back through them",
+        f"F is what {' · '.join(node.layers)} make of x",
+        "g is the gradient that comes back through F",
         _residual,
         {"x": _residual_back},
     )

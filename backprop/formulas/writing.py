@@ -21,7 +21,7 @@ class Writer(Protocol):
     """Writes the parts of a formula."""
 
     is_flat: bool
-    """Whether a fraction is written in one line, which needs parentheses."""
+    """Whether all is written in one line: a fraction needs parentheses, a label has brackets."""
 
     def name(self, name: str) -> str: ...
     def number(self, digits: str) -> str: ...
@@ -154,7 +154,7 @@ class MathML:
 
     def lines(self, lines: Sequence[str]) -> str:
         rows = "".join(f'<mtr><mtd style="text-align: left">{line}</mtd></mtr>' for line in lines)
-        return f"<mtable>{rows}</mtable>"
+        return f'<mtable displaystyle="true">{rows}</mtable>'
 
     def _index(self, index: Index) -> str:
         marks = (f"<mn>{i}</mn>" if isinstance(i, int) else self.name(i) for i in index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from ..backends import Backend, backend_of, get_backend, is_registered
 from ..layers import Node
 from ..layers.adapter import BookOperation, adapted
 from ..layers.book_style.form import Form, is_book_style
+from ..layers.book_style.node import owned
 from ..losses.adapter import adapted_loss
 from ..networks.network import Network
 from ..networks.untrained import warn_of_untrained
@@ -183,9 +185,12 @@ def as_node(subject: Any) -> Any:
     """The subject, adapted if it is in the book's style."""
     if isinstance(subject, Network) or not is_book_style(subject):
         return subject
-    if (form := Form.of(subject)).is_loss:
-        return adapted_loss(subject)
-    return BookOperation(subject) if len(form.inputs) == 2 else adapted(subject)
+    if owner := owned(subject):
+        return owner
+    copied = copy.deepcopy(subject)  # an adapter changes its object
+    if (form := Form.of(copied)).is_loss:
+        return adapted_loss(copied)
+    return BookOperation(copied) if len(form.inputs) == 2 else adapted(copied)
 
 
 def _backend(subject: Node | Network, inputs: tuple[Any, ...], device: str | Backend | None) -> Backend:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from ..backends import Array, backend_of, get_backend, namespace_of
+import numpy as np
+
+from ..backends import Array, HostArray, backend_of, get_backend, namespace_of
 from ..layers import Node
 
 if TYPE_CHECKING:
@@ -24,17 +26,24 @@ class Application:
         run: Any = node
         self.node, self.inputs = node, inputs
         self.output: Array = run.forward(*arrays, training=True)
-        self._mark, self._saved = object(), vars(node).get("_saved")
+        self._mark, self._saved = object(), _saved(node)
+        self._params = {key: on_host(value) for key, value in node.params.items()}
         LATEST[node] = self._mark
 
     def backward(self, dout: Array) -> list[Array | None]:
         """The gradient of each input; None for constants, and where the node computes none."""
         run: Any = self.node
-        if LATEST.get(self.node) is not self._mark or vars(self.node).get("_saved") is not self._saved:
+        saved = zip(_saved(self.node), self._saved, strict=True)
+        if LATEST.get(self.node) is not self._mark or any(now is not then for now, then in saved):
             raise RuntimeError(
                 f"{self.node.name}: used again since, or copied, and a node keeps only its latest forward; "
                 f"give every place its own {type(self.node).__name__}"
             )
+        for key, value in self._params.items():
+            if not np.array_equal(on_host(self.node.params[key]), value, equal_nan=True):
+                raise RuntimeError(
+                    f"{self.node.name}: its parameter {key} has changed since its forward; apply it again"
+                )
         found = run.backward(dout)
         parts = list(found) if isinstance(found, tuple) else [found]
         parts += [None] * (len(self.inputs) - len(parts))
@@ -82,6 +91,18 @@ def flow_back(variable: Variable, dout: Array) -> tuple[list[Variable], Flow]:
                 before = flow.totals.get(id(x))
                 flow.totals[id(x)] = part if before is None else before + part
     return order, flow
+
+
+def _saved(node: Node) -> list[Any]:
+    """What the node and the layers within it keep for `backward`."""
+    layers = getattr(node, "layers", None)
+    inner = layers.values() if isinstance(layers, Mapping) else ()
+    return [vars(node).get("_saved"), *(kept for layer in inner for kept in _saved(layer))]
+
+
+def on_host(array: Array) -> HostArray:
+    """A copy on the host."""
+    return np.array(backend_of(array).to_numpy(array))
 
 
 def _fitting(part: Array | None, variable: Variable) -> Array | None:

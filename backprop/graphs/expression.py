@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..backends import Array, HostArray, backend_of
+from ..backends import Array, HostArray
 from ..layers import (
     Add,
     Broadcast,
@@ -32,7 +30,7 @@ from ..layers import (
     Tanh,
 )
 from ..losses import Loss
-from .applied import Flow, ancestors
+from .applied import Flow, ancestors, on_host
 from .graph import Graph
 from .parts import GraphEdge, GraphNode, Kind
 
@@ -45,6 +43,9 @@ SYMBOLS: dict[type[Node], str] = {
     Sum: "sum", Mean: "mean", Max: "max", Broadcast: "broadcast",
 }  # fmt: skip
 """What is written into the circle of a node."""
+
+OPERATIONS = (*SYMBOLS, Power)
+"""The operations of expressions."""
 
 ORDERED = {Sub: "left − right", Div: "left / right", Pow: "left ^ right", MatMul: "left · right"}
 """The operations whose inputs cannot change places, and so are named on their edges."""
@@ -98,4 +99,4 @@ def _power(exponent: float) -> str:
 
 
 def _host(array: Array | None) -> HostArray | None:
-    return None if array is None else np.array(backend_of(array).to_numpy(array))
+    return None if array is None else on_host(array)

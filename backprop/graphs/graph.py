@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..files import replace_file
 from ..pages import html
+from ..text import showable
 from . import dot
 from .parts import GraphEdge, GraphNode, Kind
 from .plain import HEAD, edge_rows, plain
@@ -82,7 +83,7 @@ class Graph:
         replace_file(path, writers[suffix]().encode())
 
     def __str__(self) -> str:
-        return self.to_text()
+        return showable(self.to_text())
 
     def __repr__(self) -> str:
         return f"Graph({self.title!r}: {len(self.nodes)} nodes, {len(self.edges)} edges)"

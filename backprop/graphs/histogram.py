@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..backends import HostArray
+from ..statistics import Statistics
 from .blocks import ASCENT, LINE, minus, px, text
-from .labels import mean_and_deviation, not_finite, number
+from .labels import not_finite, number
 
 BINS = 24
 WIDTH, BARS = 264.0, 48.0
@@ -34,10 +35,10 @@ class Popup:
         left, right = x + PADDING, x + WIDTH - PADDING
         y += PADDING
         for name, values in self.arrays.items():
-            mean, deviation = mean_and_deviation(values)
+            found = Statistics.of(values)
             lines = [
                 (f"{name} {values.shape}", f"start {name_class(name)}"),
-                (f"mean {number(mean)}, deviation {number(deviation)}", "start quiet"),
+                (f"mean {number(found.mean)}, deviation {number(found.std)}", "start quiet"),
                 *((f"{', '.join(lost)} not drawn", "start quiet") for lost in [not_finite(values)] if lost),
             ]
             for content, kind in lines:
@@ -45,10 +46,9 @@ class Popup:
                 y += LINE
             yield from _bars(values, left, y + BARS, right - left, name_class(name))
             y += BARS
-            finite = values[np.isfinite(values)]
-            if finite.size:
-                yield text(left, y + ASCENT, minus(number(finite.min().item())), "start quiet")
-                yield text(right, y + ASCENT, minus(number(finite.max().item())), "cell quiet")
+            if found.nonfinite < found.size:
+                yield text(left, y + ASCENT, minus(number(found.smallest)), "start quiet")
+                yield text(right, y + ASCENT, minus(number(found.largest)), "cell quiet")
             y += 2 * LINE
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..backends import HostArray, dtype_name
+from ..statistics import Statistics
 
 MOST_ENTRIES = 12
 """An array with more entries, or more than two axes, is written as its shape, mean and standard deviation."""
@@ -70,8 +71,11 @@ def label_of(values: HostArray | None) -> Label | None:
     if not is_large(values):
         rows = tuple(tuple(map(number, row)) for row in np.atleast_2d(values).tolist())
         return Label(rows, values.shape, True)
-    mean, deviation = mean_and_deviation(values)
-    return Label(((f"{number(mean)} ± {number(deviation)}",),), values.shape, False)
+    found = Statistics.of(values)
+    text = f"{number(found.mean)} ± {number(found.std)}"
+    if found.nonfinite:
+        text = f"{found.nonfinite:,} of {found.size:,} not finite"
+    return Label(((text,),), values.shape, False)
 
 
 def is_large(values: HostArray) -> bool:
@@ -95,24 +99,16 @@ def number(value: float) -> str:
     return f"{mantissa}e{int(exponent)}" if e else mantissa
 
 
-def mean_and_deviation(values: HostArray) -> tuple[float, float]:
-    """Mean and standard deviation, in float64."""
-    with np.errstate(all="ignore"):  # of NaN and infinite entries, which the result shows
-        wide = values.astype(np.float64)
-        return float(wide.mean()), float(wide.std())
-
-
 def described(values: HostArray) -> str:
-    """A large array in words.
+    """A large array in words; the statistics are those of its finite entries.
 
     >>> described(np.asarray([[1.0, 3.0], [2.0, np.nan]]))
-    '(2, 2) float64: mean nan, standard deviation nan, from 1 to 3, 1 NaN'
+    '(2, 2) float64: mean 2, standard deviation 0.8165, from 1 to 3, 1 NaN'
     """
-    mean, deviation = mean_and_deviation(values)
-    words = [f"mean {number(mean)}", f"standard deviation {number(deviation)}"]
-    finite = values[np.isfinite(values)]
-    if finite.size:
-        words.append(f"from {number(finite.min().item())} to {number(finite.max().item())}")
+    found, words = Statistics.of(values), []
+    if found.nonfinite < found.size:
+        words = [f"mean {number(found.mean)}", f"standard deviation {number(found.std)}"]
+        words.append(f"from {number(found.smallest)} to {number(found.largest)}")
     words += not_finite(values)
     return f"{values.shape} {dtype_name(values.dtype)}: {', '.join(words)}"
 

@@ -81,6 +81,9 @@ class Operators:
     def __float__(self) -> float:
         return float(self.value)
 
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec) if spec else repr(self)
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Variable:
         """NumPy's functions of one entry at a time, such as `np.exp`, and its arrays' operators."""
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"

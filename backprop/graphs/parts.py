@@ -33,6 +33,8 @@ class GraphNode:
     kind: Kind
     detail: str = ""
     """A second line, such as the formula."""
+    link: str = ""
+    """The address that the drawing leads to from here, such as a place on the same page."""
 
 
 @dataclass(frozen=True, eq=False)

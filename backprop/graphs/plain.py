@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import count
 
 from ..backends import HostArray
 from ..text import visible
@@ -23,11 +24,13 @@ def names_of(nodes: Sequence[GraphNode]) -> dict[str, str]:
     >>> names_of([GraphNode("a", "+", Kind.OPERATION), GraphNode("b", "+", Kind.OPERATION)])
     {'a': '+₁', 'b': '+₂'}
     """
-    total, used, names = Counter(node.label for node in nodes), Counter[str](), {}
+    total, names = Counter(visible(node.label) for node in nodes), dict[str, str]()
+    numbers = {label: count(1) for label in total}
     for node in nodes:
-        used[node.label] += 1
-        mark = str(used[node.label]).translate(SUBSCRIPTS) if total[node.label] > 1 else ""
-        names[node.id] = visible(node.label) + mark
+        label = name = visible(node.label)
+        while total[label] > 1 and name in total:
+            name = label + str(next(numbers[label])).translate(SUBSCRIPTS)
+        names[node.id] = name
     return names
 
 

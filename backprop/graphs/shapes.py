@@ -18,7 +18,7 @@ from .layout import Extent, Outline
 from .parts import GraphEdge, GraphNode, Kind
 from .plain import line_of
 
-LONGEST_NAME, LONGEST_DETAIL = 200.0, 270.0
+LONGEST = 270.0
 """Longer texts are cut off; the tooltip has all of them."""
 
 CIRCLE = 30.0
@@ -49,8 +49,8 @@ class NodeShape:
 
     def __init__(self, node: GraphNode, total: HostArray | None, *, down: bool) -> None:
         self.node, self.down = node, down
-        self.name = shortened(node.label, LONGEST_NAME)
-        self.detail = "" if node.kind is Kind.OPERATION else shortened(node.detail, LONGEST_DETAIL, 12)
+        self.name = shortened(node.label, LONGEST, 15)
+        self.detail = "" if node.kind is Kind.OPERATION else shortened(node.detail, LONGEST, 12)
         self.width, self.height, self.radius = self._measured()
         label = label_of(total)
         self.total = None if label is None else block_of(label, "backward", "Σ", with_shape=False, flush=down)
@@ -96,6 +96,8 @@ class NodeShape:
     def svg(self, x: float, y: float) -> Iterator[str]:
         shape, *totals = self.rects(x, y)
         full = f"{self.node.label}: {self.node.detail}" if self.node.detail else self.node.label
+        if self.node.link:
+            yield f'<a href="{escaped(self.node.link)}">'
         yield f'<g class="node {self.node.kind.value}">'
         yield f"<title>{escaped(full)}</title>"
         if self.node.kind is not Kind.VALUE:
@@ -106,7 +108,7 @@ class NodeShape:
             yield text(x, baseline + 18, self.detail, "detail")
         if self.total is not None:
             yield from self.total.svg(totals[0].x, totals[0].y)
-        yield "</g>"
+        yield "</g></a>" if self.node.link else "</g>"
 
 
 class EdgeLabel:
@@ -124,7 +126,7 @@ class EdgeLabel:
         self.before: list[Block] = []
         self.after: list[Block] = []
         if edge.name:
-            self.before.append(Block(((shortened(edge.name, LONGEST_NAME),),), "quiet", flush=down))
+            self.before.append(Block(((shortened(edge.name, LONGEST),),), "quiet", flush=down))
         if forward is not None:
             self.before.append(block_of(forward, "forward", flush=down))
         if backward is not None:

@@ -12,8 +12,8 @@ from ..backends import Array, HostArray, backend_of, dtype_name, get_backend, is
 from ..dtypes import is_float, is_integer
 from ..layers import Broadcast, Node
 from ..layers.arithmetic import Binary
-from .applied import Application, Flow, flow_back
-from .expression import graph_of
+from .applied import Application, Flow, flow_back, on_host
+from .expression import OPERATIONS, graph_of
 from .graph import Graph
 from .labels import label_of
 from .operators import Operators
@@ -24,11 +24,12 @@ class Variable(Operators):
 
     Operators and the functions of `backprop.graphs` compute new variables from it, and so do NumPy's
     functions of the same names, and a layer that is called with it, `Mul()(apple, number)`. A variable does
-    not change. Comparisons, `bool` and `float` are those of its value.
+    not change. Comparisons, `bool`, `float` and `format` are those of its value.
 
     Parameters
     ----------
-    value : a number, a list of numbers (float64), or an array of any library; it is copied
+    value : a number, a list of numbers (float64), or an array of any library; it is copied. Arithmetic and
+        the other functions make whole numbers floats
     name : what a drawing calls it
 
     >>> apple, number, tax = Variable(100, "apple"), Variable(2, "number"), Variable(1.1, "tax")
@@ -46,6 +47,8 @@ class Variable(Operators):
     """
 
     def __init__(self, value: Any, name: str = "") -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"Variable: expected its name as text, got {name!r}")
         self.name = name
         self.is_constant = False
         """Whether an expression was given it as a plain number or array, which has no gradient."""
@@ -55,8 +58,9 @@ class Variable(Operators):
         """How it was computed; None for an input."""
         self._number: float | None = None
         if self.is_number:
-            self._number = int(value) if isinstance(value, Integral) else float(value)
-            value = get_backend("cpu").asarray(float(value), dtype="float64")
+            number = _as_float(value)
+            self._number = int(value) if isinstance(value, Integral) else number
+            value = get_backend("cpu").asarray(number, dtype="float64")
         self._array = _copied(value)
         self._grad: Array | None = None
         self._flow: Flow | None = None
@@ -91,21 +95,22 @@ class Variable(Operators):
         self._flow = flow
 
     def graph(self, title: str = "") -> Graph:
-        """The graph of the computation, with the gradients of the last `backward`, run now if it was not."""
-        if self._flow is None:
-            self.backward()
-        assert self._flow is not None
-        return graph_of(self, self._flow, title)
+        """The graph of the computation, with the gradients of its last `backward`.
+
+        Without one, with those that `backward()` would find; no variable's `grad` changes.
+        """
+        flow = self._flow or flow_back(self, self._dout(None))[1]
+        return graph_of(self, flow, title)
 
     def host(self) -> HostArray:
         """A copy of the value on the host."""
-        return np.array(backend_of(self._array).to_numpy(self._array))
+        return on_host(self._array)
 
     @staticmethod
     def of_node(node: Node, inputs: Sequence[Any]) -> Variable:
         """The result of a node; what is no variable is a constant."""
         variables = [x if isinstance(x, Variable) else _constant(x) for x in inputs]
-        arrays = _of_one_library(variables)
+        arrays = _of_one_library(variables, isinstance(node, OPERATIONS))
         if isinstance(node, Binary) and len({array.shape for array in arrays}) > 1:
             shape = _common_shape(node, arrays)
             for i, (x, array) in enumerate(zip(variables, arrays, strict=True)):
@@ -161,15 +166,32 @@ def _result(node: Node, inputs: list[Variable], arrays: list[Array]) -> Variable
     return found
 
 
-def _of_one_library(variables: list[Variable]) -> list[Array]:
-    """The arrays; where there are others, a number's becomes like the first of them."""
-    like = next((x._array for x in variables if not x.is_number and is_float(x._array.dtype)), None)
+def _of_one_library(variables: list[Variable], are_floats: bool) -> list[Array]:
+    """The arrays; where there are others, a number's becomes like the first of them.
+
+    With `are_floats`, an array of whole numbers becomes one of floats.
+    """
+    arrays = [x._array for x in variables]
+    own = [array for x, array in zip(variables, arrays, strict=True) if not x.is_number]
+    if are_floats:
+        dtypes = {type(array): array.dtype for array in reversed(own) if is_float(array.dtype)}
+        arrays = [_floats(array, dtypes.get(type(array))) for array in arrays]
+    like = next(
+        (a for x, a in zip(variables, arrays, strict=True) if not x.is_number and is_float(a.dtype)), None
+    )
     if like is None:
-        return [x._array for x in variables]
+        return arrays
     backend = backend_of(like)
     return [
-        backend.asarray(float(x._array), dtype=like.dtype) if x.is_number else x._array for x in variables
+        backend.asarray(float(array), dtype=like.dtype) if x.is_number else array
+        for x, array in zip(variables, arrays, strict=True)
     ]
+
+
+def _floats(array: Array, dtype: Any) -> Array:
+    """An array of whole numbers in this dtype, by default float64; others as they are."""
+    xp = namespace_of(array)
+    return xp.astype(array, xp.float64 if dtype is None else dtype) if is_integer(array.dtype) else array
 
 
 def _common_shape(node: Node, arrays: list[Array]) -> tuple[int, ...]:
@@ -179,6 +201,13 @@ def _common_shape(node: Node, arrays: list[Array]) -> tuple[int, ...]:
     except ValueError:
         given = " and ".join(map(str, shapes))
         raise ValueError(f"{node.name}: the shapes {given} do not fit together") from None
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("Variable: the number is too large; a float64 goes up to 1.8e308") from None
 
 
 def _copied(value: Any) -> Array:

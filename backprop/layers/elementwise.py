@@ -163,7 +163,9 @@ class Power(Layer):
 
     def __init__(self, exponent: float) -> None:
         super().__init__()
-        is_number = isinstance(exponent, int | float) and not isinstance(exponent, bool)
+        is_number = isinstance(exponent, int | float | np.integer | np.floating) and not isinstance(
+            exponent, bool
+        )
         if not is_number or not math.isfinite(exponent):
             raise ValueError(f"{self.name}: expected a finite number as exponent, got {exponent!r}")
         self.exponent = float(exponent)

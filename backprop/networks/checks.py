@@ -9,6 +9,7 @@ from typing import Any
 from ..backends import Array, Backend, backend_of, namespace_of
 from ..errors import missing_super_init
 from ..layers import Layer, Node
+from ..layers.book_style.form import is_book_style
 from ..layers.book_style.node import how_to_copy
 from ..losses import Loss
 
@@ -30,6 +31,7 @@ def check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
         if not isinstance(last_layer, Loss):
             raise TypeError(
                 f"expected a loss, such as SoftmaxWithLoss(), as last_layer, got {described(last_layer)}"
+                + ("; a loss has forward(self, x, t)" if is_book_style(last_layer) else "")
             )
         _check_constructed(last_layer)
     if len({id(layer) for layer in layers.values()}) < len(layers):

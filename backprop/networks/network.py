@@ -166,8 +166,8 @@ class Network:
         return self.last_layer
 
     @lastLayer.setter
-    def lastLayer(self, loss: Loss) -> None:  # noqa: N802 - the book's spelling
-        self.last_layer = loss
+    def lastLayer(self, loss: LayerLike) -> None:  # noqa: N802 - the book's spelling
+        self.last_layer = adapted_loss(loss)
 
     def predict(self, x: Array) -> Array:
         """The output of the last layer before the loss, for a batch x: (N, …) to (N, C)."""
@@ -399,7 +399,6 @@ class Network:
         vars(clone).update(vars(self))
         layers = {name: layer.to(backend, dtype) for name, layer in self.layers.items()}
         clone._adopt(layers, self.last_layer.to(backend, dtype), backend)
-        clone._gradient_states = None  # whose arrays are not on its backend
         if not clone.params:
             clone.dtype = dtype_name(dtype or self.dtype)
         return clone

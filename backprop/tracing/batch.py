@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..backends import HostArray
+from ..dtypes import is_whole
 from ..graphs import Graph
-from ..text import width
+from ..text import showable, width
 from .details import details
 from .graph import graph_of
 from .page import page
@@ -18,7 +19,7 @@ from .record import PART, NodeTrace
 from .table import overview
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Trace:
     """What happened in every layer and in the loss on one batch, from `Network.trace`.
 
@@ -76,6 +77,8 @@ class Trace:
     def of_sample(self, sample: int) -> Trace:
         """The same with the entries of one sample; loss, parameters and their gradients are the batch's."""
         samples = self.samples
+        if not is_whole(sample):
+            raise TypeError(f"expected the number of a sample, counted from 0, got {sample!r}")
         if self.sample is not None:
             raise ValueError(f"this is a trace of sample {self.sample}: take others from the whole trace")
         if not 0 <= sample < samples:
@@ -130,7 +133,7 @@ class Trace:
             text = overview(self if sample is None else self.of_sample(sample), width())
         else:
             text = details(self, self[layer], sample, width())
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{showable(text)}\n")
 
     def graph(self, sample: int | None = None) -> Graph:
         """The computational graph with values and gradients on its edges, to be drawn or saved.
@@ -152,7 +155,7 @@ class Trace:
         return page(self)
 
     def __str__(self) -> str:
-        return overview(self, width())
+        return showable(overview(self, width()))
 
     def __repr__(self) -> str:
         return f"Trace({self.network}; {self.entries}, loss {self.value:.5g})"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..backends import HostArray
 from ..formulas import formula_of, worked, worked_backward
+from ..formulas.digits import digits
 from ..statistics import Statistics
 from ..text import table, visible
 from .record import NodeTrace
@@ -51,15 +52,17 @@ def _heading(node: NodeTrace) -> Iterator[str]:
     yield from formula.forward.text().split("; ")
     if formula.backward is not None:
         yield from formula.backward.text().split("; ")
-    if formula.note:
-        yield formula.note
+    yield from filter(None, (formula.note, formula.back_note))
 
 
 def _worked(node: NodeTrace, sample: int) -> Iterator[str]:
-    """The formula with its numbers, for the largest entry of the output and of the gradient going back."""
-    for found in (worked(node, sample), worked_backward(node, sample)):
-        if found is not None:
-            yield from (f"  {line}" if line.startswith(("=", "≈")) else line for line in found.lines())
+    """The formula with its numbers, for the largest entry of the output and of the gradient going back.
+
+    A step of both is written once.
+    """
+    found = (worked(node, sample), worked_backward(node, sample))
+    for step in dict.fromkeys(step for one in found if one is not None for step in one.steps):
+        yield from (f"  {line}" if line.startswith(("=", "≈")) else line for line in step.lines())
 
 
 def _rows(node: NodeTrace) -> Iterator[tuple[str, ...]]:
@@ -76,12 +79,14 @@ def _entries(node: NodeTrace, columns: int) -> Iterator[list[str]]:
 
 
 def written(name: str, values: HostArray, columns: int) -> list[str]:
-    """An array as "x = [1.  2.  …]", in lines of up to `columns`; of large images only statistics."""
+    """An array as "x = [1 2 0.5 ... 3]", in lines of up to `columns`; of large images only statistics."""
     start = f"{name} = "
     if values.ndim > 2 and values.size > MOST_ENTRIES:
         return [f"{name}: {shape(values)}, {spread(values)}"]
     room = max(min(columns, 100) - len(start), 10)
+    longest = max((len(digits(value)) for value in values.flat), default=0) if values.ndim > 1 else 0
+    as_digits: Any = {"all": lambda value: digits(value).rjust(longest)}
     first, *others = np.array2string(
-        values, max_line_width=room, precision=4, threshold=MOST_ENTRIES
+        values, max_line_width=room, threshold=MOST_ENTRIES, formatter=as_digits
     ).splitlines()
     return [start + first, *(" " * len(start) + line for line in others)]

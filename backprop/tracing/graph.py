@@ -77,7 +77,9 @@ class Drawing:
             return
         self._add(f"layer {node.name}", node.name, Kind.LAYER, _formula(node), node)
         for key, value in node.params.items():
-            self._value(f"{key} of {node.name}", key, value, node.grads[key])
+            is_decayed = self.trace.weight_decay and key.rpartition(".")[2] == "W"
+            name = "gradient with λ W" if is_decayed else ""
+            self._value(f"{key} of {node.name}", key, value, node.grads[key], name)
 
     def group(self, nodes: Sequence[NodeTrace]) -> None:
         """One or several layers as one node."""
@@ -124,10 +126,12 @@ class Drawing:
         self.edges.append(GraphEdge(self.last, id, forward, backward))
         self.last = id
 
-    def _value(self, id: str, label: str, forward: HostArray, backward: HostArray | None) -> None:
+    def _value(
+        self, id: str, label: str, forward: HostArray, backward: HostArray | None, name: str = ""
+    ) -> None:
         """A value that goes into the last node from the side."""
         self.nodes.append(GraphNode(id, label, Kind.VALUE))
-        self.edges.append(GraphEdge(id, self.last, forward, backward))
+        self.edges.append(GraphEdge(id, self.last, forward, backward, name))
 
 
 def _formula(node: NodeTrace) -> str:

@@ -15,7 +15,7 @@ PART = "∂L/∂"
 INPUTS = ("x", "t")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class NodeTrace:
     """A layer's or loss's arrays on one batch: copies on the host, in the dtype of the computation."""
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from backprop.datasets import DatasetError, load_dataset
+from backprop.datasets.npz import read_targets
 
 from .small import arrays, named_arrays
 
@@ -222,3 +223,24 @@ def test_text_labels_are_refused_with_a_cure(tmp_path: Path) -> None:
         DatasetError, match=r"t_train.npy of texts; .* names, t_train = numpy.unique\(t_train, return"
     ):
         load_dataset(tmp_path / "d.npz")
+
+
+def test_targets_may_be_real_numbers(tmp_path: Path) -> None:
+    x, t = np.ones((3, 2)), np.asarray([[0.5], [1.5], [-2.0]])
+    for names in (("x_test", "t_test"), ("x", "y")):
+        np.savez(tmp_path / "d.npz", **dict(zip(names, (x, t), strict=True)))
+        found = read_targets(tmp_path / "d.npz")
+        np.testing.assert_array_equal(found[0], x)
+        np.testing.assert_array_equal(found[1], t)
+
+
+@pytest.mark.parametrize(("x", "t", "message"), [
+    (np.ones((3, 2)), np.ones(2), "3 test samples and 2 targets; expected as many targets as samples"),
+    (np.ones((0, 2)), np.ones(0), "0 test samples and 0 targets; expected .* at least one"),
+    (np.ones((3, 2)), np.asarray(1.0), "3 test samples and 0 targets"),
+    (np.ones(3), np.ones(3), r"x_test of shape \(3,\); expected \(N, …\)"),
+])  # fmt: skip
+def test_targets_must_fit_the_samples(x: np.ndarray, t: np.ndarray, message: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", x=x, t=t)
+    with pytest.raises(DatasetError, match=message):
+        read_targets(tmp_path / "d.npz")

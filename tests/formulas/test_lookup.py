@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,10 @@ import pytest
 
 import backprop.layers
 import backprop.losses
-from backprop import Affine, ReLU, Residual
+from backprop import Affine, ConvolutionReLUPooling, MaxPooling, ReLU, Residual, SoftmaxWithLoss
 from backprop.formulas import Formula, Worked, formula_of, worked, worked_backward
-from backprop.formulas.expression import Symbol, equation
-from backprop.layers import Layer, Node
+from backprop.formulas.expression import Expression, Partial, Symbol, equation
+from backprop.layers import Layer, Max, Node
 from backprop.losses import Loss
 from backprop.tracing import NodeTrace
 from tests.cases import CASES
@@ -99,6 +100,65 @@ def test_what_is_written_adds_up(name: str, rng: np.random.Generator) -> None:
             written = step.expression.numbers().value(shown=True)
             sign = "=" if f"{written:.3e}" == f"{step.value:.3e}" else "≈"
             assert f"{sign} " in last
+
+
+def symbols(expression: Expression) -> Iterator[Symbol]:
+    if isinstance(expression, Symbol):
+        yield expression
+    for part in expression.parts:
+        yield from symbols(part)
+
+
+def probabilities(loss: SoftmaxWithLoss, x: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """The target as the loss uses it."""
+    q = np.eye(x.shape[1])[t] if t.ndim == 1 else t.astype(np.float64)
+    return np.asarray(q * (1.0 - loss.label_smoothing) + loss.label_smoothing / x.shape[1])
+
+
+GREEK = {"gamma": "γ", "beta": "β"}
+EXPLAINED = {"m", "c", "x̂", "z", "F", "g"}
+"""Entries that are no traced array: the notes say what they are."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_index_is_that_of_the_number(name: str, rng: np.random.Generator) -> None:
+    """Each symbol is an entry of a traced array, or was worked out before it is used."""
+    trace = case(name, rng)
+    two = len(trace.inputs) == 2 and not isinstance(trace.node, Loss)
+    arrays = dict(zip("xy" if two else "xt", trace.inputs, strict=False))
+    arrays |= {GREEK.get(key, key): value for key, value in trace.params.items()}
+    arrays.setdefault("y", trace.output)
+    if isinstance(trace.node, SoftmaxWithLoss):
+        arrays["t"] = probabilities(trace.node, *trace.inputs)
+    ways = [worked(trace, 0), worked_backward(trace, 0)]
+    ways += [worked_backward(trace, 0, None, key) for key in trace.grads]
+    for found in ways:
+        known: dict[tuple[type, Any, Any], float] = {}
+        for step in () if found is None else found.steps:
+            for symbol in symbols(step.expression):
+                kind = (type(symbol), symbol.name, symbol.index)
+                if kind in known:
+                    assert symbol.number == pytest.approx(known[kind], rel=1e-12, abs=1e-12)
+                elif isinstance(symbol, Partial) and symbol.name in ("y", "z" if two else "y"):
+                    assert symbol.number == trace.dout[symbol.index]
+                elif symbol.name in arrays:
+                    assert symbol.number == float(arrays[symbol.name][symbol.index])
+                elif symbol.index:
+                    assert symbol.name in EXPLAINED
+            known[type(step.target), step.target.name, step.target.index] = step.value
+
+
+def test_a_class_without_probability_adds_nothing(rng: np.random.Generator) -> None:
+    """Its score may be −∞, as of a class that is masked."""
+    x = np.asarray([[0.5, -np.inf, 1.5]])
+    with np.errstate(all="ignore"):
+        trace = traced(SoftmaxWithLoss(), x, np.asarray([[0.25, 0.0, 0.75]]), rng=rng)
+    loss, gradient = worked(trace, 0), worked_backward(trace, 0, (1,))
+    assert loss is not None
+    assert gradient is not None
+    assert loss.value == pytest.approx(float(trace.output))
+    assert gradient.value == 0.0
+    assert "t[0,1] (" not in loss.text()
 
 
 def test_the_default_entry_is_the_largest(rng: np.random.Generator) -> None:
@@ -234,3 +294,35 @@ def test_weight_decay_adds_its_part_to_weights_alone(rng: np.random.Generator) -
     assert weight.value == without.value + 0.5
     assert weight.lines()[0] == "∂L/∂W[0,1] = x[0,0] ∂L/∂y[0,1] + λ W[0,1]"
     assert bias.value == trace.grads["b"][1]
+
+
+def gradients_agree(trace: NodeTrace) -> None:
+    (gradient, *_) = trace.dinputs
+    assert gradient is not None
+    for index in entries(gradient):
+        close(worked_backward(trace, *split(index)), gradient[index], scale_of(trace), "float64")
+
+
+def test_of_equal_entries_the_first_gets_the_gradient_of_a_window(rng: np.random.Generator) -> None:
+    x = np.asarray([[[[1.0, 2.0, 2.0, 2.0], [2.0, 0.0, 2.0, 1.0]]]])
+    for pooling in (MaxPooling(2), MaxPooling(2, stride=1)):
+        gradients_agree(traced(pooling, x, rng=rng))
+    layer = ConvolutionReLUPooling(np.ones((1, 1, 1, 1)), np.zeros(1))
+    gradients_agree(traced(layer, x, rng=rng))
+
+
+def test_equal_entries_share_the_gradient_of_a_maximum(rng: np.random.Generator) -> None:
+    gradients_agree(traced(Max(axis=1), np.asarray([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]]), rng=rng))
+
+
+def test_probabilities_need_not_add_up_to_1(rng: np.random.Generator) -> None:
+    t = np.asarray([[0.2, 0.3, 0.4], [0.5, 0.4, 0.2]])
+    gradients_agree(traced(SoftmaxWithLoss(), rng.standard_normal((2, 3)), t, rng=rng))
+
+
+def test_rows_of_several_ones_count_that_of_the_largest_x(rng: np.random.Generator) -> None:
+    t = np.asarray([[1, 1, 0], [0, 1, 1]])
+    trace = traced(SoftmaxWithLoss(), rng.standard_normal((2, 3)), t, rng=rng)
+    losses = [found.value for n in range(2) if (found := worked(trace, n))]
+    assert np.mean(losses) == pytest.approx(float(trace.output))
+    gradients_agree(trace)

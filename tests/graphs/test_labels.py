@@ -75,9 +75,15 @@ def test_what_is_not_finite_is_said() -> None:
     values[3], values[5], values[7] = np.nan, np.inf, -np.inf
     label = label_of(values)
     assert label is not None
-    assert label.text() == "(20,) nan ± nan"
+    assert label.text() == "(20,) 3 of 20 not finite"
     assert described(values).endswith("from 0 to 19, 1 NaN, 2 infinite")
-    assert described(np.full(20, np.nan)).endswith("standard deviation nan, 20 NaN")
+    assert described(np.full(20, np.nan)) == "(20,) float64: 20 NaN"
+
+
+def test_large_numbers_do_not_overflow() -> None:
+    label = label_of(np.asarray([1e200, -1e200] * 10))
+    assert label is not None
+    assert label.text() == "(20,) 0 ± 1e200"
 
 
 def test_no_entries() -> None:

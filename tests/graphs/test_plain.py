@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 
@@ -63,3 +65,16 @@ def test_the_terminal_decides(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_names() -> None:
     nodes = [GraphNode(str(i), label, Kind.VALUE) for i, label in enumerate(["x", "+", "+", "\x1b"])]
     assert list(names_of(nodes).values()) == ["x", "+₁", "+₂", "\\x1b"]
+
+
+def test_a_numbered_name_may_be_taken() -> None:
+    nodes = [GraphNode(id, label, Kind.VALUE) for id, label in (("a", "W"), ("b", "W₁"), ("c", "W"))]
+    assert names_of(nodes) == {"a": "W₂", "b": "W₁", "c": "W₃"}
+
+
+def test_a_terminal_without_the_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = apples()[0].graph()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    print(graph)  # noqa: T201
+    assert str(graph) == graph.to_text().encode("ascii", "replace").decode()
+    assert "×" in graph.to_text()

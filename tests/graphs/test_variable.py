@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, dtype_name
-from backprop import Add, Affine, Mul, ReLU, SoftmaxWithLoss
+from backprop import Add, Affine, Mul, ReLU, Residual, SoftmaxWithLoss
 from backprop.graphs import Variable, mean, relu, sigmoid, sum
 from backprop.graphs import max as largest
 from backprop.layers import Node
@@ -205,6 +205,7 @@ def test_a_variable_off_the_way_has_no_gradient() -> None:
 def test_constants_have_a_value_and_no_gradient(backend: Backend) -> None:
     x = Variable(backend.asarray([1.0, 2.0]), "x")
     y = sum(2 * x - backend.asarray([0.5, 0.25]))
+    y.backward()
     constants = {node.id for node in y.graph().nodes if node.label == "constant"}
     edges = [edge for edge in y.graph().edges if edge.source in constants]
     assert [np.asarray(edge.forward).tolist() for edge in edges] == [2.0, [0.5, 0.25]]
@@ -239,6 +240,7 @@ def test_nothing_that_changes_later_is_shown(backend: Backend) -> None:
     given = backend.asarray(host)
     x = Variable(given, "x")
     y = sum(x * x)
+    y.backward()
     before = str(y.graph())
     for array in (host, given, x.value, y.value, x.grad):
         if array.shape and backend.name != "strict":
@@ -260,6 +262,24 @@ def test_a_node_has_one_place() -> None:
     node.forward(3.0, 4.0, training=True)
     with pytest.raises(RuntimeError, match="Mul: used again since"):
         z.backward()
+
+
+def test_a_layer_within_a_block_has_one_place() -> None:
+    inner = Affine(np.eye(2), np.zeros(2))
+    y = sum(Residual([inner])(Variable([[1.0, 2.0]])))
+    inner.forward(np.asarray([[5.0, -7.0]]), training=True)
+    with pytest.raises(RuntimeError, match="Residual: used again since"):
+        y.backward()
+
+
+def test_parameters_that_changed_since_forward(backend: Backend) -> None:
+    """The gradient would be that of other parameters."""
+    layer = Affine(backend.asarray(np.eye(2)), backend.asarray(np.zeros(2)))
+    y = sum(layer(Variable(backend.asarray([[1.0, 2.0]]))))
+    y.backward()
+    layer.params["W"] = 3.0 * layer.params["W"]
+    with pytest.raises(RuntimeError, match="Affine: its parameter W has changed since its forward"):
+        y.backward()
 
 
 def test_layers_of_a_network(backend: Backend, rng: np.random.Generator) -> None:
@@ -388,3 +408,37 @@ def test_a_node_of_ones_own() -> None:
     z = node(node(x))
     with pytest.raises(RuntimeError, match="give every place its own Squared"):
         z.backward()
+
+
+def test_whole_numbers_of_arrays_become_floats(backend: Backend) -> None:
+    """A one-hot target, say; a layer that wants whole numbers, such as labels, gets them as they are."""
+    p = Variable(backend.asarray([0.1, 0.2, 0.7], dtype="float32"), "p")
+    loss = -sum(p * backend.asarray([0, 0, 1], dtype="int64"))
+    loss.backward()
+    np.testing.assert_array_equal(backend.to_numpy(p.grad), [0.0, 0.0, -1.0])
+    assert dtype_name(loss.value.dtype) == "float32"
+    n = Variable(backend.asarray([1, 2, 3], dtype="int64"), "n")
+    y = sum(n**2 * 0.5)
+    y.backward()
+    assert dtype_name(y.value.dtype) == "float64"
+    np.testing.assert_array_equal(backend.to_numpy(n.grad), [1.0, 2.0, 3.0])
+    assert dtype_name(n.value.dtype) == "int64"
+
+
+def test_drawing_changes_no_gradient() -> None:
+    x = Variable(2.0, "x")
+    y, z = x * 3.0, x * 5.0
+    y.backward()
+    assert z.graph().edges[0].backward == 5.0
+    assert (x.grad, z.grad) == (3.0, None)
+
+
+def test_numbers_are_formatted() -> None:
+    assert f"{Variable(1.0) / 3:.2f} {Variable(2, 'n')}" == "0.33 Variable(2, 'n')"
+
+
+def test_a_name_is_text() -> None:
+    with pytest.raises(TypeError, match="expected its name as text, got 2"):
+        Variable(100, 2)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="the number is too large"):
+        Variable(10**400)

@@ -28,7 +28,7 @@ def test_whole_numbers_are_refused(layer: type, backend: Backend) -> None:
         layer().forward(backend.asarray([1, 2]))
 
 
-@pytest.mark.parametrize("exponent", [3, 2, 1, 0, -1, -2.0])
+@pytest.mark.parametrize("exponent", [3, 2, 1, 0, -1, -2.0, np.int64(2)])
 def test_whole_powers_of_negative_numbers(exponent: float, backend: Backend) -> None:
     x = np.asarray([-2.0, 0.5])
     layer = Power(exponent)

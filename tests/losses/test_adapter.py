@@ -49,6 +49,12 @@ def test_labels_are_signed_as_the_book_s_are() -> None:
     assert float(net(Negated()).loss(X[:3], np.asarray([1, 2, 0], "uint8"))) == -3.0
 
 
+def test_the_book_s_name_of_the_last_layer() -> None:
+    network = net(None)
+    network.lastLayer = book.SoftmaxWithLoss()  # type: ignore[assignment]
+    assert network.accuracy(X, LABELS) == net(backprop.SoftmaxWithLoss()).accuracy(X, LABELS)
+
+
 def test_numbers_have_no_accuracy() -> None:
     network = net(book.SquaredError())
     assert network.evaluate(X, X[:, :3])[1] is None
@@ -117,6 +123,9 @@ def test_what_cannot_be_a_loss_is_refused() -> None:
 
     with pytest.raises(TypeError, match="Weighted: a loss has no parameters; got W"):
         net(Weighted())
-    with pytest.raises(TypeError, match="expected a loss, such as SoftmaxWithLoss.*got a Relu"):
+    with pytest.raises(
+        TypeError,
+        match=r"expected a loss, such as SoftmaxWithLoss.*got a Relu; a loss has forward\(self, x, t\)$",
+    ):
         net(book.Relu())
     assert adapted_loss(3) == 3

@@ -35,6 +35,7 @@ def test_a_fragment_is_one_element_with_its_parts_in_order() -> None:
         fragment(html.paragraph("first"), html.table(("a", "b"), [("1", "2")]), html.paragraph("<last>"))
     )
     assert tags.open == []
+    assert fragment().startswith('<div class="backprop">\n<style>')  # to which the style is confined
     assert [tag for tag in tags.seen if tag in ("div", "style", "p", "table")] == [
         *("div", "style", "p", "div", "table", "p")
     ]

@@ -7,7 +7,7 @@ import base64
 import numpy as np
 import pytest
 
-from backprop.pages.images import png, sample_image, weight_image
+from backprop.pages.images import png, sample_image, weight_image, weights_as_images
 from tests.report.runs import TEST
 
 
@@ -44,3 +44,20 @@ def test_weights_as_images() -> None:
     assert found[3, :3].tolist() == found[2, :3].tolist()
     rgb = pixels(weight_image(np.asarray([[[-1.0]], [[0.0]], [[1.0]]]), 1.0))
     assert rgb.tolist() == [[[0, 128, 255]]]
+
+
+def test_which_weights_are_images() -> None:
+    W = np.arange(64.0 * 3).reshape(64, 3)
+    found = weights_as_images(W, (8, 8))
+    assert found is not None
+    assert found.shape == (3, 1, 8, 8)
+    np.testing.assert_array_equal(found[2].ravel(), W[:, 2])
+    assert weights_as_images(W, (64,)) is not None
+    assert weights_as_images(W, (9, 9)) is None
+    assert weights_as_images(W, ()) is None
+    assert weights_as_images(np.zeros(64), (8, 8)) is None
+    filters = np.arange(2.0 * 5 * 3 * 3).reshape(2, 5, 3, 3)
+    for channels, shape in ((1, (2, 1, 3, 3)), (3, (2, 3, 3, 3)), (5, (10, 1, 3, 3))):
+        images = weights_as_images(filters[:, :channels], (8, 8))
+        assert images is not None
+        assert images.shape == shape

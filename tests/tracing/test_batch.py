@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import io
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -57,6 +59,30 @@ def test_a_sample_that_is_not_there(sample: int) -> None:
         two_layers().show(sample=sample)
     with pytest.raises(ValueError, match="this is a trace of sample 1: take others from the whole trace"):
         two_layers().of_sample(1).of_sample(0)
+
+
+@pytest.mark.parametrize("sample", ["Affine1", 1.0, True])
+def test_what_is_no_sample(sample: object) -> None:
+    with pytest.raises(TypeError, match="expected the number of a sample, counted from 0, got "):
+        two_layers().graph(sample)  # type: ignore[arg-type]
+
+
+def test_traces_are_themselves_alone() -> None:
+    """Their arrays have no truth value, so they cannot be compared by value."""
+    one, other = two_layers(), two_layers()
+    assert one == one
+    assert one != other
+    assert len({one, one["Affine1"], other["Affine1"]}) == 3
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp932", "cp1252"])
+def test_a_terminal_without_the_signs(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding=encoding))
+    two_layers().show("Affine1", 0)
+    sys.stdout.flush()
+    assert b"W" in raw.getvalue()
+    assert "Affine1: Affine(W=(4, 5), b=(5,))" in raw.getvalue().decode(encoding)
 
 
 def test_repr_is_short() -> None:

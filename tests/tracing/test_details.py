@@ -7,8 +7,9 @@ import pytest
 
 from backprop import MeanSquaredError, Network, ReLU
 from backprop.formulas import worked, worked_backward
+from backprop.formulas.digits import digits
 from backprop.layers import Layer
-from backprop.tracing.details import details
+from backprop.tracing.details import details, written
 
 from .traces import convolutions, residual, two_layers
 
@@ -38,8 +39,8 @@ def test_the_numbers_of_a_sample() -> None:
     layer = trace["Affine2"]
     text = details(trace, layer, 1, None)
     after = text[text.index("\nsample 1\n") :]
-    assert f"\nx = {np.array2string(layer.inputs[0][1], precision=4)}\n" in after
-    assert f"\n∂L/∂y = {np.array2string(layer.dout[1], precision=4)}\n" in after
+    for name, values in (("x", layer.inputs[0][1]), ("∂L/∂y", layer.dout[1])):
+        assert f"\n{name} = [{' '.join(map(digits, values))}]\n" in after
     for found in (worked(layer, 1), worked_backward(layer, 1)):
         assert found is not None
         for line in found.lines():
@@ -72,7 +73,7 @@ def test_a_layer_without_a_formula() -> None:
     trace = Network([Own(), ReLU()], MeanSquaredError()).to(dtype="float64").trace(x, x)
     lines = details(trace, trace["Own1"], 0, None).splitlines()
     assert lines[1] == "no formula is known for it"
-    assert "y = [2. 2.]" in lines
+    assert "y = [2 2]" in lines
 
 
 def test_large_arrays_are_cut_short() -> None:
@@ -81,3 +82,17 @@ def test_large_arrays_are_cut_short() -> None:
     assert any(line.startswith("y: 16×8×8, ") for line in lines)
     lines = details(trace, trace["Relu7"], 0, 80).splitlines()
     assert any(line.startswith("x = [") and "..." in line for line in lines)
+
+
+def test_numbers_have_four_digits_of_their_own() -> None:
+    """A small gradient beside a large one would be one digit, or 0, with as many decimals for all."""
+    assert written("x", np.asarray([1.0, 0.00012346, -0.0]), 80) == ["x = [1 1.235e−4 0]"]
+    assert written("x", np.asarray([[1.0, -20.0], [3.0, 4.0]]), 80) == ["x = [[  1 −20]", "     [  3   4]]"]
+
+
+def test_a_step_of_both_directions_is_written_once() -> None:
+    trace = two_layers()
+    lines = details(trace, trace.loss, 0, None).splitlines()
+    assert sum(line.startswith("S[0] = ") for line in lines) == 1
+    assert any(line.startswith("L[0] = ") for line in lines)
+    assert any(line.startswith("∂L/∂x[0,") for line in lines)

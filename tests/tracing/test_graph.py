@@ -116,6 +116,14 @@ def test_weight_decay_is_a_term_of_the_loss() -> None:
     np.testing.assert_allclose(penalty, 0.15 * squares)
     np.testing.assert_allclose(loss + penalty, value)
     assert value == trace.value
+    named = {name: edge.name for name, edge in edges.items()}
+    assert named["W → Affine1"] == named["W → Residual1.Affine1"] == "gradient with λ W"
+    assert named["b → Affine1"] == ""
+    assert {edge.name for edge in residual().graph().edges} == {""}
+
+
+def test_the_names_of_merged_layers_are_drawn_whole() -> None:
+    assert ">Conv2 with Relu2 and Pool1<" in convolutions().graph().to_svg()
 
 
 def test_the_graph_of_a_sample() -> None:

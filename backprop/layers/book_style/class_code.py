@@ -9,6 +9,7 @@ from types import CodeType, FunctionType
 import numpy
 
 ALWAYS_JUMPS = ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT")
+READS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR")
 RAISES = ("RAISE_VARARGS", "RERAISE")
 
 
@@ -27,28 +28,26 @@ class AttributeUse:
     """
 
     def __init__(self, kind: type, method: str) -> None:
-        self.bases = kind.__mro__
+        self.kind = kind
         self.sets: dict[str, None] = {}
         """Those that it sets, in order."""
         self.first_reads: set[str] = set()
         """Those that it may read before it has set them, or without setting them."""
-        self._active: list[tuple[str, int]] = []
-        """The methods that are followed: the name, and the place in `bases` of the class that has it."""
+        self._active: dict[str, int] = {}
+        """How many versions of each method are being followed, from the class's own up to that of a base."""
         self._method(method, frozenset())
 
     def _method(self, name: str, known: frozenset[str]) -> frozenset[str]:
         """Follow a method, called when the attributes in `known` are set; return those set at its end.
 
-        Within itself its name stands for the one that it overrides: `super().forward(x)`.
+        A call of a method by itself is taken for one of the method that it overrides, as by super().
         """
-        start = self._active[-1][1] + 1 if self._active and self._active[-1][0] == name else 0
-        functions = ((i, _function(base, name)) for i, base in enumerate(self.bases))
-        place, function = next(((i, f) for i, f in functions if f and i >= start), (0, None))
-        if function is None or (name, place) in self._active:
+        versions, version = _functions(self.kind, name), self._active.get(name, 0)
+        if version >= len(versions):
             return known
-        self._active.append((name, place))
-        known = self._code(function.__code__, known)
-        self._active.pop()
+        self._active[name] = version + 1
+        known = self._code(versions[version].__code__, known)
+        self._active[name] = version
         return known
 
     def _code(self, code: CodeType, known: frozenset[str]) -> frozenset[str]:
@@ -76,8 +75,8 @@ class AttributeUse:
         if step.opname == "STORE_ATTR":
             self.sets[step.argval] = None
             return known | {step.argval}
-        if step.opname in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
-            if any(_function(base, step.argval) for base in self.bases):
+        if step.opname in READS:
+            if _functions(self.kind, step.argval):
                 return self._method(step.argval, known)
             if step.argval not in known:
                 self.first_reads.add(step.argval)
@@ -94,7 +93,7 @@ def uses_numpy(kind: type) -> bool:
     return any(f.__globals__.get(name) is numpy for f in functions for name in f.__code__.co_names)
 
 
-def _function(base: type, name: str) -> FunctionType | None:
-    """The method that this class itself gives."""
-    found = inspect.unwrap(vars(base)[name]) if name in vars(base) else None
-    return found if isinstance(found, FunctionType) else None
+def _functions(kind: type, name: str) -> list[FunctionType]:
+    """The method of that name, and those that it overrides."""
+    found = (inspect.unwrap(vars(base)[name]) for base in kind.__mro__ if name in vars(base))
+    return [function for function in found if isinstance(function, FunctionType)]

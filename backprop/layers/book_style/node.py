@@ -8,7 +8,7 @@ from typing import Any, Self
 from weakref import WeakValueDictionary
 
 from ...backends import Array, Backend, CaptureError, backend_of, is_registered, namespace_of
-from ...dtypes import copied
+from ...dtypes import copied, is_float16
 from ..checks import check_like, check_replaces
 from ..node import Node, copied_to
 from ..spec import ArraySpec
@@ -23,6 +23,9 @@ OWN = frozenset({"inner", "form", "attributes", "lent", "name", "is_owned", "con
 
 CURE = "NumPy's functions and methods are for NumPy's arrays; for any library's, use xp = namespace_of(x)"
 """What to do about a layer that runs on NumPy only."""
+
+MISUSED = (TypeError, AttributeError, RuntimeError, Warning)
+"""What NumPy's functions raise for arrays of other libraries; a warning, if warnings are errors."""
 
 _adapters: WeakValueDictionary[int, BookNode] = WeakValueDictionary()
 """The adapter of each object, by its id, so that two networks do not share an object unnoticed."""
@@ -98,7 +101,7 @@ class BookNode(Node):
         try:
             result = getattr(self.inner, method)(*map(copied, arrays), **options)
         except Exception as error:
-            if arrays and not isinstance(error, CaptureError | MemoryError):
+            if arrays and isinstance(error, MISUSED) and not isinstance(error, CaptureError):
                 self.refuse_library(method, backend_of(arrays[0]), error)
             error.add_note(f"in {method} of {self.name} ({self.__class__.__name__})")
             raise
@@ -152,7 +155,9 @@ class BookNode(Node):
         for key, value in self._params.items():
             what, gradient = f"self.d{key}, the gradient of self.{key}", own.get(f"d{key}")
             if gradient is None:
-                raise RuntimeError(f"{self.name}: backward does not set {what}")
+                raise RuntimeError(
+                    f"{self.name}: backward does not set {what}; if {key} is a constant, name it otherwise"
+                )
             gradient = self.checked(what, gradient, ArraySpec.of(value), value.shape)
             self.set_grad(key, namespace_of(value).astype, gradient, value.dtype)
         if unknown := known.unknown_parameter(self.inner):
@@ -175,6 +180,9 @@ class BookNode(Node):
             )
         return like.xp.astype(array, like.dtype)
 
+    def state_dtype(self, dtype: Any) -> Any:
+        return "float32" if dtype is not None and is_float16(dtype) else dtype
+
     def carried(self) -> dict[str, Any]:
         """Copies of what the object carries from call to call outside its state: generators, counters."""
         kept = {
@@ -193,7 +201,10 @@ class BookNode(Node):
         self.lend()
         clone = super().to(backend, dtype)
         shared = {id(array): array for array in self.lent.values()}
-        inner = copy.deepcopy(self.inner, shared)
+        try:
+            inner = copy.deepcopy(self.inner, shared)
+        except Exception as error:
+            raise TypeError(f"{self.name}: this layer cannot be copied: {error}") from error
         for key, value in vars(inner).items():
             if key not in self.lent and is_array(value):
                 vars(inner)[key] = copied_to(backend, value, dtype)

@@ -96,24 +96,33 @@ class Inherited(ByHelpers):
         return self.again
 
 
-class Child(Straight):
-    """The method that it overrides reads what it has set."""
+class ReadsWhatTheBaseSets(ByHelpers):
+    def forward(self, x: Any) -> Any:
+        return super().forward(x) + self.out
+
+
+class Overrides(Straight):
+    """What the base would do is not done."""
 
     def forward(self, x: Any) -> Any:
-        self.gain = 2.0
-        return super().forward(x)
+        self.own = x
+        return self.own
+
+
+class WithHelper(ByHelpers):
+    def _prepare(self, x: Any) -> None:
+        self.prepared = x
+
+
+class UsesHelperOfTheBase(WithHelper):
+    def forward(self, x: Any) -> Any:
+        super()._prepare(x)
+        return self.prepared
 
 
 class ByName(Augmented):
     def forward(self, x: Any) -> Any:
         return Augmented.forward(self, x)
-
-
-class Replaced(Augmented):
-    """It calls no method of its base."""
-
-    def forward(self, x: Any) -> Any:
-        return x
 
 
 class Recursive:
@@ -163,9 +172,10 @@ class Raising:
         (Augmented, set(), {"count"}),
         (ByHelpers, {"x", "out"}, set()),
         (Inherited, {"x", "out", "again"}, set()),
-        (Child, {"gain", "x"}, set()),
+        (ReadsWhatTheBaseSets, {"x", "out"}, set()),
+        (Overrides, {"own"}, set()),
+        (UsesHelperOfTheBase, {"prepared"}, set()),
         (ByName, set(), {"count"}),
-        (Replaced, set(), set()),
         (Recursive, {"depth"}, set()),
         (Decorated, {"x"}, set()),
         (InAComprehension, {"x"}, set()),

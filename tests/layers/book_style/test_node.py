@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -244,6 +245,22 @@ def test_a_copy_has_what_the_object_was_given_last() -> None:
     node = adapted(layer)
     layer.W = W + 1.0
     assert node.to(get_backend("cpu")).params["W"].tolist() == (W + 1.0).tolist()
+
+
+def test_what_cannot_be_copied_is_said() -> None:
+    layer = Affine(W, B)
+    layer.lock = threading.Lock()  # type: ignore[attr-defined]
+    with pytest.raises(
+        TypeError, match="Affine: this layer cannot be copied: cannot pickle '_thread.lock' object"
+    ):
+        adapted(layer).to(get_backend("cpu"))
+
+
+def test_running_statistics_do_not_overflow_in_float16() -> None:
+    layer = BatchNormalization(np.ones(3), np.zeros(3), mean=np.zeros(3), var=np.full(3, 1e6))
+    half = adapted(layer).to(get_backend("cpu"), "float16")
+    assert half.params["gamma"].dtype == "float16"
+    assert half.state["running_var"].tolist() == [1e6] * 3
 
 
 def test_an_object_that_no_network_owns_is_adapted_anew() -> None:
