@@ -16,6 +16,7 @@ from ..layers.book_style.form import Form, is_book_style
 from ..layers.book_style.node import owned
 from ..losses.adapter import adapted_loss
 from ..networks.network import Network
+from ..networks.untrained import warn_of_untrained
 from .comparison import GATE, compare
 from .function_subject import FunctionSubject
 from .gradients import Compare, compare_gradients, localize
@@ -69,6 +70,8 @@ def check_gradients(
     check_question(subject, inputs, elements, h)
     rng = np.random.default_rng(rng)
     options = partial(compare, rng=rng, h=h, gate=gate, elements=elements)
+    if isinstance(subject, Node):
+        warn_of_untrained({subject.name: subject})
     if isinstance(subject, (Node, Network)):
         return _check_layers(subject, inputs, device, rng, options, gate)
     return _check_function(subject, inputs, rng, options, gate)

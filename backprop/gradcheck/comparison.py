@@ -174,6 +174,8 @@ class _Comparison:
         """Whether the difference shows that the whole gradient is zero."""
         change = self._change(i, d)
         shown = abs(d.value) <= MULTIPLE * d.error and d.truncation + d.rounding <= ZERO_ERROR * change
+        if self.rounding > ZERO_ERROR * d.size / d.step:  # no rounding: the gradient jumps there
+            return False
         return shown and self.largest_analytic <= max(ZERO * change, MULTIPLE * self.rounding)
 
     def _change(self, i: int, d: Difference) -> float:
@@ -251,6 +253,8 @@ def _ratio(value: float, scale: float) -> float:
 
 
 def _reason(d: Difference) -> str:
+    if d.analytic > d.truncation + d.rounding:
+        return "rounding of the arguments changes the gradient as much; try other inputs, away from jumps"
     if d.rounding >= 0.1 * d.truncation:
         return (
             "the gradient is small compared with the rounding of the function; try inputs or parameters of "

@@ -76,8 +76,15 @@ def adapted(layer: Any, name: str = "") -> Any:
     """
     if not is_book_style(layer):
         return layer
-    name = name or type(layer).__name__
-    if len(inputs := Form.of(layer).inputs) != 1:
-        hint = "; a loss is the network's last_layer" if len(inputs) == 2 else ""
-        raise TypeError(f"{name}: expected forward(self, x), got forward(self, {', '.join(inputs)}){hint}")
+    name, form = name or type(layer).__name__, Form.of(layer)
+    if len(form.inputs) != 1:
+        hint = "; a loss is the network's last_layer" if form.is_loss else ""
+        raise TypeError(
+            f"{name}: expected forward(self, x) or forward(self, x, train_flg), got {form.written}{hint}"
+        )
+    if form.switches:
+        raise TypeError(
+            f"{name}: forward is never given {form.switches[0]}; call it train_flg if it tells training "
+            "(True) from inference, else make it an attribute that __init__ sets"
+        )
     return owned(layer) or BookLayer(layer, name)

@@ -1,7 +1,8 @@
 """Warn of custom layers whose weights would not be trained.
 
-The book's layers write `self.W = W`; here that makes an ordinary attribute, which is never updated. It must
-have been meant as a weight if it has a gradient: the layer has a `dW`, or backward sets `grads["W"]`.
+In a custom `Layer`, the book's `self.W = W` makes an ordinary attribute, which is never updated. It must have
+been meant as a weight if it has a gradient: the layer has a `dW`, or backward sets `grads["W"]`. In a layer
+in the book's style, every array is meant as one that is not explained otherwise, nor read-only.
 """
 
 from __future__ import annotations
@@ -14,38 +15,57 @@ from types import FunctionType
 from typing import Any
 
 from ..backends import dtype_name, is_registered
-from ..layers import Layer, Residual
+from ..layers import Layer, Node, Residual
+from ..layers.book_style.attributes import OTHER_GRADIENTS, SIGNALS
+from ..layers.book_style.node import BookNode
 
-GRADIENTS = ("d{}", "d_{}", "grad_{}", "{}_grad", "grad{}")
+GRADIENTS = ("d{}", *OTHER_GRADIENTS)
 """Common names for the gradient of a weight."""
-
-
-SIGNALS = {"x", "y", "out", "input", "output"}
-"""Names of a layer's inputs and outputs: such an array is a buffer, although it has a gradient."""
 
 
 class UntrainedWarning(UserWarning):
     """A layer's array has a gradient but is not a parameter, and so will not be trained."""
 
 
-def warn_of_untrained(layers: Mapping[str, Layer]) -> None:
+def warn_of_untrained(layers: Mapping[str, Node]) -> None:
     """Warn of every weight that will not be trained, and say how to fix it."""
     for name, layer in layers.items():
         if isinstance(layer, Residual):
             warn_of_untrained({f"{name}.{key}": inner for key, inner in layer.layers.items()})
         elif found := list(_untrained(layer)):
-            key, kept = found[0], " and ".join(f"self.{key}" for key in found)
+            kept = " and ".join(f"self.{key}" for key in found)
+            cure = _cure_of_book_style if isinstance(layer, BookNode) else _cure
             warnings.warn(
-                f"{name} ({type(layer).__name__}): {kept} will not be trained, since only self.params is: in "
-                f'__init__, after super().__init__(), write self.params["{key}"] = {key}, and in backward '
-                f'self.grads["{key}"] = …',
+                f"{name} ({layer.__class__.__name__}): {kept} will {cure(found[0])}",
                 UntrainedWarning,
                 stacklevel=3,
             )
 
 
-def _untrained(layer: Layer) -> Iterator[str]:
+def _cure(key: str) -> str:
+    return (
+        "not be trained, since only self.params is: in __init__, after super().__init__(), write "
+        f'self.params["{key}"] = {key}, and in backward self.grads["{key}"] = …'
+    )
+
+
+def _cure_of_book_style(key: str) -> str:
+    return (
+        "be neither trained nor saved: a parameter is an array in an attribute of its own, whose gradient "
+        "backward sets (self.W and self.dW); running statistics are such arrays that forward sets (self.mean "
+        f"= …); a constant is read-only (self.{key}.flags.writeable = False)"
+    )
+
+
+def _untrained(layer: Node) -> Iterable[str]:
     """The attributes that hold untrained weights."""
+    if isinstance(layer, BookNode):
+        return layer.attributes.untrained
+    return _plain_weights(layer) if isinstance(layer, Layer) else ()
+
+
+def _plain_weights(layer: Layer) -> Iterator[str]:
+    """The attributes of a custom `Layer` that hold weights, but are no parameters."""
     if type(layer).__module__.startswith("backprop."):
         return
     arrays = [key for key, value in vars(layer).items() if _is_float_array(value)]

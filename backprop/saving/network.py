@@ -108,6 +108,8 @@ def network_arrays(network: Network) -> dict[str, HostArray]:
     Raises `TypeError` for a layer in the book's style that carries more than that from step to step.
     """
     check_saved(network)
+    for _, layer in book_layers(network.layers):
+        layer.lend()  # takes what the user has set in an object since its last call
     return {
         **on_host("params", network.params, network.backend),
         **on_host("state", network.state, network.backend),

@@ -294,7 +294,7 @@ def test_check_of_layers_in_the_book_s_style(
     if backend.name in ("strict", "torch"):
         found = fails(capsys, "check", f"{own_module}:BookStyleWithCase", *on)
         assert (
-            "NumPy's functions take NumPy's arrays; for those of any library, use xp = namespace_of(x)"
+            "NumPy's functions and methods are for NumPy's arrays; for any library's, use xp = namespace_of(x)"
             in found
         )
         return

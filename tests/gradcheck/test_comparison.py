@@ -118,6 +118,32 @@ def test_noise_is_no_proof_of_zero(rng: np.random.Generator) -> None:
     assert {entry.verdict for entry in report.entries if entry.layer == "Affine1"} != {"passed"}
 
 
+@pytest.mark.parametrize("factor", [1.0, 1.5])
+def test_what_jumps_where_it_is_checked_is_not_told_by_it(factor: float) -> None:
+    """The rows of W are looked up by numbers; at whole ones rounding chooses other rows."""
+
+    class Embedding:
+        def __init__(self) -> None:
+            self.W: Any = np.random.default_rng(0).standard_normal((5, 2))
+            self.dW: Any = None
+
+        def forward(self, x: Any) -> Any:
+            self.rows = x.astype(int)
+            return self.W[self.rows]
+
+        def backward(self, dout: Any) -> Any:
+            self.dW = np.zeros_like(self.W)
+            np.add.at(self.dW, self.rows, factor * dout)
+            return np.zeros(self.rows.shape)
+
+    rows = np.asarray([0.0, 3.0, 1.0, 4.0, 3.0])
+    entry = check_gradients(Embedding(), rows).entries[0]
+    assert (entry.parameter, entry.verdict) == ("W", "unresolved")
+    assert entry.reason.startswith("rounding of the arguments changes the gradient as much")
+    between = check_gradients(Embedding(), rows + 0.5).entries[0]
+    assert between.verdict == ("passed" if factor == 1.0 else "FAILED")
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_one_entry_wrong_by_a_hundred_thousandth(name: str, backend: Backend) -> None:
     """In the largest entry of every array, and in another one that is not tiny beside it."""

@@ -476,9 +476,16 @@ def test_on_another_library_numpy_s_functions_are_named(name: str) -> None:
         pytest.skip(str(error))
     network = dense(book).to(device=backend)
     with pytest.raises(
-        TypeError, match=r"^Affine1: .*NumPy's functions take NumPy's arrays; for those of any lib"
+        TypeError, match=r"^Affine1: .*NumPy's functions and methods are for NumPy's arrays; for any lib"
     ):
         network.predict(backend.asarray(X))
+
+    class Copy(Scale):  # without NumPy's functions
+        def forward(self, x: Any) -> Any:
+            return super().forward(x.copy())
+
+    with pytest.raises(TypeError, match=r"^Copy1: .*NumPy's functions and methods are for NumPy's arrays"):
+        Network([Copy(normal(8))]).to(device=backend).predict(backend.asarray(X))
     operators = Network([Scale(normal(8))]).to(device=backend)
     assert backend.owns(operators.predict(backend.asarray(X)))
 
@@ -489,7 +496,28 @@ def test_anything_else_is_returned_as_it_is() -> None:
 
 
 def test_what_goes_elsewhere_is_sent_there() -> None:
-    with pytest.raises(TypeError, match=r"MulLayer1: expected forward\(self, x\), got forward\(self, x, y\)"):
+    with pytest.raises(
+        TypeError, match=r"MulLayer1: expected forward\(self, x\) .*, got forward\(self, x, y\)$"
+    ):
         Network([book.MulLayer()])
     with pytest.raises(TypeError, match=r"got forward\(self, x, t\); a loss is the network's last_layer"):
         Network([book.SoftmaxWithLoss()])
+
+
+def test_what_was_set_in_the_object_is_saved(tmp_path: Path) -> None:
+    affine = book.Affine(normal(8, 3), normal(3, seed=1))
+    network = Network([affine])
+    affine.W = np.full((8, 3), 2.0)
+    save_network(tmp_path / "a.safetensors", network)
+    assert (read_checkpoint(tmp_path / "a.safetensors").arrays["params.W1"] == 2.0).all()
+
+
+def test_a_flag_by_another_name_is_refused() -> None:
+    class Noise(book.Relu):
+        def forward(self, x: Any, test: bool = False) -> Any:
+            return super().forward(x) if test else x
+
+    with pytest.raises(
+        TypeError, match=r"^Noise1: forward is never given test; call it train_flg if it tells"
+    ):
+        Network([Noise()])

@@ -92,6 +92,20 @@ def test_the_check_finds_a_missing_mean() -> None:
     assert check_gradients(net(NoMean()), X[:5], LABELS[:5]).culprit == "NoMean"
 
 
+def test_its_second_argument_may_have_any_name() -> None:
+    class SquaredError:
+        def forward(self, y: Any, answer: Any) -> Any:
+            self.difference = y - answer
+            return 0.5 * float(np.sum(self.difference**2)) / len(y)
+
+        def backward(self, dout: Any) -> Any:
+            return dout * self.difference / len(self.difference)
+
+    targets = X[:5, :3]
+    assert net(SquaredError()).loss(X[:5], targets) == net(book.SquaredError()).loss(X[:5], targets)
+    assert check_gradients(net(SquaredError()), X[:5], targets).passed
+
+
 def test_what_is_no_number_is_refused() -> None:
     class PerSample(book.SquaredError):
         def forward(self, x: Any, t: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from backends import namespace_of
-from backprop import Affine, Layer, Network, Residual
+from backprop import Affine, Layer, Network, Residual, check_gradients
 from backprop.networks.untrained import UntrainedWarning
 
 from ..cases import CASES
@@ -123,6 +123,40 @@ def test_weights_that_are_plain_attributes_are_said(kind: type[Layer], found: st
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         network.to(dtype="float64")  # said once
+
+
+class Misnamed:
+    """In the book's style, but for the name of the gradient."""
+
+    def __init__(self) -> None:
+        self.w = W.copy()
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return x @ self.w
+
+    def backward(self, dout: Any) -> Any:
+        self.gw = self.x.T @ dout
+        return dout @ self.w.T
+
+
+def test_layers_in_the_book_s_style_too() -> None:
+    said = r"self\.w will be neither trained nor saved: .*\(self\.w\.flags\.writeable = False\)$"
+    with pytest.warns(UntrainedWarning, match=rf"^Misnamed1 \(Misnamed\): {said}"):
+        Network([Misnamed()])
+    with pytest.warns(UntrainedWarning, match=rf"^Residual1\.Misnamed1 \(Misnamed\): {said}"):
+        Network([Residual([Misnamed()])])
+    constant = Misnamed()
+    constant.w.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Network([constant])
+
+
+@pytest.mark.parametrize(("kind", "x"), [(Misnamed, W), (Book, W)])
+def test_a_check_says_what_it_does_not_check(kind: type, x: Any) -> None:
+    with pytest.warns(UntrainedWarning, match=rf"^{kind.__name__} \({kind.__name__}\): self\.[wW] .*will"):
+        assert [entry.parameter for entry in check_gradients(kind(), x).entries] == ["x"]
 
 
 @pytest.mark.parametrize("kind", [Right, Projection])

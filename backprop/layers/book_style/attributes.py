@@ -7,7 +7,7 @@ the object and in the code of its class; where a doubt is left, an error says wh
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 
 from ..node import Node
 from .class_code import AttributeUse
-from .form import described, is_array, is_book_style, is_float_array, is_generator
+from .form import described, is_array, is_book_style, is_float_array, is_generator, is_writable
 
 WEIGHTS = re.compile(r"[Wb]\d*|gamma|beta")
 """The book's names of parameters, which are taken for parameters even without a gradient."""
@@ -41,6 +41,8 @@ class Attributes:
     """What `forward` sets anew in every call, for `backward`."""
     accumulated: frozenset[str]
     """The parameters whose gradient `backward` adds to, or writes into, so that it needs zeros before."""
+    untrained: tuple[str, ...]
+    """Those that hold numbers, but that are none of these: weights by another form, or constants."""
     draws: bool
     """Whether `forward` seems to draw random numbers."""
 
@@ -53,7 +55,7 @@ class Attributes:
         saved = frozenset(forward.sets.keys() - forward.first_reads)
         params = [
             key
-            for key in own
+            for key in {**own, **dict.fromkeys(carried)}
             if key not in saved | SIGNALS and _is_parameter(name, key, own, {*backward.sets, *own}, carried)
         ]
         _check_not_set(name, "forward", params, carried)
@@ -62,12 +64,14 @@ class Attributes:
         _check_has_no_views(name, own, params, saved)
         others = [key for key in carried if key not in params]
         state = [key for key in others if is_array(own.get(key))]
+        known = {*params, *(f"d{key}" for key in params), *forward.sets, *backward.sets}
         return cls(
             params=tuple(params),
             state=tuple(state),
             unsaved=tuple(key for key in others if key not in state),
             saved=saved,
             accumulated=frozenset(key for key in params if f"d{key}" in backward.first_reads),
+            untrained=tuple(_untrained(type(layer), own, known)),
             draws="random" in forward.first_reads or any(map(is_generator, own.values())),
         )
 
@@ -88,7 +92,8 @@ def _own(layer: Any, name: str) -> dict[str, Any]:
         return vars(layer)
     except TypeError:
         raise TypeError(
-            f"{name}: a {type(layer).__name__} has no attributes (self.W, …): derive it from backprop.Layer"
+            f"{name}: a {type(layer).__name__} has __slots__, so that its parameters cannot be found: leave "
+            "them out, or derive it from backprop.Layer"
         ) from None
 
 
@@ -96,7 +101,7 @@ def _is_parameter(
     name: str, key: str, own: Mapping[str, Any], known: set[str], carried: Collection[str]
 ) -> bool:
     """Whether an attribute is a parameter; raises for one that has a gradient but cannot be one."""
-    value, gradient = own[key], f"d{key}"
+    value, gradient = own.get(key), f"d{key}"
     has_gradient = gradient in known and (own.get(gradient) is None or is_float_array(own[gradient]))
     if is_float_array(value):
         other = next((form.format(key) for form in OTHER_GRADIENTS if form.format(key) in known), None)
@@ -105,8 +110,11 @@ def _is_parameter(
                 f"{name}: expected the gradient of self.{key} in self.{gradient}, not self.{other}"
             )
         return has_gradient or WEIGHTS.fullmatch(key) is not None
-    if WEIGHTS.fullmatch(key) and key in carried:
-        raise TypeError(f"{name}: forward makes self.{key}; make a parameter in __init__")
+    if key in carried and (WEIGHTS.fullmatch(key) or (has_gradient and value is None)):
+        raise TypeError(
+            f"{name}: forward makes self.{key}; make a parameter in __init__, and if it is none, call it and "
+            f"self.{gradient} by other names"
+        )
     if has_gradient and key not in carried and (value is None or _is_numeric(value)):
         raise TypeError(
             f"{name}: expected a floating-point array in self.{key}, since it has a gradient, "
@@ -128,7 +136,7 @@ def _check_not_set(name: str, method: str, params: Iterable[str], names: Collect
 
 def _check_holds_no_parameters(name: str, own: Mapping[str, Any]) -> None:
     """Raise for parameters in lists, and in layers within the layer."""
-    if {"params", "grads"} & own.keys():
+    if any(is_array(own.get(key)) or own.get(key) for key in ("params", "grads")):
         raise TypeError(
             f"{name}: expected parameters as attributes, such as self.W with its gradient self.dW, not in "
             "self.params and self.grads; or derive it from backprop.Layer, which has both as mappings"
@@ -142,17 +150,30 @@ def _check_holds_no_parameters(name: str, own: Mapping[str, Any]) -> None:
                 )
 
 
-def _items(value: Any) -> list[Any]:
-    """A value, or what it holds if it is a list, a tuple or a dict."""
-    if isinstance(value, dict):
-        return list(value.values())
-    return list(value) if isinstance(value, list | tuple) else [value]
+def _items(value: Any) -> Iterator[Any]:
+    """A value, or what lists, tuples and dicts hold, and those within them."""
+    if isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _items(item)
+    else:
+        yield value
 
 
 def _has_parameters(item: Any, name: str) -> bool:
     if isinstance(item, Node):
         return bool(item.params)
-    return is_book_style(item) and bool(Attributes.of(item, name).params)
+    if not is_book_style(item):
+        return False
+    found = Attributes.of(item, name)
+    return bool(found.params or found.untrained)
+
+
+def _untrained(kind: type, own: Mapping[str, Any], known: Collection[str]) -> Iterator[str]:
+    """The attributes, also those of the class, with floating-point arrays that may be written to."""
+    of_class = {key: value for base in reversed(kind.__mro__) for key, value in vars(base).items()}
+    for key, value in {**of_class, **own}.items():
+        if key not in known and any(is_float_array(item) and is_writable(item) for item in _items(value)):
+            yield key
 
 
 def _check_has_no_views(name: str, own: Mapping[str, Any], params: list[str], saved: frozenset[str]) -> None:

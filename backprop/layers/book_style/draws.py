@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -30,10 +30,10 @@ class Draws:
     __hash__ = None  # type: ignore[assignment]  # it holds arrays
 
     @classmethod
-    def of(cls, layers: Mapping[str, Node]) -> Self:
+    def of(cls, layers: Mapping[str, Node]) -> Draws:
         """What the layers carry now."""
         carried = {name: layer.carried() for name, layer in book_layers(layers)}
-        return cls(carried, np.random.get_state(legacy=False) if carried else None)
+        return cls(carried, np.random.get_state(legacy=False)) if carried else NONE
 
     def restore(self, layers: Mapping[str, Node]) -> None:
         """Let the layers, or copies of them, go on from there."""
@@ -51,6 +51,10 @@ class Draws:
             yield
         finally:
             np.random.set_state(generator)
+
+
+NONE = Draws({}, None)
+"""Those of a network without such layers."""
 
 
 def book_layers(layers: Mapping[str, Node]) -> Iterator[tuple[str, BookNode]]:

@@ -12,8 +12,9 @@ import numpy as np
 from ...backends import dtype_name, is_registered
 from ..node import Node
 
-FLAGS = ("train_flg", "training", "train", "is_training")
-"""Names of the argument of `forward` that tells training from inference."""
+FLAG = "train"
+"""What the name of the argument of `forward` contains that tells training from inference: the book's
+train_flg, and training, is_train, …"""
 
 TARGETS = ("t", "target", "targets", "label", "labels", "y_true")
 """Names of the second argument of a loss."""
@@ -50,8 +51,12 @@ class Form:
     """Those of `forward` that have no default: x, or x and y, or x and t."""
     flag: str | None
     """The one that tells training from inference; None if there is none."""
+    switches: tuple[str, ...]
+    """Others of `forward` with a default that is a truth value or a text: `test=False`, `mode="train"`."""
     takes_dout: bool
     """Whether `backward` needs an argument."""
+    written: str
+    """How `forward` is defined, for messages."""
 
     @classmethod
     def of(cls, value: Any) -> Form:
@@ -60,15 +65,19 @@ class Form:
         >>> class Dropout:
         ...     def forward(self, x, train_flg=True): ...
         ...     def backward(self, dout): ...
-        >>> Form.of(Dropout())
-        Form(inputs=('x',), flag='train_flg', takes_dout=True)
+        >>> form = Form.of(Dropout())
+        >>> form.inputs, form.flag, form.written
+        (('x',), 'train_flg', 'forward(self, x, train_flg=True)')
         """
         arguments = _arguments(value.forward)
-        inputs = tuple(p.name for p in arguments if p.default is p.empty and p.name not in FLAGS)
-        flags = [p.name for p in arguments if p.name in FLAGS]
-        flags += [p.name for p in arguments[1:2] if isinstance(p.default, bool)]
+        flag = next((p.name for p in arguments[1:] if FLAG in p.name), None)
+        others = [p for p in arguments if p.name != flag]
+        inputs = tuple(p.name for p in others if p.default is p.empty)
+        switches = tuple(p.name for p in others if isinstance(p.default, bool | str))
         takes_dout = any(p.default is p.empty for p in _arguments(value.backward))
-        return cls(inputs, flags[0] if flags else None, takes_dout)
+        own = inspect.signature(value.forward).parameters.values()
+        written = ", ".join(["self", *(str(p.replace(annotation=p.empty)) for p in own)])
+        return cls(inputs, flag, switches, takes_dout, f"forward({written})")
 
     @property
     def is_loss(self) -> bool:
@@ -84,6 +93,11 @@ def is_array(value: Any) -> bool:
 def is_float_array(value: Any) -> bool:
     """Whether a value is a floating-point array."""
     return is_array(value) and dtype_name(value.dtype).startswith("float")
+
+
+def is_writable(array: Any) -> bool:
+    """Whether an array may be written to, as far as its library tells."""
+    return not isinstance(array, np.ndarray) or array.flags.writeable
 
 
 def is_generator(value: Any) -> bool:

@@ -21,7 +21,7 @@ OWN = frozenset({"inner", "form", "attributes", "lent", "name", "is_owned", "con
                  "grads", "state"})  # fmt: skip
 """The attributes of an adapter itself; all others are those of the object within."""
 
-CURE = "NumPy's functions take NumPy's arrays; for those of any library, use xp = namespace_of(x)"
+CURE = "NumPy's functions and methods are for NumPy's arrays; for any library's, use xp = namespace_of(x)"
 """What to do about a layer that runs on NumPy only."""
 
 MISUSED = (TypeError, AttributeError, RuntimeError, Warning)
@@ -114,8 +114,9 @@ class BookNode(Node):
         return result
 
     def refuse_library(self, method: str, backend: Backend, error: Exception) -> None:
-        """Raise if NumPy's functions were given other arrays, which is then the most likely cause."""
-        if backend.name != "numpy" and uses_numpy(self.__class__):
+        """Raise if NumPy's functions or methods met other arrays, which is then the most likely cause."""
+        lacks_method = isinstance(error, AttributeError) and is_registered(error.obj)  # x.copy()
+        if backend.name != "numpy" and (lacks_method or uses_numpy(self.__class__)):
             raise TypeError(
                 f"{self.name}: {method} fails with arrays of {backend.name}: {CURE} "
                 f"({type(error).__name__}: {error})"
@@ -162,7 +163,7 @@ class BookNode(Node):
         if unknown := known.unknown_parameter(self.inner):
             raise RuntimeError(
                 f"{self.name}: backward sets self.d{unknown}, but self.{unknown} was not known as a "
-                f"parameter: set self.d{unknown} = None in __init__"
+                f"parameter: in __init__, set plain attributes, self.{unknown} = … and self.d{unknown} = None"
             )
 
     def checked(self, what: str, array: Any, like: ArraySpec, shape: tuple[int, ...] | None = None) -> Array:

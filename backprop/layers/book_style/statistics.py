@@ -39,11 +39,14 @@ def make_statistics(layer: Any, attributes: Attributes, form: Form) -> bool:
 
 def _made(layer: Any, form: Form, names: list[str], x: np.ndarray) -> dict[str, Any]:
     """What an inference on a copy makes of these attributes; empty if it raises."""
+    draws = np.random.get_state(legacy=False)
     try:
         copied = copy.deepcopy(layer)
         copied.forward(x, **{form.flag: False} if form.flag else {})
     except Exception:  # of any kind: it takes no such batch
         return {}
+    finally:
+        np.random.set_state(draws)
     return {key: value for key in names if (value := vars(copied).get(key)) is not None}
 
 

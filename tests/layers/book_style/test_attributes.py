@@ -87,15 +87,12 @@ class Traced(Base):
     def __init__(self) -> None:
         self.x, self.dx = W.copy(), None
         self.ropout, self.dropout, self.t, self.dt = B.copy(), 0.5, 3, 0.1
+        self.params: list[Any] = []
         self.h = None
 
     def forward(self, x: Any) -> Any:
         self.h = x if self.h is None else self.h + x
         return self.h
-
-    def backward(self, dout: Any) -> Any:
-        self.dh = dout
-        return dout
 
 
 class Statistics(Base):
@@ -155,6 +152,22 @@ class MadeInForward(Base):
         return x @ self.W
 
 
+class MadeUnderAnotherName(MadeInForward):
+    """Without any trace of it in __init__."""
+
+    def __init__(self) -> None:
+        pass
+
+    def forward(self, x: Any) -> Any:
+        if not hasattr(self, "w"):
+            self.w = np.ones((x.shape[1], 3))
+        return x @ self.w
+
+    def backward(self, dout: Any) -> Any:
+        self.dw = dout
+        return dout
+
+
 def with_attributes(**attributes: Any) -> Any:
     layer = Base()
     vars(layer).update(attributes)
@@ -172,6 +185,7 @@ class Slots:
         (ReplacedInForward(), r"forward sets self\.W; leave a parameter to the optimizer"),
         (UpdatedInBackward(), r"backward sets self\.W; leave a parameter to the optimizer"),
         (MadeInForward(), r"forward makes self\.W; make a parameter in __init__"),
+        (MadeUnderAnotherName(), r"forward makes self\.w; make a parameter in __init__, and .* and self\.dw by oth"),
         (with_attributes(W=None, dW=None), r"expected a floating-point array in self\.W, .*self\.dW; got None"),
         (with_attributes(W=[[1.0]], dW=None), r"expected .*array in self\.W, since .*self\.dW; got a list"),
         (with_attributes(W=np.ones(2, int), dW=None), r"expected .*array in self\.W, .*; got an array of int64"),
@@ -182,8 +196,10 @@ class Slots:
         (with_attributes(inner=book.Affine(W, B)), r"self\.inner holds a layer, Affine, whose parameters would not"),
         (with_attributes(inner=[Affine(W, B)]), r"self\.inner holds a layer, Affine, .*or a Residual of them"),
         (with_attributes(inner={"a": book.Affine(W, B)}), r"self\.inner holds a layer, Affine"),
+        (with_attributes(inner=[{"a": (book.Relu(), book.Affine(W, B))}]), r"self\.inner holds a layer, Affine"),
+        (with_attributes(inner=with_attributes(K=W)), r"self\.inner holds a layer, Base, whose parameters"),
         (with_attributes(W=(A := W.copy()), dW=None, WT=A.T), r"self\.WT shares the memory of self\.W, which"),
-        (Slots(), r"a Slots has no attributes \(self\.W, …\): derive it from backprop\.Layer"),
+        (Slots(), r"a Slots has __slots__, .*: leave them out, or derive it from backprop\.Layer"),
     ],
 )  # fmt: skip
 def test_a_doubtful_layer_is_refused_with_what_to_write(layer: Any, complaint: str) -> None:
@@ -193,6 +209,61 @@ def test_a_doubtful_layer_is_refused_with_what_to_write(layer: Any, complaint: s
 
 def test_layers_within_that_have_no_parameters_are_fine() -> None:
     assert of(with_attributes(activation=book.Relu(), others=[ReLU(), book.Sigmoid()], text="W")).params == ()
+
+
+class OfTheClass(Base):
+    kernel = W.copy()
+
+
+class AsAProperty(Base):
+    def __init__(self) -> None:
+        self._kernel = W.copy()
+
+    @property
+    def kernel(self) -> Any:
+        return self._kernel
+
+    def backward(self, dout: Any) -> Any:
+        self.dkernel = dout
+        return dout
+
+
+class InPlace(Base):
+    """Running statistics that no attribute is set to."""
+
+    def __init__(self) -> None:
+        self.mean = np.zeros(3)
+
+    def forward(self, x: Any) -> Any:
+        self.mean[...] = x.mean(axis=0)
+        return x - self.mean
+
+
+def read_only(array: Any) -> Any:
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize(
+    ("layer", "untrained"),
+    [
+        (Undeclared(), ("constant",)),
+        (OfTheClass(), ("kernel",)),
+        (AsAProperty(), ("_kernel",)),
+        (InPlace(), ("mean",)),
+        (with_attributes(K=W, gK=W, x=W), ("K", "gK")),  # Base.forward sets x
+        (with_attributes(weights={"K": [(W,)]}), ("weights",)),
+        (with_attributes(W=W, dW=W.copy()), ()),
+        (with_attributes(indices=np.arange(3), ratio=0.5, shape=(3, 3)), ()),
+        (with_attributes(constant=read_only(W), more=[read_only(B)]), ()),
+        (Statistics(), ()),
+        (Accumulating(), ()),
+        (book.BatchNormalization(B, B + 1.0), ()),
+    ],
+)
+def test_arrays_that_are_neither_parameters_nor_state(layer: Any, untrained: tuple[str, ...]) -> None:
+    assert of(layer).untrained == untrained
 
 
 def test_an_unknown_parameter_after_backward() -> None:

@@ -120,6 +120,11 @@ class UsesHelperOfTheBase(WithHelper):
         return self.prepared
 
 
+class ByName(Augmented):
+    def forward(self, x: Any) -> Any:
+        return Augmented.forward(self, x)
+
+
 class Recursive:
     def forward(self, x: Any) -> Any:
         self.depth = x
@@ -170,6 +175,7 @@ class Raising:
         (ReadsWhatTheBaseSets, {"x", "out"}, set()),
         (Overrides, {"own"}, set()),
         (UsesHelperOfTheBase, {"prepared"}, set()),
+        (ByName, set(), {"count"}),
         (Recursive, {"depth"}, set()),
         (Decorated, {"x"}, set()),
         (InAComprehension, {"x"}, set()),

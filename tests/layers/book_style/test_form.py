@@ -24,7 +24,8 @@ def with_forward(function: Any, backward: Any = lambda self, dout: dout) -> Any:
         (lambda self, x, train_flg: x, ("x",), "train_flg"),
         (lambda self, x, *, training=False: x, ("x",), "training"),
         (lambda self, x, is_training=False: x, ("x",), "is_training"),
-        (lambda self, x, learning=False: x, ("x",), "learning"),
+        (lambda self, x, train_mode=True: x, ("x",), "train_mode"),
+        (lambda self, training: training, ("training",), None),
         (lambda self, x, scale=2.0: x, ("x",), None),
         (lambda self, x, scale=2.0, train=False: x, ("x",), "train"),
         (lambda self, x, y: x, ("x", "y"), None),
@@ -34,7 +35,20 @@ def with_forward(function: Any, backward: Any = lambda self, dout: dout) -> Any:
 )
 def test_inputs_and_the_flag(function: Any, inputs: tuple[str, ...], flag: str | None) -> None:
     form = Form.of(with_forward(function))
-    assert (form.inputs, form.flag) == (inputs, flag)
+    assert (form.inputs, form.flag, form.switches) == (inputs, flag, ())
+
+
+@pytest.mark.parametrize(
+    ("function", "written"),
+    [
+        (lambda self, x, test=False: x, "forward(self, x, test=False)"),
+        (lambda self, x, train_flg=True, test="no": x, "forward(self, x, train_flg=True, test='no')"),
+        (lambda self, x, *args, test=True: x, "forward(self, x, *args, test=True)"),
+    ],
+)
+def test_what_may_be_another_flag(function: Any, written: str) -> None:
+    form = Form.of(with_forward(function))
+    assert (form.inputs, form.switches, form.written) == (("x",), ("test",), written)
 
 
 def test_what_is_a_loss() -> None:

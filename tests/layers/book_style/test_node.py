@@ -149,7 +149,7 @@ class Swapping(Affine):
     [
         (
             Hidden(),
-            r"backward sets self\.dkernel, but self\.kernel was not known .*set self\.dkernel = None in __in",
+            r"backward sets self\.dkernel, but self\.kernel was not known .*in __init__, set .* self\.dkernel = None",
         ),
         (
             Swapping(np.ones((3, 3)), np.zeros(3)),

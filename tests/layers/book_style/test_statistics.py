@@ -32,6 +32,19 @@ def test_they_are_what_the_first_call_would_make(dtype: str) -> None:
     assert not made(layer)
 
 
+class Noisy(BatchNormalization):
+    def forward(self, x: Any, train_flg: bool = True) -> Any:
+        return super().forward(x, train_flg) * np.random.rand()
+
+
+def test_making_them_draws_nothing() -> None:
+    np.random.seed(0)
+    assert made(Noisy(np.ones(4), np.zeros(4)))
+    drawn = np.random.rand()
+    np.random.seed(0)
+    assert drawn == np.random.rand()
+
+
 class FromTheData(BatchNormalization):
     """It begins with the statistics of its first batch, which nobody knows in advance."""
 
