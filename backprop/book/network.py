@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import networks
 from ..backends import HostArray
-from ..layers.book_style.form import FLAGS
+from ..layers.book_style.form import FLAG
 from ..layers.checks import check_whole
 from ..networks.initializers import standard_deviation
 from .functions import target_rows
@@ -238,7 +238,7 @@ def _called(method: Callable[..., Any], *args: Any, training: bool) -> Any:
 @cache
 def _flag(function: Any) -> str | None:
     """The argument that tells training from inference, such as that of dropout and batch normalization."""
-    return next((name for name in inspect.signature(function).parameters if name in FLAGS), None)
+    return next((name for name in inspect.signature(function).parameters if FLAG in name), None)
 
 
 def _described(value: Any) -> str:
