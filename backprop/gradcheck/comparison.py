@@ -174,7 +174,7 @@ class _Comparison:
         """Whether the difference shows that the whole gradient is zero."""
         change = self._change(i, d)
         shown = abs(d.value) <= MULTIPLE * d.error and d.truncation + d.rounding <= ZERO_ERROR * change
-        if self.rounding > ZERO_ERROR * d.size / d.step:  # no rounding: the gradient jumps there
+        if self.rounding * d.step > ZERO_ERROR * d.size:  # no rounding: the gradient jumps there
             return False
         return shown and self.largest_analytic <= max(ZERO * change, MULTIPLE * self.rounding)
 
