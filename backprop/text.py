@@ -28,6 +28,16 @@ def visible(text: str) -> str:
     return text if text.isprintable() else "".join(map(_visible, text))
 
 
+def indefinite(noun: str) -> str:
+    """A noun with its indefinite article.
+
+    >>> indefinite("list"), indefinite("ndarray"), indefinite("OnlyForward")
+    ('a list', 'an ndarray', 'an OnlyForward')
+    """
+    vowel = noun[:1].lower() in tuple("aeio") or noun.startswith(("nd", "Un", "un"))
+    return f"{'an' if vowel else 'a'} {noun}"
+
+
 def short(value: float, width: int = 8, decimals: int = 4) -> str:
     """Format a number with up to `decimals` decimals, or in powers of ten, to fit into `width` characters.
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..backends import get_backend
 from ..gradcheck import GradientReport, check_gradients
 from ..networks.network import Network
+from ..text import indefinite
 from .check_report import show_reports
 from .check_subjects import Case, custom_case, layers_named, networks_named
 
@@ -59,7 +60,7 @@ def _cases(options: argparse.Namespace) -> Iterator[Case]:
     for subject in options.subjects:
         case = custom_case(subject)(rng)
         if not isinstance(case, tuple) or not case:
-            found = "an empty one" if isinstance(case, tuple) else f"a {type(case).__name__}"
+            found = "an empty one" if isinstance(case, tuple) else indefinite(type(case).__name__)
             raise ValueError(f"{subject}: case must return a tuple such as (layer, x), got {found}")
         yield case
     if options.layer or everything:

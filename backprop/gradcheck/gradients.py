@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backends import Array, Backend
+from ..text import indefinite
 from .differences import EPSILON
 from .report import GradientEntry, excused, raised
 from .rounding import rounding_changes
@@ -53,7 +54,7 @@ def _misfit(slot: Slot, gradient: Any, reference: Array, backend: Backend | None
     if gradient is None:
         return f"{what}: backward returns no gradient"
     if backend is not None and not backend.owns(gradient):
-        return f"{what}: left {backend.name} on {backend.device} for a {type(gradient).__name__}"
+        return f"{what}: left {backend.name} on {backend.device} for {indefinite(type(gradient).__name__)}"
     if tuple(gradient.shape) != tuple(reference.shape):
         return f"{what}: a gradient of shape {tuple(gradient.shape)}, expected {tuple(reference.shape)}"
     return None

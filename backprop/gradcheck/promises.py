@@ -14,6 +14,7 @@ import numpy as np
 
 from ..backends import Array, Backend, dtype_name, is_registered, namespace_of
 from ..numerical import changes_with, writable
+from ..text import indefinite
 from .differences import EPSILON
 from .report import raised
 from .rounding import rounding_changes
@@ -194,7 +195,7 @@ def _kind_kept(subject: LayeredSubject) -> Iterator[str]:
             yield f"output {tuple(y.shape)} in training but {subject.output_shape} in inference"
     for what, value, reference in pairs:
         if not backend.owns(value):
-            yield f"{what}: left {backend.name} on {backend.device} for a {type(value).__name__}"
+            yield f"{what}: left {backend.name} on {backend.device} for {indefinite(type(value).__name__)}"
         elif value.dtype != x.dtype:
             yield f"{what}: {dtype_name(value.dtype)} for {dtype_name(x.dtype)} input"
         if reference is not None and tuple(value.shape) != tuple(reference.shape):

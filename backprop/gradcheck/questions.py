@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..layers import Layer, Node
+from ..layers.checks import described
 from ..losses import Loss
 from ..networks.network import Network
 from .subject import INPUTS
@@ -38,7 +39,7 @@ def _check_function_question(subject: Any, inputs: tuple[Any, ...]) -> None:
         raise TypeError(f"check_gradients: expected an instance of {kind.__name__}, got the class")
     if not callable(subject):
         raise TypeError(
-            f"check_gradients: expected a layer, a loss, a network or a function, got {subject!r}"
+            f"check_gradients: expected a layer, a loss, a network or a function, got {described(subject)}"
         )
     if len(inputs) < 2 or not callable(inputs[0]):
         raise TypeError(

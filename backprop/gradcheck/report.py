@@ -51,7 +51,7 @@ class GradientEntry:
         if self.wrong:
             details.append(f"{self.wrong} of {self.compared} entries wrong")
         if self.kinks:
-            details.append(f"{self.kinks} kinks")
+            details.append(f"{self.kinks} kink{'s' * (self.kinks > 1)}")
         if self.unresolved:
             details.append(f"{self.unresolved} of {self.compared} entries unresolved: {self.reason}")
         return f"{self.layer}.{self.parameter} {self.shape}: {', '.join(details)}: {self.verdict}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -87,4 +88,6 @@ def adapted(layer: Any, name: str = "") -> Any:
             f"{name}: forward is never given {form.switches[0]}; call it train_flg if it tells training "
             "(True) from inference, else make it an attribute that __init__ sets"
         )
+    if not inspect.signature(layer.backward).parameters:
+        raise TypeError(f"{name}: expected backward(self, dout), which returns dx; got one without dout")
     return owned(layer) or BookLayer(layer, name)

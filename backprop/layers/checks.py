@@ -8,6 +8,7 @@ import numpy as np
 
 from ..backends import Array, backend_of, dtype_name, namespace_of
 from ..dtypes import is_float, is_whole, overflows
+from ..text import indefinite
 from .spec import ArraySpec
 
 
@@ -90,3 +91,22 @@ def check_whole(name: str, least: int, **values: Any) -> None:
 
 def _described(kind: type) -> str:
     return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+
+
+def no_layer(name: str, value: Any) -> TypeError:
+    """The error for a value that is no layer."""
+    cure = (
+        f"give an instance, {value.__name__}(…)"
+        if isinstance(value, type)
+        else "a layer of your own derives from backprop.Layer, or has forward(x) and backward(dout)"
+    )
+    return TypeError(f"{name}: expected a layer, such as ReLU(), got {described(value)}; {cure}")
+
+
+def described(value: Any) -> str:
+    """Describe a value in an error message: its class, and a hint if that is what is wrong."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    has = [name for name in ("forward", "backward") if callable(getattr(value, name, None))]
+    hint = f", which has no {'backward' if has == ['forward'] else 'forward'}" if len(has) == 1 else ""
+    return f"{indefinite(value.__class__.__name__)}{hint}"

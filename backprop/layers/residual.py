@@ -12,7 +12,7 @@ from .activations import ReLU
 from .affine import Affine
 from .book_style.form import LayerLike
 from .book_style.node import how_to_copy
-from .checks import check_dout
+from .checks import check_dout, no_layer
 from .layer import Layer
 from .naming import by_name
 from .spec import ArraySpec
@@ -39,7 +39,7 @@ class Residual(Layer):
         self.layers = by_name(layers)
         for name, layer in self.layers.items():
             if not isinstance(layer, Layer):
-                raise TypeError(f"Residual: expected a layer, such as ReLU(), as {name}, got {layer!r}")
+                raise no_layer(f"Residual: {name}", layer)
             if layer.is_owned:
                 raise ValueError(
                     f"Residual: {name} is already in a network or block; give a copy, {how_to_copy(layer)}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
 
 from ..backends import Array, Backend, backend_of, namespace_of
 from ..errors import missing_super_init
 from ..layers import Layer, Node
 from ..layers.book_style.form import is_book_style
 from ..layers.book_style.node import how_to_copy
+from ..layers.checks import described, no_layer
 from ..losses import Loss
 
 
@@ -20,7 +20,7 @@ def check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
         raise ValueError("expected at least one layer, such as Affine(W, b), got none")
     for name, layer in layers.items():
         if not isinstance(layer, Layer):
-            raise TypeError(f"{name}: expected a layer, such as ReLU(), got {described(layer)}")
+            raise no_layer(name, layer)
         _check_takes_training(name, layer)
         _check_constructed(layer)
         if layer.is_owned:
@@ -85,12 +85,3 @@ def common_backend(places: Mapping[str, tuple[Node, str]], default: Backend) -> 
         listed = ", ".join(f"{name} {backend.name} ({backend.device})" for name, backend in backends.items())
         raise TypeError(f"a network's parameters must be on one device, got {listed}")
     return next(iter(backends.values()), default)
-
-
-def described(value: Any) -> str:
-    """Describe a value in an error message: its class, and a hint if that is what is wrong."""
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    has = [name for name in ("forward", "backward") if callable(getattr(value, name, None))]
-    hint = f", which has no {'backward' if has == ['forward'] else 'forward'}" if len(has) == 1 else ""
-    return f"a {value.__class__.__name__}{hint}"

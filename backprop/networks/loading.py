@@ -10,7 +10,7 @@ import numpy as np
 from ..backends import backend_of, is_registered
 from ..dtypes import overflows
 from ..inputs import kind_of
-from .checks import described
+from ..layers.checks import described
 
 if TYPE_CHECKING:
     from .network import Network

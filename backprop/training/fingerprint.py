@@ -30,6 +30,7 @@ from ..layers import Node
 from ..layers.book_style.node import BookNode
 from ..networks.network import Network
 from ..optimizers import Optimizer
+from ..text import indefinite
 
 MAX_VALUES = 20_000
 """The most values in a fingerprint; a step with more is not recorded."""
@@ -411,7 +412,7 @@ class _Walk:
                 path, (_Same(value), type(value), repr(value) if isinstance(value, Real | str) else ""), place
             )
             if not (self._attributes(path, value, place) or isinstance(value, (Real, str, *OPAQUE))):
-                raise CaptureError(f"{path} is a {type(value).__name__}, which cannot be inspected")
+                raise CaptureError(f"{path} is {indefinite(type(value).__name__)}, which cannot be inspected")
             self._class(type(value))
 
     def _attributes(self, path: str, value: Any, place: Place | None) -> bool:

@@ -31,6 +31,7 @@ from ..saving.history import HistoryArrays, Means, Metrics
 from ..saving.network import check_fit, network_arrays, on_host, put, restore_network
 from ..saving.network_config import network_config
 from ..saving.optimizer_config import optimizer_config
+from ..text import indefinite
 from .arguments import (
     Sampling,
     check_hook,
@@ -178,7 +179,7 @@ class Training(Iterator[Metrics]):
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise TypeError(f"expected an Optimizer, such as SGD(0.1), got {optimizer!r}")
         if test is not None and not is_pair(test):
-            raise TypeError(f"expected test=(x_test, t_test), got a {type(test).__name__}")
+            raise TypeError(f"expected test=(x_test, t_test), got {indefinite(type(test).__name__)}")
         generator = np.random.default_rng(rng)
         self._data = TrainingData(network, x, t, validation, test, generator)
         samples = len(self._data)

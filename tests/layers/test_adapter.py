@@ -521,3 +521,27 @@ def test_a_flag_by_another_name_is_refused() -> None:
         TypeError, match=r"^Noise1: forward is never given test; call it train_flg if it tells"
     ):
         Network([Noise()])
+
+
+class Twice:
+    """A layer in the book's style without parameters."""
+
+    def forward(self, x: Any) -> Any:
+        return 2.0 * x
+
+    def backward(self, dout: Any) -> Any:
+        return 2.0 * dout
+
+
+def test_a_backward_without_dout_is_refused() -> None:
+    class NoGradient(Twice):
+        def backward(self) -> Any:  # type: ignore[override]
+            return 2.0
+
+    class WithDefault(Twice):
+        def backward(self, dout: Any = 1) -> Any:
+            return 2.0 * dout
+
+    with pytest.raises(TypeError, match=r"^NoGradient1: expected backward\(self, dout\), which returns dx"):
+        Network([NoGradient()])
+    assert list(Network([WithDefault()]).layers) == ["WithDefault1"]

@@ -78,7 +78,7 @@ def test_a_block_in_another_dtype(backend: Backend) -> None:
     [
         (lambda: Residual([Affine(np.ones((3, 2)), np.ones(2))]), np.ones((4, 3)),
          r"Residual: expected a block that keeps the shape \(4, 3\), got \(4, 2\)"),
-        (lambda: Residual([3]), None, "Residual: expected a layer"),
+        (lambda: Residual([3]), None, "Residual: int1: expected a layer, such as .* got an int; a layer of your own derives from backprop.Layer"),
     ],
 )  # fmt: skip
 def test_bad_input(make: Any, x: np.ndarray | None, message: str) -> None:

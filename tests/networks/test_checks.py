@@ -25,7 +25,9 @@ def test_wrong_stacks() -> None:
     ):
         Network([affine])
     affine = affine.to(network.backend)
-    with pytest.raises(TypeError, match=r"Affine1: expected a layer, such as ReLU\(\), got the class Affine"):
+    with pytest.raises(
+        TypeError, match=r"Affine1: expected a layer, such as ReLU\(\), got the class Affine; give an inst"
+    ):
         Network([Affine])  # type: ignore[list-item]
     with pytest.raises(
         TypeError, match=r"expected a loss, such as SoftmaxWithLoss\(\), as last_layer, got the class"

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...text import indefinite
 from ..node import Node
 from .class_code import AttributeUse
 from .form import described, is_array, is_book_style, is_float_array, is_generator, is_writable
@@ -92,8 +93,8 @@ def _own(layer: Any, name: str) -> dict[str, Any]:
         return vars(layer)
     except TypeError:
         raise TypeError(
-            f"{name}: a {type(layer).__name__} has __slots__, so that its parameters cannot be found: leave "
-            "them out, or derive it from backprop.Layer"
+            f"{name}: {indefinite(type(layer).__name__)} has __slots__, so that its parameters cannot be "
+            "found: leave them out, or derive it from backprop.Layer"
         ) from None
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...backends import dtype_name, is_registered
+from ...text import indefinite
 from ..node import Node
 
 FLAG = "train"
@@ -109,7 +110,7 @@ def described(value: Any) -> str:
     """Describe what is no array as expected."""
     if is_array(value):
         return f"an array of {dtype_name(value.dtype)}"
-    return "None" if value is None else f"a {type(value).__name__}"
+    return "None" if value is None else indefinite(type(value).__name__)
 
 
 def _arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:
