@@ -328,8 +328,7 @@ def test_a_long_expression() -> None:
         y = y * 1.0001
     y.backward()
     assert x.grad == pytest.approx(1.0001**3000)
-    with pytest.raises(ValueError, match="too large to draw"):
-        y.graph().to_svg()
+    assert "too large to draw in full: 6,002 nodes" in y.graph().to_svg()
 
 
 @pytest.mark.parametrize(("value", "error", "message"), [
