@@ -69,6 +69,7 @@ def test_named_inputs_stay_and_others_are_counted() -> None:
     constants = 500 - labels.count("constant")
     operations = 501 - labels.count("×")
     assert labels[:3] == [f"{operations} operations, {constants} inputs", "apple", "tax"]
+    assert labels.count("constant") == labels.count("×")
     assert by_ends(small)[f"tax → {labels[0]}"].forward == 3.0
 
 
@@ -94,6 +95,17 @@ def test_edges_side_by_side_become_one() -> None:
         (edge,) = small.edges
         assert edge.forward == shown
         assert edge.backward == (None if shown is None else 0.5 * len(values))
+
+
+def test_where_many_edges_meet_fewer_nodes_stay() -> None:
+    inputs = [GraphNode(f"x{i}", f"x{i}", Kind.VALUE) for i in range(MOST_INPUTS)]
+    sums = [GraphNode(f"sum{i}", f"sum{i}", Kind.OPERATION) for i in range(20)]
+    edges = [GraphEdge(one.id, other.id) for one in inputs for other in sums] * 2
+    small = folding(Graph((*inputs, *sums), tuple(edges)))
+    assert [node.label for node in small.nodes if node.kind is Kind.OPERATION] == [
+        "17 operations", "sum17", "sum18", "sum19",
+    ]  # fmt: skip
+    assert len(small.edges) == MOST_INPUTS * (3 * 2 + 1)
 
 
 def test_layers_are_folded_into_a_box() -> None:
