@@ -13,7 +13,7 @@ from .layering import levels
 from .parts import GraphEdge, GraphNode, Kind
 from .shapes import total_gradient
 
-MOST_NODES, MOST_EDGES, MOST_DEEP = 100, 300, 36
+MOST_NODES, MOST_EDGES, MOST_DEEP = 100, 150, 36
 """A drawing with more is hard to read: 36 layers one above the other are some 6,000 pixels high."""
 
 KEPT = (12, 6, 3, 1)

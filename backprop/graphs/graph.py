@@ -51,9 +51,9 @@ class Graph:
     def to_svg(self, *, heading: bool = True) -> str:
         """The drawing: forward values in black, gradients in red; larger arrays with histograms on pointing.
 
-        Of a graph that is too large to read, with more than 100 nodes or more than 36 one after another, the
-        collapsed one is drawn; without it, one node stands for all but those nearest to the results and
-        some inputs. The drawing says so.
+        Of a graph that is too large to read, with more than 100 nodes or 150 edges, or more than 36 nodes one
+        after another, the collapsed one is drawn; without it, one node stands for all but those nearest to
+        the results and some inputs. The drawing says so.
         Without `heading`, the title is only for screen readers.
         """
         drawn, note = self._drawn()
