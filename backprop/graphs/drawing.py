@@ -43,7 +43,7 @@ class Drawing:
         self.down = down
         names = names_of(nodes)
         index = {node.id: i for i, node in enumerate(nodes)}
-        self.shapes = [NodeShape(node, total_gradient(node, edges), down=down) for node in nodes]
+        self.shapes = [NodeShape(node, total_gradient(node.id, edges), down=down) for node in nodes]
         self.labels = [EdgeLabel(edge, names[edge.source], names[edge.target], down=down) for edge in edges]
         links = [(index[edge.source], index[edge.target]) for edge in edges]
         near = NEAR_DOWN if down else NEAR_RIGHT

@@ -13,14 +13,12 @@ from ..files import replace_file
 from ..pages import html
 from ..text import showable
 from . import dot
+from .folded import folded, is_too_large
 from .parts import GraphEdge, GraphNode, Kind
 from .plain import HEAD, edge_rows, plain
 from .svg import svg
 
 __all__ = ["Graph", "GraphEdge", "GraphNode", "Kind"]
-
-MOST_NODES, MOST_EDGES = 300, 900
-"""A larger graph is not drawn."""
 
 WIDTHS = 30, 100
 """The narrowest and the widest plain text."""
@@ -53,7 +51,9 @@ class Graph:
     def to_svg(self, *, heading: bool = True) -> str:
         """The drawing: forward values in black, gradients in red; larger arrays with histograms on pointing.
 
-        Of a graph with more than 300 nodes, the collapsed one is drawn; without it, this is a `ValueError`.
+        Of a graph that is too large to read, with more than 100 nodes or 150 edges, or more than 36 nodes one
+        after another, the collapsed one is drawn; without it, one node stands for all but those nearest to
+        the results and some inputs. The drawing says so.
         Without `heading`, the title is only for screen readers.
         """
         drawn, note = self._drawn()
@@ -89,14 +89,11 @@ class Graph:
         return f"Graph({self.title!r}: {len(self.nodes)} nodes, {len(self.edges)} edges)"
 
     def _repr_html_(self) -> str:
-        """For notebooks: the drawing in a box that scrolls, or why there is none."""
+        """For notebooks: the drawing in a box that scrolls."""
         return self._box(heading=True)
 
     def _box(self, *, heading: bool) -> str:
-        try:
-            drawing = self.to_svg(heading=heading)
-        except ValueError as error:
-            return html.paragraph(str(error))
+        drawing = self.to_svg(heading=heading)
         name = html.escaped(self.title or "computational graph")
         style = "overflow-x: auto; max-width: 100%"
         return f'<div role="region" aria-label="{name}" tabindex="0" style="{style}">\n{drawing}\n</div>\n'
@@ -110,16 +107,12 @@ class Graph:
 
     def _drawn(self) -> tuple[Graph, str]:
         """The graph that is drawn for this one, and what to say about it."""
-        if len(self.nodes) <= MOST_NODES and len(self.edges) <= MOST_EDGES:
+        if not is_too_large(self.nodes, self.edges):
             return self, ""
+        smaller = self.collapsed or Graph(*folded(self.nodes, self.edges), self.title)
+        drawn, _ = smaller._drawn()
         size = f"{len(self.nodes):,} nodes and {len(self.edges):,} edges"
-        if self.collapsed is None:
-            raise ValueError(
-                f"a graph of {size} is too large to draw: at most {MOST_NODES} nodes and {MOST_EDGES} edges; "
-                "draw a part of it, or give to_dot() to Graphviz"
-            )
-        drawn, _ = self.collapsed._drawn()
-        return drawn, f"{size}, drawn with {len(drawn.nodes):,} nodes"
+        return drawn, f"too large to draw in full: {size}, here folded into {len(drawn.nodes)} nodes"
 
 
 def _check(nodes: tuple[GraphNode, ...], edges: tuple[GraphEdge, ...]) -> None:

@@ -183,9 +183,9 @@ class EdgeLabel:
         return "; ".join([f"{name}{self.source} → {self.target}", *parts])
 
 
-def total_gradient(node: GraphNode, edges: Sequence[GraphEdge]) -> HostArray | None:
+def total_gradient(source: str, edges: Sequence[GraphEdge]) -> HostArray | None:
     """The sum of the gradients that come back to a node along several edges; None unless all are known."""
-    parts = [edge.backward for edge in edges if edge.source == node.id]
+    parts = [edge.backward for edge in edges if edge.source == source]
     known = [part for part in parts if part is not None]
     if len(known) < max(len(parts), 2) or len({part.shape for part in known}) > 1:
         return None

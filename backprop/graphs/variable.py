@@ -12,7 +12,8 @@ from ..backends import Array, HostArray, backend_of, dtype_name, get_backend, is
 from ..dtypes import is_float, is_integer
 from ..layers import Broadcast, Node
 from ..layers.arithmetic import Binary
-from .applied import Application, Flow, flow_back, on_host
+from ..pages import html
+from .applied import Application, Flow, ancestors, flow_back, on_host
 from .expression import OPERATIONS, graph_of
 from .graph import Graph
 from .labels import label_of
@@ -99,7 +100,7 @@ class Variable(Operators):
 
         Without one, with those that `backward()` would find; no variable's `grad` changes.
         """
-        flow = self._flow or flow_back(self, self._dout(None))[1]
+        flow = self._flow or flow_back(self, self._dout(None, "graph"))[1]
         return graph_of(self, flow, title)
 
     def host(self) -> HostArray:
@@ -121,16 +122,17 @@ class Variable(Operators):
                     arrays[i] = variables[i]._array
         return _result(node, variables, arrays)
 
-    def _dout(self, dout: Any) -> Array:
+    def _dout(self, dout: Any, caller: str = "backward") -> Array:
         """The gradient of this variable, as an array like its own."""
         if isinstance(dout, Variable):
             raise TypeError("backward: expected a number or an array as dout, got a Variable; give its value")
         if not is_float(self._array.dtype):
-            raise TypeError(f"backward: {self!r} has whole numbers, which have no gradient; make it float64")
+            raise TypeError(f"{caller}: {self!r} has whole numbers, which have no gradient; make it float64")
         if dout is None and self.shape:
+            before = " before y.graph()" if caller == "graph" else ""
             raise ValueError(
-                f"backward: a result of shape {self.shape} needs the gradient that comes back to it, "
-                "y.backward(dout); or make a number of it first, as sum(y) does"
+                f"{caller}: a result of shape {self.shape} needs the gradient that comes back to it, "
+                f"y.backward(dout){before}; or make a number of it first, backprop.graphs.sum(y).{caller}()"
             )
         dout = 1.0 if dout is None else dout
         found = _copied(backend_of(self._array).asarray(dout, dtype=self._array.dtype))
@@ -145,10 +147,24 @@ class Variable(Operators):
     def _shown(self, array: Array) -> Any:
         return float(array) if self.is_number else _copied(array)
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the graph, or the value as text if to draw it would set gradients of a layer."""
+        if self.origin is None or (self._flow is None and _has_params(self)):
+            return html.paragraph(repr(self))
+        try:
+            return self.graph(repr(self))._repr_html_()
+        except (TypeError, ValueError, RuntimeError):
+            return html.paragraph(repr(self))
+
     def __repr__(self) -> str:
         label = label_of(self.host())
         assert label is not None
         return f"Variable({label.text()}{self.name and f', {self.name!r}'})"
+
+
+def _has_params(variable: Variable) -> bool:
+    """Whether a layer with parameters took part in the computation."""
+    return any(one.origin is not None and one.origin.node.params for one in ancestors(variable))
 
 
 def _constant(value: Any) -> Variable:

@@ -22,20 +22,25 @@ if TYPE_CHECKING:
 LONGEST_DETAIL = 38
 """The longest text below the name in a layer's box."""
 
+MANY = 6
+"""So many repetitions of a group are drawn as the first, the last and one node between them."""
+
 
 def graph_of(trace: Trace) -> Graph:
     """The graph from x through the layers to the loss, with parameters and target coming from the side.
 
     Its `collapsed` has no parameters, blocks as single nodes, and one node for every group of layers that
-    repeats; that one's has a node for all repetitions of a group, and the last one a node for all layers.
+    repeats. The next ones have a node for all repetitions of a group but the first and the last one, then
+    for all repetitions, and then for all layers.
     """
     check_stack(trace)
     layers = list(trace.layers.values())
     runs = repeats([layer.node.__class__.__name__ for layer in layers])
     repetitions = [layers[run.start : run.stop] for run in runs]
-    groups = [layers[i : i + run.length] for run in runs for i in range(run.start, run.stop, run.length)]
+    groups = [[layers[i : i + run.length] for i in range(run.start, run.stop, run.length)] for run in runs]
+    ends = [part for run in groups for part in _ends(run)]
     graph = None
-    for parts in ([layers], repetitions, groups):
+    for parts in ([layers], repetitions, ends, [group for run in groups for group in run]):
         drawing = Drawing(trace)
         for part in parts:
             drawing.group(part)
@@ -44,6 +49,14 @@ def graph_of(trace: Trace) -> Graph:
     for layer in layers:
         drawing.layer(layer)
     return drawing.finished(graph)
+
+
+def _ends(groups: list[list[NodeTrace]]) -> list[list[NodeTrace]]:
+    """The first and the last one of many groups that repeat, and all others as one between them."""
+    if len(groups) < MANY:
+        return groups
+    first, *middle, last = groups
+    return [first, [layer for group in middle for layer in group], last]
 
 
 def check_stack(trace: Trace) -> None:
@@ -87,8 +100,10 @@ class Drawing:
         if first is last:
             self._add(f"layer {first.name}", first.name, Kind.LAYER, _formula(first), first)
         else:
-            label = f"{first.node.name} … {last.node.name}"
-            self._add(f"layers {label}", label, Kind.LAYER, _contents(nodes), first)
+            label, detail = f"{first.node.name} … {last.node.name}", _contents(nodes)
+            if len(nodes) == 2 and detail == _names(nodes):  # which the label would only repeat
+                label, detail = detail, ""
+            self._add(f"layers from {first.name}", label, Kind.LAYER, detail, first)
 
     def finished(self, collapsed: Graph | None) -> Graph:
         """The graph with the loss on top; `collapsed` is the same with fewer nodes."""
@@ -145,8 +160,12 @@ def _formula(node: NodeTrace) -> str:
 
 def _contents(nodes: Sequence[NodeTrace]) -> str:
     """The names of several layers if they fit into a box, else their classes."""
-    names = ", ".join(map(_parts, nodes))
+    names = _names(nodes)
     return names if len(names) <= LONGEST_DETAIL else _kinds(nodes)
+
+
+def _names(nodes: Sequence[NodeTrace]) -> str:
+    return ", ".join(map(_parts, nodes))
 
 
 def _parts(node: NodeTrace) -> str:

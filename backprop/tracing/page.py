@@ -35,6 +35,7 @@ def _graph(trace: Trace) -> Iterator[str]:
         yield html.paragraph(str(error))
         return
     if len(graph.nodes) > MOST_NODES and graph.collapsed is not None:
-        yield html.paragraph("The graph without parameters, each group of layers that repeats as one:")
+        yield html.paragraph("The graph without parameters, with groups of layers as single nodes:")
+    while len(graph.nodes) > MOST_NODES and graph.collapsed is not None:
         graph = graph.collapsed
     yield graph._repr_html_()

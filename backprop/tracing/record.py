@@ -92,6 +92,12 @@ class NodeTrace:
             yield from part.walk(backward=backward)
         yield self
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the layer, its formula and a table of its arrays."""
+        from .shown import shown
+
+        return shown(self)
+
     def __repr__(self) -> str:
         shapes = [tuple(values.shape) for values in (*self.inputs, self.output)]
         return f"NodeTrace({self.name}: {' and '.join(map(str, shapes[:-1]))} → {shapes[-1]})"

@@ -12,7 +12,7 @@ import pytest
 
 from backprop.files import WriteError
 from backprop.graphs import Graph, GraphEdge, GraphNode, Kind
-from backprop.graphs.graph import MOST_EDGES, MOST_NODES
+from backprop.graphs.folded import MOST_DEEP, MOST_NODES
 
 from .samples import apples, chain, parsed, stack, texts
 
@@ -81,27 +81,29 @@ def test_a_notebook_shows_the_drawing_in_a_box_that_scrolls() -> None:
     assert graph.to_svg() in found
 
 
-def test_too_large() -> None:
+def test_a_graph_too_large_to_draw_is_drawn_folded(tmp_path: Path) -> None:
     large = chain(*[(1.0, 1.0)] * MOST_NODES)
-    message = rf"a graph of {MOST_NODES + 1} nodes and {MOST_NODES} edges is too large to draw: at most {MOST_NODES} nodes and {MOST_EDGES} edges"
-    with pytest.raises(ValueError, match=message):
-        large.to_svg()
-    assert re.search(message, large._repr_html_())
+    said = f"too large to draw in full: {MOST_NODES + 1} nodes and {MOST_NODES} edges, here folded into"
+    written = texts(parsed(large.to_svg()))
+    assert said in " ".join(written)
+    assert "f0" in written
+    assert f"f{MOST_NODES}" in written
+    assert "f1" not in written
+    large.save(tmp_path / "a.html")
+    for page in (large._repr_html_(), (tmp_path / "a.html").read_text("utf-8")):
+        assert f">{MOST_NODES - 12} operations</text>" in page
     assert large.to_dot().count("->") == MOST_NODES
     assert large.to_mermaid().count("-->") == MOST_NODES
-    chain(*[(1.0, 1.0)] * (MOST_NODES - 1)).to_svg()
-
-
-def test_too_many_edges() -> None:
-    edges = (GraphEdge("a", "b"),) * (MOST_EDGES + 1)
-    with pytest.raises(ValueError, match=f"2 nodes and {MOST_EDGES + 1} edges is too large"):
-        Graph((A, B), edges).to_svg()
+    assert "too large" not in chain(*[(1.0, 1.0)] * (MOST_DEEP - 1)).to_svg()
 
 
 def test_the_collapsed_graph_is_drawn_instead() -> None:
     large = replace(chain(*[(1.0, 1.0)] * MOST_NODES), collapsed=stack(3))
     written = texts(parsed(large.to_svg()))
-    said = f"a chain {MOST_NODES + 1} nodes and {MOST_NODES} edges, drawn with 3 nodes ↓ forward"
+    said = (
+        f"a chain too large to draw in full: {MOST_NODES + 1} nodes and {MOST_NODES} edges, "
+        "here folded into 3 nodes ↓ forward"
+    )
     assert " ".join(written).startswith(said)
     assert "Affine2" in written
     small = replace(stack(4), collapsed=stack(3))

@@ -15,6 +15,7 @@ from backprop import Add, Affine, Mul, ReLU, Residual, SoftmaxWithLoss
 from backprop.graphs import Variable, mean, relu, sigmoid, sum
 from backprop.graphs import max as largest
 from backprop.layers import Node
+from backprop.pages import html
 
 from .samples import apples
 
@@ -328,8 +329,7 @@ def test_a_long_expression() -> None:
         y = y * 1.0001
     y.backward()
     assert x.grad == pytest.approx(1.0001**3000)
-    with pytest.raises(ValueError, match="too large to draw"):
-        y.graph().to_svg()
+    assert "too large to draw in full: 6,002 nodes" in y.graph().to_svg()
 
 
 @pytest.mark.parametrize(("value", "error", "message"), [
@@ -442,3 +442,45 @@ def test_a_name_is_text() -> None:
         Variable(100, 2)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="the number is too large"):
         Variable(10**400)
+
+
+def test_a_graph_without_a_gradient_says_what_to_write() -> None:
+    y = Variable([1.5, -2.25]) * Variable([3.0, 4.0])
+    message = (
+        r"^graph: a result of shape \(2,\) needs the gradient that comes back to it, y\.backward\(dout\) before "
+        r"y\.graph\(\); or make a number of it first, backprop\.graphs\.sum\(y\)\.graph\(\)$"
+    )
+    with pytest.raises(ValueError, match=message):
+        y.graph()
+    assert sum(y).graph().edges[-1].forward == -4.5
+    y.backward([1.0, 1.0])
+    assert y.graph().edges[-1].backward.tolist() == [1.0, 1.0]
+    with pytest.raises(TypeError, match=r"^graph: .* has whole numbers"):
+        Variable(np.arange(2)).graph()
+
+
+def test_a_notebook_shows_the_graph_of_a_variable() -> None:
+    price = apples()[0]
+    assert price._repr_html_() == price.graph("Variable(715, 'price')")._repr_html_()
+    assert price.grad is None
+
+
+@pytest.mark.parametrize("make", [
+    lambda: Variable(2.0, "<b>"),
+    lambda: Variable([1.0, 2.0]) * 3.0,
+    lambda: Variable(np.arange(2)),
+    lambda: copy.deepcopy(Variable(2.0) * 3.0),
+])  # fmt: skip
+def test_a_notebook_shows_a_variable_without_a_graph_as_text(make: Callable[[], Variable]) -> None:
+    variable = make()
+    assert variable._repr_html_() == html.paragraph(repr(variable))
+
+
+def test_showing_a_variable_changes_no_gradients_of_layers() -> None:
+    layer = Affine(np.eye(2), np.ones(2))
+    y = sum(layer(Variable([[1.0, 2.0]])))
+    assert "<svg" not in y._repr_html_()
+    y.backward(3.0)
+    before = layer.grads["W"].copy()
+    assert "<svg" in y._repr_html_()
+    np.testing.assert_array_equal(layer.grads["W"], before)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, get_backend
-from backprop import Affine, MeanSquaredError, Network, ReLU, Residual, Tanh
+from backprop import Affine, MeanSquaredError, MultiLayerNet, Network, ReLU, Residual, Tanh
 from backprop.gradcheck.check import subject_of
 from backprop.gradcheck.comparison import compare
 from backprop.gradcheck.differences import EPSILON
@@ -199,7 +199,44 @@ def test_collapsed_graphs_become_smaller() -> None:
 def test_a_network_of_many_layers_is_drawn_collapsed() -> None:
     network = Network([Tanh() for _ in range(400)], MeanSquaredError()).to(dtype="float64")
     svg = network.trace(np.ones((1, 2)), np.ones((1, 2))).graph().to_svg()
-    assert "Tanh1 … Tanh400" in svg
+    assert "Tanh2 … Tanh399" in svg
+    assert "398 × Tanh" in svg
+
+
+@pytest.mark.parametrize("hidden", [5, 15, 16, 20, 40, 99, 400])
+def test_a_drawing_of_any_depth_can_be_read(hidden: int) -> None:
+    network = MultiLayerNet(4, [4] * hidden, 2, weight_init_std="he", rng=0)
+    graph = network.trace(np.ones((2, 4), "float32"), np.asarray([0, 1])).graph()
+    svg = graph.to_svg()
+    height = float(svg.partition('height="')[2].partition('"')[0])
+    assert height < 6500
+    assert ("too large to draw in full" in svg) is (hidden > 16)
+    if hidden >= 40:
+        shown = ["Affine1, Relu1", f"Affine2 … Relu{hidden - 1}", f"Affine{hidden}, Relu{hidden}"]
+        assert [name in svg for name in shown] == [True] * 3
+        assert f"{hidden - 2} × (Affine · ReLU)" in svg
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_the_network_of_chapter_8_is_drawn_in_full(merged: bool) -> None:
+    assert "too large" not in convolutions(merged=merged).graph().to_svg()
+
+
+def test_a_group_says_once_what_it_has() -> None:
+    names = [f"a layer of a long name, {i}" for i in range(4)]
+    network = Network({name: (ReLU, Tanh)[i % 2]() for i, name in enumerate(names)}, MeanSquaredError())
+    trace = network.to(dtype="float64").trace(np.ones((1, 2)), np.ones((1, 2)))
+    collapsed = trace.graph().collapsed
+    assert collapsed is not None
+    assert (collapsed.nodes[1].label, collapsed.nodes[1].detail) == (
+        f"{names[0]} … {names[1]}",
+        "ReLU · Tanh",
+    )
+    collapsed = (
+        MultiLayerNet(4, [4] * 3, 2, rng=0).trace(np.ones((2, 4), "f4"), np.asarray([0, 1])).graph().collapsed
+    )
+    assert collapsed is not None
+    assert (collapsed.nodes[1].label, collapsed.nodes[1].detail) == ("Affine1, Relu1", "")
 
 
 def test_a_layer_whose_name_is_that_of_another_node() -> None:

@@ -32,10 +32,17 @@ def test_it_is_self_contained_and_well_formed() -> None:
 def test_of_a_large_network_the_collapsed_graph() -> None:
     trace = convolutions()
     page = trace._repr_html_()
-    assert "each group of layers that repeats as one" in page
+    assert "without parameters, with groups of layers as single nodes" in page
     graph = trace.graph().collapsed
     assert graph is not None
     assert graph._repr_html_() in page
+
+
+def test_of_a_network_of_many_layers_a_graph_that_can_be_read() -> None:
+    network = Network([ReLU() for _ in range(60)], MeanSquaredError()).to(dtype="float64")
+    page = network.trace(np.ones((1, 2)), np.ones((1, 2)))._repr_html_()
+    assert "ReLU2 … ReLU59" in page
+    assert "too large" not in page
 
 
 def test_names_are_escaped() -> None:
