@@ -30,6 +30,10 @@ class Application:
         self._params = {key: on_host(value) for key, value in node.params.items()}
         LATEST[node] = self._mark
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copies: without what the node saved, so that a copy does not go backward."""
+        return {**vars(self), "_saved": (), "_mark": object()}
+
     def backward(self, dout: Array) -> list[Array | None]:
         """The gradient of each input; None for constants, and where the node computes none."""
         run: Any = self.node
