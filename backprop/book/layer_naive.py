@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..formulas import arithmetic
 from .checks import kept, numbers
+from .formulas import Carried
 
 __all__ = ["AddLayer", "MulLayer"]
 
@@ -21,6 +23,8 @@ class MulLayer:
     >>> mul_apple_layer.forward(100, 2), mul_apple_layer.backward(1.1)
     (200, (2.2, 110.00000000000001))
     """
+
+    formula = Carried(arithmetic.mul)
 
     def __init__(self) -> None:
         self.x: Any = None
@@ -44,6 +48,8 @@ class AddLayer:
     >>> AddLayer().forward(200, 450)
     650
     """
+
+    formula = Carried(arithmetic.add)
 
     def __init__(self) -> None:
         self._shape: tuple[int, ...] | None = None

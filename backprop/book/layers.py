@@ -1,7 +1,8 @@
 """The layers of the book's `common/layers.py`, which compute in float64.
 
-Every layer has the book's attributes. `W`, `b`, `gamma` and `beta` are the arrays that were given, not
-copies: `params["W1"] -= step` changes the layer. `backward` does not change dout, as the book's `Relu` does.
+Every layer has the book's attributes, and its `formula` for traces. `W`, `b`, `gamma` and `beta` are the
+arrays that were given, not copies: `params["W1"] -= step` changes the layer. `backward` does not change dout,
+as the book's `Relu` does.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ import numpy as np
 
 from .. import layers
 from ..backends import HostArray
+from ..formulas import activations, affine, pooling
 from ..layers.checks import check_whole
+from . import formulas
 from .checks import check_shape, doubles, kept, numbers
+from .formulas import Carried
 from .functions import (
     cross_entropy_error,
     identity_function,
@@ -64,6 +68,8 @@ class Relu:
     Source: *Deep Learning from Scratch*, section 5.5.1.
     """
 
+    formula = Carried(activations.relu)
+
     def __init__(self) -> None:
         self.mask: Kept = None
         """True where x ≤ 0."""
@@ -83,6 +89,8 @@ class Sigmoid:
 
     Source: *Deep Learning from Scratch*, section 5.5.2.
     """
+
+    formula = Carried(activations.sigmoid)
 
     def __init__(self) -> None:
         self.out: Kept = None
@@ -116,6 +124,8 @@ class Affine:
     >>> affine.W is W
     True
     """
+
+    formula = Carried(affine.affine)
 
     def __init__(self, W: Any, b: Any) -> None:
         self.W, self.b = numbers("Affine", W), numbers("Affine", b)
@@ -163,6 +173,8 @@ class SoftmaxWithLoss:
     array([[ 0.5, -0.5]])
     """
 
+    formula = Carried(formulas.cross_entropy)
+
     def __init__(self) -> None:
         self.loss: Any = None
         self.y: Kept = None
@@ -191,6 +203,8 @@ class Dropout:
 
     Source: *Deep Learning from Scratch*, section 6.4.3.
     """
+
+    formula = Carried(formulas.dropout)
 
     def __init__(self, dropout_ratio: float = 0.5) -> None:
         if not 0.0 <= dropout_ratio < 1.0:
@@ -231,6 +245,8 @@ class BatchNormalization:
     >>> norm.running_mean.round(4), norm.running_var.round(4)
     (array([0.2]), array([0.1]))
     """
+
+    formula = Carried(lambda _: formulas.batch_normalization(EPSILON))
 
     def __init__(
         self,
@@ -324,6 +340,8 @@ class Convolution:
     Source: *Deep Learning from Scratch*, section 7.4.3.
     """
 
+    formula = Carried(formulas.convolution)
+
     def __init__(self, W: Any, b: Any, stride: int = 1, pad: int = 0) -> None:
         self.W, self.b = numbers("Convolution", W), numbers("Convolution", b)
         if self.W.ndim != 4 or self.b.shape not in ((), self.W.shape[:1]):
@@ -370,6 +388,8 @@ class Pooling:
 
     Source: *Deep Learning from Scratch*, section 7.4.4.
     """
+
+    formula = Carried(lambda layer: pooling.max_pooling(layer._pooling()))
 
     def __init__(self, pool_h: int, pool_w: int, stride: int = 1, pad: int = 0) -> None:
         self.pool_h, self.pool_w, self.stride, self.pad = pool_h, pool_w, stride, pad

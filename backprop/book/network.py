@@ -7,6 +7,7 @@ import inspect
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -134,7 +135,8 @@ class Network:
     def trace(self, x: Any, t: Any) -> Trace:
         """What happens to a batch in training: `backprop.Network.trace` of a copy of this network."""
         layers, loss = copy.deepcopy((self.layers, self.last_layer))
-        return networks.Network(layers, loss, weight_decay=self.weight_decay_lambda).trace(x, t)
+        trace = networks.Network(layers, loss, weight_decay=self.weight_decay_lambda).trace(x, t)
+        return replace(trace, network=repr(self))
 
     def save_params(self, file_name: str | os.PathLike[str] = "params.pkl") -> None:
         """Write `params` as a pickle, as the book's code does."""
