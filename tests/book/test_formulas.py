@@ -61,7 +61,7 @@ def test_the_loss_has_the_book_s_constant(t: np.ndarray, rng: np.random.Generato
     back = worked_backward(trace, 0, (1,))
     assert back is not None
     one_hot = back.steps[-1].expression.text() == "(p[0,1] − t[0,1]) / 4"
-    assert one_hot == (t.ndim == 1 or (t.sum(axis=1) == 1).all() and t.dtype.kind == "i")
+    assert one_hot == (t.ndim == 1 or ((t.sum(axis=1) == 1).all() and t.dtype.kind == "i"))
     formula = formula_of(trace.node)
     assert formula is not None
     assert "log(pₙₖ + 1e−7)" in formula.forward.text()
