@@ -245,5 +245,5 @@ def _flag(function: Any) -> str | None:
 
 def _described(value: Any) -> str:
     if isinstance(value, np.ndarray):
-        return f"an array {value.shape}{'' if value.dtype.kind == 'f' else ' of ' + value.dtype.name}"
+        return f"an array {value.shape} of {'floats' if value.dtype.kind == 'f' else value.dtype.name}"
     return "nothing" if value is None else type(value).__name__

@@ -406,10 +406,10 @@ def test_saved_parameters_are_read_again(name: str, tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (lambda p: p.pop("b2"), "expected an array (2,) for b2, got nothing"),
-    (lambda p: p.update(W3=p["W1"]), "expected nothing for W3, got an array (4, 3)"),
-    (lambda p: p.update(W1=p["W1"].T), "expected an array (4, 3) for W1, got an array (3, 4)"),
-    (lambda p: p.update(W1=p["W1"].astype(int)), "expected an array (4, 3) for W1, got an array (4, 3) of int64"),
+    (lambda p: p.pop("b2"), "expected an array (2,) of floats for b2, got nothing"),
+    (lambda p: p.update(W3=p["W1"]), "expected nothing for W3, got an array (4, 3) of floats"),
+    (lambda p: p.update(W1=p["W1"].T), "expected an array (4, 3) of floats for W1, got an array (3, 4) of floats"),
+    (lambda p: p.update(W1=p["W1"].astype(int)), "expected an array (4, 3) of floats for W1, got an array (4, 3) of int64"),
     (lambda p: p.update(W1=[1.0, 2.0]), "expected a NumPy array for W1, got list"),
 ])  # fmt: skip
 def test_parameters_of_another_network_change_nothing(
