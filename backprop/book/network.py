@@ -50,6 +50,12 @@ class Network:
     weight_decay_lambda: float = 0
     """λ of the penalty λ/2 Σ W²."""
 
+    _how_to_go_on = (
+        ", but backprop.Network(copy.deepcopy(network.layers)) has, which fit, check_gradients, explain and "
+        "save_network take"
+    )
+    """After an error: where there is what only `backprop.Network` has."""
+
     def __init__(self, params: dict[str, HostArray]) -> None:
         self.params, self.layers, self.last_layer = params, {}, SoftmaxWithLoss()
 
@@ -62,10 +68,8 @@ class Network:
     def __getattr__(self, name: str) -> NoReturn:
         """Say where to find what only `backprop.Network` has, such as the `backend` that `fit` asks for."""
         hint = ""
-        if name == "backend" or (not name.startswith("_") and hasattr(networks.Network, name)):
-            hint = (
-                ", but backprop.Network(copy.deepcopy(network.layers)) has, which fit and save_network take"
-            )
+        if name in ("backend", "dtype") or (not name.startswith("_") and hasattr(networks.Network, name)):
+            hint = self._how_to_go_on
         raise AttributeError(f"the book's {type(self).__name__} has no {name}{hint}", name=name, obj=self)
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..layers import Layer, Node
 from ..losses import Loss
+from ..networks.checks import made_of_layers
 from ..networks.network import Network
 from .subject import INPUTS
 
@@ -39,6 +40,7 @@ def _check_function_question(subject: Any, inputs: tuple[Any, ...]) -> None:
     if not callable(subject):
         raise TypeError(
             f"check_gradients: expected a layer, a loss, a network or a function, got {subject!r}"
+            f"{made_of_layers(subject)}"
         )
     if len(inputs) < 2 or not callable(inputs[0]):
         raise TypeError(
