@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,36 +9,35 @@ import numpy as np
 
 from ..backends import HostArray
 from ..formulas import Formula, Step
-from ..formulas.activations import exponentials
+from ..formulas.activations import exponentials, relu, sigmoid
+from ..formulas.affine import affine
+from ..formulas.arithmetic import add, mul
 from ..formulas.convolution import convolution_with
 from ..formulas.expression import Expression, Partial, Symbol, call, equation, lines, sum_over
 from ..formulas.formula import Entry, Steps, Work, at, partial, total
 from ..formulas.losses import MEAN, L, N, p_nk, softmax_with_loss, t_nk, x_nk
 from ..formulas.normalization import over_batch
+from ..formulas.pooling import max_pooling as backprops_max_pooling
 from ..formulas.windows import Window
 from ..losses.softmax_with_loss import SoftmaxWithLoss, is_one_hot
-from .functions import INSIDE_LOG, target_rows
+from .functions import EPSILON, INSIDE_LOG, target_rows
 
 if TYPE_CHECKING:
     from ..tracing.record import NodeTrace
 
 
-class Carried:
-    """A layer's attribute `formula`: what `make` returns for it.
-
-    It is None in a subclass with a forward or backward of its own, of which nobody knows what it computes.
-    """
-
-    def __init__(self, make: Callable[[Any], Formula]) -> None:
-        self.make = make
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.owner = owner
-
-    def __get__(self, layer: Any, kind: type) -> Formula | None:
-        methods = ("forward", "backward")
-        known = all(getattr(kind, method) is getattr(self.owner, method) for method in methods)
-        return self.make(layer) if known else None
+__all__ = [
+    "add",
+    "affine",
+    "batch_normalization",
+    "convolution",
+    "cross_entropy",
+    "dropout",
+    "max_pooling",
+    "mul",
+    "relu",
+    "sigmoid",
+]
 
 
 def convolution(layer: Any) -> Formula:
@@ -77,10 +75,15 @@ def _mask(trace: NodeTrace, index: Entry) -> Symbol | None:
     return None
 
 
-def batch_normalization(epsilon: float) -> Formula:
+def max_pooling(layer: Any) -> Formula:
+    """y[n,c,i,j] = the largest x[n,c,i+u,j+v]."""
+    return backprops_max_pooling(layer._pooling())
+
+
+def batch_normalization(layer: Any) -> Formula:
     """y = γ x̂ + β, x̂ = (x − μ) / √(σ² + ε), for every entry of a sample by itself."""
     formula = over_batch(
-        epsilon,
+        EPSILON,
         "for every entry of a sample by itself, over its n numbers in the batch; images are rows of C·H·W "
         "numbers",
     )

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..formulas import arithmetic
-from ..graphs import Variable
+from .carried import Carried
 from .checks import kept, numbers
-from .formulas import Carried
 
 __all__ = ["AddLayer", "MulLayer"]
 
@@ -31,7 +29,7 @@ class MulLayer:
     ×       result  200      1
     """
 
-    formula = Carried(arithmetic.mul)
+    formula = Carried("mul")
 
     def __init__(self) -> None:
         self.x: Any = None
@@ -56,7 +54,7 @@ class AddLayer:
     650
     """
 
-    formula = Carried(arithmetic.add)
+    formula = Carried("add")
 
     def __init__(self) -> None:
         self._shape: tuple[int, ...] | None = None
@@ -89,8 +87,17 @@ def _gradient(name: str, dout: Any, shape: tuple[int, ...]) -> Any:
 
 def _value(name: str, x: Any) -> Any:
     """Return a number or variable as it is, and anything else as an array of floating-point numbers."""
-    return x if isinstance(x, Real | Variable) else numbers(name, x)[()]
+    return x if isinstance(x, Real) or _is_variable(x) else numbers(name, x)[()]
 
 
 def _shape(x: Any) -> tuple[int, ...]:
-    return x.shape if isinstance(x, Variable) else np.shape(x)
+    shape: tuple[int, ...] = x.shape if _is_variable(x) else np.shape(x)
+    return shape
+
+
+def _is_variable(x: Any) -> bool:
+    if isinstance(x, Real | np.ndarray):
+        return False
+    from ..graphs import Variable  # which numbers and arrays do not need
+
+    return isinstance(x, Variable)

@@ -14,12 +14,11 @@ import numpy as np
 
 from .. import layers
 from ..backends import HostArray
-from ..formulas import activations, affine, pooling
 from ..layers.checks import check_whole
-from . import formulas
+from .carried import Carried
 from .checks import check_shape, doubles, kept, numbers
-from .formulas import Carried
 from .functions import (
+    EPSILON,
     cross_entropy_error,
     identity_function,
     relu,
@@ -68,7 +67,7 @@ class Relu:
     Source: *Deep Learning from Scratch*, section 5.5.1.
     """
 
-    formula = Carried(activations.relu)
+    formula = Carried("relu")
 
     def __init__(self) -> None:
         self.mask: Kept = None
@@ -90,7 +89,7 @@ class Sigmoid:
     Source: *Deep Learning from Scratch*, section 5.5.2.
     """
 
-    formula = Carried(activations.sigmoid)
+    formula = Carried("sigmoid")
 
     def __init__(self) -> None:
         self.out: Kept = None
@@ -125,7 +124,7 @@ class Affine:
     True
     """
 
-    formula = Carried(affine.affine)
+    formula = Carried("affine")
 
     def __init__(self, W: Any, b: Any) -> None:
         self.W, self.b = numbers("Affine", W), numbers("Affine", b)
@@ -173,7 +172,7 @@ class SoftmaxWithLoss:
     array([[ 0.5, -0.5]])
     """
 
-    formula = Carried(formulas.cross_entropy)
+    formula = Carried("cross_entropy")
 
     def __init__(self) -> None:
         self.loss: Any = None
@@ -204,7 +203,7 @@ class Dropout:
     Source: *Deep Learning from Scratch*, section 6.4.3.
     """
 
-    formula = Carried(formulas.dropout)
+    formula = Carried("dropout")
 
     def __init__(self, dropout_ratio: float = 0.5) -> None:
         if not 0.0 <= dropout_ratio < 1.0:
@@ -246,7 +245,7 @@ class BatchNormalization:
     (array([0.2]), array([0.1]))
     """
 
-    formula = Carried(lambda _: formulas.batch_normalization(EPSILON))
+    formula = Carried("batch_normalization")
 
     def __init__(
         self,
@@ -325,10 +324,6 @@ class BatchNormalization:
         return x.reshape(len(x), size)
 
 
-EPSILON = 1e-6
-"""Added to the variance."""
-
-
 class Convolution:
     """y[n, f, a, b] = Σ x[n, c, a · stride + i − pad, b · stride + j − pad] W[f, c, i, j] + b[f].
 
@@ -340,7 +335,7 @@ class Convolution:
     Source: *Deep Learning from Scratch*, section 7.4.3.
     """
 
-    formula = Carried(formulas.convolution)
+    formula = Carried("convolution")
 
     def __init__(self, W: Any, b: Any, stride: int = 1, pad: int = 0) -> None:
         self.W, self.b = numbers("Convolution", W), numbers("Convolution", b)
@@ -389,7 +384,7 @@ class Pooling:
     Source: *Deep Learning from Scratch*, section 7.4.4.
     """
 
-    formula = Carried(lambda layer: pooling.max_pooling(layer._pooling()))
+    formula = Carried("max_pooling")
 
     def __init__(self, pool_h: int, pool_w: int, stride: int = 1, pad: int = 0) -> None:
         self.pool_h, self.pool_w, self.stride, self.pad = pool_h, pool_w, stride, pad
