@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -13,9 +13,13 @@ from .network import Network, affine_params
 
 __all__ = ["TwoLayerNet"]
 
+NO_LAYERS = "the network of chapter 4 has no layers; that of chapter 5, backprop.book.TwoLayerNet, has"
+
 
 class TwoLayerNet(Network):
     """Affine, sigmoid, affine, softmax; `predict` returns probabilities.
+
+    It has no layers, so `trace` is an error; the `TwoLayerNet` of chapter 5 has both.
 
     Parameters
     ----------
@@ -24,6 +28,8 @@ class TwoLayerNet(Network):
 
     Source: *Deep Learning from Scratch*, section 4.5.1.
     """
+
+    _how_to_go_on = f": {NO_LAYERS}"
 
     def __init__(
         self, input_size: int, hidden_size: int, output_size: int, weight_init_std: float = 0.01
@@ -56,6 +62,10 @@ class TwoLayerNet(Network):
             "W2": np.dot(z1.T, dy),
             "b2": np.sum(dy, axis=0),
         }
+
+    def trace(self, x: Any, t: Any) -> NoReturn:
+        """Raise `TypeError`: there are no layers to trace."""
+        raise TypeError(f"TwoLayerNet.trace: {NO_LAYERS}")
 
     def _first(self, x: Any) -> HostArray:
         """x W1 + b1."""

@@ -31,6 +31,9 @@ __all__ = [
 INSIDE_LOG = 1e-7
 """What the book adds inside the logarithm, so that log 0 is not −∞."""
 
+EPSILON = 1e-6
+"""Added to the variance by batch normalization."""
+
 
 def identity_function(x: Any) -> Any:
     """y = x.

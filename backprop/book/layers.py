@@ -1,7 +1,8 @@
 """The layers of the book's `common/layers.py`, which compute in float64.
 
-Every layer has the book's attributes. `W`, `b`, `gamma` and `beta` are the arrays that were given, not
-copies: `params["W1"] -= step` changes the layer. `backward` does not change dout, as the book's `Relu` does.
+Every layer has the book's attributes, and its `formula` for traces. `W`, `b`, `gamma` and `beta` are the
+arrays that were given, not copies: `params["W1"] -= step` changes the layer. `backward` does not change dout,
+as the book's `Relu` does.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import numpy as np
 from .. import layers
 from ..backends import HostArray
 from ..layers.checks import check_whole
+from .carried import Carried
 from .checks import check_shape, doubles, kept, numbers
 from .functions import (
+    EPSILON,
     cross_entropy_error,
     identity_function,
     relu,
@@ -64,6 +67,8 @@ class Relu:
     Source: *Deep Learning from Scratch*, section 5.5.1.
     """
 
+    formula = Carried("relu")
+
     def __init__(self) -> None:
         self.mask: Kept = None
         """True where x ≤ 0."""
@@ -83,6 +88,8 @@ class Sigmoid:
 
     Source: *Deep Learning from Scratch*, section 5.5.2.
     """
+
+    formula = Carried("sigmoid")
 
     def __init__(self) -> None:
         self.out: Kept = None
@@ -116,6 +123,8 @@ class Affine:
     >>> affine.W is W
     True
     """
+
+    formula = Carried("affine")
 
     def __init__(self, W: Any, b: Any) -> None:
         self.W, self.b = numbers("Affine", W), numbers("Affine", b)
@@ -163,6 +172,8 @@ class SoftmaxWithLoss:
     array([[ 0.5, -0.5]])
     """
 
+    formula = Carried("cross_entropy")
+
     def __init__(self) -> None:
         self.loss: Any = None
         self.y: Kept = None
@@ -191,6 +202,8 @@ class Dropout:
 
     Source: *Deep Learning from Scratch*, section 6.4.3.
     """
+
+    formula = Carried("dropout")
 
     def __init__(self, dropout_ratio: float = 0.5) -> None:
         if not 0.0 <= dropout_ratio < 1.0:
@@ -231,6 +244,8 @@ class BatchNormalization:
     >>> norm.running_mean.round(4), norm.running_var.round(4)
     (array([0.2]), array([0.1]))
     """
+
+    formula = Carried("batch_normalization")
 
     def __init__(
         self,
@@ -309,10 +324,6 @@ class BatchNormalization:
         return x.reshape(len(x), size)
 
 
-EPSILON = 1e-6
-"""Added to the variance."""
-
-
 class Convolution:
     """y[n, f, a, b] = Σ x[n, c, a · stride + i − pad, b · stride + j − pad] W[f, c, i, j] + b[f].
 
@@ -323,6 +334,8 @@ class Convolution:
 
     Source: *Deep Learning from Scratch*, section 7.4.3.
     """
+
+    formula = Carried("convolution")
 
     def __init__(self, W: Any, b: Any, stride: int = 1, pad: int = 0) -> None:
         self.W, self.b = numbers("Convolution", W), numbers("Convolution", b)
@@ -370,6 +383,8 @@ class Pooling:
 
     Source: *Deep Learning from Scratch*, section 7.4.4.
     """
+
+    formula = Carried("max_pooling")
 
     def __init__(self, pool_h: int, pool_w: int, stride: int = 1, pad: int = 0) -> None:
         self.pool_h, self.pool_w, self.stride, self.pad = pool_h, pool_w, stride, pad

@@ -7,6 +7,7 @@ import inspect
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -49,6 +50,12 @@ class Network:
     weight_decay_lambda: float = 0
     """λ of the penalty λ/2 Σ W²."""
 
+    _how_to_go_on = (
+        ", but backprop.Network(copy.deepcopy(network.layers)) has, which fit, check_gradients, explain and "
+        "save_network take"
+    )
+    """After an error: where there is what only `backprop.Network` has."""
+
     def __init__(self, params: dict[str, HostArray]) -> None:
         self.params, self.layers, self.last_layer = params, {}, SoftmaxWithLoss()
 
@@ -61,10 +68,8 @@ class Network:
     def __getattr__(self, name: str) -> NoReturn:
         """Say where to find what only `backprop.Network` has, such as the `backend` that `fit` asks for."""
         hint = ""
-        if name == "backend" or (not name.startswith("_") and hasattr(networks.Network, name)):
-            hint = (
-                ", but backprop.Network(copy.deepcopy(network.layers)) has, which fit and save_network take"
-            )
+        if name in ("backend", "dtype") or (not name.startswith("_") and hasattr(networks.Network, name)):
+            hint = self._how_to_go_on
         raise AttributeError(f"the book's {type(self).__name__} has no {name}{hint}", name=name, obj=self)
 
     @property
@@ -134,7 +139,8 @@ class Network:
     def trace(self, x: Any, t: Any) -> Trace:
         """What happens to a batch in training: `backprop.Network.trace` of a copy of this network."""
         layers, loss = copy.deepcopy((self.layers, self.last_layer))
-        return networks.Network(layers, loss, weight_decay=self.weight_decay_lambda).trace(x, t)
+        trace = networks.Network(layers, loss, weight_decay=self.weight_decay_lambda).trace(x, t)
+        return replace(trace, network=repr(self))
 
     def save_params(self, file_name: str | os.PathLike[str] = "params.pkl") -> None:
         """Write `params` as a pickle, as the book's code does."""
@@ -243,5 +249,5 @@ def _flag(function: Any) -> str | None:
 
 def _described(value: Any) -> str:
     if isinstance(value, np.ndarray):
-        return f"an array {value.shape}{'' if value.dtype.kind == 'f' else ' of ' + value.dtype.name}"
+        return f"an array {value.shape} of {'floats' if value.dtype.kind == 'f' else value.dtype.name}"
     return "nothing" if value is None else type(value).__name__

@@ -23,6 +23,7 @@ LARGEST = 2**30
 """The largest file that is read, in bytes."""
 
 NAMES = {
+    "collections.OrderedDict": "OrderedDict",
     "numpy.ndarray": "ndarray",
     "numpy.dtype": "dtype",
     "_codecs.encode": "encode",
@@ -33,7 +34,7 @@ NAMES = {
     "numpy.core.numeric._frombuffer": "frombuffer",
     "numpy._core.numeric._frombuffer": "frombuffer",
 }
-"""What a pickle may call: all that NumPy, old and new, calls for an array."""
+"""What a pickle may call: `OrderedDict`, and all that NumPy, old and new, calls for an array."""
 
 
 class PickleError(ValueError):
@@ -60,24 +61,28 @@ def _loaded(data: bytes) -> dict[str, HostArray]:
     try:
         value = _Unpickler(io.BytesIO(data), encoding="latin1").load()
         if type(value) is not dict:
-            raise PickleError(f"expected a dict of arrays by name, got {_kind(value)}")
+            kind = _kind(value)
+            hint = "; save dict(params)" if kind == "OrderedDict" else ""
+            raise PickleError(f"expected a dict of arrays by name, got {kind}{hint}")
         return _arrays(value, len(data))
     except PickleError:
         raise
     except Exception as error:  # what a damaged pickle raises is not documented
-        raise PickleError(f"it is no pickle, or a damaged one ({type(error).__name__}: {error})") from None
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        reason = "it ends too early" if isinstance(error, EOFError) else reason
+        raise PickleError(f"it is no pickle, or a damaged one ({reason})") from None
 
 
 class _Name:
-    """A name that a pickle may call; a call of it is written down."""
+    """A name that a pickle may call; a call of it is written down, but an empty `OrderedDict` is a dict."""
 
     __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __call__(self, *args: Any) -> _Call:
-        return _Call(self.name, args)
+    def __call__(self, *args: Any) -> _Call | dict[str, Any]:
+        return {} if self.name == "OrderedDict" and not args else _Call(self.name, args)
 
     def __setstate__(self, _: Any) -> NoReturn:
         raise PickleError(f"it changes {self.name}")
@@ -167,7 +172,8 @@ def _array(name: str, value: Any) -> HostArray:
             raise PickleError(f"expected an array with its content for {name}")
         case _:
             raise PickleError(f"expected a NumPy array for {name}, got {_kind(value)}")
-    flat = np.frombuffer(_bytes(name, data), _dtype(name, dtype))
+    numeric = _dtype(name, dtype)
+    flat = np.frombuffer(_bytes(name, data), numeric)
     made: Any = flat.reshape(shape, order=order)
     return np.array(made, flat.dtype.newbyteorder("="))
 
@@ -191,7 +197,8 @@ def _dtype(name: str, dtype: Any) -> np.dtype[Any]:
             if re.fullmatch(r"b1|[iu][1248]|f[248]", code):
                 found: np.dtype[Any] = np.dtype(order + code)
                 return found
-            raise PickleError(f"expected an array of numbers for {name}, got the dtype {code!r:.40}")
+            kind = "one of objects" if code.startswith("O") else f"the dtype {code!r:.40}"
+            raise PickleError(f"expected an array of numbers for {name}, got {kind}")
     raise PickleError(f"expected the dtype of the array {name}, got {_kind(dtype)}")
 
 

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 def convolution(node: Convolution) -> Formula:
     """y[n,f,i,j] = Σ x[n,c,i+u,j+v] W[f,c,u,v] + b[f]."""
-    work = _Convolution(_window(node), "y")
+    return convolution_with(_window(node))
+
+
+def convolution_with(window: Window) -> Formula:
+    """The formula of a convolution whose kernel lies so on the image."""
+    work = _Convolution(window, "y")
     return Formula(
         equation(Symbol("y", ("n", "f", "i", "j")), work.output()),
         lines(*work.backward()),

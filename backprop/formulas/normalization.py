@@ -19,11 +19,19 @@ if TYPE_CHECKING:
 
 def batch_normalization(node: BatchNormalization) -> Formula:
     """y = γ x̂ + β, x̂ = (x − μ) / √(σ² + ε), over the batch."""
-    gamma, dy = Symbol("γ"), Partial("y")
-    return _Normalization(is_batch=True, numbers=1, epsilon=node.epsilon).formula(
-        [*_means(dy), equation(Partial("x"), gamma / _deviation() * _centred(dy))],
+    return over_batch(
+        node.epsilon,
         "for every feature by itself, over its n numbers in the batch (of images, also over height and "
-        f"width); ε = {node.epsilon:g}",
+        "width)",
+    )
+
+
+def over_batch(epsilon: float, note: str) -> Formula:
+    """The formula of a normalization over the batch, of which the note says what has its own mean."""
+    gamma, dy = Symbol("γ"), Partial("y")
+    return _Normalization(is_batch=True, numbers=1, epsilon=epsilon).formula(
+        [*_means(dy), equation(Partial("x"), gamma / _deviation() * _centred(dy))],
+        f"{note}; ε = {epsilon:g}",
     )
 
 

@@ -41,6 +41,8 @@ class NetworkSubject:
         self._layers = list(network.layers.values())
         self._layer_inputs: list[Array] = []
         """The input of every layer and, at the end, of the loss."""
+        self._layer_draws: list[Any] = []
+        """The state of NumPy's global generator before every layer."""
 
     @classmethod
     def of(cls, network: Network, host: list[np.ndarray], backend: Backend, dtype: str) -> NetworkSubject:
@@ -70,6 +72,8 @@ class NetworkSubject:
         else:
             first = list(network.layers).index(slot[0])
             y = self._layer_inputs[first]
+            if self._draws.generator is not None:
+                np.random.set_state(self._layer_draws[first])
             for layer in self._layers[first:]:
                 y = layer.forward(y, training=True)
         loss = network.penalized(network.last_layer.forward(y, self.inputs[1]))
@@ -107,8 +111,9 @@ class NetworkSubject:
 
     def _through_the_layers(self, rounded: Callable[[Array], Array] = lambda y: y) -> list[Array]:
         self.restart()
-        found = [self.inputs[0]]
+        found, self._layer_draws = [self.inputs[0]], []
         for layer in self._layers:
+            self._layer_draws.append(np.random.get_state(legacy=False))
             found.append(rounded(layer.forward(found[-1], training=True)))
         return found
 

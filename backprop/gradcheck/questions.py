@@ -7,6 +7,7 @@ from typing import Any
 from ..layers import Layer, Node
 from ..layers.checks import described
 from ..losses import Loss
+from ..networks.checks import made_of_layers
 from ..networks.network import Network
 from .subject import INPUTS
 
@@ -39,7 +40,12 @@ def _check_function_question(subject: Any, inputs: tuple[Any, ...]) -> None:
         raise TypeError(f"check_gradients: expected an instance of {kind.__name__}, got the class")
     if not callable(subject):
         raise TypeError(
+<<<<<<< HEAD
             f"check_gradients: expected a layer, a loss, a network or a function, got {described(subject)}"
+=======
+            f"check_gradients: expected a layer, a loss, a network or a function, got {subject!r}"
+            f"{made_of_layers(subject)}"
+>>>>>>> fix-book
         )
     if len(inputs) < 2 or not callable(inputs[0]):
         raise TypeError(

@@ -14,6 +14,16 @@ from ..layers.checks import described, no_layer
 from ..losses import Loss
 
 
+def made_of_layers(given: Any) -> str:
+    """What to write, after a `TypeError`, for what is no `Network` but has `layers`; else an empty text."""
+    layers = getattr(given, "layers", None)
+    if layers is None:
+        return ""
+    return (
+        "; give backprop.Network(copy.deepcopy(network.layers))" if len(layers) else ", which has no layers"
+    )
+
+
 def check_stack(layers: Mapping[str, Layer], last_layer: Loss | None) -> None:
     """Raise unless all layers and the loss, if any, are valid and not yet in a network."""
     if not layers:

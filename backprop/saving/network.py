@@ -22,6 +22,7 @@ import numpy as np
 from ..backends import Array, Backend, HostArray, dtype_name, get_backend
 from ..inputs import Inputs
 from ..layers.book_style.draws import book_layers
+from ..networks.checks import made_of_layers
 from ..networks.network import Network
 from .checkpoint import Checkpoint, CheckpointError, followed, read_checkpoint, write_checkpoint
 from .network_config import UnknownLayerError, network_config, network_from_config
@@ -38,8 +39,8 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
     """Write the network to a file: its layers, parameters and state."""
     given: Any = network
     if not isinstance(given, Network):
-        hint = "; give backprop.Network(copy.deepcopy(network.layers))" if hasattr(given, "layers") else ""
-        raise TypeError(f"save_network: expected a backprop.Network, got {type(given).__name__}{hint}")
+        name, hint = type(given).__name__, made_of_layers(given)
+        raise TypeError(f"save_network: expected a backprop.Network, got {name}{hint}")
     write_checkpoint(path, Checkpoint({"network": network_config(network)}, network_arrays(network)))
 
 

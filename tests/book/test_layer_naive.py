@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from backprop.book import AddLayer, MulLayer
+from backprop.graphs import Variable
 
 
 def test_apples() -> None:
@@ -26,6 +27,30 @@ def test_apples_and_oranges() -> None:
     d_apples, d_oranges = fruit.backward(d_fruit)
     found = (*apples.backward(d_apples), *oranges.backward(d_oranges), d_tax)
     assert found == pytest.approx((2.2, 110, 3.3, 165, 650))
+
+
+def test_variables_make_a_graph() -> None:
+    apple, number, tax = Variable(100, "apple"), Variable(2, "number"), Variable(1.1, "tax")
+    apples, oranges, fruit, taxed = MulLayer(), MulLayer(), AddLayer(), MulLayer()
+    bought = apples.forward(apple, number), oranges.forward(Variable(150, "orange"), 3)
+    price = taxed.forward(fruit.forward(*bought), tax)
+    assert price.value == pytest.approx(715)
+    assert {"apple", "number", "orange", "tax", "+"} <= {node.label for node in price.graph().nodes}
+    price.backward()
+    d_fruit, d_tax = taxed.backward(1)
+    d_apples, _ = fruit.backward(d_fruit)
+    by_hand = [value.value for value in (*apples.backward(d_apples), d_tax)]
+    assert by_hand == pytest.approx([2.2, 110, 650])
+    assert [apple.grad, number.grad, tax.grad] == pytest.approx(by_hand)
+
+
+def test_variables_of_arrays() -> None:
+    x, y = Variable([1.0, 2.0], "x"), [3.0, 4.0]
+    assert MulLayer().forward(x, y).value.tolist() == [3.0, 8.0]
+    assert AddLayer().forward(y, x).value.tolist() == [4.0, 6.0]
+    for kind in (MulLayer, AddLayer):
+        with pytest.raises(ValueError, match=r"expected two numbers, or arrays of one shape, got \(2,\) and"):
+            kind().forward(x, Variable(3.0))
 
 
 def test_whole_numbers_stay_whole() -> None:

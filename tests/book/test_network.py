@@ -23,6 +23,7 @@ from backprop.book import (
     TwoLayerNet,
 )
 from backprop.book.ch04_two_layer_net import TwoLayerNet as Chapter4
+from backprop.explain import explain
 
 CONV = {"filter_num": 3, "filter_size": 3, "pad": 1, "stride": 1}
 
@@ -317,6 +318,7 @@ def test_what_the_book_s_networks_are_not_made_for(tmp_path: Path) -> None:
         lambda: backprop.fit(network, x, T.argmax(axis=1), epochs=1),
         lambda: network.summary(),
         lambda: network.to("cpu"),
+        lambda: explain(network, x, T),
     ):
         with pytest.raises(
             AttributeError, match=r"^the book's TwoLayerNet has no .* backprop\.Network\(copy"
@@ -326,12 +328,39 @@ def test_what_the_book_s_networks_are_not_made_for(tmp_path: Path) -> None:
         TypeError, match=r"^save_network: expected a backprop\.Network, got TwoLayerNet; give"
     ):
         backprop.save_network(tmp_path / "net.safetensors", network)
+    hint = r"got TwoLayerNet\(.*\); give backprop\.Network\(copy\.deepcopy\(network\.layers\)\)$"
+    with pytest.raises(TypeError, match=f"^check_gradients: expected .* {hint}"):
+        backprop.check_gradients(network, x, T)
     with pytest.raises(AttributeError, match="^the book's TwoLayerNet has no lastlayer$"):
         network.lastlayer  # noqa: B018
     own = backprop.Network(deepcopy(network.layers))
     backprop.fit(own, x, T.argmax(axis=1), epochs=1, batch_size=4)
     backprop.save_network(tmp_path / "net.safetensors", own)
+    assert backprop.check_gradients(own, x, T).passed
+    assert explain(own, x, T).title == "Network"
     network.loss(x, T)
+
+
+def test_chapter_4_has_no_layers(tmp_path: Path) -> None:
+    network, x = made("chapter 4")
+    hint = r"chapter 4 has no layers; that of chapter 5, backprop\.book\.TwoLayerNet, has$"
+    with pytest.raises(TypeError, match=rf"^TwoLayerNet\.trace: the network of {hint}"):
+        network.trace(x, T)
+    for call in (lambda: explain(network, x, T), lambda: backprop.fit(network, x, T, epochs=1)):
+        with pytest.raises(AttributeError, match=f"^the book's TwoLayerNet has no .*: the network of {hint}"):
+            call()
+    for other in (
+        lambda: backprop.check_gradients(network, x, T),
+        lambda: backprop.save_network(tmp_path / "net.safetensors", network),
+    ):
+        with pytest.raises(TypeError, match=r"got TwoLayerNet.*, which has no layers$"):
+            other()
+
+
+def test_every_kind_of_layer_passes_the_check() -> None:
+    network, x = made("dropout and batch normalization")
+    report = backprop.check_gradients(backprop.Network(deepcopy(network.layers)), x, T)
+    assert not report.failed, report
 
 
 def test_repr() -> None:
@@ -406,10 +435,10 @@ def test_saved_parameters_are_read_again(name: str, tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (lambda p: p.pop("b2"), "expected an array (2,) for b2, got nothing"),
-    (lambda p: p.update(W3=p["W1"]), "expected nothing for W3, got an array (4, 3)"),
-    (lambda p: p.update(W1=p["W1"].T), "expected an array (4, 3) for W1, got an array (3, 4)"),
-    (lambda p: p.update(W1=p["W1"].astype(int)), "expected an array (4, 3) for W1, got an array (4, 3) of int64"),
+    (lambda p: p.pop("b2"), "expected an array (2,) of floats for b2, got nothing"),
+    (lambda p: p.update(W3=p["W1"]), "expected nothing for W3, got an array (4, 3) of floats"),
+    (lambda p: p.update(W1=p["W1"].T), "expected an array (4, 3) of floats for W1, got an array (3, 4) of floats"),
+    (lambda p: p.update(W1=p["W1"].astype(int)), "expected an array (4, 3) of floats for W1, got an array (4, 3) of int64"),
     (lambda p: p.update(W1=[1.0, 2.0]), "expected a NumPy array for W1, got list"),
 ])  # fmt: skip
 def test_parameters_of_another_network_change_nothing(

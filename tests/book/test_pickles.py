@@ -7,6 +7,7 @@ import os
 import pickle
 import struct
 import tracemalloc
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -54,6 +55,11 @@ def same(found: dict[str, Any], expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_every_protocol(protocol: int, read: Callable[[bytes], dict[str, Any]]) -> None:
     same(read(pickle.dumps(ARRAYS, protocol)), ARRAYS)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_ordered_dicts(protocol: int, read: Callable[[bytes], dict[str, Any]]) -> None:
+    same(read(pickle.dumps(OrderedDict(ARRAYS), protocol)), ARRAYS)
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -164,7 +170,15 @@ def test_other_objects_are_refused(
     (pickle.dumps({"W": [1, 2]}), "expected a NumPy array for W, got list"),
     (pickle.dumps({"W": {1, 2}}), "it is no pickle, or a damaged one"),
     (pickle.dumps({"W": ARRAYS["W1"]})[:-20], "it is no pickle, or a damaged one"),
-    (b"", "it is no pickle, or a damaged one"),
+    (b"", r"it is no pickle, or a damaged one \(it ends too early\)$"),
+    (pickle.dumps(ARRAYS)[:-1], r"it is no pickle, or a damaged one \(it ends too early\)$"),
+    (pickle.dumps({"W": np.asarray([None, 1], object)}), "expected an array of numbers for W, got one of objects"),
+    (pickle.dumps({"W": np.asarray(["a"])}), "expected an array of numbers for W, got the dtype 'U1'"),
+    (pickle.dumps({"W": OrderedDict()}), "expected a NumPy array for W, got dict"),
+    (
+        b"ccollections\nOrderedDict\n((lp0\n(lp1\nS'W'\naI1\naatR.",  # as Python 2 writes it
+        r"expected a dict of arrays by name, got OrderedDict; save dict\(params\)",
+    ),
     (b"no pickle", "it is no pickle, or a damaged one"),
     (b"(dS'W'\nPsomewhere\ns.", "it refers to an object outside the file"),
     (b"\x80\x02}X\x01\x00\x00\x00W\x82\x01s.", "it names the class of number 1, which was not looked up"),

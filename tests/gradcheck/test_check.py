@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from backends import Array, Backend, get_backend, namespace_of
-from backprop import Affine, Layer, SoftmaxWithLoss, Tanh, TwoLayerNet, check_gradients
+from backprop import Affine, Layer, Network, SoftmaxWithLoss, Tanh, TwoLayerNet, check_gradients
 from backprop.cli.check_subjects import checkable
 
 from .faults import (
@@ -202,3 +202,25 @@ def test_users_layer_with_a_parameter_of_its_own(backend: Backend) -> None:
 def test_class_without_case() -> None:
     with pytest.raises(NotImplementedError, match=r"Layer has no case to check: add a classmethod case"):
         Layer.case(np.random.default_rng(0))
+
+
+class Masked:
+    """Dropout that draws from NumPy's global generator, as the book's does."""
+
+    def forward(self, x: Any, train_flg: bool = True) -> Any:
+        self.mask = np.random.rand(*x.shape) > 0.5 if train_flg else np.full(x.shape, True)
+        return x * self.mask
+
+    def backward(self, dout: Any) -> Any:
+        return dout * self.mask
+
+
+def test_layers_that_draw_from_one_generator_have_the_same_masks_in_every_run(
+    rng: np.random.Generator,
+) -> None:
+    """Also where only the layers above a parameter run again."""
+    affines = [Affine(rng.standard_normal((4, 4)), rng.standard_normal(4)) for _ in range(3)]
+    stack = [affines[0], Masked(), affines[1], Masked(), affines[2]]
+    network = Network({f"layer{i}": layer for i, layer in enumerate(stack)})
+    report = check_gradients(network, rng.standard_normal((6, 4)), rng.integers(0, 4, 6))
+    assert report.passed, report
