@@ -40,12 +40,8 @@ def _check_function_question(subject: Any, inputs: tuple[Any, ...]) -> None:
         raise TypeError(f"check_gradients: expected an instance of {kind.__name__}, got the class")
     if not callable(subject):
         raise TypeError(
-<<<<<<< HEAD
             f"check_gradients: expected a layer, a loss, a network or a function, got {described(subject)}"
-=======
-            f"check_gradients: expected a layer, a loss, a network or a function, got {subject!r}"
             f"{made_of_layers(subject)}"
->>>>>>> fix-book
         )
     if len(inputs) < 2 or not callable(inputs[0]):
         raise TypeError(
