@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from typing import Any
 
 from ..backends import Array, Backend, backend_of, namespace_of
 from ..errors import missing_super_init
