@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import unicodedata
@@ -14,6 +15,11 @@ DEFAULT = 80
 
 LEAST = 20
 """The smallest width that is used."""
+
+SIGNIFICANT = 4
+"""How many digits of a number are written where traces, graphs and formulas show it."""
+
+SPECIAL = {"nan": "NaN", "inf": "∞", "-inf": "−∞"}
 
 
 def visible(text: str) -> str:
@@ -49,6 +55,34 @@ def short(value: float, width: int = 8, decimals: int = 4) -> str:
     return next((text for text in texts if len(text) <= width), texts[-1])
 
 
+def digits(value: float, significant: int = SIGNIFICANT) -> str:
+    """A number with this many significant digits, without zeros at the end.
+
+    >>> digits(0.123456), digits(-2.0), digits(1.5e-7), digits(12345.6), digits(float("inf"))
+    ('0.1235', '−2', '1.5e−7', '12346', '∞')
+    """
+    value = float(value) or 0.0  # not −0
+    if not math.isfinite(value):
+        return SPECIAL[str(value)]
+    if value and not 1e-3 <= abs(value) < 1e6:
+        mantissa, exponent = f"{value:.{significant - 1}e}".split("e")
+        text = f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    else:
+        text = _plain(value, significant)
+    return text.replace("-", "−")
+
+
+def shape(numbers: Sequence[int]) -> str:
+    """The shape of an array.
+
+    >>> shape((784, 50)), shape((50,)), shape((1,)), shape(())
+    ('784×50', '50 numbers', '1 number', 'a number')
+    """
+    if len(numbers) > 1:
+        return "×".join(map(str, numbers))
+    return f"{numbers[0]} number{'s' * (numbers[0] != 1)}" if numbers else "a number"
+
+
 def width(file: TextIO | None = None) -> int | None:
     """The columns of the terminal behind `file`, by default stdout; None if it is not a terminal."""
     file = sys.stdout if file is None else file
@@ -66,6 +100,8 @@ def width(file: TextIO | None = None) -> int | None:
 def showable(text: str) -> str:
     """Text with a question mark for every character that stdout cannot show, such as ∂ on an old console."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    if "−".encode(encoding, "ignore") == b"":
+        text = text.replace("−", "-")  # a question mark before a number would hide its sign
     return text.encode(encoding, "replace").decode(encoding)
 
 
@@ -87,6 +123,13 @@ def table(rows: Sequence[Sequence[str]], sides: str, dropped: Sequence[int], col
     return [
         "  ".join(format(row[i], kind) for i, kind in zip(kept, kinds, strict=True)).rstrip() for row in rows
     ]
+
+
+def _plain(value: float, significant: int) -> str:
+    """A number of ordinary size with this many significant digits, but all those before the point."""
+    size = math.floor(math.log10(abs(value))) + 1 if value else 1
+    text = f"{value:.{max(significant - size, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _visible(character: str) -> str:

@@ -13,6 +13,7 @@ from importlib.resources import files
 from ..backends import HostArray
 from ..graphs import Graph
 from ..pages import html
+from ..text import shape
 from ..tracing.table import HEAD as TABLE_HEAD
 from ..tracing.table import LEGEND, ROUGH, remarks, rows_of
 from . import pictures, written
@@ -126,10 +127,9 @@ def _linked(graph: Graph, found: Explanation) -> Graph:
 
 def _input(found: Explanation) -> Iterator[str]:
     trace = found.trace
-    shape = "×".join(map(str, trace.x.shape))
     yield html.paragraph(
-        f"x has the shape {shape}; the first number counts the samples. The numbers put into the formulas "
-        f"are those of sample {found.sample} of the batch."
+        f"x has the shape {shape(trace.x.shape)}; the first number counts the samples. The numbers put into "
+        f"the formulas are those of sample {found.sample} of the batch."
     )
     images = (
         pictures.of_input(x, f"sample {i} of the batch", _label(t))

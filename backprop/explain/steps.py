@@ -11,6 +11,7 @@ from ..backends import HostArray
 from ..formulas import Expression, Worked, formula_of, worked, worked_backward
 from ..layers import Affine
 from ..losses import Loss
+from ..text import shape
 from ..tracing import NodeTrace, Trace
 from .difference import Difference, Float64
 
@@ -84,7 +85,7 @@ def _notes(node: NodeTrace, *notes: str) -> str:
     """The notes, with one about samples of several axes where they count as rows."""
     x = node.inputs[0]
     if isinstance(node.node, Affine) and x.ndim > 2:
-        size = "×".join(map(str, x.shape[1:]))
+        size = shape(x.shape[1:])
         notes = (*notes, f"a sample of x, {size}, counts as a row of {x[0].size:,} numbers")
     return "; ".join(filter(None, notes))
 

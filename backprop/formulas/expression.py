@@ -24,7 +24,8 @@ from typing import Any, TypeAlias, Union
 
 import numpy as np
 
-from .digits import SIGNIFICANT, digits, rounded
+from ..text import SIGNIFICANT, digits
+from .digits import rounded
 from .writing import Index, MathML, Text, Writer
 
 Operand: TypeAlias = Union["Expression", int, float]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from ..backends import HostArray
-from .digits import digits
+from ..text import digits
 from .expression import Expression, Number, Partial, Rest, Symbol, call
 from .writing import MathML
 

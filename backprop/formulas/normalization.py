@@ -9,6 +9,7 @@ import numpy as np
 
 from ..backends import HostArray
 from ..layers import BatchNormalization, LayerNormalization
+from ..text import digits
 from .expression import Expression, Partial, Symbol, equation, lines, root, sum_over
 from .formula import Entry, Formula, Step, Steps, at, partial, total
 from .group import Group
@@ -23,7 +24,7 @@ def batch_normalization(node: BatchNormalization) -> Formula:
     return _Normalization(is_batch=True, numbers=1, epsilon=node.epsilon).formula(
         [*_means(dy), equation(Partial("x"), gamma / _deviation() * _centred(dy))],
         "for every feature by itself, over its n numbers in the batch (of images, also over height and "
-        f"width); ε = {node.epsilon:g}",
+        f"width); ε = {digits(node.epsilon)}",
     )
 
 
@@ -36,7 +37,7 @@ def layer_normalization(node: LayerNormalization) -> Formula:
             *_means(g),
             equation(Partial("x"), _centred(g) / _deviation()),
         ],
-        f"for every sample by itself, over its n numbers; ε = {node.epsilon:g}",
+        f"for every sample by itself, over its n numbers; ε = {digits(node.epsilon)}",
         "the last two sums go over the samples",
     )
 

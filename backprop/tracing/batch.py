@@ -11,7 +11,7 @@ import numpy as np
 from ..backends import HostArray
 from ..dtypes import is_whole
 from ..graphs import Graph
-from ..text import showable, width
+from ..text import digits, showable, width
 from .details import details
 from .graph import graph_of
 from .page import page
@@ -158,4 +158,4 @@ class Trace:
         return showable(overview(self, width()))
 
     def __repr__(self) -> str:
-        return f"Trace({self.network}; {self.entries}, loss {self.value:.5g})"
+        return f"Trace({self.network}; {self.entries}, loss {digits(self.value)})"

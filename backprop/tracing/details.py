@@ -10,11 +10,10 @@ import numpy as np
 
 from ..backends import HostArray
 from ..formulas import formula_of, worked, worked_backward
-from ..formulas.digits import digits
 from ..statistics import Statistics
-from ..text import table, visible
+from ..text import digits, shape, table, visible
 from .record import NodeTrace
-from .table import fold, remarks, shape, spread
+from .table import fold, remarks, spread
 
 if TYPE_CHECKING:
     from .batch import Trace
@@ -68,8 +67,8 @@ def _worked(node: NodeTrace, sample: int) -> Iterator[str]:
 def _rows(node: NodeTrace) -> Iterator[tuple[str, ...]]:
     for name, values in node.arrays.items():
         found = Statistics.of(values)
-        numbers = [f"{n:.3g}" for n in (found.smallest, found.largest)]
-        yield name, shape(values), spread(values), *numbers, f"{found.zeros:.0%}", f"{found.norm:.3g}"
+        numbers = [digits(n) for n in (found.smallest, found.largest)]
+        yield name, shape(values.shape), spread(values), *numbers, f"{found.zeros:.0%}", digits(found.norm)
 
 
 def _entries(node: NodeTrace, columns: int) -> Iterator[list[str]]:
@@ -82,7 +81,7 @@ def written(name: str, values: HostArray, columns: int) -> list[str]:
     """An array as "x = [1 2 0.5 ... 3]", in lines of up to `columns`; of large images only statistics."""
     start = f"{name} = "
     if values.ndim > 2 and values.size > MOST_ENTRIES:
-        return [f"{name}: {shape(values)}, {spread(values)}"]
+        return [f"{name}: {shape(values.shape)}, {spread(values)}"]
     room = max(min(columns, 100) - len(start), 10)
     longest = max((len(digits(value)) for value in values.flat), default=0) if values.ndim > 1 else 0
     as_digits: Any = {"all": lambda value: digits(value).rjust(longest)}

@@ -21,9 +21,9 @@ from backprop import (
 )
 from backprop.cli import main
 from backprop.explain import explain
-from backprop.formulas.digits import digits
 from backprop.saving.checkpoint import read_checkpoint, write_checkpoint
 from backprop.saving.network import load_network, save_network
+from backprop.text import digits
 
 from ..commands import fails, usage
 from ..explain.pages import read

@@ -7,8 +7,8 @@ import pytest
 
 from backprop import MeanSquaredError, Network, ReLU
 from backprop.formulas import worked, worked_backward
-from backprop.formulas.digits import digits
 from backprop.layers import Layer
+from backprop.text import digits
 from backprop.tracing.details import details, written
 
 from .traces import convolutions, residual, two_layers
@@ -28,9 +28,9 @@ def test_formula_and_statistics() -> None:
     rows = {line.split()[0]: line.split() for line in lines[7:]}
     assert list(rows) == list(layer.arrays)
     dW = layer.grads["W"]
-    expected = [f"{n:.3g}" for n in (dW.min(), dW.max())]
+    expected = [digits(n) for n in (dW.min(), dW.max())]
     assert rows["∂L/∂W"][1:] == [
-        "4×5", *f"{dW.mean():.2g} ± {dW.std():.2g}".split(), *expected, "0%", f"{np.linalg.norm(dW):.3g}"
+        "4×5", *f"{digits(dW.mean())} ± {digits(dW.std())}".split(), *expected, "0%", digits(float(np.linalg.norm(dW)))
     ]  # fmt: skip
 
 
