@@ -27,6 +27,9 @@ READING = (
 LONGEST = 22
 """Numbers with more characters are written with a power of ten."""
 
+FULL = 16
+"""The digits of a number that is compared with another, if it has that many."""
+
 MOST_CLASSES = 20
 
 
@@ -131,7 +134,7 @@ def derivative(difference: Difference) -> list[tuple[str, str, str]]:
     """
     d = difference
     above, below, change = _aligned(decimal(d.above), decimal(d.below), d.change)
-    numerical, analytic = _scientific(d.quotient), _scientific(decimal(d.analytic))
+    numerical, analytic = digits(float(d.quotient), FULL), digits(d.analytic, FULL)
     unchanged, same = common(above, below), "" if math.isnan(d.error) else common(numerical, analytic)
     rows = [
         (f"w = {d.name}", repr(d.value), ""),
@@ -152,19 +155,7 @@ def _aligned(*numbers: Decimal) -> list[str]:
         texts = [f"{number:.{max(decimals, 0)}f}" for number in numbers]
         if max(map(len, texts)) <= LONGEST:
             return texts
-    return [_scientific(number) for number in numbers]
-
-
-def _scientific(number: Decimal) -> str:
-    """A number with a power of ten and up to 16 digits.
-
-    >>> _scientific(Decimal("-0.00012500")), _scientific(Decimal("0e5")), _scientific(Decimal("NaN"))
-    ('-1.25e-4', '0', 'NaN')
-    """
-    if not number or not number.is_finite():
-        return digits(float(number))
-    mantissa, _, exponent = f"{number:.15e}".partition("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    return [digits(float(number), FULL) for number in numbers]
 
 
 def verdict(difference: Difference) -> str:

@@ -16,7 +16,7 @@ from . import activations, arithmetic, losses, normalization, pooling, reduction
 from .affine import affine
 from .convolution import convolution, convolution_relu_pooling
 from .expression import Expression, Symbol, Words
-from .formula import Entry, Formula, Step, Steps, Worked, at
+from .formula import Entry, Formula, Step, Steps, Worked, at, legible
 
 if TYPE_CHECKING:
     from ..tracing.record import NodeTrace
@@ -139,7 +139,7 @@ def _decayed(steps: Steps, W: HostArray, index: Entry, weight_decay: float) -> S
 
 
 def _worked(steps: Any) -> Worked | None:
-    return Worked(steps) if steps else None
+    return Worked(legible(steps)) if steps else None
 
 
 def _methods(kind: type) -> set[str]:

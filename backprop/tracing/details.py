@@ -10,6 +10,7 @@ import numpy as np
 
 from ..backends import HostArray
 from ..formulas import formula_of, worked, worked_backward
+from ..formulas.formula import legible
 from ..statistics import Statistics
 from ..text import digits, shape, table, visible
 from .record import NodeTrace
@@ -60,7 +61,7 @@ def _worked(node: NodeTrace, sample: int) -> Iterator[str]:
     A step of both is written once.
     """
     found = (worked(node, sample), worked_backward(node, sample))
-    for step in dict.fromkeys(step for one in found if one is not None for step in one.steps):
+    for step in legible(dict.fromkeys(step for one in found if one is not None for step in one.steps)):
         yield from (f"  {line}" if line.startswith(("=", "≈")) else line for line in step.lines())
 
 
