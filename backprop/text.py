@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -81,6 +82,16 @@ def shape(numbers: Sequence[int]) -> str:
     if len(numbers) > 1:
         return "×".join(map(str, numbers))
     return f"{numbers[0]} number{'s' * (numbers[0] != 1)}" if numbers else "a number"
+
+
+def sentence(remark: str) -> str:
+    """A remark with a capital and a full stop; a symbol at its beginning stays as it is.
+
+    >>> sentence("computed with x − m"), sentence("m is the largest x"), sentence("a row of numbers")
+    ('Computed with x − m.', 'm is the largest x.', 'A row of numbers.')
+    """
+    is_word = re.match("[a-z]{2,} |a ", remark)
+    return f"{remark[0].upper() if is_word else remark[0]}{remark[1:]}."
 
 
 def width(file: TextIO | None = None) -> int | None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from importlib.resources import files
 
 from ..backends import HostArray
+from ..formulas import no_formula
 from ..graphs import Graph
 from ..pages import html
 from ..text import shape
@@ -153,9 +154,9 @@ def _step(found: Explanation, step: Step) -> Iterator[str]:
 
 def _formula(step: Step) -> str:
     if step.formula is None:
-        return html.paragraph(written.no_formula(step))
-    note = f'<p class="note">{html.escaped(step.note)}</p>\n' if step.note else ""
-    return f"{_wide(step.formula.mathml(block=True), 'formula')}{note}"
+        return html.paragraph(no_formula(step.node.node))
+    notes = "".join(f'<p class="note">{html.escaped(note)}</p>\n' for note in step.notes)
+    return f"{_wide(step.formula.mathml(block=True), 'formula')}{notes}"
 
 
 def _numbers(found: Explanation, step: Step) -> Iterator[str]:

@@ -6,7 +6,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..formulas import Worked
+from ..formulas import Worked, no_formula
 from ..pictures import image_shape
 from ..text import table, visible
 from . import written
@@ -27,24 +27,27 @@ def _blocks(found: Explanation, columns: int) -> Iterator[list[str]]:
     yield _folded([*found.remarks, written.READING], columns)
     if shape := image_shape(found.trace.x.shape[1:]):
         yield ["", *written.shown_image(found.trace.x[found.sample].reshape(shape))]
+    said: dict[str, tuple[str, ...]] = {}
     for step in found.steps:
         yield _heading(step.title, columns)
-        yield from _step(found, step, columns)
+        yield from _step(
+            found, step, [note for note in step.notes if note not in said.get(step.node.name, ())], columns
+        )
+        said[step.node.name] = step.notes
 
 
 def _heading(title: str, columns: int) -> list[str]:
     return ["", *_folded([title], columns), "─" * min(len(title), columns)]
 
 
-def _step(found: Explanation, step: Step, columns: int) -> Iterator[list[str]]:
+def _step(found: Explanation, step: Step, notes: Sequence[str], columns: int) -> Iterator[list[str]]:
     if step.is_backward:
         yield _folded([written.way_back(step)], columns)
     if step.formula is None:
-        yield _folded([written.no_formula(step)], columns)
+        yield _folded([no_formula(step.node.node)], columns)
     else:
         yield _folded([row.text() for row in step.formula.rows()], columns)
-    if step.note:
-        yield _folded([step.note], columns)
+    yield _folded(notes, columns)
     for name, one in step.worked.items():
         yield ["", *_folded([written.heading(found, step, name) + ":"], columns), *_worked(one, columns)]
     if step.is_loss and (rows := written.classes(found)):

@@ -65,12 +65,6 @@ def way_back(step: Step) -> str:
     return f"{PART}y comes back from above, {PART}x goes on."
 
 
-def no_formula(step: Step) -> str:
-    """Why there is none."""
-    kind = step.node.node.__class__.__name__
-    return f"{kind} has no formula: a layer of your own may carry one, as its attribute formula."
-
-
 def heading(found: Explanation, step: Step, name: str) -> str:
     """What is worked out."""
     if name == "L":

@@ -90,6 +90,14 @@ def formula_of(node: Node) -> Formula | None:
     return None
 
 
+def no_formula(node: Node) -> str:
+    """Why there is none for a layer or its gradient, and how to give one."""
+    kind = node.__class__.__name__
+    if formula_of(node) is None:
+        return f"{kind} has no formula: a layer of your own may carry one, as its attribute formula."
+    return f"The formula of {kind} does not say what its gradient is."
+
+
 def worked(trace: NodeTrace, sample: int, entry: Entry | None = None) -> Worked | None:
     """The formula with its numbers put in for one entry of the output of a sample.
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backends import HostArray
-from ..formulas import formula_of, worked, worked_backward
+from ..formulas import formula_of, no_formula, worked, worked_backward
 from ..formulas.formula import legible
 from ..statistics import Statistics
-from ..text import digits, shape, table, visible
+from ..text import digits, sentence, shape, table, visible
 from .record import NodeTrace
 from .table import fold, remarks, spread
 
@@ -47,12 +47,12 @@ def _heading(node: NodeTrace) -> Iterator[str]:
     yield f"{node.name}: {node.node!r}"
     formula = formula_of(node.node)
     if formula is None:
-        yield "no formula is known for it"
+        yield no_formula(node.node)
         return
     yield from formula.forward.text().split("; ")
     if formula.backward is not None:
         yield from formula.backward.text().split("; ")
-    yield from filter(None, (formula.note, formula.back_note))
+    yield from map(sentence, filter(None, (formula.note, formula.back_note)))
 
 
 def _worked(node: NodeTrace, sample: int) -> Iterator[str]:

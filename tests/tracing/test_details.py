@@ -72,7 +72,7 @@ def test_a_layer_without_a_formula() -> None:
     x = np.ones((1, 2))
     trace = Network([Own(), ReLU()], MeanSquaredError()).to(dtype="float64").trace(x, x)
     lines = details(trace, trace["Own1"], 0, None).splitlines()
-    assert lines[1] == "no formula is known for it"
+    assert lines[1] == "Own has no formula: a layer of your own may carry one, as its attribute formula."
     assert "y = [2 2]" in lines
 
 
