@@ -6,6 +6,7 @@ import math
 import os
 import re
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
@@ -100,12 +101,27 @@ def width(file: TextIO | None = None) -> int | None:
     file = getattr(file, "rich_proxied_file", file)  # the real stdout while a live line is shown
     if not file.isatty():
         return None
-    with suppress(KeyError, ValueError):
-        if (columns := int(os.environ["COLUMNS"])) > 0:
-            return max(columns, LEAST)
+    if columns := _asked():
+        return columns
     with suppress(OSError, ValueError):
         return max(os.get_terminal_size(file.fileno()).columns or DEFAULT, LEAST)
     return DEFAULT
+
+
+def reading_width() -> int | None:
+    """The columns for a text that people read and no program parses: also in a pipe, those of $COLUMNS."""
+    return width() or _asked()
+
+
+def fold(text: str, columns: int) -> list[str]:
+    """Visible text in lines of up to `columns`, further ones indented.
+
+    >>> fold("  = 2 + 3 + 4", 9)
+    ['  = 2 + 3', '    + 4']
+    """
+    shown = visible(text)
+    start = shown[: len(shown) - len(shown.lstrip())]
+    return textwrap.wrap(shown, columns, subsequent_indent=f"{start}  ", break_on_hyphens=False)
 
 
 def showable(text: str) -> str:
@@ -134,6 +150,14 @@ def table(rows: Sequence[Sequence[str]], sides: str, dropped: Sequence[int], col
     return [
         "  ".join(format(row[i], kind) for i, kind in zip(kept, kinds, strict=True)).rstrip() for row in rows
     ]
+
+
+def _asked() -> int | None:
+    """The width in $COLUMNS, if there is one."""
+    with suppress(KeyError, ValueError):
+        if (columns := int(os.environ["COLUMNS"])) > 0:
+            return max(columns, LEAST)
+    return None
 
 
 def _plain(value: float, significant: int) -> str:

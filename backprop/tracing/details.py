@@ -12,9 +12,9 @@ from ..backends import HostArray
 from ..formulas import formula_of, no_formula, worked, worked_backward
 from ..formulas.formula import legible
 from ..statistics import Statistics
-from ..text import digits, sentence, shape, table, visible
+from ..text import digits, fold, sentence, shape, table, visible
 from .record import NodeTrace
-from .table import fold, remarks, spread
+from .table import remarks, spread
 
 if TYPE_CHECKING:
     from .batch import Trace

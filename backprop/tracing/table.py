@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..backends import HostArray
 from ..statistics import Statistics
-from ..text import digits, shape, table, visible
+from ..text import digits, fold, shape, table, visible
 from .record import PART, NodeTrace
 
 if TYPE_CHECKING:
@@ -104,8 +103,3 @@ def _stacked(rows: list[tuple[str, ...]]) -> Iterator[str]:
         for name, cell in zip(names, cells, strict=True):
             if cell:
                 yield f"  {name}: {cell}"
-
-
-def fold(text: str, columns: int) -> list[str]:
-    """The text in lines of up to `columns`."""
-    return textwrap.wrap(visible(text), columns, subsequent_indent="  ", break_on_hyphens=False)

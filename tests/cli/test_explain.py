@@ -244,6 +244,17 @@ def test_it_fits_the_terminal(
     assert "\x1b" not in "".join(lines)
 
 
+def test_columns_counts_in_a_pipe(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_data()
+    save_network(FILE, network())
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert max(map(len, shown(capsys, FILE, "--data", "d.npz"))) > 80
+    monkeypatch.setenv("COLUMNS", "40")
+    assert max(map(len, shown(capsys, FILE, "--data", "d.npz"))) <= 40
+
+
 def test_a_fifo_in_place_of_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("no FIFOs here")

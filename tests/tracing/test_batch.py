@@ -109,3 +109,16 @@ def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.splitlines()[1].startswith("sample 0 of 3, in training: loss ")
     trace.show("Affine1")
     assert capsys.readouterr().out.startswith("Affine1: Affine(W=(4, 5), b=(5,))\n")
+
+
+@pytest.mark.parametrize("layer", [None, "Affine1", "SoftmaxWithLoss"])
+def test_columns_counts_in_a_pipe(
+    layer: str | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace, longest = two_layers(), []
+    for columns in ("", "40"):
+        monkeypatch.setenv("COLUMNS", columns)
+        trace.show(layer, 1)
+        longest.append(max(map(len, capsys.readouterr().out.splitlines())))
+    assert longest[0] > 60
+    assert longest[1] <= 40
