@@ -92,7 +92,8 @@ def sentence(remark: str) -> str:
     ('Computed with x − m.', 'm is the largest x.', 'A row of numbers.')
     """
     is_word = re.match("[a-z]{2,} |a ", remark)
-    return f"{remark[0].upper() if is_word else remark[0]}{remark[1:]}."
+    stop = "" if remark.endswith("…") else "."
+    return f"{remark[0].upper() if is_word else remark[0]}{remark[1:]}{stop}"
 
 
 def width(file: TextIO | None = None) -> int | None:

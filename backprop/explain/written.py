@@ -20,8 +20,9 @@ HEAD = ("", "shape", "mean ± sd", "smallest", "largest", "zeros", "norm")
 
 READING = (
     "Indices count from 0, and the first one of x and y is the place of the sample in the batch: x[0,3] is "
-    "entry 3 of sample 0. Numbers have four digits, and ≈ stands where these digits give another last digit. "
-    "Of a long sum, the largest terms are written, and what all others come to."
+    "entry 3 of sample 0. Numbers have four digits, or more where digits cancel; ≈ stands where what is "
+    "written gives another last digit. Of a long sum, the largest terms are written, and what all others "
+    "come to."
 )
 
 LONGEST = 22

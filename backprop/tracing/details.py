@@ -33,13 +33,22 @@ def details(trace: Trace, node: NodeTrace, sample: int | None, columns: int | No
     columns = columns or sys.maxsize
     rows = [tuple(map(visible, row)) for row in (HEAD, *_rows(node))]
     lines = [line for text in _heading(node) for line in fold(text, columns)]
-    lines += ["", *table(rows, SIDES, DROPPED, columns), ""]
+    lines += ["", *_fitting(rows, columns), ""]
     lines += [line for text in remarks(trace) for line in [*fold(text, columns), ""]]
     if sample is not None:
         part = trace.of_sample(sample)[node.name]
         lines += [f"sample {sample}", *(line for text in _entries(part, columns) for line in text), ""]
         lines += [line for text in _worked(node, sample) for line in fold(text, columns)]
     return "\n".join(lines).rstrip()
+
+
+def _fitting(rows: list[tuple[str, ...]], columns: int) -> list[str]:
+    """The table of the arrays; where even its narrowest form is too wide, a line for each array."""
+    lines = table(rows, SIDES, DROPPED, columns)
+    if max(map(len, lines)) <= columns:
+        return lines
+    texts = (f"{name}: {size}, {mean}" for name, size, mean, *_ in rows[1:])
+    return [line for text in texts for line in fold(text, columns)]
 
 
 def _heading(node: NodeTrace) -> Iterator[str]:

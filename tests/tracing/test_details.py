@@ -11,6 +11,7 @@ from backprop.layers import Layer
 from backprop.text import digits
 from backprop.tracing.details import details, written
 
+from ..explain.small import blocks
 from .traces import convolutions, residual, two_layers
 
 
@@ -55,7 +56,8 @@ def test_the_gradient_with_weight_decay_says_so() -> None:
 
 @pytest.mark.parametrize("columns", [40, 80])
 def test_it_fits(columns: int) -> None:
-    for trace in (two_layers(), residual(), convolutions()):
+    network, x, t = blocks()
+    for trace in (two_layers(), residual(), convolutions(), network.trace(x, t)):
         for node in trace.nodes():
             lines = details(trace, node, 1, columns).splitlines()
             assert max(map(len, lines)) <= columns, max(lines, key=len)
