@@ -1,8 +1,13 @@
-"""Read the tables of a page."""
+"""Read the tables of a page, and their numbers."""
 
 from __future__ import annotations
 
 from html.parser import HTMLParser
+
+
+def number(text: str) -> float:
+    """The number that `backprop.text.digits` has written."""
+    return float(text.replace("−", "-").replace("∞", "inf"))
 
 
 class Tables(HTMLParser):

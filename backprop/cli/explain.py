@@ -24,7 +24,7 @@ from ..networks.network import Network
 from ..saving.checkpoint import read_checkpoint
 from ..saving.network import network_of
 from ..saving.run_folder import PARENT, read_trained
-from ..text import width
+from ..text import reading_width
 from .checkpoint import latest_run
 from .data import check_fit, data_for
 from .screen import say
@@ -70,7 +70,7 @@ def main(options: argparse.Namespace) -> int:
     )
     with advised("write the page elsewhere with --out FILE"):
         replace_file(target, page_of(found))
-    print(text_of(found, width()))
+    print(text_of(found, reading_width()))
     print()
     say(str(target))
     if options.open:

@@ -11,8 +11,10 @@ from dataclasses import replace
 from importlib.resources import files
 
 from ..backends import HostArray
+from ..formulas import no_formula
 from ..graphs import Graph
 from ..pages import html
+from ..text import shape
 from ..tracing.table import HEAD as TABLE_HEAD
 from ..tracing.table import LEGEND, ROUGH, remarks, rows_of
 from . import pictures, written
@@ -126,10 +128,9 @@ def _linked(graph: Graph, found: Explanation) -> Graph:
 
 def _input(found: Explanation) -> Iterator[str]:
     trace = found.trace
-    shape = "×".join(map(str, trace.x.shape))
     yield html.paragraph(
-        f"x has the shape {shape}; the first number counts the samples. The numbers put into the formulas "
-        f"are those of sample {found.sample} of the batch."
+        f"x has the shape {shape(trace.x.shape)}; the first number counts the samples. The numbers put into "
+        f"the formulas are those of sample {found.sample} of the batch."
     )
     images = (
         pictures.of_input(x, f"sample {i} of the batch", _label(t))
@@ -153,9 +154,9 @@ def _step(found: Explanation, step: Step) -> Iterator[str]:
 
 def _formula(step: Step) -> str:
     if step.formula is None:
-        return html.paragraph(written.no_formula(step))
-    note = f'<p class="note">{html.escaped(step.note)}</p>\n' if step.note else ""
-    return f"{_wide(step.formula.mathml(block=True), 'formula')}{note}"
+        return html.paragraph(no_formula(step.node.node))
+    notes = "".join(f'<p class="note">{html.escaped(note)}</p>\n' for note in step.notes)
+    return f"{_wide(step.formula.mathml(block=True), 'formula')}{notes}"
 
 
 def _numbers(found: Explanation, step: Step) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import dropwhile
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ..backends import HostArray
 from ..formulas import Expression, Worked, formula_of, worked, worked_backward
 from ..layers import Affine
 from ..losses import Loss
+from ..text import sentence, shape
 from ..tracing import NodeTrace, Trace
 from .difference import Difference, Float64
 
@@ -27,7 +29,8 @@ class Step:
     is_backward: bool
     formula: Expression | None
     """None if the layer has none, or none for this direction."""
-    note: str
+    notes: tuple[str, ...]
+    """What its symbols mean, in sentences."""
     worked: Mapping[str, Worked]
     """One entry each, by what it is: `"y"`, `"∂L/∂x"`, `"∂L/∂W"`, …"""
     difference: Difference | None = None
@@ -57,7 +60,7 @@ def steps_of(trace: Trace, precise: Float64, sample: int, only: str | None = Non
             node,
             is_backward=False,
             formula=formula.forward if formula else None,
-            note=_notes(node, formula.note if formula else ""),
+            notes=_notes(node, [found], formula.note if formula else ""),
             worked={node.result: found} if found else {},
         )
     for node in (node for node in trace.nodes(backward=True) if only in (None, node.name)):
@@ -74,19 +77,41 @@ def _backward(trace: Trace, node: NodeTrace, precise: Float64, sample: int) -> S
         node,
         is_backward=True,
         formula=formula.backward if formula else None,
-        note=_notes(node, *((formula.back_note, formula.note) if formula else ())),
+        notes=_notes(node, found.values(), *((formula.back_note, formula.note) if formula else ())),
         worked=found,
         difference=precise.difference(node.name, key, _largest(node, key, sample)),
     )
 
 
-def _notes(node: NodeTrace, *notes: str) -> str:
+def _notes(node: NodeTrace, found: Iterable[Worked | None], *notes: str) -> tuple[str, ...]:
     """The notes, with one about samples of several axes where they count as rows."""
     x = node.inputs[0]
     if isinstance(node.node, Affine) and x.ndim > 2:
-        size = "×".join(map(str, x.shape[1:]))
-        notes = (*notes, f"a sample of x, {size}, counts as a row of {x[0].size:,} numbers")
-    return "; ".join(filter(None, notes))
+        size = shape(x.shape[1:])
+        counted = _counted(_row(found), x.shape[1:])
+        notes = (*notes, f"a sample of x, {size}, counts as a row of {x[0].size:,} numbers, {counted}")
+    return tuple(map(sentence, filter(None, notes)))
+
+
+def _row(found: Iterable[Worked | None]) -> int:
+    """The first row of W that is worked with; 0 if there is none."""
+    steps = (step for one in found if one for step in one.steps)
+    symbols = (symbol for step in steps for symbol in (step.target, *step.expression.symbols()))
+    return next((int(symbol.index[0]) for symbol in symbols if symbol.name == "W"), 0)
+
+
+def _counted(row: int, sample: tuple[int, ...]) -> str:
+    """How the entry that meets a row of W is counted.
+
+    >>> _counted(240, (1, 28, 28)), _counted(1024, (3, 28, 28))
+    ('row-major: 240 = 8 · 28 + 16', 'row-major: 1024 = (1 · 28 + 8) · 28 + 16')
+    """
+    place = [(int(i), size) for i, size in zip(np.unravel_index(row, sample), sample, strict=True)]
+    (first, _), *others = list(dropwhile(lambda axis: axis[1] == 1, place)) or place[-1:]
+    text = str(first)
+    for i, size in others:
+        text = f"{f'({text})' if ' ' in text else text} · {size} + {i}"
+    return f"row-major: {row} = {text}"
 
 
 def _largest(node: NodeTrace, key: str, sample: int) -> tuple[int, ...]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..formulas import Worked
+from ..formulas import Worked, no_formula
 from ..pictures import image_shape
-from ..text import table, visible
+from ..text import fold, table, visible
 from . import written
 from .explanation import Explanation
 from .steps import Step
@@ -17,7 +16,7 @@ INDENT = "  "
 
 
 def text_of(found: Explanation, columns: int | None = None) -> str:
-    """The explanation as text, in lines of up to `columns` where words allow it."""
+    """The explanation as text, in lines of up to `columns`."""
     lines = [line for block in _blocks(found, columns or sys.maxsize) for line in block]
     return "\n".join(lines)
 
@@ -27,24 +26,27 @@ def _blocks(found: Explanation, columns: int) -> Iterator[list[str]]:
     yield _folded([*found.remarks, written.READING], columns)
     if shape := image_shape(found.trace.x.shape[1:]):
         yield ["", *written.shown_image(found.trace.x[found.sample].reshape(shape))]
+    said: dict[str, tuple[str, ...]] = {}
     for step in found.steps:
         yield _heading(step.title, columns)
-        yield from _step(found, step, columns)
+        yield from _step(
+            found, step, [note for note in step.notes if note not in said.get(step.node.name, ())], columns
+        )
+        said[step.node.name] = step.notes
 
 
 def _heading(title: str, columns: int) -> list[str]:
     return ["", *_folded([title], columns), "─" * min(len(title), columns)]
 
 
-def _step(found: Explanation, step: Step, columns: int) -> Iterator[list[str]]:
+def _step(found: Explanation, step: Step, notes: Sequence[str], columns: int) -> Iterator[list[str]]:
     if step.is_backward:
         yield _folded([written.way_back(step)], columns)
     if step.formula is None:
-        yield _folded([written.no_formula(step)], columns)
+        yield _folded([no_formula(step.node.node)], columns)
     else:
         yield _folded([row.text() for row in step.formula.rows()], columns)
-    if step.note:
-        yield _folded([step.note], columns)
+    yield _folded(notes, columns)
     for name, one in step.worked.items():
         yield ["", *_folded([written.heading(found, step, name) + ":"], columns), *_worked(one, columns)]
     if step.is_loss and (rows := written.classes(found)):
@@ -61,7 +63,7 @@ def _step(found: Explanation, step: Step, columns: int) -> Iterator[list[str]]:
 def _worked(one: Worked, columns: int) -> list[str]:
     """The steps: each begins with its target, and what it equals is indented."""
     lines = (f"{INDENT}{line}" if line.startswith(("=", "≈")) else line for line in one.lines())
-    return [part for line in lines for part in _fold(f"{INDENT}{line}", columns)]
+    return [part for line in lines for part in fold(f"{INDENT}{line}", columns)]
 
 
 def _derivative(step: Step, columns: int) -> Iterator[str]:
@@ -89,17 +91,4 @@ def _table(rows: Sequence[Sequence[str]], sides: str, dropped: Sequence[int], co
 
 
 def _folded(texts: Iterable[str], columns: int) -> list[str]:
-    return [line for one in texts for line in _fold(one, columns)]
-
-
-def _fold(line: str, columns: int) -> list[str]:
-    """A line in parts of up to `columns`, further ones indented; longer words stay whole."""
-    shown = visible(line)
-    start = shown[: len(shown) - len(shown.lstrip())]
-    return textwrap.wrap(
-        shown,
-        columns,
-        subsequent_indent=f"{start}{INDENT}",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return [line for one in texts for line in fold(one, columns)]

@@ -11,6 +11,7 @@ import numpy as np
 from ..backends import HostArray
 from ..pages import html
 from ..statistics import Statistics
+from ..text import digits, shape
 from .difference import AGREE, Difference, decimal
 from .explanation import Explanation
 from .steps import PART, Step
@@ -19,12 +20,16 @@ HEAD = ("", "shape", "mean ± sd", "smallest", "largest", "zeros", "norm")
 
 READING = (
     "Indices count from 0, and the first one of x and y is the place of the sample in the batch: x[0,3] is "
-    "entry 3 of sample 0. Numbers have four digits, and ≈ stands where these digits give another last digit. "
-    "Of a long sum, the largest terms are written, and what all others come to."
+    "entry 3 of sample 0. Numbers have four digits, or more where digits cancel; ≈ stands where what is "
+    "written gives another last digit. Of a long sum, the largest terms are written, and what all others "
+    "come to."
 )
 
 LONGEST = 22
 """Numbers with more characters are written with a power of ten."""
+
+FULL = 16
+"""The digits of a number that is compared with another, if it has that many."""
 
 MOST_CLASSES = 20
 
@@ -44,15 +49,15 @@ def batch(found: Explanation) -> str:
     trace = found.trace
     samples = f"{len(trace.x)} samples" if len(trace.x) > 1 else "1 sample"
     penalty = trace.value - float(trace.loss.output)
-    parts = f" + weight decay {html.number(penalty)}" if trace.weight_decay else ""
-    return f"A batch of {samples}: loss {html.number(float(trace.loss.output))}{parts}."
+    parts = f" + weight decay {digits(penalty)}" if trace.weight_decay else ""
+    return f"A batch of {samples}: loss {digits(float(trace.loss.output))}{parts}."
 
 
 def way_back(step: Step) -> str:
     """What comes back, and what goes on."""
     if step.is_loss:
         samples = len(step.node.inputs[0])
-        start = f"The way back begins with {PART}L = {html.number(float(step.node.dout))}; {PART}x goes on."
+        start = f"The way back begins with {PART}L = {digits(float(step.node.dout))}; {PART}x goes on."
         if samples == 1:
             return start
         return (
@@ -61,16 +66,10 @@ def way_back(step: Step) -> str:
     return f"{PART}y comes back from above, {PART}x goes on."
 
 
-def no_formula(step: Step) -> str:
-    """Why there is none."""
-    kind = step.node.node.__class__.__name__
-    return f"{kind} has no formula: a layer of your own may carry one, as its attribute formula."
-
-
 def heading(found: Explanation, step: Step, name: str) -> str:
     """What is worked out."""
     if name == "L":
-        mean = html.number(float(step.node.output))
+        mean = digits(float(step.node.output))
         return f"The loss of the sample; L is the mean over the batch, {mean}"
     if name.removeprefix(PART) in step.node.params:
         return f"The entry of {name} farthest from 0, a sum over the batch"
@@ -97,16 +96,16 @@ def arrays(step: Step) -> Iterator[tuple[str, ...]]:
 def statistics(name: str, values: HostArray) -> tuple[str, ...]:
     """A row of the table of statistics."""
     found = Statistics.of(values)
-    mean, std = html.number(found.mean), html.number(found.std)
+    mean, std = digits(found.mean), digits(found.std)
     spread = f"{mean} ± {std}" if found.size > 1 else mean
     return (
         name,
-        "×".join(map(str, values.shape)) or "a number",
+        shape(values.shape),
         f"{found.nonfinite:,} not finite" if found.nonfinite else spread,
-        html.number(found.smallest),
-        html.number(found.largest),
+        digits(found.smallest),
+        digits(found.largest),
         html.percent(found.zeros, 0),
-        html.number(found.norm),
+        digits(found.norm),
     )
 
 
@@ -119,7 +118,7 @@ def classes(found: Explanation) -> tuple[tuple[str, ...], list[tuple[str, ...]]]
     target = np.eye(len(p))[int(t)] if t.ndim == 0 else t
     assert gradient is not None  # x has one
     rows = zip(x, p, target, gradient[found.sample], strict=True)
-    numbers = [[html.number(float(value)) for value in row] for row in rows]
+    numbers = [[digits(float(value)) for value in row] for row in rows]
     return ("class", "x", "p", "t", f"{PART}x"), [(str(k), *row) for k, row in enumerate(numbers)]
 
 
@@ -130,11 +129,11 @@ def derivative(difference: Difference) -> list[tuple[str, str, str]]:
     """
     d = difference
     above, below, change = _aligned(decimal(d.above), decimal(d.below), d.change)
-    numerical, analytic = _scientific(d.quotient), _scientific(decimal(d.analytic))
+    numerical, analytic = digits(float(d.quotient), FULL), digits(d.analytic, FULL)
     unchanged, same = common(above, below), "" if math.isnan(d.error) else common(numerical, analytic)
     rows = [
         (f"w = {d.name}", repr(d.value), ""),
-        ("h", f"{d.h:g}", ""),
+        ("h", digits(d.h), ""),
         ("f(w + h)", above, unchanged),
         ("f(w − h)", below, unchanged),
         ("f(w + h) − f(w − h)", change, ""),
@@ -151,19 +150,7 @@ def _aligned(*numbers: Decimal) -> list[str]:
         texts = [f"{number:.{max(decimals, 0)}f}" for number in numbers]
         if max(map(len, texts)) <= LONGEST:
             return texts
-    return [_scientific(number) for number in numbers]
-
-
-def _scientific(number: Decimal) -> str:
-    """A number with a power of ten and up to 16 digits.
-
-    >>> _scientific(Decimal("-0.00012500")), _scientific(Decimal("0e5")), _scientific(Decimal("NaN"))
-    ('-1.25e-4', '0', 'nan')
-    """
-    if not number or not number.is_finite():
-        return f"{float(number):g}"
-    mantissa, _, exponent = f"{number:.15e}".partition("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    return [digits(float(number), FULL) for number in numbers]
 
 
 def verdict(difference: Difference) -> str:
@@ -173,10 +160,10 @@ def verdict(difference: Difference) -> str:
     if difference.agrees and difference.error > AGREE:
         return "They agree up to the rounding of f: both are 0, or close to it."
     if difference.agrees:
-        return f"They agree: the relative difference is {difference.error:.1g}."
+        return f"They agree: the relative difference is {digits(difference.error, 1)}."
     return (
-        f"They differ by {difference.error:.1g}, relative to the larger: a ReLU or a maximum may change "
-        "between w − h and w + h, or the gradient is wrong. backprop check tells which."
+        f"They differ by {digits(difference.error, 1)}, relative to the larger: a ReLU or a maximum may "
+        "change between w − h and w + h, or the gradient is wrong. backprop check tells which."
     )
 
 

@@ -2,6 +2,6 @@
 
 from .expression import Expression
 from .formula import Formula, Step, Worked
-from .lookup import formula_of, worked, worked_backward
+from .lookup import formula_of, no_formula, worked, worked_backward
 
-__all__ = ["Expression", "Formula", "Step", "Worked", "formula_of", "worked", "worked_backward"]
+__all__ = ["Expression", "Formula", "Step", "Worked", "formula_of", "no_formula", "worked", "worked_backward"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..backends import HostArray
 from ..layers import GELU, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from ..text import digits
 from .elementwise import of_one
 from .expression import Expression, Partial, Symbol, call, choice, equation, lines, root, sum_over
 from .formula import Entry, Formula, Step, Steps, at, partial, total
@@ -33,7 +34,7 @@ def leaky_relu(node: LeakyReLU) -> Formula:
     return of_one(
         lambda x: choice(x, x, 0, slope * x),
         lambda dy, x, y: choice(dy, x, 0, slope * dy),
-        f"α = {node.slope:g}",
+        f"α = {digits(node.slope)}",
     )
 
 

@@ -17,14 +17,15 @@ A symbol may have a number, which can be put in its place:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, TypeAlias, Union
 
 import numpy as np
 
-from .digits import SIGNIFICANT, digits, rounded
+from ..text import SIGNIFICANT, digits
+from .digits import rounded
 from .writing import Index, MathML, Text, Writer
 
 Operand: TypeAlias = Union["Expression", int, float]
@@ -82,9 +83,14 @@ class Expression:
         kind = ' display="block"' if block else ""
         return f"<math{kind}>{self.write(MathML())}</math>"
 
-    def numbers(self) -> Expression:
-        """The expression with numbers in place of the symbols that have one."""
-        return replace(self, parts=tuple(part.numbers() for part in self.parts))
+    def numbers(self, significant: int = SIGNIFICANT) -> Expression:
+        """The expression with numbers of so many digits in place of the symbols that have one."""
+        return replace(self, parts=tuple(part.numbers(significant) for part in self.parts))
+
+    def symbols(self) -> Iterator[Symbol]:
+        """The symbols in it."""
+        for part in self.parts:
+            yield from part.symbols()
 
     def value(self, *, shown: bool = False) -> float:
         """The number that it comes to; if `shown`, computed from the rounded numbers that are written."""
@@ -128,7 +134,7 @@ class Leaf(Expression):
 
     parts: tuple[Expression, ...] = field(default=(), init=False)
 
-    def numbers(self) -> Expression:
+    def numbers(self, significant: int = SIGNIFICANT) -> Expression:
         return self
 
 
@@ -161,8 +167,11 @@ class Symbol(Leaf):
     def write(self, to: Writer) -> str:
         return to.indexed(to.name(self.name), self.index)
 
-    def numbers(self) -> Expression:
-        return self if self.number is None else Number(self.number)
+    def numbers(self, significant: int = SIGNIFICANT) -> Expression:
+        return self if self.number is None else Number(self.number, significant)
+
+    def symbols(self) -> Iterator[Symbol]:
+        yield self
 
     def value(self, *, shown: bool = False) -> float:
         return float(self.compute() if self.number is None else self.number)
@@ -195,18 +204,19 @@ class Rest(Leaf):
     number: float
     what: str = "more"
     is_put_in: bool = False
+    significant: int = SIGNIFICANT
 
     def write(self, to: Writer) -> str:
         if not self.is_put_in:
             return to.name("⋯")
-        number = Number(self.number).within(to, RELATION if to.is_flat else PRODUCT)
+        number = Number(self.number, self.significant).within(to, RELATION if to.is_flat else PRODUCT)
         return to.labelled(number, f"{self.count:,} {self.what}")
 
-    def numbers(self) -> Expression:
-        return replace(self, is_put_in=True)
+    def numbers(self, significant: int = SIGNIFICANT) -> Expression:
+        return replace(self, is_put_in=True, significant=significant)
 
     def value(self, *, shown: bool = False) -> float:
-        return rounded(self.number) if shown else self.number
+        return rounded(self.number, self.significant) if shown else self.number
 
 
 @dataclass(frozen=True)

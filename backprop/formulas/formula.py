@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from ..backends import HostArray
-from .digits import digits
+from ..text import SIGNIFICANT, digits
 from .expression import Expression, Number, Partial, Rest, Symbol, call
 from .writing import MathML
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 Entry: TypeAlias = tuple[int, ...]
 """The indices of an entry of an array."""
+
+MOST = 15
+"""The most digits of a number: those that float64 keeps."""
 
 LONGEST, KEPT = 6, 4
 """A sum of more terms than the first is written with its largest ones, as many as the second."""
@@ -30,6 +34,10 @@ class Step:
 
     target: Symbol
     expression: Expression
+    put_in: int = field(default=SIGNIFICANT, compare=False)
+    """How many digits the numbers put in have."""
+    come_out: int = field(default=SIGNIFICANT, compare=False)
+    """How many digits the result has."""
 
     @property
     def value(self) -> float:
@@ -68,12 +76,31 @@ class Step:
 
     def _sides(self) -> tuple[Expression, Expression | None, Expression]:
         """Symbols, numbers unless they say the same as the result, and the result."""
-        put_in, result = self.expression.numbers(), Number(self.value)
+        put_in, result = self.expression.numbers(self.put_in), Number(self.value, self.come_out)
         return self.expression, None if put_in.text() == result.text() else put_in, result
 
     def _last_sign(self) -> str:
-        written = self.expression.numbers().value(shown=True)
-        return "=" if digits(written) == digits(self.value) else "≈"
+        written = self._written(self.put_in)
+        return "=" if digits(written, self.come_out) == digits(self.value, self.come_out) else "≈"
+
+    def legible(self, come_out: int) -> Step:
+        """With so many digits in the result, and as many in the numbers put in as give it.
+
+        Where digits cancel, as in 0.9998 − 1, numbers of four digits would not.
+        """
+        value = self.value
+        fewest = come_out if isinstance(self.expression, Symbol) else SIGNIFICANT
+        error = 10.0 ** (1 - come_out)
+        fitting = (
+            put_in
+            for put_in in range(fewest, MOST + 1)
+            if math.isclose(self._written(put_in), value, rel_tol=error)
+        )
+        return replace(self, put_in=next(fitting, fewest), come_out=come_out)
+
+    def _written(self, put_in: int) -> float:
+        """The result of the numbers that are written."""
+        return self.expression.numbers(put_in).value(shown=True)
 
 
 @dataclass(frozen=True)
@@ -105,6 +132,26 @@ Steps: TypeAlias = tuple[Step, ...]
 
 Work: TypeAlias = Callable[["NodeTrace", Entry], Steps | None]
 """Works out one entry of an array from what is traced; None where that is unknown."""
+
+
+def legible(steps: Iterable[Step]) -> Steps:
+    """Steps of which each can be calculated again from the digits that are written.
+
+    A number that a later step needs with more digits has them where it comes out.
+
+    >>> x = Symbol("x", number=1.000012345)
+    >>> first = Step(Symbol("y"), 1 / x)
+    >>> for step in legible([first, Step(Symbol("z"), 1 - first.known())]):
+    ...     print(step.text())
+    y = 1/x = 1/1.0000123 ≈ 0.99998766
+    z = 1 − y = 1 − 0.99998766 = 1.234e−5
+    """
+    found, needed = list[Step](), dict[Symbol, int]()
+    for step in reversed(list(steps)):
+        found.append(step.legible(needed.get(step.known(), SIGNIFICANT)))
+        for symbol in step.expression.symbols():
+            needed[symbol] = max(needed.get(symbol, SIGNIFICANT), found[-1].put_in)
+    return tuple(reversed(found))
 
 
 @dataclass(frozen=True)

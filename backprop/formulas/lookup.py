@@ -16,7 +16,7 @@ from . import activations, arithmetic, losses, normalization, pooling, reduction
 from .affine import affine
 from .convolution import convolution, convolution_relu_pooling
 from .expression import Expression, Symbol, Words
-from .formula import Entry, Formula, Step, Steps, Worked, at
+from .formula import Entry, Formula, Step, Steps, Worked, at, legible
 
 if TYPE_CHECKING:
     from ..tracing.record import NodeTrace
@@ -90,6 +90,14 @@ def formula_of(node: Node) -> Formula | None:
     return None
 
 
+def no_formula(node: Node) -> str:
+    """Why there is none for a layer or its gradient, and how to give one."""
+    kind = node.__class__.__name__
+    if formula_of(node) is None:
+        return f"{kind} has no formula: a layer of your own may carry one, as its attribute formula."
+    return f"The formula of {kind} does not say what its gradient is."
+
+
 def worked(trace: NodeTrace, sample: int, entry: Entry | None = None) -> Worked | None:
     """The formula with its numbers put in for one entry of the output of a sample.
 
@@ -139,7 +147,7 @@ def _decayed(steps: Steps, W: HostArray, index: Entry, weight_decay: float) -> S
 
 
 def _worked(steps: Any) -> Worked | None:
-    return Worked(steps) if steps else None
+    return Worked(legible(steps)) if steps else None
 
 
 def _methods(kind: type) -> set[str]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..backends import HostArray
 from ..losses import MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
+from ..text import digits
 from .activations import exponentials
 from .expression import Expression, Partial, Symbol, call, equation, lines, sum_over
 from .formula import Entry, Formula, Step, Steps, at, total
@@ -55,7 +56,7 @@ def softmax_with_loss(node: SoftmaxWithLoss) -> Formula:
         return m, S, p, Step(Partial("x", index), _scaled(difference, trace) / len(x))
 
     exp_sum = sum_over("j", call("exp", Symbol("x", ("n", "j"))))
-    smoothed = f"; t is smoothed, (1 − ε) t + ε/C with ε = {smoothing:g}" if smoothing else ""
+    smoothed = f"; t is smoothed, (1 − ε) t + ε/C with ε = {digits(smoothing)}" if smoothing else ""
     return Formula(
         lines(
             equation(p_nk, call("exp", x_nk) / exp_sum),

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..backends import HostArray
 from ..layers import BatchNormalization, LayerNormalization
+from ..text import digits
 from .expression import Expression, Partial, Symbol, equation, lines, root, sum_over
 from .formula import Entry, Formula, Step, Steps, at, partial, total
 from .group import Group
@@ -31,7 +32,7 @@ def over_batch(epsilon: float, note: str) -> Formula:
     gamma, dy = Symbol("γ"), Partial("y")
     return _Normalization(is_batch=True, numbers=1, epsilon=epsilon).formula(
         [*_means(dy), equation(Partial("x"), gamma / _deviation() * _centred(dy))],
-        f"{note}; ε = {epsilon:g}",
+        f"{note}; ε = {digits(epsilon)}",
     )
 
 
@@ -44,7 +45,7 @@ def layer_normalization(node: LayerNormalization) -> Formula:
             *_means(g),
             equation(Partial("x"), _centred(g) / _deviation()),
         ],
-        f"for every sample by itself, over its n numbers; ε = {node.epsilon:g}",
+        f"for every sample by itself, over its n numbers; ε = {digits(node.epsilon)}",
         "the last two sums go over the samples",
     )
 

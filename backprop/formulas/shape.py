@@ -9,6 +9,7 @@ import numpy as np
 from ..backends import HostArray, get_backend
 from ..layers import Dropout, Residual
 from ..layers.shape import Reshape
+from ..text import digits
 from .expression import Partial, Symbol, equation, lines, transposed
 from .formula import Entry, Formula, Step, Steps, at, partial
 
@@ -29,7 +30,7 @@ def reshape(node: Reshape) -> Formula:
 
 def dropout(node: Dropout) -> Formula:
     """y = x m / (1 − r), with a random mask m."""
-    share = f"m is a random mask: 0 with probability {node.ratio:g}, else 1"
+    share = f"m is a random mask: 0 with probability {digits(node.ratio)}, else 1"
     keep = 1 - Symbol("r", number=node.ratio)
 
     def entry(trace: NodeTrace, index: Entry) -> Steps | None:
@@ -51,7 +52,7 @@ def dropout(node: Dropout) -> Formula:
     return Formula(
         equation(Symbol("y"), y / (1 - scale) if node.inverted else y),
         equation(Partial("x"), dx / (1 - scale) if node.inverted else dx),
-        share + (f", and r = {node.ratio:g}" if node.inverted else ""),
+        share + (f", and r = {digits(node.ratio)}" if node.inverted else ""),
         entry=entry,
         gradients={"x": back},
     )

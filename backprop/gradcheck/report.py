@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ..text import fold, width
 from .verdicts import FAILED, PASSED, UNRESOLVED, WRONG_ABOVE
 
 
@@ -104,7 +105,8 @@ class GradientReport:
         lines = [*map(str, self.entries), *(f"FAILED: {problem}" for problem in self.problems)]
         if self.culprit:
             lines.append(f"first wrong, going backward: {self.culprit}")
-        return "\n".join(lines)
+        columns = width()
+        return "\n".join(part for line in lines for part in (fold(line, columns) if columns else [line]))
 
 
 def raised(error: Exception) -> str:

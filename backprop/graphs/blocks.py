@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..pages.html import escaped
+from ..text import shape
 from .labels import Label
 
 SIZE = 13
@@ -86,23 +87,18 @@ def block_of(
     label: Label, kind: str, mark: str = "", *, with_shape: bool = True, flush: bool = False
 ) -> Block:
     """The block of a label, with a `mark` such as Σ before it."""
-    header = f"{label.shape}" if with_shape and label.needs_shape else ""
+    header = shape(label.shape) if with_shape and label.needs_shape else ""
     lines = label.lines
     if mark and label.entries:
         header = f"{mark} {header}".strip()
     elif mark:
         lines = ((f"{mark} {lines[0][0]}",),)
-    return Block(tuple(tuple(map(minus, line)) for line in lines), kind, label.entries, header, flush)
+    return Block(tuple(map(tuple, lines)), kind, label.entries, header, flush)
 
 
 def text(x: float, y: float, content: str, kind: str) -> str:
     """Text on a baseline; its class says how it is anchored."""
     return f'<text class="{kind}" x="{px(x)}" y="{px(y)}">{escaped(content)}</text>'
-
-
-def minus(content: str) -> str:
-    """Numbers with a minus sign in place of a hyphen."""
-    return content.replace("-", "\N{MINUS SIGN}")
 
 
 def px(value: float) -> str:

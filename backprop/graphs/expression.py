@@ -30,6 +30,7 @@ from ..layers import (
     Tanh,
 )
 from ..losses import Loss
+from ..text import digits, shape
 from .applied import Flow, ancestors, on_host
 from .graph import Graph
 from .parts import GraphEdge, GraphNode, Kind
@@ -85,7 +86,7 @@ def _drawn(id_: str, node: Node) -> GraphNode:
     if symbol is not None:
         return GraphNode(id_, symbol, Kind.OPERATION, ORDERED.get(type(node), ""))
     kind = Kind.LOSS if isinstance(node, Loss) else Kind.LAYER
-    shapes = ", ".join(f"{key} {tuple(value.shape)}" for key, value in node.params.items())
+    shapes = ", ".join(f"{key} {shape(value.shape)}" for key, value in node.params.items())
     return GraphNode(id_, node.name, kind, shapes)
 
 
@@ -95,7 +96,9 @@ def _power(exponent: float) -> str:
     >>> _power(2.0), _power(-1.0), _power(0.5)
     ('x²', 'x⁻¹', 'x^0.5')
     """
-    return f"x{int(exponent)}".translate(SUPERSCRIPTS) if exponent == int(exponent) else f"x^{exponent:g}"
+    if exponent == int(exponent):
+        return f"x{int(exponent)}".translate(SUPERSCRIPTS)
+    return f"x^{digits(exponent)}"
 
 
 def _host(array: Array | None) -> HostArray | None:

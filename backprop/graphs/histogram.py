@@ -8,8 +8,9 @@ import numpy as np
 
 from ..backends import HostArray
 from ..statistics import Statistics
-from .blocks import ASCENT, LINE, minus, px, text
-from .labels import not_finite, number
+from ..text import digits, shape
+from .blocks import ASCENT, LINE, px, text
+from .labels import not_finite
 
 BINS = 24
 WIDTH, BARS = 264.0, 48.0
@@ -37,18 +38,18 @@ class Popup:
         for name, values in self.arrays.items():
             found = Statistics.of(values)
             lines = [
-                (f"{name} {values.shape}", f"start {name_class(name)}"),
-                (f"mean {number(found.mean)}, deviation {number(found.std)}", "start quiet"),
+                (f"{name} {shape(values.shape)}", f"start {name_class(name)}"),
+                (f"mean {digits(found.mean)}, deviation {digits(found.std)}", "start quiet"),
                 *((f"{', '.join(lost)} not drawn", "start quiet") for lost in [not_finite(values)] if lost),
             ]
             for content, kind in lines:
-                yield text(left, y + ASCENT, minus(content), kind)
+                yield text(left, y + ASCENT, content, kind)
                 y += LINE
             yield from _bars(values, left, y + BARS, right - left, name_class(name))
             y += BARS
             if found.nonfinite < found.size:
-                yield text(left, y + ASCENT, minus(number(found.smallest)), "start quiet")
-                yield text(right, y + ASCENT, minus(number(found.largest)), "cell quiet")
+                yield text(left, y + ASCENT, digits(found.smallest), "start quiet")
+                yield text(right, y + ASCENT, digits(found.largest), "cell quiet")
             y += 2 * LINE
 
 

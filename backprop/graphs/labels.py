@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..backends import HostArray, dtype_name
 from ..statistics import Statistics
+from ..text import digits
+from ..text import shape as shape_text
 
 MOST_ENTRIES = 12
 """An array with more entries, or more than two axes, is written as its shape, mean and standard deviation."""
@@ -40,7 +41,7 @@ class Label:
     def text_rows(self) -> tuple[str, ...]:
         """The values as text, one line for each row: `("[[1, 2],", " [3, 4]]")`."""
         if not self.entries:
-            return (f"{self.shape} {self.rows[0][0]}" if self.shape else self.rows[0][0],)
+            return (f"{shape_text(self.shape)}: {self.rows[0][0]}" if self.shape else self.rows[0][0],)
         rows = [f"[{', '.join(row)}]" for row in self.rows]
         if len(self.shape) == 1:
             return (rows[0],)
@@ -58,21 +59,21 @@ def label_of(values: HostArray | None) -> Label | None:
     >>> label_of(np.asarray(715.0000000000001)).text()
     '715'
     >>> label_of(np.asarray([[0.5, -2.0], [1e-5, np.nan]])).text()
-    '[[0.5, -2], [1e-5, nan]]'
+    '[[0.5, −2], [1e−5, NaN]]'
     >>> label_of(np.full((100, 50), 0.25)).text()
-    '(100, 50) 0.25 ± 0'
+    '100×50: 0.25 ± 0'
     """
     if values is None:
         return None
     if values.ndim == 0:
-        return Label(((number(values.item()),),), (), False)
+        return Label(((digits(values.item()),),), (), False)
     if values.size == 0:
         return Label((("no entries",),), values.shape, False)
     if not is_large(values):
-        rows = tuple(tuple(map(number, row)) for row in np.atleast_2d(values).tolist())
+        rows = tuple(tuple(map(digits, row)) for row in np.atleast_2d(values).tolist())
         return Label(rows, values.shape, True)
     found = Statistics.of(values)
-    text = f"{number(found.mean)} ± {number(found.std)}"
+    text = f"{digits(found.mean)} ± {digits(found.std)}"
     if found.nonfinite:
         text = f"{found.nonfinite:,} of {found.size:,} not finite"
     return Label(((text,),), values.shape, False)
@@ -83,34 +84,18 @@ def is_large(values: HostArray) -> bool:
     return values.size > 0 and (values.size > MOST_ENTRIES or values.ndim > 2)
 
 
-def number(value: float) -> str:
-    """Write a number with about four significant digits.
-
-    >>> [number(value) for value in (100.0, 1.1, 2.2000000000000002, 0.12345, -1.2345e-5)]
-    ['100', '1.1', '2.2', '0.1235', '-1.234e-5']
-    >>> [number(value) for value in (12345.6, 1.5e6, -0.0, math.nan, -math.inf)]
-    ['12346', '1.5e6', '0', 'nan', '-inf']
-    """
-    if not math.isfinite(value):
-        return str(float(value))
-    if abs(value) < 1e6 and (value == int(value) or abs(value) >= 1e3):
-        return f"{value + 0.0:.0f}"  # −0 + 0 is 0
-    mantissa, e, exponent = f"{value:.4g}".partition("e")
-    return f"{mantissa}e{int(exponent)}" if e else mantissa
-
-
 def described(values: HostArray) -> str:
     """A large array in words; the statistics are those of its finite entries.
 
     >>> described(np.asarray([[1.0, 3.0], [2.0, np.nan]]))
-    '(2, 2) float64: mean 2, standard deviation 0.8165, from 1 to 3, 1 NaN'
+    '2×2 float64: mean 2, standard deviation 0.8165, from 1 to 3, 1 NaN'
     """
     found, words = Statistics.of(values), []
     if found.nonfinite < found.size:
-        words = [f"mean {number(found.mean)}", f"standard deviation {number(found.std)}"]
-        words.append(f"from {number(found.smallest)} to {number(found.largest)}")
+        words = [f"mean {digits(found.mean)}", f"standard deviation {digits(found.std)}"]
+        words.append(f"from {digits(found.smallest)} to {digits(found.largest)}")
     words += not_finite(values)
-    return f"{values.shape} {dtype_name(values.dtype)}: {', '.join(words)}"
+    return f"{shape_text(values.shape)} {dtype_name(values.dtype)}: {', '.join(words)}"
 
 
 def not_finite(values: HostArray) -> list[str]:

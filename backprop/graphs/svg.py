@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from ..pages.html import escaped
-from .blocks import ASCENT, LINE, minus, px, text, text_width
+from .blocks import ASCENT, LINE, px, text, text_width
 from .drawing import Drawing, drawn
 from .parts import GraphEdge, GraphNode
 from .plain import line_of
@@ -131,6 +131,6 @@ def _description(drawing: Drawing, nodes: int) -> str:
     parts = [f"{nodes:,} nodes, {len(drawing.labels):,} edges"]
     if len(drawing.labels) <= MOST_DESCRIBED:
         for label in drawing.labels:
-            values = [f"{name} {minus(line_of(array))}" for name, array in label.arrays.items()]
+            values = [f"{name} {line_of(array)}" for name, array in label.arrays.items()]
             parts.append(f"{label.source} to {label.target}: {', '.join(values) or 'no values'}")
     return "; ".join(parts)

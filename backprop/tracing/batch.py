@@ -11,7 +11,7 @@ import numpy as np
 from ..backends import HostArray
 from ..dtypes import is_whole
 from ..graphs import Graph
-from ..text import showable, width
+from ..text import digits, reading_width, showable
 from .details import details
 from .graph import graph_of
 from .page import page
@@ -130,9 +130,9 @@ class Trace:
         sample : show the numbers of this sample of the batch, counted from 0; by default those of all
         """
         if layer is None:
-            text = overview(self if sample is None else self.of_sample(sample), width())
+            text = overview(self if sample is None else self.of_sample(sample), reading_width())
         else:
-            text = details(self, self[layer], sample, width())
+            text = details(self, self[layer], sample, reading_width())
         sys.stdout.write(f"{showable(text)}\n")
 
     def graph(self, sample: int | None = None) -> Graph:
@@ -155,7 +155,7 @@ class Trace:
         return page(self)
 
     def __str__(self) -> str:
-        return showable(overview(self, width()))
+        return showable(overview(self, reading_width()))
 
     def __repr__(self) -> str:
-        return f"Trace({self.network}; {self.entries}, loss {self.value:.5g})"
+        return f"Trace({self.network}; {self.entries}, loss {digits(self.value)})"

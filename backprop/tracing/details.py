@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backends import HostArray
-from ..formulas import formula_of, worked, worked_backward
-from ..formulas.digits import digits
+from ..formulas import formula_of, no_formula, worked, worked_backward
+from ..formulas.formula import legible
 from ..statistics import Statistics
-from ..text import table, visible
+from ..text import digits, fold, sentence, shape, table, visible
 from .record import NodeTrace
-from .table import fold, remarks, shape, spread
+from .table import remarks, spread
 
 if TYPE_CHECKING:
     from .batch import Trace
@@ -33,7 +33,7 @@ def details(trace: Trace, node: NodeTrace, sample: int | None, columns: int | No
     columns = columns or sys.maxsize
     rows = [tuple(map(visible, row)) for row in (HEAD, *_rows(node))]
     lines = [line for text in _heading(node) for line in fold(text, columns)]
-    lines += ["", *table(rows, SIDES, DROPPED, columns), ""]
+    lines += ["", *_fitting(rows, columns), ""]
     lines += [line for text in remarks(trace) for line in [*fold(text, columns), ""]]
     if sample is not None:
         part = trace.of_sample(sample)[node.name]
@@ -42,17 +42,26 @@ def details(trace: Trace, node: NodeTrace, sample: int | None, columns: int | No
     return "\n".join(lines).rstrip()
 
 
+def _fitting(rows: list[tuple[str, ...]], columns: int) -> list[str]:
+    """The table of the arrays; where even its narrowest form is too wide, a line for each array."""
+    lines = table(rows, SIDES, DROPPED, columns)
+    if max(map(len, lines)) <= columns:
+        return lines
+    texts = (f"{name}: {size}, {mean}" for name, size, mean, *_ in rows[1:])
+    return [line for text in texts for line in fold(text, columns)]
+
+
 def _heading(node: NodeTrace) -> Iterator[str]:
     """The layer and its formula, forward and backward."""
     yield f"{node.name}: {node.node!r}"
     formula = formula_of(node.node)
     if formula is None:
-        yield "no formula is known for it"
+        yield no_formula(node.node)
         return
     yield from formula.forward.text().split("; ")
     if formula.backward is not None:
         yield from formula.backward.text().split("; ")
-    yield from filter(None, (formula.note, formula.back_note))
+    yield from map(sentence, filter(None, (formula.note, formula.back_note)))
 
 
 def _worked(node: NodeTrace, sample: int) -> Iterator[str]:
@@ -61,15 +70,15 @@ def _worked(node: NodeTrace, sample: int) -> Iterator[str]:
     A step of both is written once.
     """
     found = (worked(node, sample), worked_backward(node, sample))
-    for step in dict.fromkeys(step for one in found if one is not None for step in one.steps):
+    for step in legible(dict.fromkeys(step for one in found if one is not None for step in one.steps)):
         yield from (f"  {line}" if line.startswith(("=", "≈")) else line for line in step.lines())
 
 
 def _rows(node: NodeTrace) -> Iterator[tuple[str, ...]]:
     for name, values in node.arrays.items():
         found = Statistics.of(values)
-        numbers = [f"{n:.3g}" for n in (found.smallest, found.largest)]
-        yield name, shape(values), spread(values), *numbers, f"{found.zeros:.0%}", f"{found.norm:.3g}"
+        numbers = [digits(n) for n in (found.smallest, found.largest)]
+        yield name, shape(values.shape), spread(values), *numbers, f"{found.zeros:.0%}", digits(found.norm)
 
 
 def _entries(node: NodeTrace, columns: int) -> Iterator[list[str]]:
@@ -82,7 +91,7 @@ def written(name: str, values: HostArray, columns: int) -> list[str]:
     """An array as "x = [1 2 0.5 ... 3]", in lines of up to `columns`; of large images only statistics."""
     start = f"{name} = "
     if values.ndim > 2 and values.size > MOST_ENTRIES:
-        return [f"{name}: {shape(values)}, {spread(values)}"]
+        return [f"{name}: {shape(values.shape)}, {spread(values)}"]
     room = max(min(columns, 100) - len(start), 10)
     longest = max((len(digits(value)) for value in values.flat), default=0) if values.ndim > 1 else 0
     as_digits: Any = {"all": lambda value: digits(value).rjust(longest)}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..backends import HostArray
 from ..statistics import Statistics
-from ..text import table, visible
+from ..text import digits, fold, shape, table, visible
 from .record import PART, NodeTrace
 
 if TYPE_CHECKING:
@@ -45,14 +44,14 @@ def heading(trace: Trace) -> Iterator[str]:
     """What the trace is of, and the loss."""
     yield trace.network
     loss = float(trace.loss.output)
-    penalty = f" + weight decay {trace.value - loss:.4g}" if trace.weight_decay else ""
-    yield f"{trace.entries}, in training: loss {loss:.5g}{penalty}"
+    penalty = f" + weight decay {digits(trace.value - loss)}" if trace.weight_decay else ""
+    yield f"{trace.entries}, in training: loss {digits(loss)}{penalty}"
 
 
 def remarks(trace: Trace) -> Iterator[str]:
     """What a reader must know about the numbers."""
     if trace.weight_decay:
-        yield f"{PART}W includes λ W of the weight decay, λ = {trace.weight_decay:g}"
+        yield f"{PART}W includes λ W of the weight decay, λ = {digits(trace.weight_decay)}"
     if trace.sample is not None:
         yield f"y and {PART}y are those of sample {trace.sample}, the loss and the norms those of the batch"
     if first := trace.first_nonfinite:
@@ -62,11 +61,12 @@ def remarks(trace: Trace) -> Iterator[str]:
 def rows_of(trace: Trace) -> Iterator[tuple[str, ...]]:
     """The cells of a row for the input, every layer, those within it, and the loss."""
     first = next(iter(trace.layers.values()), trace.loss)
-    yield "x", shape(trace.x), spread(trace.x), spread(first.dinputs[0]), "", ""
+    yield "x", shape(trace.x.shape), spread(trace.x), spread(first.dinputs[0]), "", ""
     for layer in (*trace.layers.values(), trace.loss):
         for node in _block_first(layer):
-            time = f"{1e3 * node.forward_seconds:.2g} + {1e3 * node.backward_seconds:.2g}"
-            yield node.name, shape(node.output), spread(node.output), spread(node.dout), _norms(node), time
+            time = " + ".join(digits(1e3 * s, 2) for s in (node.forward_seconds, node.backward_seconds))
+            spreads = spread(node.output), spread(node.dout)
+            yield node.name, shape(node.output.shape), *spreads, _norms(node), time
 
 
 def _block_first(node: NodeTrace) -> Iterator[NodeTrace]:
@@ -75,28 +75,23 @@ def _block_first(node: NodeTrace) -> Iterator[NodeTrace]:
         yield from _block_first(part)
 
 
-def shape(values: HostArray) -> str:
-    """The shape as 100×784."""
-    return "×".join(map(str, values.shape)) or "()"
-
-
 def spread(values: HostArray | None) -> str:
     """Mean and standard deviation, or the number if it is only one; how many are not finite, if any."""
     if values is None:
         return ""
     found = Statistics.of(values)
     if found.size == 1:
-        return f"{values.reshape(-1)[0]:.5g}"
+        return digits(values.reshape(-1)[0])
     if found.nonfinite:
         return f"{found.nonfinite:,} of {found.size:,} not finite"
-    return f"{found.mean:.2g} ± {found.std:.2g}"
+    return f"{digits(found.mean)} ± {digits(found.std)}"
 
 
 def _norms(node: NodeTrace) -> str:
     """The norm of the gradient of every parameter; of a block, its layers have them."""
     if node.parts:
         return ""
-    shown = [f"{key} {Statistics.of(dW).norm:.2g}" for key, dW in list(node.grads.items())[:MOST_NORMS]]
+    shown = [f"{key} {digits(Statistics.of(dW).norm)}" for key, dW in list(node.grads.items())[:MOST_NORMS]]
     return ", ".join(shown) + ", …" * (len(node.grads) > MOST_NORMS)
 
 
@@ -108,8 +103,3 @@ def _stacked(rows: list[tuple[str, ...]]) -> Iterator[str]:
         for name, cell in zip(names, cells, strict=True):
             if cell:
                 yield f"  {name}: {cell}"
-
-
-def fold(text: str, columns: int) -> list[str]:
-    """The text in lines of up to `columns`."""
-    return textwrap.wrap(visible(text), columns, subsequent_indent="  ", break_on_hyphens=False)

@@ -21,9 +21,9 @@ from backprop import (
 )
 from backprop.cli import main
 from backprop.explain import explain
-from backprop.formulas.digits import digits
 from backprop.saving.checkpoint import read_checkpoint, write_checkpoint
 from backprop.saving.network import load_network, save_network
+from backprop.text import digits
 
 from ..commands import fails, usage
 from ..explain.pages import read
@@ -242,6 +242,17 @@ def test_it_fits_the_terminal(
     lines = shown(capsys, FILE, "--data", "d.npz")
     assert max(map(len, lines)) <= int(columns)
     assert "\x1b" not in "".join(lines)
+
+
+def test_columns_counts_in_a_pipe(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_data()
+    save_network(FILE, network())
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert max(map(len, shown(capsys, FILE, "--data", "d.npz"))) > 80
+    monkeypatch.setenv("COLUMNS", "40")
+    assert max(map(len, shown(capsys, FILE, "--data", "d.npz"))) <= 40
 
 
 def test_a_fifo_in_place_of_the_page(capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,9 +122,17 @@ def test_too_many_layers_are_refused() -> None:
 def test_samples_of_several_axes_count_as_rows() -> None:
     x, t = images()
     steps = explain(TwoLayerNet(784, 5, 10, rng=0), x, t).steps
-    assert steps[0].note == steps[-1].note == "a sample of x, 1×28×28, counts as a row of 784 numbers"
-    assert steps[2].note == ""
-    assert explain(*two_layer()).steps[0].note == ""
+    for step in (steps[0], steps[-1]):
+        (note,) = step.notes
+        start = "A sample of x, 1×28×28, counts as a row of 784 numbers, row-major: "
+        assert note.startswith(start)
+        row, rule = note.removeprefix(start).removesuffix(".").split(" = ")
+        assert eval(rule.replace("·", "*")) == int(row)
+        i, j = (int(word) for word in rule.split()[::4])
+        lines = [line for found in step.worked.values() for line in found.lines()]
+        assert any(f"x[0,0,{i},{j}]" in line or f"W[{row}," in line for line in lines)
+    assert steps[2].notes == ()
+    assert explain(*two_layer()).steps[0].notes == ()
 
 
 @pytest.mark.parametrize("sample", [-1, 4])

@@ -11,8 +11,8 @@ import pytest
 
 from backprop import Affine, Network
 from backprop.explain import explain, page_of, pictures, written
-from backprop.formulas.digits import digits
 from backprop.layers import Layer
+from backprop.text import digits
 
 from .pages import read
 from .small import NETWORKS, regression, simple_conv, two_layer

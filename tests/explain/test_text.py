@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from backprop import MeanSquaredError, Network
 from backprop.explain import explain, text_of
+from backprop.layers import Layer
 
 from .small import NETWORKS, multi_layer, two_layer
 
@@ -60,3 +63,25 @@ def test_control_characters_are_shown() -> None:
     found = explain(*two_layer(), name="\x1b[2J")
     assert "\x1b" not in text_of(found)
     assert "\\x1b[2J" in text_of(found)
+
+
+def test_a_note_is_said_once() -> None:
+    text = text_of(explain(*two_layer()))
+    assert text.count("Computed with x − m, where m is the largest x of the sample") == 1
+
+
+def test_a_formula_without_a_gradient() -> None:
+    class Half(Layer):
+        formula = "y = x / 2"
+
+        def forward(self, x: np.ndarray, *, training: bool = False) -> np.ndarray:
+            return x / 2.0
+
+        def backward(self, dout: np.ndarray) -> np.ndarray:
+            return dout / 2.0
+
+    network = Network([Half()], MeanSquaredError()).to(dtype="float64")
+    text = text_of(explain(network, np.ones((1, 2)), np.zeros((1, 2))))
+    assert "y = x / 2" in text
+    assert "has no formula" not in text
+    assert "The formula of Half does not say what its gradient is." in text

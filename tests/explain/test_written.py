@@ -10,7 +10,11 @@ import pytest
 from backprop import Affine, BatchNormalization, Dropout, Network, ReLU
 from backprop.explain import explain, written
 from backprop.explain.difference import Difference
+from backprop.graphs.labels import label_of
+from backprop.text import digits
+from backprop.tracing.details import details
 
+from ..tables import number
 from .small import multi_layer, questions, regression, two_layer
 
 
@@ -22,7 +26,7 @@ def test_the_derivative_has_all_digits() -> None:
     d = Difference("W[1,2]", 0.5, 1e-4, 0.5315782746815739, 0.531578313727529, -1.952297746823817e-4)
     assert [number for _, number, _ in written.derivative(d)] == [
         "0.5",
-        "0.0001",
+        "1e−4",
         "0.5315782746815739",
         "0.5315783137275290",
         "−0.0000000390459551",
@@ -34,7 +38,7 @@ def test_the_derivative_has_all_digits() -> None:
     assert [name for name, _, _ in rows] == [
         "w = W[1,2]", "h", "f(w + h)", "f(w − h)", "f(w + h) − f(w − h)", "divided by 2h", "backpropagation",
     ]  # fmt: skip
-    numbers = {name: float(number.replace("−", "-")) for name, number, _ in rows}
+    numbers = {name: number(text) for name, text, _ in rows}
     assert numbers["w = W[1,2]"] == d.value
     assert numbers["f(w + h)"] == d.above
     assert numbers["f(w + h) − f(w − h)"] == pytest.approx(d.above - d.below, rel=1e-10)
@@ -45,13 +49,13 @@ def test_the_derivative_has_all_digits() -> None:
 @pytest.mark.parametrize(("above", "below", "expected"), [
     (1e-30, 3e-30, ["1e−30", "3e−30", "−2e−30", "−1e−26"]),
     (2e30, 1e30, ["2e30", "1e30", "1e30", "5e33"]),
-    (math.inf, math.inf, ["inf", "inf", "nan", "nan"]),
-    (math.inf, 1.0, ["inf", "1e0", "inf", "inf"]),
+    (math.inf, math.inf, ["∞", "∞", "NaN", "NaN"]),
+    (math.inf, 1.0, ["∞", "1", "∞", "∞"]),
     (2.0, 2.0, ["2.0", "2.0", "0.0", "0"]),
 ])  # fmt: skip
 def test_numbers_of_all_sizes(above: float, below: float, expected: list[str]) -> None:
     rows = written.derivative(Difference("w", 0.5, 1e-4, above, below, 0.0))
-    assert [number for _, number, _ in rows[2:6]] == expected
+    assert [text for _, text, _ in rows[2:6]] == expected
     assert bool(rows[-1][2]) == (above == below == 2.0)  # 0 and 0; nothing is marked in NaN
 
 
@@ -66,7 +70,7 @@ def test_common_beginning(one: str, other: str, same: str) -> None:
 def test_equal_digits_are_marked_in_both() -> None:
     *_, numerical, analytic = written.derivative(difference(-1.00000002, 2.0 - 1e-4, 2.0 + 1e-4))
     assert numerical[2] == analytic[2]
-    assert analytic[2] == "−1"  # of −1e0
+    assert analytic[2] == "−1"
     *_, numerical, analytic = written.derivative(difference(1.23456789, 1.1 + 1.234567e-4, 1.1 - 1.234567e-4))
     assert numerical[2] == analytic[2]
     assert analytic[2].startswith("1.23456")
@@ -74,7 +78,7 @@ def test_equal_digits_are_marked_in_both() -> None:
 
 
 def test_verdict() -> None:
-    assert written.verdict(difference(1.0 + 1e-8)) == "They agree: the relative difference is 1e-08."
+    assert written.verdict(difference(1.0 + 1e-8)) == "They agree: the relative difference is 1e−8."
     assert "They differ by 0.5, relative to the larger: a ReLU" in written.verdict(difference(2.0))
     assert "nothing to compare" in written.verdict(difference(np.nan))
     assert "up to the rounding of f" in written.verdict(difference(1e-17, 2.0, 2.0))
@@ -116,7 +120,7 @@ def test_the_lead_says_what_the_network_predicts() -> None:
         assert rows is not None
         y = found.trace.loss.inputs[0][sample]
         p = np.exp(y) / np.exp(y).sum()
-        assert [float(row[2]) for row in rows[1]] == pytest.approx(p.tolist(), rel=0.06)
+        assert [number(row[2]) for row in rows[1]] == pytest.approx(p.tolist(), rel=0.06)
     assert explain(*two_layer()).remarks == ()
 
 
@@ -137,12 +141,12 @@ def test_classes_are_rows() -> None:
     rows = written.classes(found)
     assert rows is not None
     assert rows[0] == ("class", "x", "p", "t", "∂L/∂x")
-    assert [float(row[1]) for row in rows[1]] == pytest.approx(network.predict(x)[1].tolist(), rel=0.06)
+    assert [number(row[1]) for row in rows[1]] == pytest.approx(network.predict(x)[1].tolist(), rel=0.06)
     assert [row[3] for row in rows[1]] == ["1" if k == t[1] else "0" for k in range(10)]
-    assert sum(float(row[2]) for row in rows[1]) == pytest.approx(1.0, abs=1e-3)
+    assert sum(number(row[2]) for row in rows[1]) == pytest.approx(1.0, abs=1e-3)
     gradient = found.trace.loss.dinputs[0]
     assert gradient is not None
-    assert [float(row[4]) for row in rows[1]] == pytest.approx(gradient[1].tolist(), rel=0.06)
+    assert [number(row[4]) for row in rows[1]] == pytest.approx(gradient[1].tolist(), rel=0.06)
     assert written.classes(explain(*questions())) is None
 
 
@@ -170,3 +174,18 @@ def test_a_picture_in_colour_is_shown_in_grey() -> None:
     x = np.zeros((3, 4, 4))
     x[2, :, 1] = 1.0  # blue alone
     assert written.shown_image(x) == [" @", " @"]
+
+
+def test_a_number_is_written_alike_everywhere() -> None:
+    network, x, t = two_layer()
+    found = explain(network, x, t)
+    W = network.params["W1"]
+    mean = digits(float(W.mean(dtype="float64")))
+    label = label_of(W)
+    assert label is not None
+    assert label.text().startswith(f"784×50: {mean} ± ")
+    shown = details(found.trace, found.trace["Affine1"], None, None)
+    assert f"W      784×50      {mean} ± " in shown
+    rows = {row[0]: row for row in written.arrays(found.steps[0])}
+    assert rows["W"][1] == "784×50"
+    assert rows["W"][2].startswith(f"{mean} ± ")

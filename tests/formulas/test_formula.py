@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import re
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from backprop import Identity, Network, SoftmaxWithLoss
+from backprop.formulas import worked, worked_backward
 from backprop.formulas.expression import Expression, Rest, Symbol
-from backprop.formulas.formula import Step, Worked, largest, total
+from backprop.formulas.formula import Step, Worked, largest, legible, total
 
 x = Symbol("x", (0,), 1 / 3)
 STEP = Step(Symbol("y", (0,)), 3 * x)
@@ -80,3 +84,43 @@ def test_terms_that_are_not_numbers_are_written() -> None:
     assert isinstance(found.parts[1], Rest)
     assert found.parts[1].count == 3
     assert np.isnan(found.value())
+
+
+def evaluated(text: str) -> float:
+    """What a line of numbers comes to, as it is written."""
+    text = re.sub(r"\[[\d,]+ more: ([^\]]+)\]", r"(\1)", text.replace("−", "-").replace("·", "*"))
+    return float(eval(text, {"exp": math.exp, "log": math.log}))
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_is_written_can_be_calculated_again(dtype: str, classes: int, rng: np.random.Generator) -> None:
+    for lead in rng.uniform(3.0, 20.0, 30):
+        x = rng.standard_normal((2, classes)).astype(dtype)
+        x[:, 1] += lead
+        network = Network([Identity()], SoftmaxWithLoss()).to(dtype=dtype)
+        loss = network.trace(x, np.asarray([1, 0])).loss
+        for sample in range(2):
+            for found in (worked(loss, sample), worked_backward(loss, sample)):
+                assert found is not None
+                for step in found.steps:
+                    *put_in, result = step.lines()[1:]
+                    for line in put_in:
+                        assert evaluated(line[2:]) == pytest.approx(evaluated(result[2:]), rel=5e-3)
+
+
+def test_more_digits_only_where_digits_cancel() -> None:
+    p = Step(Symbol("p"), Symbol("e", number=0.99981729))
+    one, other = legible([p, Step(Symbol("d"), (p.known() - 1) / 10)])
+    assert one.text() == "p = e = 0.9998173"
+    assert other.text() == "d = (p − 1) / 10 = (0.9998173 − 1) / 10 = −1.827e−5"
+    (plain,) = legible([Step(Symbol("d"), p.known() / 10)])
+    assert plain.text() == "d = p/10 = 0.9998/10 = 0.09998"
+
+
+def test_noise_has_no_more_digits() -> None:
+    third = Symbol("x", number=0.1)
+    (step,) = legible([Step(Symbol("y"), third + 0.2 - 0.3)])
+    assert step.put_in == 4
+    (step,) = legible([Step(Symbol("y"), Symbol("x", number=math.nan) - 1)])
+    assert step.text() == "y = x − 1 = NaN − 1 = NaN"

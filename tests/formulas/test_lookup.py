@@ -97,8 +97,9 @@ def test_what_is_written_adds_up(name: str, rng: np.random.Generator) -> None:
         assert found is not None
         for step in found.steps:
             *_, last = step.lines()
-            written = step.expression.numbers().value(shown=True)
-            sign = "=" if f"{written:.3e}" == f"{step.value:.3e}" else "≈"
+            written = step.expression.numbers(step.put_in).value(shown=True)
+            end = f".{step.come_out - 1}e"
+            sign = "=" if format(written, end) == format(step.value, end) else "≈"
             assert f"{sign} " in last
 
 

@@ -46,6 +46,18 @@ def test_lines_of_a_report() -> None:
     assert (report.passed, report.failed) == (False, True)
 
 
+def test_a_narrow_terminal_shows_the_lines_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = GradientReport("Net", "numpy", "cpu", 1e-7, (ENTRY, ENTRY), (), 9)
+    wide = str(report)
+    monkeypatch.setenv("COLUMNS", "40")
+    assert str(report) == wide  # in a pipe
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    lines = str(report).splitlines()
+    assert max(map(len, lines)) <= 40
+    assert [line for line in lines if not line.startswith("  ")] == [lines[0]] * 2
+    assert str(report).split() == wide.split()
+
+
 @pytest.mark.parametrize(
     ("verdicts", "problems", "passed", "failed"),
     [

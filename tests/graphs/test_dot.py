@@ -56,14 +56,14 @@ def test_dot_has_the_same_labels() -> None:
     assert 'n0 -> n2 [label=<100<br/><font color="#c4231c">2.2</font>>]' in dot
     assert "rankdir=LR" in dot
     assert "rankdir=TB" in stack(2).to_dot()
-    assert "[label=<(100, 50) " in stack(2).to_dot()
+    assert "[label=<100×50: " in stack(2).to_dot()
 
 
 def test_dot_escapes_a_label() -> None:
     dot = nasty().to_dot()
     assert r'label="a \"b\" c\na \"b\" c"' in dot
     assert r'label="back\\slash\nback\\slash"' in dot
-    assert "label=<&lt;b&gt;&amp;amp;&lt;/b&gt;<br/>-1.5>" in dot
+    assert "label=<&lt;b&gt;&amp;amp;&lt;/b&gt;<br/>−1.5>" in dot
 
 
 MERMAID = re.compile(r'  (?:n\d+(?:\["[^"]*"\]|\(\("[^"]*"\)\))|n\d+ (?:-->|-- "([^"]*)" -->) n\d+)')

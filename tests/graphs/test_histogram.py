@@ -53,7 +53,7 @@ def test_a_popup_has_both_histograms(rng: np.random.Generator) -> None:
         f'<svg xmlns="http://www.w3.org/2000/svg">{"".join(popup.svg(5.0, 7.0))}</svg>'
     )
     written = texts(root)
-    assert written[0] == "forward (30, 4)"
+    assert written[0] == "forward 30×4"
     assert f"{forward.min():.4g}" in written
     assert f"{forward.max():.4g}" in written
     assert "1 infinite not drawn" in written

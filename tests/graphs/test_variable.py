@@ -294,7 +294,7 @@ def test_layers_of_a_network(backend: Backend, rng: np.random.Generator) -> None
     np.testing.assert_allclose(backend.to_numpy(x.grad), backend.to_numpy(dx))
     np.testing.assert_allclose(backend.to_numpy(layer.grads["W"]), backend.to_numpy(by_hand.grads["W"]))
     assert [(n.label, n.detail) for n in y.graph().nodes if n.kind.value == "layer"] == [
-        ("Affine", "W (3, 2), b (2,)")
+        ("Affine", "W 3×2, b 2 numbers")
     ]
 
 

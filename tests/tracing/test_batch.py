@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from backprop import MeanSquaredError, Network, ReLU
+from backprop.text import digits
 
 from .traces import convolutions, residual, two_layers
 
@@ -88,8 +89,8 @@ def test_a_terminal_without_the_signs(encoding: str, monkeypatch: pytest.MonkeyP
 def test_repr_is_short() -> None:
     trace = two_layers()
     network = "TwoLayerNet(Affine1 · Relu1 · Affine2 · SoftmaxWithLoss; 43 parameters, float64 on cpu)"
-    assert repr(trace) == f"Trace({network}; 3 samples, loss {trace.value:.5g})"
-    assert repr(trace.of_sample(1)) == f"Trace({network}; sample 1 of 3, loss {trace.value:.5g})"
+    assert repr(trace) == f"Trace({network}; 3 samples, loss {digits(trace.value)})"
+    assert repr(trace.of_sample(1)) == f"Trace({network}; sample 1 of 3, loss {digits(trace.value)})"
 
 
 def test_a_trace_can_be_copied() -> None:
@@ -108,3 +109,16 @@ def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.splitlines()[1].startswith("sample 0 of 3, in training: loss ")
     trace.show("Affine1")
     assert capsys.readouterr().out.startswith("Affine1: Affine(W=(4, 5), b=(5,))\n")
+
+
+@pytest.mark.parametrize("layer", [None, "Affine1", "SoftmaxWithLoss"])
+def test_columns_counts_in_a_pipe(
+    layer: str | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace, longest = two_layers(), []
+    for columns in ("", "40"):
+        monkeypatch.setenv("COLUMNS", columns)
+        trace.show(layer, 1)
+        longest.append(max(map(len, capsys.readouterr().out.splitlines())))
+    assert longest[0] > 60
+    assert longest[1] <= 40

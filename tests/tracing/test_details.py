@@ -7,10 +7,11 @@ import pytest
 
 from backprop import MeanSquaredError, Network, ReLU
 from backprop.formulas import worked, worked_backward
-from backprop.formulas.digits import digits
 from backprop.layers import Layer
+from backprop.text import digits
 from backprop.tracing.details import details, written
 
+from ..explain.small import blocks
 from .traces import convolutions, residual, two_layers
 
 
@@ -28,9 +29,9 @@ def test_formula_and_statistics() -> None:
     rows = {line.split()[0]: line.split() for line in lines[7:]}
     assert list(rows) == list(layer.arrays)
     dW = layer.grads["W"]
-    expected = [f"{n:.3g}" for n in (dW.min(), dW.max())]
+    expected = [digits(n) for n in (dW.min(), dW.max())]
     assert rows["∂L/∂W"][1:] == [
-        "4×5", *f"{dW.mean():.2g} ± {dW.std():.2g}".split(), *expected, "0%", f"{np.linalg.norm(dW):.3g}"
+        "4×5", *f"{digits(dW.mean())} ± {digits(dW.std())}".split(), *expected, "0%", digits(float(np.linalg.norm(dW)))
     ]  # fmt: skip
 
 
@@ -55,7 +56,8 @@ def test_the_gradient_with_weight_decay_says_so() -> None:
 
 @pytest.mark.parametrize("columns", [40, 80])
 def test_it_fits(columns: int) -> None:
-    for trace in (two_layers(), residual(), convolutions()):
+    network, x, t = blocks()
+    for trace in (two_layers(), residual(), convolutions(), network.trace(x, t)):
         for node in trace.nodes():
             lines = details(trace, node, 1, columns).splitlines()
             assert max(map(len, lines)) <= columns, max(lines, key=len)
@@ -72,7 +74,7 @@ def test_a_layer_without_a_formula() -> None:
     x = np.ones((1, 2))
     trace = Network([Own(), ReLU()], MeanSquaredError()).to(dtype="float64").trace(x, x)
     lines = details(trace, trace["Own1"], 0, None).splitlines()
-    assert lines[1] == "no formula is known for it"
+    assert lines[1] == "Own has no formula: a layer of your own may carry one, as its attribute formula."
     assert "y = [2 2]" in lines
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from backprop import MeanSquaredError, Network, ReLU, Relu
+from backprop.text import digits
 from backprop.tracing.table import overview, spread
 
 from .traces import convolutions, residual, two_layers
@@ -14,19 +15,19 @@ from .traces import convolutions, residual, two_layers
 def test_a_row_for_every_layer() -> None:
     trace = two_layers()
     lines = overview(trace, None).splitlines()
-    assert lines[1] == f"3 samples, in training: loss {trace.value:.5g}"
+    assert lines[1] == f"3 samples, in training: loss {digits(trace.value)}"
     head, *rows = lines[3:9]
     assert head.split() == ["layer", "output", "y", "∂L/∂y", "norm", "of", "∂L/∂…", "ms"]
     assert [row.split()[0] for row in rows] == ["x", "Affine1", "Relu1", "Affine2", "SoftmaxWithLoss"]
     layer = trace["Affine1"]
-    W, b = (f"{key} {np.linalg.norm(layer.grads[key]):.2g}" for key in ("W", "b"))
-    y, dy = (f"{values.mean():.2g} ± {values.std():.2g}" for values in (layer.output, layer.dout))
+    W, b = (f"{key} {digits(np.linalg.norm(layer.grads[key]))}" for key in ("W", "b"))
+    y, dy = (f"{digits(values.mean())} ± {digits(values.std())}" for values in (layer.output, layer.dout))
     assert "  ".join(rows[1].split("  ")[:4]).startswith("Affine1")
     for cell in ("3×5", y, dy, f"{W}, {b}"):
         assert f"  {cell}" in rows[1]
     dx = layer.dinputs[0]
-    assert f"{dx.mean():.2g} ± {dx.std():.2g}" in rows[0]
-    assert rows[4].split()[:4] == ["SoftmaxWithLoss", "()", f"{trace.value:.5g}", "1"]
+    assert f"{digits(dx.mean())} ± {digits(dx.std())}" in rows[0]
+    assert rows[4].split()[:4] == ["SoftmaxWithLoss", "a", "number", digits(trace.value)]
 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 80, 100, 120])
@@ -61,7 +62,7 @@ def test_a_block_leaves_the_norms_to_its_layers() -> None:
 def test_what_the_weight_decay_adds() -> None:
     trace = residual(0.1)
     text, loss = overview(trace, None), float(trace.loss.output)
-    assert f"loss {loss:.5g} + weight decay {trace.value - loss:.4g}\n" in text
+    assert f"loss {digits(loss)} + weight decay {digits(trace.value - loss)}\n" in text
     assert "∂L/∂W includes λ W of the weight decay, λ = 0.1" in text
     assert "decay" not in overview(residual(), None)
 
@@ -71,7 +72,7 @@ def test_of_a_sample_it_says_what_is_of_the_batch() -> None:
     text = overview(trace.of_sample(1), None)
     assert "y and ∂L/∂y are those of sample 1, the loss and the norms those of the batch" in text
     y = trace["Affine1"].output[1]
-    assert f"Affine1          5       {y.mean():.2g} ± {y.std():.2g}" in text
+    assert f"Affine1          5 numbers  {digits(y.mean())} ± {digits(y.std())}" in text
 
 
 def test_what_is_not_finite_is_named() -> None:
@@ -90,6 +91,6 @@ def test_names_are_shown_with_control_characters_escaped() -> None:
 
 def test_numbers() -> None:
     assert spread(np.asarray(2.5)) == "2.5"
-    assert spread(np.asarray([[np.nan]])) == "nan"
+    assert spread(np.asarray([[np.nan]])) == "NaN"
     assert spread(np.asarray([1.0, 3.0])) == "2 ± 1"
     assert spread(None) == ""
