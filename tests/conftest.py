@@ -64,3 +64,9 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _no_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the width that a shell, or pytest-xdist, may hand on: it changes what is printed."""
+    monkeypatch.delenv("COLUMNS", raising=False)
