@@ -60,7 +60,7 @@ def test_invalid_options() -> None:
         ),
         ({"epochs": 1, "optimizer": 0.1}, r"expected an Optimizer, such as SGD\(0.1\), got 0.1"),
         ({"epochs": 1, "test": (*blobs(), 1)}, r"expected test=\(x_test, t_test\), got a tuple"),
-        ({"epochs": 1, "test": blobs()[0]}, r"expected test=\(x_test, t_test\), got a ndarray"),
+        ({"epochs": 1, "test": blobs()[0]}, r"expected test=\(x_test, t_test\), got an ndarray"),
     ]:
         with pytest.raises((TypeError, ValueError), match=message):
             Training(net("cpu"), *blobs(), **options)  # type: ignore[arg-type]
