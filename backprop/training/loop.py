@@ -237,6 +237,9 @@ class Training(Iterator[Metrics]):
         with self._limited():
             return self.network.backend.threads
 
+    def __repr__(self) -> str:
+        return f"Training({type(self.network).__name__}: {self.step:,} of {self.total:,} steps)"
+
     def _repr_html_(self) -> str:
         """The history and its curves, for a notebook."""
         from .display import training_html

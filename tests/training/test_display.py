@@ -57,6 +57,7 @@ def test_before_the_first_epoch_and_without_matplotlib(monkeypatch: pytest.Monke
     tables = Tables(training._repr_html_())
     assert (tables.tables, "svg" in tables.tags) == ([], False)
     assert "0 of 12 steps" in training._repr_html_()
+    assert repr(training) == "Training(TwoLayerNet: 0 of 12 steps)"
     list(training)
     monkeypatch.setattr(figures, "available", lambda: False)
     tables = Tables(training._repr_html_())
