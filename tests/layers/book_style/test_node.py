@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -145,20 +146,20 @@ class Swapping(Affine):
 
 
 @pytest.mark.parametrize(
-    ("layer", "complaint"),
+    ("make", "complaint"),
     [
         (
-            Hidden(),
+            Hidden,
             r"backward sets self\.dkernel, but self\.kernel was not known .*in __init__, set .* self\.dkernel = None",
         ),
         (
-            Swapping(np.ones((3, 3)), np.zeros(3)),
+            lambda: Swapping(np.ones((3, 3)), np.zeros(3)),
             r"forward replaced self\.W; leave parameters to the optimizer",
         ),
     ],
 )
-def test_what_only_a_call_shows_is_said_then(layer: Any, complaint: str) -> None:
-    node = adapted(layer, "Own1")
+def test_what_only_a_call_shows_is_said_then(make: Callable[[], Any], complaint: str) -> None:
+    node = adapted(make(), "Own1")
     with pytest.raises(RuntimeError, match=rf"^Own1: {complaint}"):
         node.backward(node.forward(X, training=True))
 
