@@ -25,11 +25,13 @@ WANTED = 0.97
 
 OWN_TESTS = {
     "dtypes.py": "tests/layers",
+    "layers/adapter.py": "tests/layers",
     "layers/checks.py": "tests/layers",
     "layers/layer.py": "tests/layers",
     "layers/naming.py": "tests/layers",
     "layers/node.py": "tests/layers",
     "layers/spec.py": "tests/layers",
+    "losses/adapter.py": "tests/losses",
     "losses/loss.py": "tests/losses",
     "losses/real_target.py": "tests/losses",
     "optimizers/": "tests/optimizers",
