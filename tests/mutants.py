@@ -26,6 +26,7 @@ WANTED = 0.97
 OWN_TESTS = {
     "dtypes.py": "tests/layers",
     "layers/adapter.py": "tests/layers",
+    "layers/book_style/": "tests/layers",
     "layers/checks.py": "tests/layers",
     "layers/layer.py": "tests/layers",
     "layers/naming.py": "tests/layers",
