@@ -16,7 +16,7 @@ import backprop
 from backends import CaptureWarning, get_backend
 from backprop import Layer, Network, Residual, RunRecorder, check_gradients, fit, load_network, save_network
 from backprop.inputs import PrecisionWarning
-from backprop.layers.adapter import adapted
+from backprop.layers.adapter import BookOperation, adapted
 from backprop.saving import CheckpointError, read_checkpoint, restore_network
 from backprop.saving.checkpoint import ResumeWarning
 
@@ -545,3 +545,20 @@ def test_a_backward_without_dout_is_refused() -> None:
     with pytest.raises(TypeError, match=r"^NoGradient1: expected backward\(self, dout\), which returns dx"):
         Network([NoGradient()])
     assert list(Network([WithDefault()]).layers) == ["WithDefault1"]
+
+
+class Plus:
+    """An operation in the book's style."""
+
+    def forward(self, x: Any, y: Any) -> Any:
+        return x + y
+
+    def backward(self, dout: Any) -> Any:
+        return dout, dout
+
+
+@pytest.mark.parametrize(("node", "inputs"), [(adapted(Twice()), 1), (BookOperation(Plus()), 2)])
+def test_a_dout_that_does_not_fit_is_refused_by_name(node: Any, inputs: int) -> None:
+    node.forward(*[np.ones((2, 3))] * inputs, training=True)
+    with pytest.raises(ValueError, match=rf"^{type(node.inner).__name__}: expected dout"):
+        node.backward(np.ones((3, 2)))
