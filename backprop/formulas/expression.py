@@ -60,7 +60,7 @@ class Expression:
 
     def write(self, to: Writer) -> str:
         """The expression in one of the two ways."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no write")
 
     def compute(self, *values: Any) -> Any:
         """The value, from those of the parts."""

@@ -36,6 +36,11 @@ class _Reduction(Layer):
             raise ValueError(f"{self.name}: axis {self.axis} names one axis of an input {shape} twice")
         return tuple(1 if i in chosen else size for i, size in enumerate(shape))
 
+    def check_not_empty(self, shape: tuple[int, ...]) -> None:
+        """Raise unless an input of this shape has entries."""
+        if math.prod(shape) == 0:
+            raise ValueError(f"{self.name}: expected at least one entry, got {shape}")
+
     def repeated(self, values: Array, shape: tuple[int, ...]) -> Array:
         """Values of the result's shape, repeated to the shape of x."""
         xp = namespace_of(values)
@@ -90,9 +95,9 @@ class Mean(_Reduction):
     def forward(self, x: Array, *, training: bool = False) -> Array:
         xp = check_float(self.name, x)
         shape = tuple(x.shape)
-        n = math.prod(shape) // max(math.prod(self.reduced(shape)), 1)
-        if n == 0:
-            raise ValueError(f"{self.name}: expected at least one entry, got {shape}")
+        left = math.prod(self.reduced(shape))
+        self.check_not_empty(shape)
+        n = math.prod(shape) // left
         y = narrowed(xp.mean(widened(x), axis=self.axis, keepdims=self.keepdims), x.dtype)
         self.saved = (shape, n, ArraySpec.of(y)) if training else None
         return y
@@ -125,8 +130,7 @@ class Max(_Reduction):
     def forward(self, x: Array, *, training: bool = False) -> Array:
         xp = check_float(self.name, x)
         shape = tuple(x.shape)
-        if math.prod(shape) == 0:
-            raise ValueError(f"{self.name}: expected at least one entry, got {shape}")
+        self.check_not_empty(shape)
         self.reduced(shape)
         y = xp.max(x, axis=self.axis, keepdims=self.keepdims)
         self.saved = (self.region(x), ArraySpec.of(y)) if training else None

@@ -21,7 +21,7 @@ class BookLoss(BookNode, Loss):
     _classifies = False
 
     @property
-    def counts_correct(self) -> bool:  # type: ignore[override]
+    def counts_correct(self) -> bool:  # type: ignore[override]  # a loss of ours knows it as a class
         """Whether the last targets that were checked are classes: class numbers or one-hot rows."""
         return self._classifies
 

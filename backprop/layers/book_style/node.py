@@ -58,7 +58,7 @@ class BookNode(Node):
     lent: dict[str, Array]
     """The arrays that the object has been given for its parameters and state."""
 
-    @property  # type: ignore[misc]
+    @property  # type: ignore[misc]  # object's is no property
     def __class__(self) -> Any:
         """The class of the object, for `isinstance` and for its name in messages."""
         inner = vars(self).get("inner")
@@ -100,7 +100,7 @@ class BookNode(Node):
         self.lend()
         try:
             result = getattr(self.inner, method)(*map(copied, arrays), **options)
-        except Exception as error:
+        except Exception as error:  # of any kind: it is raised again, with the layer's name
             if arrays and isinstance(error, MISUSED) and not isinstance(error, CaptureError):
                 self.refuse_library(method, backend_of(arrays[0]), error)
             error.add_note(f"in {method} of {self.name} ({self.__class__.__name__})")
@@ -203,7 +203,7 @@ class BookNode(Node):
         shared = {id(array): array for array in self.lent.values()}
         try:
             inner = copy.deepcopy(self.inner, shared)
-        except Exception as error:
+        except Exception as error:  # of any kind: copying runs user code
             raise TypeError(f"{self.name}: this layer cannot be copied: {error}") from error
         for key, value in vars(inner).items():
             if key not in self.lent and is_array(value):
