@@ -18,6 +18,7 @@ from .capture import CupyReplay
 from .cublas import Cublas
 from .driver import cuda_version, cupy_packages
 from .fusion import Fusion
+from .reading import read
 from .rounding import agree, updates_agree
 
 
@@ -108,6 +109,10 @@ class CupyBackend(Backend):
     def to_numpy(self, array: Array) -> HostArray:
         return np.asarray(self._cupy.asnumpy(array))
 
+    def read(self, *arrays: Array) -> list[HostArray]:
+        with self._device:
+            return read(self._cupy, arrays)
+
     @staticmethod
     def device_of(array: Array) -> str:
         return f"cuda:{array.device.id}"
@@ -129,11 +134,11 @@ class CupyBackend(Backend):
     ) -> Replay:
         return CupyReplay(function, state, inputs, self._cupy, self._cublas)
 
-    def agree(self, x: Array, y: Array) -> bool:
-        return agree(self._cupy, x, y)
+    def agree(self, x: Array, y: Array) -> Array:
+        return cast(Array, agree(self._cupy, x, y))
 
-    def updates_agree(self, before: Array, x: Array, y: Array) -> bool:
-        return updates_agree(self._cupy, before, x, y)
+    def updates_agree(self, before: Array, x: Array, y: Array) -> Array:
+        return cast(Array, updates_agree(self._cupy, before, x, y))
 
     @cached_property
     def _cublas(self) -> Cublas:

@@ -22,17 +22,17 @@ UNSURE = 0.1
 of a zero gradient, as of a bias below a batch normalization, into a whole step."""
 
 
-def agree(cupy: Any, x: CupyArray, y: CupyArray) -> bool:
-    """Whether arrays are equal up to rounding, and NaN or infinite in the same places."""
-    return bool((x == y).all() if x.dtype.kind != "f" else _close(cupy, x, y, _rounding(x.dtype), y).all())
+def agree(cupy: Any, x: CupyArray, y: CupyArray) -> CupyArray:
+    """Whether arrays are equal up to rounding, and NaN or infinite in the same places: a 0-d boolean."""
+    return (x == y).all() if x.dtype.kind != "f" else _close(cupy, x, y, _rounding(x.dtype), y).all()
 
 
-def updates_agree(cupy: Any, before: CupyArray, x: CupyArray, y: CupyArray) -> bool:
+def updates_agree(cupy: Any, before: CupyArray, x: CupyArray, y: CupyArray) -> CupyArray:
     """Whether two updates of `before` agree, except for a few whose gradient is rounding alone."""
     if not y.size:
-        return True
+        return agree(cupy, x, y)
     sure = _close(cupy, x, y, _rounding(x.dtype), y - before).mean() >= 1.0 - UNSURE
-    return bool(sure & _close(cupy, x, y, COARSE, y).all())
+    return sure & _close(cupy, x, y, COARSE, y).all()
 
 
 def _rounding(dtype: DType) -> float:
