@@ -13,13 +13,16 @@ import numpy as np
 from ..array import Array, DType, HostArray, Namespace
 from ..base import Backend, Fused, Replay
 from ..errors import BackendUnavailableError, first_line
+from ..fusion import fuses
 from ..rounding import agree, updates_agree
 from . import CupyArray
 from .capture import CupyReplay
 from .cublas import Cublas, tf32
 from .driver import cuda_version, cupy_packages
 from .fusion import Fusion
+from .namespace import replacements
 from .reading import read
+from .write_out import writers
 
 
 class CupyBackend(Backend):
@@ -58,8 +61,10 @@ class CupyBackend(Backend):
             ) from None
         self._cupy: Any = cupy
         self._capturing: Cublas | None = None
-        self._fusion = Fusion(cupy)
-        self.xp = cast(Namespace, SimpleNamespace(**{**vars(xp), "matmul": self._matmul}))
+        functions = {**vars(xp), **replacements(cupy), "matmul": self._matmul}
+        self.xp = cast(Namespace, SimpleNamespace(**functions))
+        self._writers = writers(self.xp)
+        self._fusion = fuses[cupy.ndarray] = Fusion(cupy, self.xp)
         try:
             count = cupy.cuda.runtime.getDeviceCount()
         except cupy.cuda.runtime.CUDARuntimeError as error:
@@ -120,11 +125,13 @@ class CupyBackend(Backend):
     def write_out(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
         if function == self._matmul and cast(CupyArray, out).flags.c_contiguous:
             self._product(args[0], args[1], out)
+        elif function in self._writers:
+            self._writers[function](out, *args, **options)
         else:
             super().write_out(out, function, *args, **options)
 
     def fuse(self, function: Fused) -> Fused:
-        return self._fusion(function)
+        return self._fusion.of_arrays(function)
 
     def record(
         self,
