@@ -83,7 +83,7 @@ class Kernel:
     """
 
     def __init__(self, cupy: Any, function: Callable[..., Any]) -> None:
-        self._function, self._traced = function, False
+        self._cupy, self._function, self._traced = cupy, function, False
         self._kernel = cupy.fuse(kernel_name=_kernel_name(function))(self._trace)
 
     def __call__(self, *arguments: Any) -> Any:
@@ -97,6 +97,7 @@ class Kernel:
         if self._traced:
             raise NotImplementedError("this takes several kernels")  # which CuPy tries after the one
         self._traced = True
+        _refuse_numbers_alone(self._cupy._core._fusion_thread_local.thread_local.history)
         found = self._function(*arguments)
         self._is_tuple = isinstance(found, tuple)
         results = found if self._is_tuple else (found,)
@@ -104,6 +105,18 @@ class Kernel:
         new = tuple(y for y, place in zip(results, self._places, strict=True) if place is None)
         _check(arguments, new)
         return new if len(new) > 1 else new[0] if new else None
+
+
+def _refuse_numbers_alone(history: Any) -> None:
+    """Raise when numbers meet no array: CuPy would compute with them in float16."""
+    call = history.call_ufunc
+
+    def checked(ufunc: Any, *operands: Any, **options: Any) -> Any:
+        if all(getattr(x, "ndim", -1) < 0 and not getattr(x, "_is_postmap", False) for x in operands):
+            raise NotImplementedError("numbers among themselves")
+        return call(ufunc, *operands, **options)
+
+    history.call_ufunc = checked
 
 
 def _check(arguments: tuple[Any, ...], new: tuple[Any, ...]) -> None:

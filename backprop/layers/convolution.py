@@ -113,7 +113,7 @@ class Convolution(Layer):
         return product, None
 
     def douts(self, windows: Windows, dout: Array, kept: Any) -> tuple[Array, list[tuple[Phase, Array]]]:
-        """The gradient of W im2col(x) + b as a matrix, from that of `product`, and its part in every phase."""
+        """The gradient of W im2col(x) + b, a matrix, from that of `product`, and its part in every phase."""
         d = namespace_of(dout).reshape(dout, (dout.shape[0], -1))
         return d, [((0, 0), d)]
 

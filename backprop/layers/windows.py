@@ -57,13 +57,13 @@ class Windows:
         xp, (c, n), (below, across) = namespace_of(x), x.shape[:2], self.blocks(x)
         shape = (self.columns, self._high, self.width, c, n, below, across)
         beside_shape, x = self._beside(x), padded(x, self.pad)
-        col = xp.empty(shape, dtype=x.dtype, device=x.device)
         view = self._view(x, shape)
         if view is not None:
-            return set_at(col, ..., view)
+            return set_at(xp.empty(shape, dtype=x.dtype, device=x.device), ..., view)
         beside = xp.empty(beside_shape, dtype=x.dtype, device=x.device)
         for place, pixels in self._pairs(beside):
             beside = set_at(beside, place, x[pixels])
+        col = xp.empty(shape, dtype=x.dtype, device=x.device)
         for q in range(self.columns):
             for i in range(self._high):
                 col = set_at(col, (q, i, ...), beside[self._rows(i, q, below)])

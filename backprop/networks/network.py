@@ -199,7 +199,7 @@ class Network:
         if self.weight_decay:
             for layer, key in self._weights():
                 W = layer.params[key]
-                loss = loss + (0.5 * self.weight_decay) * namespace_of(W).sum(W * W)
+                loss = _plus_share(loss, namespace_of(W).sum(W * W), share=0.5 * self.weight_decay)
         return loss
 
     def _weights(self) -> list[tuple[Layer, str]]:
@@ -436,6 +436,11 @@ class Network:
         return (
             f"{type(self).__name__}({stack}; {self.size:,} parameters, {self.dtype} on {self.backend.device})"
         )
+
+
+@fused
+def _plus_share(xp: Namespace, loss: Array, squares: Array, *, share: float) -> Array:
+    return loss + share * squares
 
 
 @fused
