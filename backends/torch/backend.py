@@ -7,10 +7,10 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from .array import Array, DType, HostArray, Namespace
-from .base import Backend
-from .errors import BackendUnavailableError, first_line
-from .processor import processor_name
+from ..array import Array, DType, HostArray
+from ..base import Backend
+from ..errors import BackendUnavailableError, first_line
+from ..processor import processor_name
 
 
 class TorchBackend(Backend):
@@ -23,12 +23,13 @@ class TorchBackend(Backend):
 
     def __init__(self, device: str | None = None) -> None:
         try:
-            import array_api_compat.torch as xp
             import torch
+
+            from .namespace import xp
         except ImportError:
             raise BackendUnavailableError("torch", "PyTorch is not installed", "pip install torch") from None
         self._torch: Any = torch
-        self.xp = cast(Namespace, xp)
+        self.xp = xp
         try:
             self.device = str(torch.empty(0, device=device or "cpu").device)
             self.verify()
