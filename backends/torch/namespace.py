@@ -29,9 +29,9 @@ EITHER = "atan2 hypot logaddexp logical_and logical_or logical_xor maximum minim
 """Functions that PyTorch has for tensors only."""
 
 
-def filled(number: complex, like: Any, device: Any) -> TorchTensor:
-    """The number as a 0-d tensor, of the dtype in which it meets `like`."""
-    return torch.full((), number, dtype=torch.result_type(like, number), device=device)
+def filled(number: complex, x: TorchTensor) -> TorchTensor:
+    """The number as a 0-d tensor beside x, of the dtype in which the two meet."""
+    return torch.full((), number, dtype=torch.result_type(x, number), device=x.device)
 
 
 def _filling(function: Callable[..., TorchTensor], second: bool) -> Callable[..., TorchTensor]:
@@ -40,9 +40,9 @@ def _filling(function: Callable[..., TorchTensor], second: bool) -> Callable[...
     @wraps(function)
     def with_numbers(x1: Any, x2: Any, /, **options: Any) -> TorchTensor:
         if type(x1) is not Tensor and isinstance(x1, NUMBERS):
-            x1 = filled(x1, x2, x2.device)
+            x1 = filled(x1, x2)
         elif second and type(x2) is not Tensor and isinstance(x2, NUMBERS):
-            x2 = filled(x2, x1, x1.device)
+            x2 = filled(x2, x1)
         return function(x1, x2, **options)
 
     return with_numbers
@@ -70,20 +70,12 @@ def minimum(x1: Any, x2: Any, /) -> TorchTensor:
 
 
 def _clamps(x: TorchTensor, bound: float) -> bool:
-    """Whether clamp does the same: on a CPU it chooses otherwise between 0.0 and -0.0, and NaN is no bound."""
+    """Whether clamp does the same: on a CPU it chooses otherwise between 0.0 and -0.0; NaN is no bound."""
     return not x.is_cpu and not math.isnan(bound)
 
 
 def _beside(x: TorchTensor, number: float) -> TorchTensor:
     return torch.full((), number, dtype=x.dtype, device=x.device)
-
-
-def where(condition: TorchTensor, x1: Any, x2: Any, /) -> TorchTensor:
-    """The standard's where."""
-    if not condition.is_cpu:
-        kind = x2 if isinstance(x1, NUMBERS) else x1
-        x1, x2 = (filled(x, kind, condition.device) if isinstance(x, NUMBERS) else x for x in (x1, x2))
-    return compat.where(condition, x1, x2)
 
 
 def clip(x: TorchTensor, /, min: Any = None, max: Any = None, **options: Any) -> TorchTensor:
@@ -96,8 +88,6 @@ def clip(x: TorchTensor, /, min: Any = None, max: Any = None, **options: Any) ->
 
 xp = cast(
     Namespace,
-    SimpleNamespace(
-        **{**vars(compat), **_functions, "maximum": maximum, "minimum": minimum, "where": where, "clip": clip}
-    ),
+    SimpleNamespace(**{**vars(compat), **_functions, "maximum": maximum, "minimum": minimum, "clip": clip}),
 )
 """The namespace of tensors on every device."""

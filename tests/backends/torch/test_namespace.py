@@ -84,14 +84,6 @@ def test_a_bound_on_another_device(name: str, backend: Backend) -> None:
         assert_same_elsewhere(getattr(backend.xp, name), getattr(compat, name), values(dtype, n), number)
 
 
-def test_the_choice_of_a_number_on_another_device(backend: Backend) -> None:
-    for dtype, number, n in product([*FLOATS, *INTEGERS], NUMBERS, (37, 0)):
-        if number != 300 or dtype not in ("int8", "uint8"):  # PyTorch's own where takes it modulo 256
-            x, condition = values(dtype, n), values("float32", n) > 0.0
-            for pair in ((x, number), (number, x), (number, 2.0), (2, number)):
-                assert_same_elsewhere(backend.xp.where, compat.where, condition, *pair)
-
-
 def test_clipping_between_a_number_and_a_tensor_on_another_device(backend: Backend) -> None:
     for dtype in FLOATS:
         x, low = values(dtype), values(dtype).flip(0)
