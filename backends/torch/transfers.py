@@ -10,12 +10,10 @@ from torch.utils._pytree import tree_leaves
 
 from ..errors import CaptureError
 
-READS = frozenset("_local_scalar_dense is_nonzero item equal".split())
+READS = {"_local_scalar_dense", "is_nonzero", "item", "equal"}
 """Operations that give the host a value."""
 
-COUNTS = frozenset(
-    "nonzero masked_select bincount repeat_interleave _unique _unique2 unique_dim unique_consecutive".split()
-)
+COUNTS = {"nonzero", "masked_select", "bincount", "repeat_interleave", "_unique2", "unique_consecutive"}
 """Operations whose results have shapes that depend on values."""
 
 

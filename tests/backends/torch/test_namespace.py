@@ -89,3 +89,11 @@ def test_clipping_between_a_number_and_a_tensor_on_another_device(backend: Backe
         x, low = values(dtype), values(dtype).flip(0)
         for bounds in ((low, 0.5), (-0.5, low), (low, math.nan), (0.5, None), (None, low), (-0.5, 0.5)):
             assert_same_elsewhere(backend.xp.clip, compat.clip, x, *bounds)
+
+
+def test_nan_is_no_bound_for_a_clamp(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch has ignored it: https://github.com/pytorch/pytorch/issues/172067."""
+    monkeypatch.setattr(torch, "clamp", lambda x, **_: x)
+    x = values("float32").as_subclass(Elsewhere)
+    for bound in (backend.xp.maximum, backend.xp.minimum):
+        assert bound(x, math.nan).isnan().all()
