@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import numpy as np
 
 from ..array import Array, DType, HostArray
-from ..base import Backend
+from ..base import Backend, Replay
 from ..errors import BackendUnavailableError, first_line
 from ..processor import processor_name
+from ..rounding import agree, updates_agree
 
 
 class TorchBackend(Backend):
@@ -39,6 +40,8 @@ class TorchBackend(Backend):
                 f"PyTorch cannot use this device ({first_line(error)})",
                 "use 'torch:cpu', or install the PyTorch build for this machine",
             ) from None
+        self.can_record = self._on_cuda
+        self.graph_steps = 50 if self._on_cuda else 1
 
     @property
     def version(self) -> str:
@@ -53,8 +56,10 @@ class TorchBackend(Backend):
         if self.device == "cpu":
             simd = self._torch.backends.cpu.get_cpu_capability()
             return {**super().machine, "CPU": processor_name(), "SIMD": simd}
-        name = self._torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else ""
-        return {**super().machine, "GPU": name}
+        if self._on_cuda:
+            name = self._torch.cuda.get_device_name(self.device)
+            return {**super().machine, "GPU": name, "TF32": self._tf32}
+        return {**super().machine, "GPU": ""}
 
     def dtype(self, dtype: DType) -> DType:
         found = super().dtype(dtype)
@@ -75,6 +80,53 @@ class TorchBackend(Backend):
 
     def to_numpy(self, array: Array) -> HostArray:
         return np.asarray(_tensor(array).detach().cpu().numpy())
+
+    def record(
+        self,
+        function: Callable[..., tuple[Array, ...]],
+        state: Sequence[Mapping[str, Array]],
+        inputs: Sequence[Array],
+    ) -> Replay:
+        if not self.can_record:
+            return super().record(function, state, inputs)
+        from .capture import TorchReplay
+
+        return TorchReplay(function, state, inputs, self._torch.cuda, self.device)
+
+    def agree(self, x: Array, y: Array) -> bool:
+        return super().agree(x, y) if self.replays_exactly else agree(self.xp, x, y, tf32=self._tf32)
+
+    def updates_agree(self, before: Array, x: Array, y: Array) -> bool:
+        if self.replays_exactly:
+            return super().updates_agree(before, x, y)
+        return updates_agree(self.xp, before, x, y, tf32=self._tf32)
+
+    @property
+    def free_memory(self) -> int | None:
+        if not self._on_cuda:
+            return None
+        cuda = self._torch.cuda
+        free, _ = cuda.mem_get_info(self.device)
+        return int(free + cuda.memory_reserved(self.device) - cuda.memory_allocated(self.device))
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        text = str(error) if isinstance(error, RuntimeError) else ""
+        return super().is_out_of_memory(error) or "out of memory" in text or "DefaultCPUAllocator" in text
+
+    def synchronize(self) -> None:
+        if self._on_cuda:
+            self._torch.cuda.synchronize(self.device)
+
+    @property
+    def _on_cuda(self) -> bool:
+        return self.device.startswith("cuda")
+
+    @property
+    def _tf32(self) -> bool:
+        """Whether float32 products may round their factors to TF32: PyTorch's own switch, off by default."""
+        matmul = self._torch.backends.cuda.matmul
+        precision = getattr(matmul, "fp32_precision", None)  # since PyTorch 2.9
+        return bool(matmul.allow_tf32) if precision is None else precision == "tf32"
 
 
 def _tensor(array: Array) -> Any:

@@ -68,7 +68,7 @@ def test_the_bits_of_a_function_with_a_number(name: str, backend: Backend) -> No
         assert outcome(own, number, x) == outcome(its, number, x), (dtype, number, n)
 
 
-def test_every_function_of_array_api_compat_that_converts_a_number_stands_here() -> None:
+def test_every_function_of_array_api_compat_that_converts_a_number_stands_here(backend: Backend) -> None:
     from inspect import getsource
     from re import MULTILINE, findall
 

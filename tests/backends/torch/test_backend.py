@@ -1,0 +1,154 @@
+"""PyTorch as a backend: what depends on the device, on a stand-in for a GPU."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends import Backend
+from backprop import BatchTooLargeError, Identity, Network, Training
+
+torch = pytest.importorskip("torch")
+
+from backends.torch.backend import TorchBackend  # noqa: E402 - it needs PyTorch
+
+pytestmark = pytest.mark.only("torch")
+
+
+class Module:
+    """The module `torch`, with other attributes."""
+
+    def __init__(self, **others: Any) -> None:
+        vars(self).update(others)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+
+def on_gpu(**others: Any) -> TorchBackend:
+    made = TorchBackend("cpu")
+    made.device, made._torch = "cuda:1", Module(**others)
+    return made
+
+
+def test_only_cuda_records(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (backend.can_record, backend.replays_exactly, backend.graph_steps) == (False, True, 1)
+    with pytest.raises(NotImplementedError, match="TorchBackend has no recordings"):
+        backend.record(lambda: (), [], [])
+    empty = torch.empty
+    monkeypatch.setattr(torch, "empty", lambda *_, device: SimpleNamespace(device=device))
+    monkeypatch.setattr(TorchBackend, "verify", lambda self: None)
+    made = TorchBackend("cuda:1")
+    monkeypatch.setattr(torch, "empty", empty)
+    assert (made.can_record, made.replays_exactly, made.graph_steps) == (True, False, 50)
+    assert not TorchBackend("meta").can_record
+
+
+def test_the_memory_left_on_a_gpu(backend: Backend) -> None:
+    def number(value: Any) -> Any:
+        return lambda device: value if device == "cuda:1" else pytest.fail(f"asked for {device}")
+
+    cuda = SimpleNamespace(
+        mem_get_info=number((1000, 9000)), memory_reserved=number(500), memory_allocated=number(200)
+    )
+    assert on_gpu(cuda=cuda).free_memory == 1300
+    assert backend.free_memory is None
+
+
+def test_waiting_for_a_gpu(backend: Backend) -> None:
+    waited: list[str] = []
+    on_gpu(cuda=SimpleNamespace(synchronize=waited.append)).synchronize()
+    backend.synchronize()
+    assert waited == ["cuda:1"]
+
+
+@pytest.mark.parametrize(
+    ("matmul", "tf32"),
+    [
+        ({"fp32_precision": "tf32"}, True),
+        ({"fp32_precision": "none"}, False),
+        ({"fp32_precision": "ieee"}, False),
+        ({"allow_tf32": True}, True),  # before PyTorch 2.9
+        ({"allow_tf32": False}, False),
+    ],
+)
+def test_replays_are_compared_as_coarsely_as_products_round(
+    matmul: dict[str, Any], tf32: bool, backend: Backend
+) -> None:
+    backends = SimpleNamespace(cuda=SimpleNamespace(matmul=SimpleNamespace(**matmul)))
+    cuda = SimpleNamespace(get_device_name=lambda device: f"GPU of {device}")
+    gpu = on_gpu(backends=backends, cuda=cuda)
+    x, near, far = (backend.asarray([1.0, y], dtype="float32") for y in (1.0, 1.005, 1.5))
+    assert gpu.agree(x, near) is tf32
+    assert gpu.updates_agree(x * 0.0, x, near) is tf32
+    assert not gpu.agree(x, far)
+    assert not backend.agree(x, x * (1.0 + 1e-6))
+    assert gpu.machine["TF32"] is tf32
+    assert gpu.machine["GPU"] == "GPU of cuda:1"
+
+
+def test_the_switch_for_tf32_is_pytorchs(backend: Any) -> None:
+    matmul, before = torch.backends.cuda.matmul, torch.backends.cuda.matmul.fp32_precision
+    assert backend._tf32 is False
+    try:
+        matmul.fp32_precision = "tf32"
+        assert backend._tf32 is True
+    finally:
+        matmul.fp32_precision = before
+
+
+OUT_OF_MEMORY = [
+    torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("CUDA error: out of memory"),
+    RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory: …"),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY)
+def test_a_lack_of_memory_names_a_batch_size(error: Exception, backend: Backend) -> None:
+    class Hungry(Identity):
+        def forward(self, x: Any, *, training: bool = False) -> Any:
+            if training:
+                raise error
+            return x
+
+    x, t = np.ones((100, 3), "float32"), np.zeros(100, np.int64)
+    with pytest.raises(BatchTooLargeError, match=r"^out of memory on cpu: .* try a batch size of 25$"):
+        list(Training(Network([Hungry()]).to(device=backend), x, t, epochs=1, batch_size=50))
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY)
+def test_a_lack_of_memory_for_the_data(
+    error: Exception, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise error
+
+    net = Network([Identity()]).to(device=backend)
+    monkeypatch.setattr(backend, "asarray", full)
+    with pytest.raises(MemoryError, match="^out of memory on cpu: the data need"):
+        Training(net, np.ones((10, 3), "float32"), np.zeros(10, np.int64), epochs=1)
+
+
+def test_other_errors_stay_what_they_are(backend: Backend) -> None:
+    class Broken(Identity):
+        def forward(self, x: Any, *, training: bool = False) -> Any:
+            if training:
+                raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+            return x
+
+    x, t = np.ones((100, 3), "float32"), np.zeros(100, np.int64)
+    with pytest.raises(RuntimeError, match="^mat1 and mat2 shapes"):
+        list(Training(Network([Broken()]).to(device=backend), x, t, epochs=1))
+    assert not backend.is_out_of_memory(ValueError("out of memory"))
+
+
+def test_pytorchs_own_error_without_memory(backend: Backend) -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert backend.is_out_of_memory(caught.value)
