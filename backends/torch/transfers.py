@@ -17,14 +17,14 @@ COUNTS = {"nonzero", "masked_select", "bincount", "repeat_interleave", "_unique2
 """Operations whose results have shapes that depend on values."""
 
 
-class NoTransfers(TorchDispatchMode):
+class NoTransfers(TorchDispatchMode):  # type: ignore[misc,no-untyped-call,unused-ignore]
     """A context in which such an operation raises `CaptureError`, in this thread and on every device.
 
     CUDA itself would break off the capture, and say little about the reason.
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
         self._from_host: list[Any] = []  # what PyTorch makes on the host, of numbers and lists
 
     def __torch_dispatch__(
