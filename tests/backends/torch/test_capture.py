@@ -74,6 +74,7 @@ def test_what_is_given_and_returned_is_the_callers(cuda: FakeCuda) -> None:
     first = replay(torch.full((3,), 2.0))
     replay(torch.full((3,), 3.0))
     assert [y[0].item() for y in first] == [2.0, 2.0]
+    assert x.tolist() == [5.0] * 3
 
 
 def test_a_function_that_fails_ends_the_capture(cuda: FakeCuda) -> None:
