@@ -12,6 +12,7 @@ from ..base import Backend, Replay
 from ..errors import BackendUnavailableError, first_line
 from ..processor import processor_name
 from ..rounding import agree, updates_agree
+from . import TorchTensor
 
 
 class TorchBackend(Backend):
@@ -81,6 +82,12 @@ class TorchBackend(Backend):
     def to_numpy(self, array: Array) -> HostArray:
         return np.asarray(_tensor(array).detach().cpu().numpy())
 
+    def write_out(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
+        if function is self.xp.matmul and _fits(out, *args):
+            self._torch.matmul(*args, out=out)
+        else:
+            super().write_out(out, function, *args, **options)
+
     def record(
         self,
         function: Callable[..., tuple[Array, ...]],
@@ -127,6 +134,13 @@ class TorchBackend(Backend):
         matmul = self._torch.backends.cuda.matmul
         precision = getattr(matmul, "fp32_precision", None)  # since PyTorch 2.9
         return bool(matmul.allow_tf32) if precision is None else precision == "tf32"
+
+
+def _fits(out: TorchTensor, a: TorchTensor, b: TorchTensor) -> bool:
+    """Whether PyTorch's matmul writes a product of matrices into `out` itself, of this dtype and shape."""
+    if not (a.ndim == b.ndim == 2 and a.dtype == b.dtype == out.dtype):
+        return False
+    return bool(out.shape == (a.shape[0], b.shape[1]) and out.is_contiguous())
 
 
 def _tensor(array: Array) -> Any:

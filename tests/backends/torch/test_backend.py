@@ -13,7 +13,9 @@ from backprop import BatchTooLargeError, Identity, Network, Training
 
 torch = pytest.importorskip("torch")
 
-from backends.torch.backend import TorchBackend  # noqa: E402 - it needs PyTorch
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402 - it needs PyTorch
+
+from backends.torch.backend import TorchBackend  # noqa: E402
 
 pytestmark = pytest.mark.only("torch")
 
@@ -152,3 +154,42 @@ def test_pytorchs_own_error_without_memory(backend: Backend) -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
     assert backend.is_out_of_memory(caught.value)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_a_product_is_written_into_its_place(dtype: str, backend: Backend, rng: np.random.Generator) -> None:
+    def matrix(*shape: int) -> Any:
+        return backend.asarray(rng.standard_normal(shape), dtype=dtype)
+
+    xp, a, b = backend.xp, matrix(7, 33), matrix(33, 5)
+    transposed = xp.matrix_transpose(matrix(33, 7))
+    wide = "float64" if dtype == "float32" else "float32"
+    for left, out in (
+        (a, matrix(7, 5)),
+        (transposed, matrix(7, 5)),
+        (a[0, :], matrix(5)),
+        (a, xp.matrix_transpose(matrix(5, 7))),
+        (a, backend.asarray(np.zeros((7, 5)), dtype=wide)),
+        (a[:1, :], matrix(7, 5)),
+        (a, matrix(2, 7, 5)),
+    ):
+        address = out.data_ptr()
+        backend.write_out(out, xp.matmul, left, b)
+        assert out.data_ptr() == address
+        expected = xp.broadcast_to(xp.astype(xp.matmul(left, b), out.dtype), out.shape)
+        np.testing.assert_array_equal(backend.to_numpy(out), backend.to_numpy(expected))
+    with pytest.raises(RuntimeError, match="must match the existing size"):
+        backend.write_out(matrix(6, 5), xp.matmul, a, b)
+
+
+def test_a_product_in_its_place_needs_no_other_memory(backend: Backend) -> None:
+    out, made = backend.asarray(np.zeros((3, 3))), []
+
+    class Seen(TorchDispatchMode):
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            made.append(str(function))
+            return function(*args, **(kwargs or {}))
+
+    with Seen():
+        backend.write_out(out, backend.xp.matmul, out + 1.0, out + 2.0)
+    assert made == ["aten.add.Tensor", "aten.add.Tensor", "aten.mm.out"]
