@@ -472,6 +472,7 @@ def test_many_steps_at_once_are_compared_on_the_cpu(
                 assert recording.unverified == unproven[i]
                 assert not recording.needs_rerun
         recording.verify(order[12:], numbers[:1])
+        recording.settle()
         assert (recording.unverified, recording.why) == (0, "" if capture else "not asked for")
         return net.flat_params["flat"]
 
@@ -490,6 +491,7 @@ def test_many_wrong_steps_are_found_by_the_last_one(monkeypatch: pytest.MonkeyPa
         recording.run(order[3 * i : 3 * i + 3], numbers)
     with pytest.warns(CaptureWarning, match="a replayed step and a called one give different results"):
         recording.verify(order[12:], numbers[:1])
+    assert recording.settle(np.arange(3))[0].tolist() == [0, 1, 2]
     assert recording.needs_rerun
 
 
@@ -515,6 +517,8 @@ def test_recordings_are_dropped_after_a_change() -> None:
     assert not recording.drop_stale()
     assert recording.unverified == 2
     recording.verify(order[4:], numbers)
+    assert recording.unverified == 2  # the verdict is on the device
+    assert recording.settle() == []
     assert recording.unverified == 0
     recording.run(order[:1], numbers)
     recording.fingerprinter.network.weight_decay = 0.5
@@ -599,10 +603,10 @@ def test_results_agree_only_with_equal_count_shape_and_dtype() -> None:
         TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture,
         np.ones(3, np.float32),
     )
-    assert recording._alike([x], (x.copy(),))
-    for others in ([x.view(np.int32)], [x[None, :]], [np.ones(1, np.float32)], [], [x, x]):
-        assert not recording._alike([x], others)
-        assert not recording._alike(others, [x])
+    assert all(recording._alike([x], (x.copy(),)))
+    for others in ([x.view(np.int32)], [x[None, :]], [np.ones(1, np.float32)], [], [x, x], [x + 1]):
+        assert not all(recording._alike([x], others))
+        assert not all(recording._alike(others, [x]))
 
 
 def test_only_refused_threads_end_silently(monkeypatch: pytest.MonkeyPatch) -> None:
