@@ -82,6 +82,13 @@ class TorchBackend(Backend):
     def to_numpy(self, array: Array) -> HostArray:
         return np.asarray(_tensor(array).detach().cpu().numpy())
 
+    def read(self, *arrays: Array) -> list[HostArray]:
+        if self.device == "cpu" or len(arrays) < 2:
+            return super().read(*arrays)
+        from .reading import read
+
+        return read([self.detached(x) for x in arrays])
+
     def write_out(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
         if function is self.xp.matmul and _fits(out, *args):
             self._torch.matmul(*args, out=out)
@@ -100,10 +107,10 @@ class TorchBackend(Backend):
 
         return TorchReplay(function, state, inputs, self._torch.cuda, self.device)
 
-    def agree(self, x: Array, y: Array) -> bool:
+    def agree(self, x: Array, y: Array) -> Array:
         return super().agree(x, y) if self.replays_exactly else agree(self.xp, x, y, tf32=self._tf32)
 
-    def updates_agree(self, before: Array, x: Array, y: Array) -> bool:
+    def updates_agree(self, before: Array, x: Array, y: Array) -> Array:
         if self.replays_exactly:
             return super().updates_agree(before, x, y)
         return updates_agree(self.xp, before, x, y, tf32=self._tf32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -84,8 +85,8 @@ def test_replays_are_compared_as_coarsely_as_products_round(
     cuda = SimpleNamespace(get_device_name=lambda device: f"GPU of {device}")
     gpu = on_gpu(backends=backends, cuda=cuda)
     x, near, far = (backend.asarray([1.0, y], dtype="float32") for y in (1.0, 1.005, 1.5))
-    assert gpu.agree(x, near) is tf32
-    assert gpu.updates_agree(x * 0.0, x, near) is tf32
+    assert bool(gpu.agree(x, near)) is tf32
+    assert bool(gpu.updates_agree(x * 0.0, x, near)) is tf32
     assert not gpu.agree(x, far)
     assert not backend.agree(x, x * (1.0 + 1e-6))
     assert gpu.machine["TF32"] is tf32
@@ -193,3 +194,19 @@ def test_a_product_in_its_place_needs_no_other_memory(backend: Backend) -> None:
     with Seen():
         backend.write_out(out, backend.xp.matmul, out + 1.0, out + 2.0)
     assert made == ["aten.add.Tensor", "aten.add.Tensor", "aten.mm.out"]
+
+
+def test_reading_several_arrays_at_once(backend: Backend) -> None:
+    values: list[Any] = [
+        np.asarray(True), np.arange(3, dtype="uint8"), np.arange(6.0).reshape(2, 3), np.zeros((0, 4), "float32"),
+        np.asarray([1.5, math.nan], "float16"), np.asarray(-7), np.arange(4.0)[::2],
+    ]  # fmt: skip
+    arrays = [backend.asarray(x) for x in values]
+    arrays[2] = backend.xp.matrix_transpose(arrays[2])
+    values[2] = values[2].T
+    gpu = on_gpu()
+    for found in (gpu.read(*arrays), backend.read(*arrays)):
+        for x, y in zip(found, values, strict=True):
+            np.testing.assert_array_equal(x, y, strict=True)
+    assert gpu.read() == []
+    np.testing.assert_array_equal(gpu.read(arrays[1])[0], values[1], strict=True)
