@@ -8,7 +8,7 @@ import numpy as np
 
 from ..array import DType
 from . import CupyArray
-from .cublas import tf32
+from .products import tf32
 
 ROUNDING = {"float32": 1e-3, "float64": 1e-6}
 """The largest difference of two results, relative to the largest entry; a small difference of large numbers

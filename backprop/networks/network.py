@@ -172,17 +172,18 @@ class Network:
     def predict(self, x: Array) -> Array:
         """The output of the last layer before the loss, for a batch x: (N, …) to (N, C)."""
         x = self.as_input(x)
-        with self.limit_threads(x.shape[0]):
+        with self.computing(x.shape[0]):
             return self.forward(x)
 
     def loss(self, x: Array, t: Array) -> Array:
         """The loss of the batch plus the penalty of `weight_decay`, a 0-d array on the network's device."""
         y = self.predict(x)
-        return self.penalized(self.last_layer.forward(y, self.as_target(t, *_samples(y))))
+        with self.computing(y.shape[0]):
+            return self.penalized(self.last_layer.forward(y, self.as_target(t, *_samples(y))))
 
-    def limit_threads(self, samples: int) -> AbstractContextManager[None]:
-        """`Backend.limit_threads` for batches of that many samples, based on the largest parameter."""
-        return self.backend.limit_threads(samples * self._largest_parameter)
+    def computing(self, samples: int) -> AbstractContextManager[None]:
+        """`Backend.computing` with batches of that many samples, based on the largest parameter."""
+        return self.backend.computing(samples * self._largest_parameter)
 
     def penalized(self, loss: Array) -> Array:
         """The loss + λ/2 Σ W²."""
@@ -212,7 +213,7 @@ class Network:
         """Loss without penalty, and accuracy or None, over all of x in batches."""
         check_same_length(x, t)
         x = border.validated(self, x)
-        with self.limit_threads(1):
+        with self.computing(1):
             first = self.forward(self.scaled(x[0:1, ...]))
         return self.evaluate_validated(x, self.as_target(t, x.shape[0], tuple(first.shape[1:])), batch_size)
 
@@ -229,11 +230,11 @@ class Network:
         for start in range(0, n, batch_size):
             between()
             part = slice(start, min(start + batch_size, n))
-            with self.limit_threads(part.stop - start):
+            with self.computing(part.stop - start):
                 y, target = widened(self.forward(self.scaled(x[part, ...]))), t[part, ...]
-            loss = loss + self.last_layer.forward(y, target) * float(y.shape[0])
-            if self.last_layer.counts_correct:
-                correct = correct + self.last_layer.correct(y, target)
+                loss = loss + self.last_layer.forward(y, target) * float(y.shape[0])
+                if self.last_layer.counts_correct:
+                    correct = correct + self.last_layer.correct(y, target)
         to_numpy = backend_of(loss).to_numpy
         accuracy = int(to_numpy(correct)) / n if self.last_layer.counts_correct else None
         return float(to_numpy(loss)) / n, accuracy
@@ -242,7 +243,7 @@ class Network:
         """The gradient of the loss for every parameter by backpropagation, as new arrays."""
         self._check_differentiable()
         x, start, draws = self.as_input(x), self.copy_state(), Draws.of(self.layers)
-        with self.limit_threads(x.shape[0]):
+        with self.computing(x.shape[0]):
             y = self.forward(x, training=True)
             self._gradient_states = (start, self.copy_state()) if start else None
             self._gradient_draws = (draws, Draws.of(self.layers)) if draws.carried else None

@@ -234,7 +234,7 @@ class Training(Iterator[Metrics]):
     @property
     def threads(self) -> int | None:
         """The CPU threads that matrix products use; None on another device."""
-        with self._limited():
+        with self._computing():
             return self.network.backend.threads
 
     def __repr__(self) -> str:
@@ -246,8 +246,8 @@ class Training(Iterator[Metrics]):
 
         return training_html(self)
 
-    def _limited(self) -> AbstractContextManager[None]:
-        return self.network.limit_threads(self._order.batch_size)
+    def _computing(self) -> AbstractContextManager[None]:
+        return self.network.computing(self._order.batch_size)
 
     @property
     def best(self) -> Metrics | None:
@@ -298,7 +298,7 @@ class Training(Iterator[Metrics]):
         try:
             if self._stopping:
                 raise _Stop
-            with deferred_ctrl_c(self._interrupt), self._limited():
+            with deferred_ctrl_c(self._interrupt), self._computing():
                 metrics = self._next()
                 for listener in self.on_epoch:
                     listener(self, metrics)
@@ -555,7 +555,7 @@ class Training(Iterator[Metrics]):
                 yield f"{name} draws random numbers by itself, and their generator is not in the checkpoint"
 
     def _machine(self) -> dict[str, Any]:
-        with self._limited():
+        with self._computing():
             return self.network.backend.machine
 
     def _interrupt(self) -> None:
