@@ -181,8 +181,12 @@ class Backend:
     def synchronize(self) -> None:
         """Wait until the device has finished its work."""
 
+    def current(self) -> AbstractContextManager[None]:
+        """A context in which this device is the one that the library uses in this thread."""
+        return nullcontext()
+
     def make_current(self) -> None:
-        """Make this device the one that the library uses in this thread, if it has such a thing."""
+        """Make this device the one that the library uses in this thread, where it has such a thing."""
 
     def verify(self) -> None:
         """Raise unless the device gets a small computation right."""

@@ -136,6 +136,9 @@ class CupyBackend(Backend):
             return updates_agree(self._cupy, before, x, y)
 
     def computing(self, multiplications: int) -> AbstractContextManager[None]:
+        return self.current()
+
+    def current(self) -> AbstractContextManager[None]:
         return cast(AbstractContextManager[None], self._device)
 
     def make_current(self) -> None:
