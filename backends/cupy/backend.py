@@ -14,12 +14,13 @@ import numpy as np
 from ..array import Array, DType, HostArray, Namespace
 from ..base import Backend, Fused, Replay
 from ..errors import BackendUnavailableError, first_line
+from ..rounding import agree, updates_agree
 from . import CupyArray
 from .capture import CupyReplay
 from .driver import cuda_version, cupy_packages
 from .fusion import Fusion
-from .products import Products
-from .rounding import agree, updates_agree
+from .products import Products, tf32
+from .reading import read
 
 
 class CupyBackend(Backend):
@@ -106,6 +107,10 @@ class CupyBackend(Backend):
     def to_numpy(self, array: Array) -> HostArray:
         return np.asarray(self._cupy.asnumpy(array))
 
+    def read(self, *arrays: Array) -> list[HostArray]:
+        with self._device:
+            return read(self._cupy, arrays)
+
     @staticmethod
     def device_of(array: Array) -> str:
         return f"cuda:{array.device.id}"
@@ -127,13 +132,13 @@ class CupyBackend(Backend):
     ) -> Replay:
         return CupyReplay(function, state, inputs, self._cupy.cuda, self._device, self._products)
 
-    def agree(self, x: Array, y: Array) -> bool:
+    def agree(self, x: Array, y: Array) -> Array:
         with self._device:
-            return agree(self._cupy, x, y)
+            return agree(self.xp, x, y, tf32=tf32())
 
-    def updates_agree(self, before: Array, x: Array, y: Array) -> bool:
+    def updates_agree(self, before: Array, x: Array, y: Array) -> Array:
         with self._device:
-            return updates_agree(self._cupy, before, x, y)
+            return updates_agree(self.xp, before, x, y, tf32=tf32())
 
     def computing(self, multiplications: int) -> AbstractContextManager[None]:
         return self.current()

@@ -164,8 +164,12 @@ def test_a_recording_belongs_to_its_device(second: Backend) -> None:
         assert second.owns(product)
         np.testing.assert_allclose(second.to_numpy(product), X[:8] @ X[:8].T, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(second.to_numpy(total), 2.0 * X[:8].sum(), rtol=1e-4)
-    assert second.agree(product, second.asarray(second.to_numpy(product)))
-    assert second.updates_agree(product, product, product)
+    for verdict in (
+        second.agree(product, second.asarray(second.to_numpy(product))),
+        second.updates_agree(product, product, product),
+    ):
+        assert second.owns(verdict)
+        assert bool(verdict)
     assert current() == 0
 
 
