@@ -18,6 +18,7 @@ from ..rounding import agree, updates_agree
 from . import CupyArray
 from .capture import CupyReplay
 from .driver import cuda_version, cupy_packages
+from .functions import functions
 from .fusion import Fusion
 from .products import Products, tf32
 from .reading import read
@@ -163,4 +164,5 @@ class CupyBackend(Backend):
 def _namespace(cupy: Any, xp: Any) -> tuple[Products, Namespace]:
     """The products, and the namespace of CuPy's arrays on all devices."""
     products = Products(cupy)
-    return products, cast(Namespace, SimpleNamespace(**{**vars(xp), "matmul": products.matmul}))
+    own = {**functions(cupy, xp), "matmul": products.matmul}
+    return products, cast(Namespace, SimpleNamespace(**{**vars(xp), **own}))
