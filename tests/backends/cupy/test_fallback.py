@@ -195,10 +195,11 @@ def test_out_of_memory_is_a_memory_error(backend: Backend) -> None:
     assert issubclass(cupy.cuda.memory.OutOfMemoryError, MemoryError)
     pool = cupy.get_default_memory_pool()
     before = pool.get_limit()
+    pool.free_all_blocks()
     pool.set_limit(size=pool.total_bytes() + 2**20)
     try:
         with pytest.raises(MemoryError):
-            backend.asarray(np.zeros(2**22, "uint8"))
+            backend.asarray(np.zeros(2**23, "uint8"))
         with pytest.raises(MemoryError, match="out of memory on cuda:0: the data need"):
             Training(network(backend, None), np.zeros((2**19, 4), "float32"), np.zeros(2**19, "int64"))
     finally:
