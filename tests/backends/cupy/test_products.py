@@ -101,7 +101,8 @@ def test_other_streams_and_threads_keep_cupys_products(library: FakeLibrary) -> 
     def elsewhere() -> None:
         assert products.matmul(x, x).tolist() == [[2.0, 2.0]] * 2
 
-    with computing_on(FakeStream(cupy, 5), products):
+    stream = FakeStream(cupy, 5)
+    with computing_on(stream, products):
         thread = threading.Thread(target=elsewhere)
         thread.start()
         thread.join()
@@ -111,8 +112,18 @@ def test_other_streams_and_threads_keep_cupys_products(library: FakeLibrary) -> 
         with FakeStream(cupy, 6):
             products.matmul(x, x)
         assert cupy.own == 2
-    products.matmul(x, x)
+    with stream:
+        products.matmul(x, x)
     assert cupy.own == 3
+
+
+def test_a_capture_that_breaks_gives_its_handle_back(library: FakeLibrary) -> None:
+    cupy = FakeCupy()
+    products = Products(cupy)
+    for _ in range(2):
+        with pytest.raises(KeyError), computing_on(FakeStream(cupy, 5), products):
+            raise KeyError
+    assert library.handles == 1
 
 
 def test_a_handle_that_cannot_be_set_up_is_no_capture(monkeypatch: pytest.MonkeyPatch) -> None:
