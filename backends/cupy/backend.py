@@ -131,7 +131,12 @@ class CupyBackend(Backend):
         state: Sequence[Mapping[str, Array]],
         inputs: Sequence[Array],
     ) -> Replay:
-        return CupyReplay(function, state, inputs, self._cupy.cuda, self._device, self._products)
+        graph = self._cupy.cuda, self._device, self._products
+        try:
+            return CupyReplay(function, state, inputs, *graph)
+        except MemoryError:
+            self._cupy.get_default_memory_pool().free_all_blocks()  # which the graph's pool cannot use
+        return CupyReplay(function, state, inputs, *graph)
 
     def agree(self, x: Array, y: Array) -> Array:
         with self._device:

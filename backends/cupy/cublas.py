@@ -86,11 +86,11 @@ class Cublas:
 @cache
 def _library() -> ctypes.CDLL:
     """The library that CuPy uses: both ask NVIDIA's loader."""
-    from cuda.pathfinder import DynamicLibNotFoundError, load_nvidia_dynamic_lib
-
     try:
+        from cuda.pathfinder import load_nvidia_dynamic_lib
+
         library = ctypes.CDLL(load_nvidia_dynamic_lib("cublas").abs_path)
-    except (DynamicLibNotFoundError, OSError) as error:
+    except (ImportError, OSError, RuntimeError) as error:  # RuntimeError: it is not found
         raise _unusable(f"cuBLAS does not load ({first_line(error)})") from None
     for name, arguments in _ARGUMENTS.items():
         function = getattr(library, name)

@@ -61,13 +61,10 @@ def test_a_library_for_another_cuda_is_refused(library: FakeLibrary, monkeypatch
 
 
 def test_a_missing_library_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    class NotFoundError(RuntimeError):
-        pass
-
     def load(name: str) -> Any:
-        raise NotFoundError(f'Failure finding "lib{name}.so"\nand where it was looked for')
+        raise RuntimeError(f'Failure finding "lib{name}.so"\nand where it was looked for')
 
-    finder = SimpleNamespace(DynamicLibNotFoundError=NotFoundError, load_nvidia_dynamic_lib=load)
+    finder = SimpleNamespace(load_nvidia_dynamic_lib=load)
     monkeypatch.setitem(sys.modules, "cuda", SimpleNamespace(pathfinder=finder))
     monkeypatch.setitem(sys.modules, "cuda.pathfinder", finder)
     monkeypatch.setattr(cublas, "cuda_version", lambda: 13000)
@@ -77,6 +74,9 @@ def test_a_missing_library_names_the_package(monkeypatch: pytest.MonkeyPatch) ->
         Cublas(FakeCupy())
     finder.load_nvidia_dynamic_lib = lambda name: SimpleNamespace(abs_path="/nowhere/libcublas.so.12")
     with pytest.raises(ImportError, match="cuBLAS does not load .*nowhere"):
+        Cublas(FakeCupy())
+    monkeypatch.setitem(sys.modules, "cuda.pathfinder", None)
+    with pytest.raises(ImportError, match="cuBLAS does not load .*pathfinder.*: pip install 'cupy-"):
         Cublas(FakeCupy())
 
 

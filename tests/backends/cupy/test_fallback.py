@@ -180,6 +180,27 @@ def test_out_of_memory(limit: int, backend: Backend, monkeypatch: pytest.MonkeyP
         assert_falls_back(backend, takes_memory, "OutOfMemoryError: Out of memory allocating")
 
 
+def test_memory_that_calls_have_left_is_given_to_the_capture(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import cupy
+
+    make, pools, free = cuda().MemoryPool, [], []
+
+    def small_at_first() -> Any:
+        pools.append(make())
+        if len(pools) == 1:
+            pools[0].set_limit(WORKSPACE + 2**12)
+        free.append(cupy.get_default_memory_pool().free_bytes())
+        return pools[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cuda(), "MemoryPool", small_at_first)
+        cupy.empty(2**25, "uint8")  # the default pool keeps it
+        assert trained(backend)[1] == []
+    assert free[0] >= 2**25 > free[1]
+
+
 def test_an_error_of_cublas(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise CublasError("cublasGemmEx: the GPU program failed to execute (status 13)")
