@@ -37,8 +37,10 @@ class Workload:
     proof_steps: int
     """The steps after which losses are compared: where other batches change them least, by 1 to 4 %."""
     scan_steps: int = 100
-    """The number of steps that JAX runs in one compiled call."""
+    """The number of steps that JAX runs in one compiled call on a CPU."""
     batch_norm: bool = False
+    slow: bool = False
+    """Whether an epoch takes many seconds on a CPU."""
     filters: int = 0
     """5×5 filters, with 2×2 max pooling, between the images and the first affine layer."""
 
@@ -53,7 +55,15 @@ WORKLOADS = {
     for w in (
         Workload("W1", "784-50-10, ReLU, batch 100, SGD", (784, 50, 10), 100, "sgd", 0.1, "0.01", 600),
         Workload(
-            "W2", "784-1024-1024-10, ReLU, batch 128, SGD", (784, 1024, 1024, 10), 128, "sgd", 0.1, "he", 100
+            "W2",
+            "784-1024-1024-10, ReLU, batch 128, SGD",
+            (784, 1024, 1024, 10),
+            128,
+            "sgd",
+            0.1,
+            "he",
+            100,
+            slow=True,
         ),
         Workload(
             "W3",
@@ -65,6 +75,7 @@ WORKLOADS = {
             "0.01",
             60,
             scan_steps=10,
+            slow=True,
             filters=30,
         ),
         Workload(
