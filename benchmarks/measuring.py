@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .precision import environment
+from .workloads import TINY
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,12 @@ class Setting:
     """`"cpu"` or `"gpu"`; a contender of ours may name another, as `ours:fit@jax`."""
     precision: str
     """Of products, on a GPU: `"float32"` or `"tf32"`."""
+    tiny: bool = False
+    """Whether a few steps are enough, to try the program."""
 
     def variables(self) -> dict[str, str]:
         """The environment of a contender's process."""
-        variables = dict(os.environ)
+        variables = dict(os.environ) | ({TINY: "1"} if self.tiny else {})
         for library in ("OMP", "OPENBLAS", "MKL"):
             variables[f"{library}_NUM_THREADS"] = str(self.threads)
         if self.device != "cpu":

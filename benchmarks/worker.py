@@ -37,9 +37,10 @@ def main() -> None:
         import_s = time.perf_counter() - began
         if variant not in module.VARIANTS:
             raise ValueError(f"unknown variant {variant!r}: expected one of {', '.join(module.VARIANTS)}")
-        from .workloads import PROOF, WORKLOADS, load_data, loss_of
+        from .workloads import PROOF, TINY, WORKLOADS, load_data, loss_of
 
         workload, data = WORKLOADS[workload_name], load_data(floats=module.FLOATS)
+        workload = workload.tiny() if TINY in os.environ else workload
         began = time.perf_counter()
         contender = module.Contender(workload, data, variant, device)
         getattr(contender, "prove", contender.run)(workload.proof_steps)
