@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -87,7 +88,7 @@ class Worker:
         if not line:
             code = self.process.wait()
             raise DidNotRunError(
-                f"no answer in {limit:g} s" if late.is_set() else f"it ended with status {code}"
+                f"no answer in {limit:.0f} s" if late.is_set() else f"it ended with status {code}"
             )
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
@@ -117,7 +118,8 @@ def measure(
 ) -> dict[str, Any]:
     """Time the contenders in interleaved bursts of `burst` seconds.
 
-    An answer may take `limit` seconds. `together` lets all contenders import and compile at the same time.
+    An answer may take `limit` seconds. `together` lets all contenders import and compile at the same time,
+    for so long in all.
     """
     missing: dict[str, str] = {}
     workers: list[Worker] = []
@@ -130,8 +132,11 @@ def measure(
             return False
         return True
 
+    begun = time.monotonic()
+
     def facts(worker: Worker) -> None:
-        worker.facts = worker.ask("", limit)
+        passed = time.monotonic() - begun if together else 0.0
+        worker.facts = worker.ask("", max(limit - passed, 1.0))
 
     def run(worker: Worker) -> None:
         worker.times.append(worker.ask(f"run {worker.steps}", limit)["us"])

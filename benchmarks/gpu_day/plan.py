@@ -34,18 +34,18 @@ def parts(where: str) -> list[Part]:
 
     def peers(workload: str, precision: str) -> Part:
         name = f"{workload} {precision}"
-        return Part(name, f"{here}.peers", (where, workload, precision), 75.0)
+        return Part(name, f"{here}.peers", (where, workload, precision), 80.0)
 
     precisions = ("float32", "tf32") if where == "gpu" else ("float32",)
     return [
         Part("machine", f"{here}.machine", (where,), 20.0),
-        proof("captured", "captured", 90.0, ours),
-        proof("gradients", "gradients", 75.0, ours),
-        proof("the book's run", "book_run", 60.0, ours),
-        proof("resume", "resume", 40.0, ours),
-        proof(f"captured, {torch}", "captured", 60.0, torch),
-        proof(f"captured, {jax}", "captured", 90.0, jax),
-        Part("empty kernel", f"{here}.empty_kernel", (ours,), 20.0),
-        Part("graphs", f"{here}.graphs", (ours,), 60.0),
+        proof("captured", "captured", 75.0, ours),
+        proof("gradients", "gradients", 60.0, ours),
+        proof("the book's run", "book_run", 45.0, ours),
+        proof("resume", "resume", 30.0, ours),
+        proof(f"captured on {torch}", "captured", 45.0, torch),
+        proof(f"captured on {jax}", "captured", 75.0, jax),
+        Part("empty kernel", f"{here}.empty_kernel", (ours,), 15.0),
+        Part("graphs", f"{here}.graphs", (ours,), 50.0),
         *(peers(workload, precision) for precision in precisions for workload in WORKLOADS),
     ]

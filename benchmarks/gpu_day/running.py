@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,23 +72,19 @@ def run_part(part: Part, limit: float, quick: bool) -> Outcome:
 
 def _end_all(process: subprocess.Popen[bytes]) -> None:
     """End the process and those that it started."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
 def _status(
     code: int | None, limit: float, found: list[dict[str, Any]], end: dict[str, Any]
 ) -> tuple[str, str]:
+    """The status, and why, by the exit status (None: out of time), the findings and the last line."""
     if code is None:
         return "timed out", f"not finished after {limit:.0f} s"
     if not end:
-        return (
-            "crashed",
-            f"ended by signal {-code}" if code < 0 else f"ended with status {code}, without a word",
-        )
+        return "crashed", f"ended by signal {-code}" if code < 0 else f"ended with status {code} too early"
     failed = [finding["what"] for finding in found if finding.get("passed") is False]
     if end["status"] == "ran" and failed:
         return "failed", f"{len(failed)} of {len(found)}: {', '.join(failed)}"

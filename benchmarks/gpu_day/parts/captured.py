@@ -18,6 +18,7 @@ from backprop import (
     Layer,
     Network,
     ReLU,
+    Reshape,
     SoftmaxWithLoss,
     Training,
 )  # fmt: skip
@@ -86,7 +87,7 @@ def case_of(kind: type, *more: Layer) -> Case:
     layer = Paired(node) if others else node
     first = [] if x.ndim == 3 else [_nearly_the_input(rng, x.shape[1], x.ndim)]
     y = node.to(get_backend("cpu")).forward(x, *others, training=True)
-    flat = [Flatten()] if y.ndim > 2 else [_column()] if y.ndim == 1 else []
+    flat = [Flatten()] if y.ndim > 2 else [Reshape((1,))] if y.ndim == 1 else []
     width = int(np.prod(y.shape[1:]))
     layers = [*first, layer, *flat, *more, _affine(rng, width, CLASSES)]
     return Network(layers, SoftmaxWithLoss()), *_repeated(rng, x, np.arange(len(x)) % CLASSES)
@@ -132,12 +133,6 @@ def _nearly_the_input(rng: np.random.Generator, channels: int, ndim: int) -> Lay
     if ndim == 4:
         return Convolution(np.eye(channels)[:, :, None, None], np.zeros(channels))
     return Affine(np.eye(channels), np.zeros(channels))
-
-
-def _column() -> Layer:
-    from backprop import Reshape
-
-    return Reshape((1,))
 
 
 def _repeated(rng: np.random.Generator, x: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -57,8 +57,8 @@ def recorded_graphs(device: str, cupy: Any) -> Iterator[list[tuple[int, Any]]]:
     backend: Any = get_backend(device)
     record, graphs = backend.record, []
 
-    def spy(function: Any, state: Any, inputs: Any) -> Any:
-        replay = record(function, state, inputs)
+    def spy(function: Any, state: Any, inputs: Any, *more: Any, **options: Any) -> Any:
+        replay = record(function, state, inputs, *more, **options)
         found = [value for value in vars(replay).values() if isinstance(value, cupy.cuda.Graph)]
         graphs.extend((inputs[0].shape[0], graph) for graph in found)
         return replay

@@ -12,7 +12,7 @@ from ..plan import DEVICES
 from ..reporting import Report
 
 PEERS = ("pytorch:eager", "pytorch:compile", "pytorch:cuda-graph", "jax_nn:scan")
-ROUNDS, BURST, LIMIT = 7, 0.25, 45.0
+ROUNDS, BURST, LIMIT = 7, 0.25, 50.0
 LOSS = 0.1
 """How far the loss may be from the median of all, as a share of it."""
 
@@ -35,8 +35,9 @@ def run(report: Report, arguments: list[str], quick: bool) -> None:
             f"loss {result['loss']:.4f}{memory}, first steps {result['first_s']:.1f} s"
         )
         report.add(name, text, **result)
-    for name, why in measured["missing"].items():
-        report.add(name, f"did not run: {why}")
+    missing = measured["missing"]
+    for why in dict.fromkeys(missing.values()):
+        report.add(", ".join(name for name in missing if missing[name] == why), f"did not run: {why}")
     if losses:
         middle = median(losses)
         apart = max(abs(loss / middle - 1.0) for loss in losses)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from backends import get_backend
-from backprop import Adam, ResumeWarning, Training, TwoLayerNet
+from backprop import Adam, Training, TwoLayerNet
 from backprop.datasets import load_mnist
-from backprop.saving.checkpoint import Checkpoint
+from backprop.saving.checkpoint import Checkpoint, ResumeWarning
 
 from ..reporting import Report
 
