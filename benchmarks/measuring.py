@@ -79,7 +79,7 @@ class Worker:
         timer.start()
         try:
             if command:
-                print(command, file=self.process.stdin, flush=True)
+                os.write(self.process.stdin.fileno(), f"{command}\n".encode())
             line = self.process.stdout.readline()
         except BrokenPipeError:
             line = ""
@@ -104,8 +104,7 @@ class Worker:
 
     def close(self) -> None:
         """End the process."""
-        if self.process.poll() is None:
-            self.process.communicate("end\n")
+        self.process.communicate("end\n")
 
 
 def measure(
@@ -129,6 +128,7 @@ def measure(
             what(worker)
         except DidNotRunError as error:
             missing[worker.name] = str(error)
+            worker.close()
             return False
         return True
 

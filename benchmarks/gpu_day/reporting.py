@@ -26,8 +26,9 @@ class Report:
         print(json.dumps(finding), file=self._file, flush=True)
 
     def end(self, status: str = "ran", why: str = "") -> None:
-        """Write that the part came to its end, or why it did not."""
-        print(json.dumps({"status": status, "why": why}), file=self._file, flush=True)
+        """Write that the part came to its end, or why it did not, and close the file."""
+        print(json.dumps({"status": status, "why": why}), file=self._file)
+        self._file.close()
 
 
 def read(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:

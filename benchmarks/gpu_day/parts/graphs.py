@@ -24,11 +24,12 @@ LAUNCHES = 5
 def run(report: Report, arguments: list[str], quick: bool) -> None:
     cupy = cupy_on(arguments[0])
     data = load_data(floats=False)
-    for workload in list(WORKLOADS.values())[: 1 if quick else None]:
+    for workload in WORKLOADS.values():
         with recorded_graphs(arguments[0], cupy) as graphs:
             contender = Contender(workload.tiny() if quick else workload, data, "fit", arguments[0])
             for _ in range(3):
                 contender.run(contender.chunk)
+            memory = contender.device_mb()
             if not graphs:
                 raise NotHereError(f"{workload.name} was not captured")
             began = time.perf_counter()
@@ -36,7 +37,7 @@ def run(report: Report, arguments: list[str], quick: bool) -> None:
             epoch = time.perf_counter() - began
             steps, graph = max(graphs, key=lambda pair: pair[0])
             kinds = nodes(graph)
-            step = _seconds(cupy, graph) / steps
+            step = _seconds(cupy, graph, 1 if quick else LAUNCHES) / steps
         of = f"{kinds.total():,} in a graph of {steps}: {', '.join(f'{n:,} {k}' for k, n in kinds.items())}"
         report.add(f"{workload.name}: nodes a step", f"{kinds.total() / steps:.1f} ({of})",
                    nodes=kinds.total(), steps=steps)  # fmt: skip
@@ -49,6 +50,7 @@ def run(report: Report, arguments: list[str], quick: bool) -> None:
             step=step,
             busy=busy,
         )
+        report.add(f"{workload.name}: memory", f"{memory:,.0f} MB in CuPy's pools", device_mb=memory)
 
 
 @contextmanager
@@ -93,14 +95,14 @@ def _check(status: int) -> None:
         raise RuntimeError(f"CUDA's driver answers {status}")
 
 
-def _seconds(cupy: Any, graph: Any) -> float:
+def _seconds(cupy: Any, graph: Any, launches: int) -> float:
     """The time of a launch among others."""
     stream = cupy.cuda.Stream(non_blocking=True)
     with stream:
         graph.launch()
         stream.synchronize()
         began = time.perf_counter()
-        for _ in range(LAUNCHES):
+        for _ in range(launches):
             graph.launch()
         stream.synchronize()
-    return (time.perf_counter() - began) / LAUNCHES
+    return (time.perf_counter() - began) / launches
