@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from .plan import DEVICES, Part, parts
 from .running import Outcome, run_part
@@ -50,8 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(part.name for part in every))
         return 0
     chosen = _chosen(every, options.parts)
-    _write(options.out, [])
-    outcomes = run_day(chosen, options.minutes, options.quick, lambda done: _write(options.out, done))
+    settings = {"device": options.device, "minutes": options.minutes, "quick": options.quick}
+
+    def write(done: Sequence[Outcome]) -> None:
+        _write(options.out, {**settings, "parts": [outcome.to_dict() for outcome in done]})
+
+    write([])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the part that runs is ended
+    try:
+        outcomes = run_day(chosen, options.minutes, options.quick, write)
+    except KeyboardInterrupt:
+        sys.exit(f"\ninterrupted; the parts that had ended are in {options.out}")
     print(f"\n{table(outcomes)}\n\nwritten to {options.out}")
     return exit_status(outcomes)
 
@@ -103,11 +114,10 @@ def _minutes(text: str) -> float:
     return minutes
 
 
-def _write(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """Write the outcomes so far; exits with an error if the file cannot be written."""
-    text = json.dumps({"parts": [outcome.to_dict() for outcome in outcomes]}, indent=1)
+def _write(path: Path, found: dict[str, Any]) -> None:
+    """Write what was found so far; exits with an error if the file cannot be written."""
     try:
-        path.write_text(text + "\n", "utf-8")
+        path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     except OSError as error:
         sys.exit(f"cannot write {path}: {error.strerror}; give another file with --out")
 

@@ -22,6 +22,7 @@ class Report:
 
     def add(self, what: str, result: str, *, passed: bool | None = None, **facts: Any) -> None:
         """Write a finding: its name, its result as text, and numbers for the JSON."""
+        facts = {name: None if value != value else value for name, value in facts.items()}  # JSON has no NaN
         finding = {"what": what, "result": result, "passed": passed, **facts}
         print(json.dumps(finding), file=self._file, flush=True)
 

@@ -13,9 +13,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..precision import environment
 from .plan import Part
 from .reporting import read
 
+VARIABLES = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+"""JAX would take three quarters of the device's memory."""
 TAIL = 20
 """How many lines of what a failed part printed are kept."""
 
@@ -43,7 +46,10 @@ class Outcome:
 
 
 def run_part(part: Part, limit: float, quick: bool) -> Outcome:
-    """Run a part for at most `limit` seconds; its process, and all that it started, ends with it."""
+    """Run a part for at most `limit` seconds; its process, and all that it started, ends with it.
+
+    Products are in full float32, unless the part chooses another precision.
+    """
     with tempfile.TemporaryDirectory() as folder:
         findings, printed = Path(folder) / "findings", Path(folder) / "printed"
         command = [sys.executable, "-m", "benchmarks.gpu_day.part", part.module, str(findings)]
@@ -55,6 +61,7 @@ def run_part(part: Part, limit: float, quick: bool) -> Outcome:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env=VARIABLES | environment("float32", os.environ),
             )
             try:
                 code: int | None = process.wait(limit)

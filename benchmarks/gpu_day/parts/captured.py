@@ -31,7 +31,8 @@ from ..reporting import NotHereError, Report
 BATCHES = 12
 EPOCHS = 3
 CLASSES = 3
-RELATIVE, ABSOLUTE = 1e-5, 1e-6
+RELATIVE, ABSOLUTE = 1e-4, 1e-5
+"""What rounding explains after 36 steps in float32."""
 
 Case = tuple[Network, np.ndarray, np.ndarray]
 
@@ -71,7 +72,7 @@ def cases(quick: bool) -> Iterator[tuple[str, Callable[[], Case], str]]:
         if name not in ("Broadcast", "MatMul"):  # their results are not a batch of samples
             yield name, lambda kind=kind: case_of(kind), "sgd"  # type: ignore[misc]
     for name in ("sgd", "adam") if quick else OPTIMIZERS:
-        yield OPTIMIZERS[name].__name__, lambda: case_of(checkable()["BatchNormalization"]), name
+        yield OPTIMIZERS[name].__name__, lambda: case_of(checkable()["Tanh"]), name
     yield "Dropout and two affine layers", lambda: case_of(Dropout, ReLU()), "momentum"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backends import get_backend
-from backprop import Adam, Training, TwoLayerNet
+from backprop import Momentum, Training, TwoLayerNet
 from backprop.datasets import load_mnist
 from backprop.saving.checkpoint import Checkpoint, ResumeWarning
 
@@ -42,7 +42,7 @@ def trained(
     network = TwoLayerNet(784, 50, 10, rng=0, device=device)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResumeWarning)  # the machine changes; that is the point
-        options: Any = {"optimizer": Adam(), "epochs": epochs, "batch_size": BATCH, "rng": 0}
+        options: Any = {"optimizer": Momentum(0.05), "epochs": epochs, "batch_size": BATCH, "rng": 0}
         training = Training(network, *data, resume=checkpoint, **options)
     for _ in training:
         pass
