@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402 - it needs PyTorch
+from torch.utils._pytree import tree_leaves  # noqa: E402
 
 
 class FakeCuda:
