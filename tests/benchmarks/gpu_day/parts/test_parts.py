@@ -19,7 +19,7 @@ from benchmarks.gpu_day.reporting import NotHereError, Report, read
 
 
 def findings(module: str, tmp_path: Path, *arguments: str) -> list[dict[str, Any]]:
-    report = Report(tmp_path / "findings")
+    report = Report(tmp_path / "findings", 600.0)
     try:
         import_module(f"benchmarks.gpu_day.parts.{module}").run(report, list(arguments), True)
     finally:
