@@ -17,6 +17,7 @@ if __name__ == "backends":
     give_backprop_backends()
 
 from .array import Array, DType, HostArray, Namespace, dtype_name
+from .assignment import add_at, set_at
 from .base import Backend, Replay
 from .devices import BackendStatus, available_backends, get_backend
 from .dispatch import backend_of, is_registered, namespace_of
@@ -40,6 +41,7 @@ __all__ = [
     "Namespace",
     "Replay",
     "UnknownDeviceError",
+    "add_at",
     "available_backends",
     "backend_names",
     "backend_of",
@@ -48,5 +50,6 @@ __all__ = [
     "is_registered",
     "namespace_of",
     "register_backend",
+    "set_at",
     "without_aliases",
 ]

@@ -67,10 +67,11 @@ class Backend:
         """How many CPU threads a matrix product may use; None on other devices."""
         return None
 
-    def limit_threads(self, multiplications: int) -> AbstractContextManager[None]:
-        """A context in which small matrix products, of `multiplications` each, use a single CPU thread.
+    def computing(self, multiplications: int) -> AbstractContextManager[None]:
+        """A context in which to compute: on this device, and small matrix products with one CPU thread.
 
-        Large products keep theirs, and a number that the user has set in an environment variable stays.
+        `multiplications` says how large the products are: large ones keep their threads, and a number that
+        the user has set in an environment variable stays.
         """
         return nullcontext()
 
@@ -100,6 +101,10 @@ class Backend:
     def to_numpy(self, array: Array) -> HostArray:
         """The array's values on the host, as a NumPy array."""
         raise NotImplementedError(f"{type(self).__name__} has no to_numpy")
+
+    def read(self, *arrays: Array) -> list[HostArray]:
+        """The values of several arrays on the host, in one transfer where the library can."""
+        return [self.to_numpy(array) for array in arrays]
 
     def detached(self, array: Array) -> Array:
         """The same values, cut off from the library's own differentiation."""
@@ -135,11 +140,16 @@ class Backend:
         """Whether `x += …` works for this array, in place or not."""
         return True
 
-    can_record: ClassVar[bool] = False
+    can_record: bool = False
     """Whether `record` works."""
 
-    graph_steps: ClassVar[int] = 1
+    graph_steps: int = 1
     """How many steps of training one replay should hold."""
+
+    @property
+    def replays_exactly(self) -> bool:
+        """Whether a replay gives the results of a call bit for bit: on a CPU, not on a GPU."""
+        return self.device == "cpu"
 
     def record(
         self,
@@ -160,15 +170,14 @@ class Backend:
         """
         raise NotImplementedError(f"{type(self).__name__} has no recordings")
 
-    def agree(self, x: Array, y: Array) -> bool:
-        """Whether arrays of one shape and dtype can be results of the same calls, made twice.
+    def agree(self, x: Array, y: Array) -> Array:
+        """Whether arrays of one shape and dtype can be results of the same calls, made twice: a 0-d boolean.
 
-        On a CPU they are then equal bit for bit, on a GPU up to rounding. NaN equals NaN.
+        They are then equal bit for bit or, where a replay need not be exact, up to rounding. NaN equals NaN.
         """
-        same = (x == y) | ((x != x) & (y != y))
-        return bool(self.to_numpy(self.xp.all(same)))
+        return self.xp.all((x == y) | ((x != x) & (y != y)))
 
-    def updates_agree(self, before: Array, x: Array, y: Array) -> bool:
+    def updates_agree(self, before: Array, x: Array, y: Array) -> Array:
         """`agree` for two updates of the parameters `before`."""
         return self.agree(x, y)
 
@@ -177,8 +186,19 @@ class Backend:
         """Bytes left for new arrays; None where the library does not say."""
         return None
 
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether the error says that the device or the host has no memory left."""
+        return isinstance(error, MemoryError)
+
     def synchronize(self) -> None:
         """Wait until the device has finished its work."""
+
+    def current(self) -> AbstractContextManager[None]:
+        """A context in which this device is the one that the library uses in this thread."""
+        return nullcontext()
+
+    def make_current(self) -> None:
+        """Make this device the one that the library uses in this thread, where it has such a thing."""
 
     def verify(self) -> None:
         """Raise unless the device gets a small computation right."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, namespace_of
+from ..backends import Array, namespace_of, set_at
 from .checks import check_float, check_like, check_whole
 from .layer import Layer
 from .windows import Phase, Windows, slabs
@@ -68,22 +68,20 @@ class Convolution(Layer):
         for part in self.slabs(windows, images):
             product, keep = self.product(windows, W, windows.im2col(images[:, part, ...]))
             product = xp.reshape(product, (W.shape[0], -1, *size))  # (FN, n, OH, OW)
-            y[part, ...] = xp.permute_dims(product, (1, 0, 2, 3))
+            y = set_at(y, (part, ...), xp.permute_dims(product, (1, 0, 2, 3)))
             kept.append(keep)
         self.saved = (images, windows, tuple(y.shape), kept) if training else None
         return y
 
     def backward(self, dout: Array) -> Array:
         xp, (c, n, h, w) = namespace_of(dout), self.saved[0].shape
-        dx = xp.empty((n, c, h, w), dtype=dout.dtype, device=dout.device)
-        self._backward(dout, dx)
-        return dx
+        return self._backward(dout, xp.empty((n, c, h, w), dtype=dout.dtype, device=dout.device))
 
     def backward_params(self, dout: Array) -> None:
         self._backward(dout, None)
 
-    def _backward(self, dout: Array, dx: Array | None) -> None:
-        """Set `grads`, and fill `dx` if there is one."""
+    def _backward(self, dout: Array, dx: Array | None) -> Any:
+        """Set `grads`; return `dx` filled, if there is one."""
         images, windows, shape, kept = self.saved
         if tuple(dout.shape) != shape:
             raise ValueError(f"{self.name}: expected dout {shape}, got {tuple(dout.shape)}")
@@ -100,10 +98,12 @@ class Convolution(Layer):
                 dW = dW + xp.matmul(d, xp.matrix_transpose(windows.phase(col, *phase)))
             if dx is not None:
                 products = ((phase, xp.matmul(xp.matrix_transpose(W), d)) for phase, d in douts)
-                dx[part, ...] = xp.permute_dims(windows.col2im(products, images[:, part, ...]), (1, 0, 2, 3))
+                found = xp.permute_dims(windows.col2im(products, images[:, part, ...]), (1, 0, 2, 3))
+                dx = set_at(dx, (part, ...), found)
         fn, c, height, width = self.params["W"].shape
         self.set_grad("W", xp.permute_dims, xp.reshape(dW, (fn, height, width, c)), (0, 3, 1, 2))
         self.grads["b"] = db
+        return dx
 
     def product(self, windows: Windows, W: Array, col: Array) -> tuple[Array, Any]:
         """The output of a slab, (FN, n · OH · OW), and what `douts` will need."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, namespace_of
+from ..backends import Array, add_at, namespace_of, set_at
 from ..dtypes import copied, narrowed, widened
 from .checks import check_dout, check_float, check_whole
 from .layer import Layer
@@ -63,7 +63,7 @@ class _Pooling(Layer):
         dx = xp.zeros(images.shape, dtype=images.dtype, device=images.device)
         apart = self.stride_h >= self.pool_h and self.stride_w >= self.pool_w
         for part, index in zip(parts, entries, strict=True):
-            dx[index] = part if apart else dx[index] + part
+            dx = set_at(dx, index, part) if apart else add_at(dx, index, part)
         return xp.permute_dims(dx[:, :, pad : h - pad, pad : w - pad], (1, 0, 2, 3))
 
 
@@ -102,7 +102,7 @@ class MaxPooling(_Pooling):
             if training:
                 won = (entry > y) | (entry != entry)  # not where equal: the first of the largest stays
                 if self.pad:  # also if it is −∞, as what is around the image
-                    won[(..., *self._first_inside(number, y.shape))] = True
+                    won = set_at(won, (..., *self._first_inside(number, y.shape)), True)
                 larger.append(won)
             y = xp.maximum(y, entry)
         y = xp.permute_dims(y if entries[1:] else copied(y), (1, 0, 2, 3))  # (N, C, OH, OW)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ..backends import Array, Backend, backend_of, is_registered, namespace_of
+from ..backends import Array, Backend, add_at, backend_of, is_registered, namespace_of, set_at
 
 Phase: TypeAlias = tuple[int, int]
 """The row and column of a window in its block."""
@@ -57,12 +57,12 @@ class Windows:
         beside = xp.empty(self._beside(x), dtype=x.dtype, device=x.device)
         x = padded(x, self.pad)
         for place, pixels in self._pairs(beside):
-            beside[place] = x[pixels]
+            beside = set_at(beside, place, x[pixels])
         shape = (self.columns, self._high, self.width, c, n, below, beside.shape[-1])
         col = xp.empty(shape, dtype=x.dtype, device=x.device)
         for q in range(self.columns):
             for i in range(self._high):
-                col[q, i, ...] = beside[self._rows(i, q, below)]
+                col = set_at(col, (q, i, ...), beside[self._rows(i, q, below)])
         return col
 
     def phase(self, col: Array, r: int, q: int) -> Array:
@@ -77,10 +77,10 @@ class Windows:
         for (r, q), product in products:
             col = xp.reshape(product, (self.height, self.width, c, n, below, beside.shape[-1]))
             for i in range(self.height):
-                beside[self._rows(r * self.stride + i, q, below)] += col[i, ...]
+                beside = add_at(beside, self._rows(r * self.stride + i, q, below), col[i, ...])
         dx = xp.zeros((c, n, h + 2 * pad, w + 2 * pad), dtype=x.dtype, device=x.device)
         for place, pixels in self._pairs(beside):
-            dx[pixels] += beside[place]
+            dx = add_at(dx, pixels, beside[place])
         return dx[:, :, pad : pad + h, pad : pad + w]
 
     @property
@@ -125,8 +125,7 @@ def padded(x: Array, pad: int, value: float = 0.0) -> Array:
     frame = xp.zeros((*others, h + 2 * pad, w + 2 * pad), dtype=x.dtype, device=x.device)
     if value:
         frame += value
-    frame[..., pad : pad + h, pad : pad + w] = x
-    return frame
+    return set_at(frame, (..., slice(pad, pad + h), slice(pad, pad + w)), x)
 
 
 def slabs(x: Array, numbers_each: int) -> Iterator[slice]:

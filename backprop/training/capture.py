@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from ..backends import Array, Backend, CaptureError, CaptureWarning, Replay
+from ..backends import Array, Backend, CaptureError, CaptureWarning, HostArray, Replay
 from .fingerprint import Fingerprint, Fingerprinter, global_draws, untouched
 from .origin import origin
 from .state import TrainState
@@ -51,6 +51,7 @@ class StepCapture:
         """Why all steps are called; empty while they may be replayed."""
         self.unverified = 0
         """The number of replays since a step was last run both ways."""
+        self._verdicts: list[Array] = []  # on the device: whether results that were verified agree
         self._called: set[tuple[int, ...]] = set()
         self._replays: dict[tuple[int, ...], Replay] = {}
         self._fresh: set[tuple[int, ...]] = set()  # recorded, but not yet verified with other inputs
@@ -62,7 +63,7 @@ class StepCapture:
 
     def begin(self, steps: int) -> None:
         """Begin a segment of so many steps: drop recordings that are out of date."""
-        self.unverified = 0
+        self.unverified, self._verdicts = 0, []
         self._long_enough = steps >= SHORTEST
         if self._long_enough:
             self.drop_stale()
@@ -105,7 +106,7 @@ class StepCapture:
     def verify(self, rows: Array, scalars: Array) -> Results:
         """Replay and call the steps from the same state, if they are replayed; return the call's results.
 
-        If they differ, the recording is given up.
+        Whether they agree is known on the device; `settle` reads it.
         """
         key = tuple(rows.shape)
         replay = self._replays.get(key)
@@ -122,11 +123,23 @@ class StepCapture:
         changed = known.changed(fingerprint, self._scratch) if fingerprint and known else {}
         if changed:
             self.give_up(f"{next(iter(changed))} changes in the step and is not in the state")
-        elif not (self._alike(replayed, results) and self._alike_states(before, after)):
-            self.give_up("a replayed step and a called one give different results")
         else:
-            self.unverified = 0
+            self._verdicts += [*self._alike(replayed, results), *self._alike_states(before, after)]
         return results
+
+    def settle(self, *others: Array) -> list[HostArray]:
+        """Give the recording up if what was verified does not agree; return the values of other arrays.
+
+        All of it is read from the device at once.
+        """
+        verdicts, self._verdicts = self._verdicts, []
+        values = self.backend.read(*verdicts, *others)
+        if verdicts and not self.why:
+            if all(map(bool, values[: len(verdicts)])):
+                self.unverified = 0
+            else:
+                self.give_up("a replayed step and a called one give different results")
+        return values[len(verdicts) :]
 
     def _record_to_verify(
         self, key: tuple[int, ...], rows: Array, scalars: Array, before: TrainState
@@ -145,6 +158,7 @@ class StepCapture:
         if self.unverified and not self.why:
             before = self.state().copy()
             self.verify(rows, scalars)
+            self.settle()
             self.state().restore(before)
 
     def give_up(self, why: str) -> None:
@@ -207,25 +221,29 @@ class StepCapture:
         results: Results,
     ) -> str:
         """How the traced steps or a replay differ from the called ones; empty if they agree."""
-        if replay.results is not None and not (
-            self._alike(replay.results, results) and self._alike_states(before, after)
-        ):
+        if replay.results is not None and not self._equal(replay.results, results, before, after):
             return "the step behaves differently when it is recorded"
-        if rows.shape[0] > 1 and self.backend.device != "cpu":
+        if rows.shape[0] > 1 and not self.backend.replays_exactly:
             return ""  # rounding adds up over many steps; the last step of a segment is compared alone
         self.state().restore(before)
-        if not (self._alike(replay(rows, scalars), results) and self._alike_states(before, after)):
+        if not self._equal(replay(rows, scalars), results, before, after):
             return "a replayed step and a called one give different results"
         return ""
+
+    def _equal(self, ours: Results, its: Results, before: TrainState, after: TrainState) -> bool:
+        """Whether results are alike and the live state, `before` until the steps ran, is like `after`."""
+        verdicts = [*self._alike(ours, its), *self._alike_states(before, after)]
+        return all(map(bool, self.backend.read(*verdicts)))
 
     def _verify_fresh(self, key: tuple[int, ...], rows: Array, scalars: Array) -> Results:
         """Run the first steps after a recording both ways: their inputs differ from the recorded ones."""
         self._fresh.discard(key)
-        if rows.shape[0] > 1 and self.backend.device != "cpu":
+        if rows.shape[0] > 1 and not self.backend.replays_exactly:
             self.unverified += 1
             return self._replays[key](rows, scalars)
         before = self.unverified
         results = self.verify(rows, scalars)
+        self.settle()
         self.unverified = before
         return results
 
@@ -240,21 +258,25 @@ class StepCapture:
     def _live_arrays(self) -> list[Array]:
         return [array for arrays in (*self.state(), self.data) for array in arrays.values()]
 
-    def _alike_states(self, before: TrainState, after: TrainState) -> bool:
-        """Whether the live state, which was `before` until the steps ran, is now as in `after`."""
+    def _alike_states(self, before: TrainState, after: TrainState) -> list[Array]:
+        """For each array of the live state, which was `before` until the steps ran: is it as in `after`?"""
         (params, its), *others = zip(self.state(), after, strict=True)
-        return self._alike(list(params.values()), list(its.values()), list(before.params.values())) and all(
-            self._alike(list(own.values()), list(saved.values())) for own, saved in others
-        )
+        return [
+            *self._alike(list(params.values()), list(its.values()), list(before.params.values())),
+            *(x for own, saved in others for x in self._alike(list(own.values()), list(saved.values()))),
+        ]
 
-    def _alike(self, ours: Sequence[Array], its: Sequence[Array], before: Sequence[Array] = ()) -> bool:
+    def _alike(
+        self, ours: Sequence[Array], its: Sequence[Array], before: Sequence[Array] = ()
+    ) -> list[Array]:
+        """For each pair of arrays, whether they can be results of the same calls: 0-d booleans."""
         if len(ours) != len(its) or any(
             x.shape != y.shape or x.dtype != y.dtype for x, y in zip(ours, its, strict=True)
         ):
-            return False
+            return [self.backend.asarray(False)]
         if before:
-            return all(map(self.backend.updates_agree, before, ours, its))
-        return all(map(self.backend.agree, ours, its))
+            return list(map(self.backend.updates_agree, before, ours, its))
+        return list(map(self.backend.agree, ours, its))
 
 
 @contextmanager

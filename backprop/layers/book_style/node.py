@@ -116,7 +116,8 @@ class BookNode(Node):
     def refuse_library(self, method: str, backend: Backend, error: Exception) -> None:
         """Raise if NumPy's functions or methods met other arrays, which is then the most likely cause."""
         lacks_method = isinstance(error, AttributeError) and is_registered(error.obj)  # x.copy()
-        if backend.name != "numpy" and (lacks_method or uses_numpy(self.__class__)):
+        misused = lacks_method or (uses_numpy(self.__class__) and not backend.is_out_of_memory(error))
+        if backend.name != "numpy" and misused:
             raise TypeError(
                 f"{self.name}: {method} fails with arrays of {backend.name}: {CURE} "
                 f"({type(error).__name__}: {error})"
@@ -169,7 +170,7 @@ class BookNode(Node):
     def checked(self, what: str, array: Any, like: ArraySpec, shape: tuple[int, ...] | None = None) -> Array:
         """A copy, in the dtype of `like`, of an array that the object gives; raises for what is none."""
         if isinstance(array, Real) and not is_registered(array):
-            array = like.xp.asarray(float(array), dtype=like.dtype, device=like.device)
+            array = like.xp.full((), float(array), dtype=like.dtype, device=like.device)
         if not (is_registered(array) and namespace_of(array) is like.xp):
             kind = f"{like.kind.__module__.partition('.')[0]}.{like.kind.__name__}"
             cure = f" of {backend_of(array).name}: {CURE}" if is_registered(array) else ""

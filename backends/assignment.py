@@ -1,0 +1,36 @@
+"""Item assignment for every library: in place, or where arrays do not change, as a new array.
+
+Use the result in place of the array: `y = set_at(y, part, values)`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from .array import Array, Index, Operand
+
+
+def set_at(x: Array, index: Index, value: Operand) -> Array:
+    """`x[index] = value`: x itself, or where it cannot change, a new array with the values.
+
+    >>> import numpy as np
+    >>> set_at(np.zeros(3), slice(1, 3), 5.0)
+    array([0., 5., 5.])
+    """
+    if hasattr(type(x), "at"):  # JAX's
+        return cast(Array, cast(Any, x).at[index].set(value))
+    x[index] = value
+    return x
+
+
+def add_at(x: Array, index: Index, value: Operand) -> Array:
+    """`x[index] += value` for an index without repeated entries: x itself, or a new array.
+
+    >>> import numpy as np
+    >>> add_at(np.ones(3), slice(1, 3), 5.0)
+    array([1., 6., 6.])
+    """
+    if hasattr(type(x), "at"):
+        return cast(Array, cast(Any, x).at[index].add(value))
+    x[index] += value
+    return x
