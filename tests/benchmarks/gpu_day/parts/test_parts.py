@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -117,6 +119,29 @@ def test_peers_without_a_contender(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(NotHereError, match="no contender runs here"):
         findings("peers", tmp_path, "cpu", "W1", "float32")
     assert [finding["what"] for finding in read(tmp_path / "findings")[0]] == ["ours:fit"]
+
+
+def test_nodes_by_kind_from_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = {11: 0, 12: 1, 13: 0, 14: 7}
+
+    def get_nodes(graph: Any, nodes: Any, count: Any) -> int:
+        assert graph.value == 99
+        if nodes is not None:
+            nodes[:] = list(kinds)
+        count._obj.value = len(kinds)
+        return 0
+
+    def get_type(node: Any, kind: Any) -> int:
+        kind._obj.value = kinds[node.value]
+        return 0
+
+    driver = SimpleNamespace(cuGraphGetNodes=get_nodes, cuGraphNodeGetType=get_type)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: driver)
+    graph = SimpleNamespace(graph=99)
+    assert nodes(graph) == {"kernels": 2, "copies": 1, "of kind 7": 1}
+    driver.cuGraphNodeGetType = lambda *_: 1
+    with pytest.raises(RuntimeError, match="CUDA's driver answers 1"):
+        nodes(graph)
 
 
 @pytest.mark.only("cupy")
