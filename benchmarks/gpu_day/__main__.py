@@ -91,8 +91,8 @@ def exit_status(outcomes: Sequence[Outcome]) -> int:
     """1 if a proof failed, 2 if nothing could run, else 0."""
     if any(outcome.is_wrong for outcome in outcomes):
         return 1
-    ran = [outcome for outcome in outcomes if outcome.findings and outcome.part != "machine"]
-    return 0 if ran else 2
+    found = [outcome for outcome in outcomes if outcome.findings and outcome.status != "missing"]
+    return 0 if any(outcome.part != "machine" for outcome in found) else 2
 
 
 def _chosen(every: Sequence[Part], names: str | None) -> list[Part]:

@@ -1,4 +1,4 @@
-"""The process of one part: `python -m benchmarks.gpu_day.part MODULE FILE [--quick] [ARGUMENT …]`."""
+"""The process of a part: `python -m benchmarks.gpu_day.part MODULE FILE SECONDS [--quick] [ARGUMENT …]`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MISSING = (NotHereError, BackendUnavailableError, UnknownDeviceError)
 
 def main() -> None:
     """Run the part and write its findings, and its end, into the file."""
-    module, file, *arguments = sys.argv[1:]
+    module, file, seconds, *arguments = sys.argv[1:]
     quick = "--quick" in arguments
-    report = Report(Path(file))
+    report = Report(Path(file), float(seconds))
     try:
         importlib.import_module(module).run(report, [a for a in arguments if a != "--quick"], quick)
     except MISSING as error:

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+SHARE = 0.8
+"""The share of its time after which a part begins no more cases."""
+
+Case = TypeVar("Case")
 
 
 class NotHereError(Exception):
@@ -14,11 +21,20 @@ class NotHereError(Exception):
 class Report:
     """Writes the findings of a part.
 
-    A finding that is a check has `passed`; one that is a measurement has not.
+    A finding that is a check has `passed`; one that is a measurement has not. The part has so many `seconds`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seconds: float) -> None:
         self._file = path.open("w", encoding="utf-8")
+        self._late = time.monotonic() + SHARE * seconds
+
+    def in_time(self, cases: Iterable[Case]) -> Iterator[Case]:
+        """The cases, as long as there is time; a finding says how many had to be left out."""
+        left = list(cases)
+        while left and time.monotonic() < self._late:
+            yield left.pop(0)
+        if left:
+            self.add(f"{len(left)} more", "left out: no time")
 
     def add(self, what: str, result: str, *, passed: bool | None = None, **facts: Any) -> None:
         """Write a finding: its name, its result as text, and numbers for the JSON."""

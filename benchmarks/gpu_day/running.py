@@ -52,7 +52,7 @@ def run_part(part: Part, limit: float, quick: bool) -> Outcome:
     """
     with tempfile.TemporaryDirectory() as folder:
         findings, printed = Path(folder) / "findings", Path(folder) / "printed"
-        command = [sys.executable, "-m", "benchmarks.gpu_day.part", part.module, str(findings)]
+        command = [sys.executable, "-m", "benchmarks.gpu_day.part", part.module, str(findings), str(limit)]
         began = time.perf_counter()
         with printed.open("wb") as output:
             process = subprocess.Popen(

@@ -56,7 +56,7 @@ def run(report: Report, arguments: list[str], quick: bool) -> None:
     backend = get_backend(arguments[0])
     if not backend.can_record:
         raise NotHereError(f"{backend.name} on {backend.device} captures nothing")
-    for name, make, optimizer in cases(quick):
+    for name, make, optimizer in report.in_time(cases(quick)):
         try:
             difference, why = compared(backend, make, optimizer)
         except Exception as error:  # one layer's failure is not the others'
@@ -67,12 +67,12 @@ def run(report: Report, arguments: list[str], quick: bool) -> None:
 
 def cases(quick: bool) -> Iterator[tuple[str, Callable[[], Case], str]]:
     """Names, and what makes the networks, their data and the name of an optimizer."""
+    for name in ("sgd", "adam") if quick else OPTIMIZERS:
+        yield OPTIMIZERS[name].__name__, lambda: case_of(checkable()["Tanh"]), name
     subjects = {"ReLU": checkable()["ReLU"]} if quick else checkable()
     for name, kind in subjects.items():
         if name not in ("Broadcast", "MatMul"):  # their results are not a batch of samples
             yield name, lambda kind=kind: case_of(kind), "sgd"  # type: ignore[misc]
-    for name in ("sgd", "adam") if quick else OPTIMIZERS:
-        yield OPTIMIZERS[name].__name__, lambda: case_of(checkable()["Tanh"]), name
     yield "Dropout and two affine layers", lambda: case_of(Dropout, ReLU()), "momentum"
 
 

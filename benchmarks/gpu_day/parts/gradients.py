@@ -18,7 +18,7 @@ def run(report: Report, arguments: list[str], quick: bool) -> None:
     backend = get_backend(arguments[0])
     subjects = [(name, kind.case, None) for name, kind in checkable().items()]
     subjects += [("", make, ELEMENTS) for make in networks_named("all")]
-    for name, make, elements in subjects[::8] if quick else subjects:
+    for name, make, elements in report.in_time(subjects[::8] if quick else subjects):
         case = make(np.random.default_rng(0))
         name = name or type(case[0]).__name__
         try:

@@ -105,6 +105,7 @@ def test_parts_without_time_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None
         ([], 2),
         ([Outcome("machine", "ran", findings=[FINDING])], 2),
         ([Outcome("captured", "missing", "no GPU", proves=True)], 2),
+        ([Outcome("W1", "missing", findings=[FINDING])], 2),
         ([Outcome("W1", "ran", findings=[FINDING])], 0),
         ([Outcome("W1", "timed out", findings=[FINDING])], 0),
         ([Outcome("W1", "ran", findings=[FINDING]), Outcome("captured", "failed", proves=True)], 1),

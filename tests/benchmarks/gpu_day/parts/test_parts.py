@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,14 +14,15 @@ import pytest
 from backends import Backend, get_backend
 from backprop import ReLU
 from backprop.cli.check_subjects import checkable
-from benchmarks.gpu_day.parts import captured
+from benchmarks.gpu_day.parts import captured, peers
 from benchmarks.gpu_day.parts.graphs import nodes
 from benchmarks.gpu_day.plan import parts
 from benchmarks.gpu_day.reporting import NotHereError, Report, read
+from benchmarks.measuring import Setting
 
 
 def findings(module: str, tmp_path: Path, *arguments: str) -> list[dict[str, Any]]:
-    report = Report(tmp_path / "findings")
+    report = Report(tmp_path / "findings", 600.0)
     try:
         import_module(f"benchmarks.gpu_day.parts.{module}").run(report, list(arguments), True)
     finally:
@@ -87,6 +90,58 @@ def test_a_backend_without_captures_is_missing(tmp_path: Path) -> None:
 def test_cupys_own_parts_say_so(module: str, tmp_path: Path) -> None:
     with pytest.raises(NotHereError, match=r"graphs are CuPy's, and this is numpy"):
         findings(module, tmp_path, "cpu")
+
+
+def test_peers_beside_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(names: list[str], setting: Setting, *_: Any, **__: Any) -> dict[str, Any]:
+        assert (setting.workload, setting.precision, setting.tiny) == ("W1", "float32", True)
+        facts = {"first_s": 1.0, "device_mb": 5.0}
+        ours = {"us": [10.0, 20.0, 30.0], "loss": 0.30, **facts}
+        theirs = {"us": [30.0, 40.0, 50.0], "loss": 0.40, **facts}
+        missing = dict.fromkeys(["jax_nn:scan", "ours:fit@jax"], "no JAX")
+        return {"results": {"pytorch:eager": theirs, "ours:fit": ours}, "missing": missing}
+
+    monkeypatch.setattr(peers, "measure", measure)
+    ours, theirs, missing, losses = findings("peers", tmp_path, "cpu", "W1", "float32")
+    assert ours["what"] == "ours:fit"
+    assert ours["result"].startswith(
+        "20.0 µs a step, PyTorch eager / it 2.00, loss 0.3000, 5 MB on the device"
+    )
+    assert theirs["what"] == "pytorch:eager"
+    assert (missing["what"], missing["result"]) == ("jax_nn:scan, ours:fit@jax", "did not run: no JAX")
+    assert losses["passed"] is False  # 0.3 and 0.4 are no rounding
+    assert losses["result"] == "to 14.3%"
+
+
+def test_peers_without_a_contender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = {"results": {}, "missing": {"ours:fit": "no GPU"}}
+    monkeypatch.setattr(peers, "measure", lambda *_, **__: missing)
+    with pytest.raises(NotHereError, match="no contender runs here"):
+        findings("peers", tmp_path, "cpu", "W1", "float32")
+    assert [finding["what"] for finding in read(tmp_path / "findings")[0]] == ["ours:fit"]
+
+
+def test_nodes_by_kind_from_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = {11: 0, 12: 1, 13: 0, 14: 7}
+
+    def get_nodes(graph: Any, nodes: Any, count: Any) -> int:
+        assert graph.value == 99
+        if nodes is not None:
+            nodes[:] = list(kinds)
+        count._obj.value = len(kinds)
+        return 0
+
+    def get_type(node: Any, kind: Any) -> int:
+        kind._obj.value = kinds[node.value]
+        return 0
+
+    driver = SimpleNamespace(cuGraphGetNodes=get_nodes, cuGraphNodeGetType=get_type)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: driver)
+    graph = SimpleNamespace(graph=99)
+    assert nodes(graph) == {"kernels": 2, "copies": 1, "of kind 7": 1}
+    driver.cuGraphNodeGetType = lambda *_: 1
+    with pytest.raises(RuntimeError, match="CUDA's driver answers 1"):
+        nodes(graph)
 
 
 @pytest.mark.only("cupy")
