@@ -70,10 +70,11 @@ class Backend:
         """How many CPU threads a matrix product may use; None on other devices."""
         return None
 
-    def limit_threads(self, multiplications: int) -> AbstractContextManager[None]:
-        """A context in which small matrix products, of `multiplications` each, use a single CPU thread.
+    def computing(self, multiplications: int) -> AbstractContextManager[None]:
+        """A context in which to compute: on this device, and small matrix products with one CPU thread.
 
-        Large products keep theirs, and a number that the user has set in an environment variable stays.
+        `multiplications` says how large the products are: large ones keep their threads, and a number that
+        the user has set in an environment variable stays.
         """
         return nullcontext()
 
@@ -201,6 +202,13 @@ class Backend:
 
     def synchronize(self) -> None:
         """Wait until the device has finished its work."""
+
+    def current(self) -> AbstractContextManager[None]:
+        """A context in which this device is the one that the library uses in this thread."""
+        return nullcontext()
+
+    def make_current(self) -> None:
+        """Make this device the one that the library uses in this thread, where it has such a thing."""
 
     def verify(self) -> None:
         """Raise unless the device gets a small computation right."""

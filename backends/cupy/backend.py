@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from contextlib import AbstractContextManager
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,10 +18,10 @@ from ..fusion import fuses
 from ..rounding import agree, updates_agree
 from . import CupyArray
 from .capture import CupyReplay
-from .cublas import Cublas, tf32
 from .driver import cuda_version, cupy_packages
+from .functions import functions
 from .fusion import Fusion
-from .namespace import replacements
+from .products import Products, tf32
 from .reading import read
 from .write_out import writers
 
@@ -28,8 +29,8 @@ from .write_out import writers
 class CupyBackend(Backend):
     """CuPy on one GPU: the current device by default.
 
-    Naming a device, as in `"gpu:1"`, also makes it the current one of this thread, since that is
-    where CuPy's functions put new arrays.
+    Naming a device, as in `get_backend("gpu:1")`, also makes it the current one of this thread, since that is
+    where CuPy's functions put new arrays. Networks and trainings compute on their own device in any case.
     """
 
     name = "cupy"
@@ -62,9 +63,7 @@ class CupyBackend(Backend):
                 f"CuPy does not load ({first_line(error)})", f"reinstall it: {install}"
             ) from None
         self._cupy: Any = cupy
-        self._capturing: Cublas | None = None
-        functions = {**vars(xp), **replacements(cupy), "matmul": self._matmul}
-        self.xp = cast(Namespace, SimpleNamespace(**functions))
+        self._products, self.xp = _namespace(cupy, xp)
         self._writers = writers(self.xp)
         self._fusion = fuses[cupy.ndarray] = Fusion(cupy, self.xp)
         try:
@@ -82,8 +81,6 @@ class CupyBackend(Backend):
         except Exception as error:  # whatever a broken set-up raises is the cause to report
             cause = f"a small computation failed ({type(error).__name__}: {first_line(error)})"
             raise unavailable(cause, f"install the CuPy build for this driver: {install}") from None
-        if device is not None:
-            self._device.use()
 
     @staticmethod
     def _index(device: str | None) -> int | None:
@@ -125,8 +122,8 @@ class CupyBackend(Backend):
         return f"cuda:{array.device.id}"
 
     def write_out(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
-        if function == self._matmul and cast(CupyArray, out).flags.c_contiguous:
-            self._product(args[0], args[1], out)
+        if function is self.xp.matmul and cast(CupyArray, out).flags.c_contiguous:
+            self._products.product(args[0], args[1], out)
         elif function in self._writers:
             self._writers[function](out, *args, **options)
         else:
@@ -146,37 +143,43 @@ class CupyBackend(Backend):
         state: Sequence[Mapping[str, Array]],
         inputs: Sequence[Array],
     ) -> Replay:
-        return CupyReplay(function, state, inputs, self._cupy, self._cublas)
+        graph = self._cupy.cuda, self._device, self._products
+        try:
+            return CupyReplay(function, state, inputs, *graph)
+        except MemoryError:
+            self._cupy.get_default_memory_pool().free_all_blocks()  # which the graph's pool cannot use
+        return CupyReplay(function, state, inputs, *graph)
 
     def agree(self, x: Array, y: Array) -> Array:
-        return agree(self.xp, x, y, tf32=tf32())
+        with self._device:
+            return agree(self.xp, x, y, tf32=tf32())
 
     def updates_agree(self, before: Array, x: Array, y: Array) -> Array:
-        return updates_agree(self.xp, before, x, y, tf32=tf32())
+        with self._device:
+            return updates_agree(self.xp, before, x, y, tf32=tf32())
 
-    @cached_property
-    def _cublas(self) -> Cublas:
-        """cuBLAS for the products in a capture, made with the first one."""
-        try:
-            self._capturing = Cublas(self._cupy)
-        except ImportError as error:
-            install = f"pip install {cupy_packages(cuda_version())}"
-            raise ImportError(f"{first_line(error)}: {install}") from None
-        return self._capturing
+    def computing(self, multiplications: int) -> AbstractContextManager[None]:
+        return self.current()
 
-    def _matmul(self, x1: CupyArray, x2: CupyArray, /) -> CupyArray:
-        """The standard's matmul, also while a stream is captured."""
-        return self._product(x1, x2)
+    def current(self) -> AbstractContextManager[None]:
+        return cast(AbstractContextManager[None], self._device)
 
-    def _product(self, x1: CupyArray, x2: CupyArray, out: CupyArray | None = None) -> CupyArray:
-        if self._capturing is not None and self._capturing.active:
-            return self._capturing.matmul(x1, x2, out)
-        return self._cupy.matmul(x1, x2, out=out)
+    def make_current(self) -> None:
+        self._device.use()
 
     @property
     def free_memory(self) -> int:
-        free, _ = self._cupy.cuda.runtime.memGetInfo()
-        return int(free + self._cupy.get_default_memory_pool().free_bytes())
+        with self._device:
+            free, _ = self._cupy.cuda.runtime.memGetInfo()
+            return int(free + self._cupy.get_default_memory_pool().free_bytes())
 
     def synchronize(self) -> None:
         self._device.synchronize()
+
+
+@cache
+def _namespace(cupy: Any, xp: Any) -> tuple[Products, Namespace]:
+    """The products, and the namespace of CuPy's arrays on all devices."""
+    products = Products(cupy)
+    own = {**functions(cupy, xp), "matmul": products.matmul}
+    return products, cast(Namespace, SimpleNamespace(**{**vars(xp), **own}))

@@ -151,6 +151,6 @@ def _fusing(cupy: Any, xp: Namespace) -> Namespace:
     def count_nonzero(x: Any, /, *, axis: Any = None) -> Any:
         return cupy.sum(x != 0, axis=axis)
 
-    names = ({"astype"} | ELEMENTWISE | UNTRACED) - {"clip"}
+    names = {"astype"} | ELEMENTWISE | UNTRACED
     found: Any = {name: getattr(xp, name) for name in names if hasattr(xp, name)}
     return SimpleNamespace(**found, sum=sum, max=max, count_nonzero=count_nonzero)  # type: ignore[return-value]

@@ -116,8 +116,9 @@ class Network:
         self._params = NamedParameters(places)
         self._state = LayerState(named_parameters(layers, "state"))
         self._largest_parameter = max((math.prod(p.shape) for p in self._params.values()), default=0)
-        self.flat_params = FlatVector("params", places, self.backend)
-        self.flat_grads = FlatVector("grads", places, self.backend)
+        with self.backend.current():
+            self.flat_params = FlatVector("params", places, self.backend)
+            self.flat_grads = FlatVector("grads", places, self.backend)
         self.warned_of_precision = False
         self._gradient_states: tuple[dict[str, Array], dict[str, Array]] | None = None
         self._gradient_draws: tuple[Draws, Draws] | None = None
@@ -182,17 +183,18 @@ class Network:
     def predict(self, x: Array) -> Array:
         """The output of the last layer before the loss, for a batch x: (N, …) to (N, C)."""
         x = self.as_input(x)
-        with self.limit_threads(x.shape[0]):
+        with self.computing(x.shape[0]):
             return self.forward(x)
 
     def loss(self, x: Array, t: Array) -> Array:
         """The loss of the batch plus the penalty of `weight_decay`, a 0-d array on the network's device."""
         y = self.predict(x)
-        return self.penalized(self.last_layer.forward(y, self.as_target(t, *_samples(y))))
+        with self.computing(y.shape[0]):
+            return self.penalized(self.last_layer.forward(y, self.as_target(t, *_samples(y))))
 
-    def limit_threads(self, samples: int) -> AbstractContextManager[None]:
-        """`Backend.limit_threads` for batches of that many samples, based on the largest parameter."""
-        return self.backend.limit_threads(samples * self._largest_parameter)
+    def computing(self, samples: int) -> AbstractContextManager[None]:
+        """`Backend.computing` with batches of that many samples, based on the largest parameter."""
+        return self.backend.computing(samples * self._largest_parameter)
 
     def penalized(self, loss: Array) -> Array:
         """The loss + λ/2 Σ W²."""
@@ -221,8 +223,8 @@ class Network:
     def evaluate(self, x: Array, t: Array, batch_size: int = 1000) -> tuple[float, float | None]:
         """Loss without penalty, and accuracy or None, over all of x in batches."""
         check_same_length(x, t)
-        x = border.validated(self, x)
-        with self.limit_threads(1):
+        x = self.validated(x)
+        with self.computing(1):
             first = self.forward(self.scaled(x[0:1, ...]))
         return self.evaluate_validated(x, self.as_target(t, x.shape[0], tuple(first.shape[1:])), batch_size)
 
@@ -239,19 +241,20 @@ class Network:
         for start in range(0, n, batch_size):
             between()
             part = slice(start, min(start + batch_size, n))
-            with self.limit_threads(part.stop - start):
+            with self.computing(part.stop - start):
                 y, target = widened(self.forward(self.scaled(x[part, ...]))), t[part, ...]
-            loss = loss + self.last_layer.forward(y, target) * float(y.shape[0])
-            if self.last_layer.counts_correct:
-                correct = correct + self.last_layer.correct(y, target)
+                loss = loss + self.last_layer.forward(y, target) * float(y.shape[0])
+                if self.last_layer.counts_correct:
+                    correct = correct + self.last_layer.correct(y, target)
         total, *counts = backend_of(loss).read(loss, *([correct] if self.last_layer.counts_correct else []))
         return float(total) / n, int(counts[0]) / n if counts else None
 
     def gradient(self, x: Array, t: Array) -> dict[str, Array]:
         """The gradient of the loss for every parameter by backpropagation, as new arrays."""
         self._check_differentiable()
-        x, start, draws = self.as_input(x), self.copy_state(), Draws.of(self.layers)
-        with self.limit_threads(x.shape[0]):
+        x, draws = self.as_input(x), Draws.of(self.layers)
+        with self.computing(x.shape[0]):
+            start = self.copy_state()
             y = self.forward(x, training=True)
             self._gradient_states = (start, self.copy_state()) if start else None
             self._gradient_draws = (draws, Draws.of(self.layers)) if draws.carried else None
@@ -259,8 +262,8 @@ class Network:
             if not self.params:
                 return {}
             self.backward_params()
-        xp = self.backend.xp
-        return self.flat_grads.split(xp.asarray(self.flat_grads["flat"], copy=True))
+            xp = self.backend.xp
+            return self.flat_grads.split(xp.asarray(self.flat_grads["flat"], copy=True))
 
     def numerical_gradient(self, x: Array, t: Array, h: float = 1e-4) -> dict[str, Array]:
         """The gradient by central differences, in float64, on a copy of the network.
@@ -271,10 +274,11 @@ class Network:
         So the two methods agree in either order.
         """
         draws = self.draws_of_gradient()
-        self.state.update(self.state_of_gradient())
-        draws.restore(self.layers)
-        found = numerical_gradient(self, x, t, h, draws)
-        draws.restore(self.layers)
+        with self.backend.current():
+            self.state.update(self.state_of_gradient())
+            draws.restore(self.layers)
+            found = numerical_gradient(self, x, t, h, draws)
+            draws.restore(self.layers)
         return found
 
     def trace(self, x: Array, t: Array) -> Trace:
@@ -299,7 +303,8 @@ class Network:
         from ..tracing import trace
 
         self._check_differentiable()
-        return trace(self, x, t)
+        with self.backend.current():
+            return trace(self, x, t)
 
     def _check_differentiable(self) -> None:
         if self.params and self.dtype == "float16":
@@ -357,11 +362,13 @@ class Network:
 
     def as_input(self, x: Array) -> Array:
         """x in the network's dtype, scaled according to `inputs`; raises unless x is on its backend."""
-        return self.scaled(border.validated(self, x))
+        with self.backend.current():
+            return self.scaled(border.validated(self, x))
 
     def validated(self, x: Array) -> Array:
         """x as pixel bytes or real numbers, ready for `scaled`; raises unless it is a valid input."""
-        return border.validated(self, x)
+        with self.backend.current():
+            return border.validated(self, x)
 
     def scaled(self, x: Array) -> Array:
         """A validated x in the network's dtype, with uint8 divided by 255."""
@@ -381,7 +388,8 @@ class Network:
         Equivalent forms are converted (`Loss.converted`). Integers become bytes if they fit, which are
         faster to gather, else int64.
         """
-        return border.as_target(self, t, samples, outputs)
+        with self.backend.current():
+            return border.as_target(self, t, samples, outputs)
 
     def as_target_for(self, x: Array, t: Array) -> Array:
         """`as_target` for all samples of x, with the output's shape taken from the first one."""

@@ -181,15 +181,16 @@ class Training(Iterator[Metrics]):
         if test is not None and not is_pair(test):
             raise TypeError(f"expected test=(x_test, t_test), got {indefinite(type(test).__name__)}")
         generator = np.random.default_rng(rng)
-        self._data = TrainingData(network, x, t, validation, test, generator)
-        samples = len(self._data)
-        per_epoch = steps_per_epoch(samples, batch_size, sampling)
-        total = total_steps(epochs, iterations, per_epoch)
-        self._step = TrainStep(network, self._data.train, optimizer or SGD(0.1), batch_size, capture)
-        self.network = network
-        self._data.scale()
-        if total >= per_epoch and sampling == "without-replacement":
-            check_last_batch(network, self._data.train["x"], batch_size)
+        with network.backend.current():
+            self._data = TrainingData(network, x, t, validation, test, generator)
+            samples = len(self._data)
+            per_epoch = steps_per_epoch(samples, batch_size, sampling)
+            total = total_steps(epochs, iterations, per_epoch)
+            self._step = TrainStep(network, self._data.train, optimizer or SGD(0.1), batch_size, capture)
+            self.network = network
+            self._data.scale()
+            if total >= per_epoch and sampling == "without-replacement":
+                check_last_batch(network, self._data.train["x"], batch_size)
         self._order = SampleOrder(samples, batch_size, per_epoch, total, sampling, generator)
         self.optimizer = self._step.optimizer
         self.early_stopping = EarlyStopping(patience)
@@ -234,7 +235,7 @@ class Training(Iterator[Metrics]):
     @property
     def threads(self) -> int | None:
         """The CPU threads that matrix products use; None on another device."""
-        with self._limited():
+        with self._computing():
             return self.network.backend.threads
 
     def __repr__(self) -> str:
@@ -246,8 +247,8 @@ class Training(Iterator[Metrics]):
 
         return training_html(self)
 
-    def _limited(self) -> AbstractContextManager[None]:
-        return self.network.limit_threads(self._order.batch_size)
+    def _computing(self) -> AbstractContextManager[None]:
+        return self.network.computing(self._order.batch_size)
 
     @property
     def best(self) -> Metrics | None:
@@ -298,7 +299,7 @@ class Training(Iterator[Metrics]):
         try:
             if self._stopping:
                 raise _Stop
-            with deferred_ctrl_c(self._interrupt), self._limited():
+            with deferred_ctrl_c(self._interrupt), self._computing():
                 metrics = self._next()
                 for listener in self.on_epoch:
                     listener(self, metrics)
@@ -474,7 +475,8 @@ class Training(Iterator[Metrics]):
         steps, position = optimizer.steps, 0
         if epoch:
             steps, position = self._steps_before + epoch.ran, epoch.ran
-            arrays |= {f"epoch.{i}": values for i, values in enumerate(epoch.results())}
+            with network.backend.current():
+                arrays |= {f"epoch.{i}": values for i, values in enumerate(epoch.results())}
         digest = self._data.validation_digest
         description = {
             "network": network_config(network),
@@ -507,9 +509,10 @@ class Training(Iterator[Metrics]):
             self._order.set_generator(saved.generator)
         except UNREADABLE as error:
             raise CheckpointError(f"{path} has the state of another random generator: {error}") from None
-        restore_network(self.network, checkpoint, path)
-        self._data.follow_network()
-        put(optimizer.slots, checkpoint, "optimizer", backend)
+        with backend.current():
+            restore_network(self.network, checkpoint, path)
+            self._data.follow_network()
+            put(optimizer.slots, checkpoint, "optimizer", backend)
         self.history, self._seconds = saved.history, saved.seconds
         if self._data.validation_digest and is_from_before(checkpoint):
             self.history = list(map(as_validated, self.history))
@@ -557,7 +560,7 @@ class Training(Iterator[Metrics]):
                 yield f"{name} draws random numbers by itself, and their generator is not in the checkpoint"
 
     def _machine(self) -> dict[str, Any]:
-        with self._limited():
+        with self._computing():
             return self.network.backend.machine
 
     def _interrupt(self) -> None:
