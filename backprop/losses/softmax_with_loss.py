@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import Array, Namespace, dtype_name, fused, namespace_of
-from ..dtypes import is_integer, narrowed, widened
+from ..dtypes import is_bool, is_integer, narrowed, widened
 from ..inputs import kind_of
 from ..layers.spec import ArraySpec
 from .checks import check_batch, check_same_place, dout_share
@@ -66,7 +66,7 @@ class SoftmaxWithLoss(Loss):
         exp, shifted = _exponentials(wide, xp.max(wide, axis=1, keepdims=True), hot)
         total = xp.sum(exp, axis=1, keepdims=True)  # (N, 1)
         self.saved = (exp, total, hot, ArraySpec.of(x)) if training else None
-        if dtype_name(hot.dtype) == "bool":
+        if is_bool(hot.dtype):
             losses = _log_and_minus(total[:, 0], xp.max(shifted, axis=1))  # (N,)
         else:
             losses = xp.sum(hot * _log_and_minus(total, shifted), axis=1)
@@ -75,7 +75,7 @@ class SoftmaxWithLoss(Loss):
     def backward(self, dout: Any = 1.0) -> Array:
         exp, total, hot, form = self.saved
         share = dout_share(self.name, dout, form, form.shape[0])
-        if dtype_name(hot.dtype) == "bool":
+        if is_bool(hot.dtype):
             dx = _backward(exp, total, hot, share)
         else:
             dx = _backward_of_distribution(exp, total, hot, form.xp.sum(hot, axis=1, keepdims=True), share)
@@ -149,7 +149,7 @@ class SoftmaxWithLoss(Loss):
         xp = namespace_of(x)
         self._check_pair(x, t)
         if t.ndim == 2:
-            return t if dtype_name(t.dtype) == "bool" else _signed(t) == 1
+            return t if is_bool(t.dtype) else _signed(t) == 1
         t = _signed(t)
         return xp.matrix_transpose(self._numbers(xp, x, t)[:, None] == t)
 
@@ -171,7 +171,7 @@ class SoftmaxWithLoss(Loss):
 def _exponentials(xp: Namespace, x: Array, largest: Array, target: Array) -> tuple[Array, Array]:
     """exp(x − max); and x − max where the target is not 0, else what has no part in the loss."""
     shifted = x - largest
-    if dtype_name(target.dtype) == "bool":
+    if is_bool(target.dtype):
         return xp.exp(shifted), xp.where(target, shifted, -float("inf"))
     return xp.exp(shifted), xp.where(target == 0.0, 0.0, shifted)  # 0 · −∞ is NaN
 
