@@ -42,6 +42,9 @@ class Backend:
     has_views: ClassVar[bool] = False
     """Whether a slice shares its memory with the array and writing to it changes both."""
 
+    few_calls: ClassVar[bool] = False
+    """Whether a layer should make few large calls, rather than many whose arrays stay in a cache."""
+
     slab_bytes: ClassVar[int] = 64 * 2**20
     """Bytes that a layer may use for a slab, where it takes its batch in slabs: what fits in a cache."""
 
@@ -135,6 +138,13 @@ class Backend:
         and numbers. It uses operators only, no function of a namespace.
         """
         return function
+
+    def strided_view(self, x: Array, shape: tuple[int, ...], axes: Sequence[tuple[int, int]]) -> Array | None:
+        """A view of x; `axes` has for each of its axes one of x, and how many entries there one step is.
+
+        None where the library has no such views, or where a copy of one is slower than copies of slices.
+        """
+        return None
 
     def is_writable(self, array: Array) -> bool:
         """Whether `x += …` works for this array, in place or not."""

@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self
 
-from ..backends import Array, Backend, InPlaceDict, backend_of, dtype_name, get_backend, namespace_of
+from ..backends import (
+    Array,
+    Backend,
+    InPlaceDict,
+    Namespace,
+    backend_of,
+    dtype_name,
+    fused,
+    get_backend,
+    namespace_of,
+)
 from ..dtypes import widened
 from ..errors import float16_training, missing_super_init
 from ..inputs import Inputs
@@ -191,7 +201,7 @@ class Network:
         if self.weight_decay:
             for layer, key in self._weights():
                 W = layer.params[key]
-                loss = loss + (0.5 * self.weight_decay) * namespace_of(W).sum(W * W)
+                loss = _plus_share(loss, namespace_of(W).sum(W * W), share=0.5 * self.weight_decay)
         return loss
 
     def _weights(self) -> list[tuple[Layer, str]]:
@@ -346,8 +356,9 @@ class Network:
     def decay(self, dout: Any) -> None:
         """Add the gradient of the penalty, dout · λ W."""
         if self.weight_decay:
+            share = self.weight_decay * dout
             for layer, key in self._weights():
-                layer.grads[key] += (self.weight_decay * dout) * layer.params[key]
+                layer.grads[key] = _decayed(layer.grads[key], layer.params[key], share)
 
     def as_input(self, x: Array) -> Array:
         """x in the network's dtype, scaled according to `inputs`; raises unless x is on its backend."""
@@ -433,6 +444,17 @@ class Network:
         return (
             f"{type(self).__name__}({stack}; {self.size:,} parameters, {self.dtype} on {self.backend.device})"
         )
+
+
+@fused
+def _plus_share(xp: Namespace, loss: Array, squares: Array, *, share: float) -> Array:
+    return loss + share * squares
+
+
+@fused
+def _decayed(xp: Namespace, grad: Array, W: Array, share: Any) -> Array:
+    grad += share * W
+    return grad
 
 
 def _samples(y: Array) -> tuple[int, tuple[int, ...]]:

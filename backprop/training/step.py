@@ -80,9 +80,6 @@ class TrainStep:
 
 
 def _stacked(values: Sequence[Array]) -> Array:
-    """Join 0-d arrays into a vector, eight at a time: for more, CuPy copies their addresses from the host."""
+    """Join 0-d arrays into a vector."""
     xp = namespace_of(values[0])
-    parts = [xp.reshape(value, (1,)) for value in values]
-    while len(parts) > 1:
-        parts = [xp.concat(parts[i : i + 8]) for i in range(0, len(parts), 8)]
-    return parts[0]
+    return xp.stack(values) if len(values) > 1 else xp.reshape(values[0], (1,))
