@@ -99,7 +99,7 @@ def emulated_tests(session: nox.Session) -> None:
     def run(log: str, *arguments: str, devices: int) -> None:
         command = (str(folder / "run.sh"), *venv, "--log", log, "pytest", "-p", "no:cacheprovider")
         env = {**ONE_THREAD, "PYTHONPATH": str(Path.cwd()), "CUPY_EMULATOR_DEVICES": str(devices)}
-        session.run(*command, *arguments, env=env, external=True)
+        session.run(*command, *workers(session), *arguments, env=env, external=True)
 
     run(emulated_log(session), *session.posargs, devices=1)
     if not session.posargs:

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..backends import Array, Backend, CaptureError, CaptureWarning, HostArray, Replay
@@ -189,7 +188,7 @@ class StepCapture:
         replay, cause = None, ""
         self.state().restore(before)
         try:
-            with untouched(fingerprint, changed) as copies, _quiet_threads():
+            with untouched(fingerprint, changed) as copies, _quiet_threads:
                 self._read.append(copies)
                 state = (*self.state(), self.data)
                 replay = self.backend.record(self._scan_of_mappings, state, (rows, scalars))
@@ -279,20 +278,30 @@ class StepCapture:
         return list(map(self.backend.agree, ours, its))
 
 
-@contextmanager
-def _quiet_threads() -> Iterator[None]:
-    """While active, a `CaptureError` that ends a layer's own thread is not printed."""
-    hook = threading.excepthook
+class _QuietThreads:
+    """While any recording is made, a `CaptureError` that ends a layer's own thread is not printed."""
 
-    def quiet(args: Any) -> None:
+    def __init__(self) -> None:
+        self._lock, self._active, self._hook = threading.Lock(), 0, threading.excepthook
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._active += 1
+            if self._active == 1:
+                self._hook, threading.excepthook = threading.excepthook, self._quiet
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._active -= 1
+            if not self._active:
+                threading.excepthook = self._hook
+
+    def _quiet(self, args: Any) -> None:
         if not issubclass(args.exc_type, CaptureError):
-            hook(args)
+            self._hook(args)
 
-    threading.excepthook = quiet
-    try:
-        yield
-    finally:
-        threading.excepthook = hook
+
+_quiet_threads = _QuietThreads()
 
 
 def _cause_of(error: Exception) -> str:

@@ -40,6 +40,7 @@ from backprop import (
     Tanh,
     Training,
 )  # fmt: skip
+from backprop.training.capture import _quiet_threads
 from backprop.training.fingerprint import Fingerprinter
 from backprop.training.step import TrainStep
 
@@ -634,6 +635,16 @@ def test_only_refused_threads_end_silently(monkeypatch: pytest.MonkeyPatch) -> N
     net, layer.failing = network("cpu", layer), True
     list(Training(net, X, LABELS, epochs=1, batch_size=50, rng=0))
     assert printed == [ValueError] * (1 + 1 + 2 + 1 + 1)  # a look at the shape; called, traced, proven twice
+
+
+def test_the_hook_of_threads_returns_after_recordings_that_overlap() -> None:
+    hook = threading.excepthook
+    _quiet_threads.__enter__()
+    quiet = threading.excepthook
+    with _quiet_threads:
+        _quiet_threads.__exit__()
+        assert threading.excepthook == quiet != hook
+    assert threading.excepthook is hook
 
 
 def test_an_error_raised_only_while_recording_is_named() -> None:
