@@ -123,8 +123,6 @@ def _check(arguments: tuple[Any, ...], new: tuple[Any, ...]) -> None:
     """Raise where a kernel would return or change something else than the function."""
     arrays = [x for x in arguments if x.ndim >= 0]
     ndim = max(x.ndim for x in arrays)
-    if len(new) > 1 and any(y._is_postmap for y in new):
-        raise NotImplementedError("a sum and something else")
     if any(y.ndim < ndim and not y._is_postmap for y in new):
         raise NotImplementedError("a result of another shape")
     if any(x.ndim < ndim and x._var.mutable for x in arrays):
@@ -140,7 +138,7 @@ def _kernel_name(function: Callable[..., Any]) -> str:
 
 
 def _fusing(cupy: Any, xp: Namespace) -> Namespace:
-    """The functions that a kernel may contain. CuPy ignores the keepdims of a fused reduction."""
+    """The functions that a kernel may contain. CuPy ignores the dtype of a fused sum."""
 
     def sum(x: Any, /, *, axis: Any = None) -> Any:
         return cupy.sum(x, axis=axis)

@@ -19,10 +19,7 @@ def writers(xp: Namespace) -> dict[Callable[..., Any], Callable[..., None]]:
             out[...] = xp.sum(x, axis=axis)
 
     def multiply(out: CupyArray, x1: CupyArray, x2: CupyArray) -> None:
-        if x1.dtype == x2.dtype == out.dtype:
-            xp.multiply(x1, x2, out=out)
-        else:
-            out[...] = xp.multiply(x1, x2)
+        xp.multiply(x1, x2, out=out)
 
     def astype(out: CupyArray, x: CupyArray, dtype: DType) -> None:
         out[...] = x if x.dtype == dtype else xp.astype(x, dtype)

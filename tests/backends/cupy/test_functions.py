@@ -103,6 +103,8 @@ def test_other_arrays_are_stacked_as_by_cupy(backend: Backend) -> None:
     numbers = [backend.asarray(1), backend.asarray(0.5)]
     assert backend.to_numpy(backend.xp.stack(numbers)).tolist() == [1.0, 0.5]
     assert backend.xp.stack([numbers[0]], axis=-1).shape == (1,)
+    with pytest.raises(ValueError, match="axis"):  # NumPy's AxisError
+        backend.xp.stack([numbers[0]], axis=1)
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (100,), (3, 5), (20_000,), (0,)])
