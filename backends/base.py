@@ -135,11 +135,16 @@ class Backend:
         """Whether `x += …` works for this array, in place or not."""
         return True
 
-    can_record: ClassVar[bool] = False
+    can_record: bool = False
     """Whether `record` works."""
 
-    graph_steps: ClassVar[int] = 1
+    graph_steps: int = 1
     """How many steps of training one replay should hold."""
+
+    @property
+    def replays_exactly(self) -> bool:
+        """Whether a replay gives the results of a call bit for bit: on a CPU, not on a GPU."""
+        return self.device == "cpu"
 
     def record(
         self,
@@ -163,7 +168,7 @@ class Backend:
     def agree(self, x: Array, y: Array) -> bool:
         """Whether arrays of one shape and dtype can be results of the same calls, made twice.
 
-        On a CPU they are then equal bit for bit, on a GPU up to rounding. NaN equals NaN.
+        They are then equal bit for bit or, where a replay need not be exact, up to rounding. NaN equals NaN.
         """
         same = (x == y) | ((x != x) & (y != y))
         return bool(self.to_numpy(self.xp.all(same)))
@@ -176,6 +181,10 @@ class Backend:
     def free_memory(self) -> int | None:
         """Bytes left for new arrays; None where the library does not say."""
         return None
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether the error says that the device or the host has no memory left."""
+        return isinstance(error, MemoryError)
 
     def synchronize(self) -> None:
         """Wait until the device has finished its work."""

@@ -110,7 +110,9 @@ def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tu
     try:
         x = backend.asarray(as_numbers(x_name, x)) if _is_on_host(x) else x
         t = backend.asarray(t) if _is_on_host(t) else t
-    except MemoryError:
+    except Exception as error:
+        if not backend.is_out_of_memory(error):
+            raise
         free = backend.free_memory
         known = "" if free is None else f", {free / 1e6:,.0f} MB are free"
         raise MemoryError(

@@ -22,14 +22,16 @@ class BatchTooLargeError(MemoryError):
 
 def within_memory(step: TrainStep, steps: Iterator[int]) -> Iterator[int]:
     """Yield the steps; if memory runs out, raise an error that suggests a batch size."""
+    backend = step.network.backend
     try:
         yield from steps
-    except MemoryError:
-        needed = step.batch_size * _bytes_per_sample(step)
-        device, free = step.network.backend.device, step.network.backend.free_memory
+    except Exception as error:
+        if not backend.is_out_of_memory(error):
+            raise
     else:
         return
-    raise BatchTooLargeError(device, step.batch_size, needed, free) from None
+    needed = step.batch_size * _bytes_per_sample(step)
+    raise BatchTooLargeError(backend.device, step.batch_size, needed, backend.free_memory) from None
 
 
 def _bytes_per_sample(step: TrainStep) -> int:
