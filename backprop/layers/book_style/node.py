@@ -116,7 +116,8 @@ class BookNode(Node):
     def refuse_library(self, method: str, backend: Backend, error: Exception) -> None:
         """Raise if NumPy's functions or methods met other arrays, which is then the most likely cause."""
         lacks_method = isinstance(error, AttributeError) and is_registered(error.obj)  # x.copy()
-        if backend.name != "numpy" and (lacks_method or uses_numpy(self.__class__)):
+        misused = lacks_method or (uses_numpy(self.__class__) and not backend.is_out_of_memory(error))
+        if backend.name != "numpy" and misused:
             raise TypeError(
                 f"{self.name}: {method} fails with arrays of {backend.name}: {CURE} "
                 f"({type(error).__name__}: {error})"
