@@ -13,12 +13,12 @@ import numpy as np
 from ..array import Array, DType, HostArray, Namespace
 from ..base import Backend, Fused, Replay
 from ..errors import BackendUnavailableError, first_line
+from ..rounding import agree, updates_agree
 from . import CupyArray
 from .capture import CupyReplay
-from .cublas import Cublas
+from .cublas import Cublas, tf32
 from .driver import cuda_version, cupy_packages
 from .fusion import Fusion
-from .rounding import agree, updates_agree
 
 
 class CupyBackend(Backend):
@@ -130,10 +130,10 @@ class CupyBackend(Backend):
         return CupyReplay(function, state, inputs, self._cupy, self._cublas)
 
     def agree(self, x: Array, y: Array) -> bool:
-        return agree(self._cupy, x, y)
+        return agree(self.xp, x, y, tf32=tf32())
 
     def updates_agree(self, before: Array, x: Array, y: Array) -> bool:
-        return updates_agree(self._cupy, before, x, y)
+        return updates_agree(self.xp, before, x, y, tf32=tf32())
 
     @cached_property
     def _cublas(self) -> Cublas:
