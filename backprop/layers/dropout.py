@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..backends import Array, dtype_name, namespace_of
+from ..backends import Array, backend_of, device_of, dtype_name, namespace_of
 from ..dtypes import copied, is_whole
 from .checks import check_dout, check_float
 from .layer import Layer
@@ -68,16 +68,19 @@ class Dropout(Layer):
     def _kept(self, x: Array) -> Array:
         """True for the entries that are kept; every call draws a new mask."""
         self.state["drawn"] += 1
-        h = self._hash_of_places(x) ^ _mixed(self.state["drawn"])
-        return (_mixed(h) >= math.ceil(self.ratio * 2**32)) if self.ratio else h >= 0
+        with backend_of(x).float64():
+            drawn = namespace_of(x).astype(self.state["drawn"], namespace_of(x).int64, copy=False)
+            h = self._hash_of_places(x) ^ _mixed(drawn)
+            return (_mixed(h) >= math.ceil(self.ratio * 2**32)) if self.ratio else h >= 0
 
     def _hash_of_places(self, x: Array) -> Array:
         """A hash of the seed and the position, 32 bits for every entry of x, made once for each shape."""
-        key = tuple(x.shape), x.dtype.__class__, dtype_name(x.dtype), str(x.device)
+        key = tuple(x.shape), x.dtype.__class__, dtype_name(x.dtype), str(device_of(x))
         if key not in self.constants:
             xp = namespace_of(x)
-            places = xp.arange(math.prod(x.shape), dtype=xp.int64, device=x.device)
-            self.constants[key] = xp.reshape(_mixed(_mixed(places) ^ _hash_of_seed(self.seed)), x.shape)
+            with backend_of(x).made_now():
+                places = xp.arange(math.prod(x.shape), dtype=xp.int64, device=device_of(x))
+                self.constants[key] = xp.reshape(_mixed(_mixed(places) ^ _hash_of_seed(self.seed)), x.shape)
         return self.constants[key]
 
     @classmethod

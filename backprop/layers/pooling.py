@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, add_at, namespace_of, set_at
+from ..backends import Array, add_at, device_of, namespace_of, set_at
 from ..dtypes import copied, narrowed, widened
 from .checks import check_dout, check_float, check_whole
 from .layer import Layer
@@ -60,7 +60,7 @@ class _Pooling(Layer):
     def spread(self, parts: list[Array], entries: list[Any], images: ArraySpec) -> Array:
         """The gradient (N, C, H, W) of the input from those of the entries of all windows."""
         xp, pad, (_, _, h, w) = images.xp, self.pad, images.shape
-        dx = xp.zeros(images.shape, dtype=images.dtype, device=images.device)
+        dx = xp.zeros(images.shape, dtype=images.dtype, device=device_of(images))
         apart = self.stride_h >= self.pool_h and self.stride_w >= self.pool_w
         for part, index in zip(parts, entries, strict=True):
             dx = set_at(dx, index, part) if apart else add_at(dx, index, part)

@@ -8,7 +8,7 @@ none, reading the vector concatenates the parameters, and setting it splits it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 
 from ..backends import Array, Backend, InPlaceDict, dtype_name, namespace_of
@@ -61,6 +61,31 @@ class NamedParameters(MutableMapping[str, Array]):
         return f"NamedParameters({shapes})"
 
 
+class NamedArrays(MutableMapping[str, Array]):
+    """All arrays of one kind (`"params"` or `"grads"`) by name, those that there are, live and unchecked."""
+
+    def __init__(self, kind: str, places: Mapping[str, tuple[Node, str]]) -> None:
+        self._kind, self._places = kind, places
+
+    def __getitem__(self, name: str) -> Array:
+        layer, key = self._places[name]
+        arrays: Mapping[str, Array] = getattr(layer, self._kind)
+        return arrays[key]
+
+    def __setitem__(self, name: str, value: Array) -> None:
+        layer, key = self._places[name]
+        getattr(layer, self._kind)[key] = value
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError("a network's arrays cannot be deleted")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, (layer, key) in self._places.items() if key in getattr(layer, self._kind))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 class FlatVector(MutableMapping[str, Array]):
     """All arrays of one kind (`"params"` or `"grads"`) as a mapping with a single vector, `"flat"`.
 
@@ -71,6 +96,7 @@ class FlatVector(MutableMapping[str, Array]):
         self._kind, self._places = kind, places
         self._shapes = {name: tuple(layer.params[key].shape) for name, (layer, key) in places.items()}
         self._backend, self._xp = backend, backend.xp
+        self._join, self._divide = backend.compiled(self._joined), backend.compiled(self._divided)
         self._vector = None
         if backend.has_views and places:
             vector = self._concatenate("params")
@@ -104,10 +130,14 @@ class FlatVector(MutableMapping[str, Array]):
         return self._vector is not None or all(key in getattr(layer, self._kind) for layer, key in places)
 
     @contextmanager
-    def swapped(self, other: Mapping[str, Array]) -> Iterator[None]:
-        """While active, the layers hold parts of the vector in `other`."""
-        if self._vector is None or other is self:
+    def swapped(self, other: MutableMapping[str, Array]) -> Iterator[None]:
+        """While active, the layers hold parts of the vector in `other`, which has their values afterwards."""
+        if other is self:
             yield
+            return
+        if self._vector is None:
+            with self._apart(other):
+                yield
             return
         self._share(other["flat"])
         try:
@@ -115,19 +145,49 @@ class FlatVector(MutableMapping[str, Array]):
         finally:
             self._share(self._vector)
 
+    def named(self) -> NamedArrays:
+        """The arrays by name, live."""
+        return NamedArrays(self._kind, self._places)
+
+    @contextmanager
+    def _apart(self, other: MutableMapping[str, Array]) -> Iterator[None]:
+        """`swapped` without views: the layers have mappings of their own, and at the end `other` the vector."""
+        layers = {id(layer): layer for layer, _ in self._places.values()}.values()
+        own = [(layer, getattr(layer, self._kind)) for layer in layers]
+        for layer, arrays in own:
+            setattr(layer, self._kind, dict(arrays))
+        try:
+            if "flat" in other:
+                self["flat"] = other["flat"]
+            yield
+            if self._is_there:
+                other["flat"] = self["flat"]
+        finally:
+            for layer, arrays in own:
+                setattr(layer, self._kind, arrays)
+
     def split(self, vector: Array) -> dict[str, Array]:
         """The named arrays in `vector`, as views if the library has them."""
-        parts, start, xp = {}, 0, namespace_of(vector)
-        for name, shape in self._shapes.items():
+        return dict(zip(self._shapes, self._divide(vector), strict=True))
+
+    def joined(self, parts: Mapping[str, Array]) -> Array:
+        """The arrays of `split` as one vector."""
+        return self._join([parts[name] for name in self._shapes])
+
+    def _divided(self, vector: Array) -> list[Array]:
+        parts, start, xp = [], 0, namespace_of(vector)
+        for shape in self._shapes.values():
             stop = start + math.prod(shape)
-            parts[name] = xp.reshape(vector[start:stop], shape)
+            parts.append(xp.reshape(vector[start:stop], shape))
             start = stop
         return parts
 
+    def _joined(self, parts: Sequence[Array]) -> Array:
+        return namespace_of(parts[0]).concat([namespace_of(part).reshape(part, (-1,)) for part in parts])
+
     def _concatenate(self, kind: str) -> Array:
-        xp = self._xp
-        parts = [xp.reshape(getattr(layer, kind)[key], (-1,)) for layer, key in self._places.values()]
-        return xp.concat(parts) if parts else self._backend.asarray([], dtype="float32")
+        parts = [getattr(layer, kind)[key] for layer, key in self._places.values()]
+        return self._join(parts) if parts else self._backend.asarray([], dtype="float32")
 
     def _share(self, vector: Array) -> None:
         """Turn every layer's arrays into views of `vector`."""
@@ -164,8 +224,8 @@ class LayerState(MutableMapping[str, Array]):
         return len(self._places)
 
     @contextmanager
-    def swapped(self, other: Mapping[str, Array]) -> Iterator[None]:
-        """While active, the layers use the arrays in `other` as their state."""
+    def swapped(self, other: MutableMapping[str, Array]) -> Iterator[None]:
+        """While active, the layers use the arrays in `other` as their state, which are changed."""
         if other is self:
             yield
             return
@@ -174,9 +234,10 @@ class LayerState(MutableMapping[str, Array]):
         for name, (layer, key) in self._places.items():
             swapped[id(layer)][key] = other[name]
         for layer, _ in own:
-            layer.state = InPlaceDict(swapped[id(layer)])
+            layer.state = type(layer.state)(swapped[id(layer)])  # in place as before, or not
         try:
             yield
+            other.update(self)
         finally:
             for layer, state in own:
                 layer.state = state

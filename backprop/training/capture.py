@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from ..backends import Array, Backend, CaptureError, CaptureWarning, Replay
+from ..layers.spec import ArraySpec
 from .fingerprint import Fingerprint, Fingerprinter, global_draws, untouched
 from .origin import origin
 from .state import TrainState
@@ -56,7 +57,7 @@ class StepCapture:
         self._fresh: set[tuple[int, ...]] = set()  # recorded, but not yet verified with other inputs
         self._fingerprint: Fingerprint | None = None
         self._scratch: frozenset[str] = frozenset()
-        self._arrays: list[Array] = []
+        self._places: list[Any] = []
         self._read: list[Any] = []  # what recordings read; must stay alive
         self._long_enough = False
 
@@ -71,10 +72,10 @@ class StepCapture:
         """Drop the recordings if something they depend on has changed; return whether it has."""
         if self.why or not self._replays:
             return False
-        fingerprint, arrays = self._take_fingerprint(), self._live_arrays()
+        fingerprint, places = self._take_fingerprint(), self._live_places()
         known = self._fingerprint
         same = fingerprint is not None and known is not None and not known.changed(fingerprint, self._scratch)
-        if same and all(mine is its for mine, its in zip(self._arrays, arrays, strict=True)):
+        if same and _are_same(self._places, places):
             return False
         self._replays.clear()
         return True
@@ -187,7 +188,7 @@ class StepCapture:
         if cause:
             self.give_up(cause)
         elif replay is not None:
-            self._replays[key], self._fingerprint, self._arrays = replay, fingerprint, self._live_arrays()
+            self._replays[key], self._fingerprint, self._places = replay, fingerprint, self._live_places()
             self._scratch = frozenset(place.path for place in changed.values() if place is not None)
             self._fresh.add(key)
         return results
@@ -237,8 +238,13 @@ class StepCapture:
                 self.give_up(f"the attributes cannot be inspected: {_cause_of(error)}")
             return None
 
-    def _live_arrays(self) -> list[Array]:
-        return [array for arrays in (*self.state(), self.data) for array in arrays.values()]
+    def _live_places(self) -> list[Any]:
+        """The arrays that a recording reads and changes, or the mappings that it takes them from."""
+        mappings = *self.state(), self.data
+        arrays = [array for arrays in mappings for array in arrays.values()]
+        if not self.backend.replays_mappings:
+            return arrays
+        return [*mappings, *(ArraySpec.of(array) for array in arrays)]
 
     def _alike_states(self, before: TrainState, after: TrainState) -> bool:
         """Whether the live state, which was `before` until the steps ran, is now as in `after`."""
@@ -255,6 +261,14 @@ class StepCapture:
         if before:
             return all(map(self.backend.updates_agree, before, ours, its))
         return all(map(self.backend.agree, ours, its))
+
+
+def _are_same(ours: Sequence[Any], its: Sequence[Any]) -> bool:
+    """Whether these are the same objects, or where they are specs of arrays, equal ones."""
+    return len(ours) == len(its) and all(
+        mine is other or (isinstance(mine, ArraySpec) and mine == other)
+        for mine, other in zip(ours, its, strict=True)
+    )
 
 
 @contextmanager

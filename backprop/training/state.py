@@ -44,14 +44,42 @@ class TrainState(NamedTuple):
                 own[key] = array
 
     @contextmanager
-    def swapped_into(self, network: Network) -> Iterator[None]:
-        """While active, the network's layers compute with these arrays in place of their own."""
+    def swapped_into(self, network: Network, optimizer: Optimizer) -> Iterator[TrainState]:
+        """While active, the network's layers compute with these arrays in place of their own.
+
+        Yields the state for the steps: this one, or where a library has no views, one by the parameters'
+        names, which saves joining and splitting the vectors in every step.
+        """
+        vector = network.flat_params
         with (
-            network.flat_params.swapped(self.params),
+            vector.swapped(self.params),
             network.flat_grads.swapped(self.grads),
             network.state.swapped(self.layers),
         ):
-            yield
+            if network.backend.has_views:
+                yield self
+            elif not _acts_on_entries(optimizer, self):
+                yield TrainState(vector, network.state, self.slots, network.flat_grads)
+            else:
+                slots = {}
+                for slot, array in self.slots.items():
+                    slots |= {_named(slot, name): part for name, part in vector.split(array).items()}
+                yield TrainState(vector.named(), network.state, slots, network.flat_grads.named())
+                for slot in self.slots:
+                    parts = {name: slots[_named(slot, name)] for name in network.params}
+                    self.slots[slot] = vector.joined(parts)
+
+
+def _named(slot: str, name: str) -> str:
+    """`"v.flat"` as the slot of one parameter, `"v.W1"`."""
+    return f"{slot.removesuffix('flat')}{name}"
+
+
+def _acts_on_entries(optimizer: Optimizer, state: TrainState) -> bool:
+    """Whether a step treats every entry alike, so that it may take the parameters by name."""
+    own, base = type(optimizer), Optimizer
+    sizes = {tuple(array.shape) for arrays in (state.params, state.slots) for array in arrays.values()}
+    return own.apply is base.apply and own.clipped is base.clipped and len(sizes) == 1
 
 
 def _copied(array: Array) -> Array:
