@@ -7,6 +7,8 @@ once: with NumPy, or when no backend is named.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,16 @@ def backend(request: pytest.FixtureRequest) -> Backend:
         return get_backend(request.param)
     except BackendUnavailableError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(autouse=True)
+def _float64(request: pytest.FixtureRequest) -> Iterator[None]:
+    """float64, in which tests compute, also where a library has it within a scope only."""
+    if "backend" not in request.fixturenames:
+        yield
+        return
+    with request.getfixturevalue("backend").float64():
+        yield
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from ..backends import Array, Backend, InPlaceDict, dtype_name, namespace_of
 from ..layers import Node
@@ -96,7 +97,8 @@ class FlatVector(MutableMapping[str, Array]):
         self._kind, self._places = kind, places
         self._shapes = {name: tuple(layer.params[key].shape) for name, (layer, key) in places.items()}
         self._backend, self._xp = backend, backend.xp
-        self._join, self._divide = backend.compiled(self._joined), backend.compiled(self._divided)
+        self._join = backend.compiled(_joined)
+        self._divide = backend.compiled(partial(_divided, tuple(self._shapes.values())))
         self._vector = None
         if backend.has_views and places:
             vector = self._concatenate("params")
@@ -174,17 +176,6 @@ class FlatVector(MutableMapping[str, Array]):
         """The arrays of `split` as one vector."""
         return self._join([parts[name] for name in self._shapes])
 
-    def _divided(self, vector: Array) -> list[Array]:
-        parts, start, xp = [], 0, namespace_of(vector)
-        for shape in self._shapes.values():
-            stop = start + math.prod(shape)
-            parts.append(xp.reshape(vector[start:stop], shape))
-            start = stop
-        return parts
-
-    def _joined(self, parts: Sequence[Array]) -> Array:
-        return namespace_of(parts[0]).concat([namespace_of(part).reshape(part, (-1,)) for part in parts])
-
     def _concatenate(self, kind: str) -> Array:
         parts = [getattr(layer, kind)[key] for layer, key in self._places.values()]
         return self._join(parts) if parts else self._backend.asarray([], dtype="float32")
@@ -197,6 +188,20 @@ class FlatVector(MutableMapping[str, Array]):
             views.setdefault(id(layer), (layer, {}))[1][key] = part
         for layer, own in views.values():
             setattr(layer, self._kind, InPlaceDict(own))
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    xp = namespace_of(parts[0])
+    return xp.concat([xp.reshape(part, (-1,)) for part in parts])
+
+
+def _divided(shapes: Sequence[tuple[int, ...]], vector: Array) -> list[Array]:
+    parts, start, xp = [], 0, namespace_of(vector)
+    for shape in shapes:
+        stop = start + math.prod(shape)
+        parts.append(xp.reshape(vector[start:stop], shape))
+        start = stop
+    return parts
 
 
 class LayerState(MutableMapping[str, Array]):

@@ -44,11 +44,10 @@ class TrainState(NamedTuple):
                 own[key] = array
 
     @contextmanager
-    def swapped_into(self, network: Network, optimizer: Optimizer) -> Iterator[TrainState]:
+    def swapped_into(self, network: Network) -> Iterator[TrainState]:
         """While active, the network's layers compute with these arrays in place of their own.
 
-        Yields the state for the steps: this one, or where a library has no views, one by the parameters'
-        names, which saves joining and splitting the vectors in every step.
+        Yields the state in which steps find them, and which they change.
         """
         vector = network.flat_params
         with (
@@ -58,16 +57,25 @@ class TrainState(NamedTuple):
         ):
             if network.backend.has_views:
                 yield self
-            elif not _acts_on_entries(optimizer, self):
-                yield TrainState(vector, network.state, self.slots, network.flat_grads)
             else:
-                slots = {}
-                for slot, array in self.slots.items():
-                    slots |= {_named(slot, name): part for name, part in vector.split(array).items()}
-                yield TrainState(vector.named(), network.state, slots, network.flat_grads.named())
-                for slot in self.slots:
-                    parts = {name: slots[_named(slot, name)] for name in network.params}
-                    self.slots[slot] = vector.joined(parts)
+                yield TrainState(vector, network.state, self.slots, network.flat_grads)
+
+    @contextmanager
+    def by_name(self, network: Network, optimizer: Optimizer) -> Iterator[TrainState]:
+        """The live state by the parameters' names, which saves joining and splitting vectors in every step.
+
+        It is the state itself where the library has views, or the optimizer may need the vectors.
+        """
+        if network.backend.has_views or not _acts_on_entries(optimizer, self):
+            yield self
+            return
+        vector, slots = network.flat_params, {}
+        for slot, array in self.slots.items():
+            slots |= {_named(slot, name): part for name, part in vector.split(array).items()}
+        yield TrainState(vector.named(), network.state, slots, network.flat_grads.named())
+        for slot in self.slots:
+            parts = {name: slots[_named(slot, name)] for name in network.params}
+            self.slots[slot] = vector.joined(parts)
 
 
 def _named(slot: str, name: str) -> str:
