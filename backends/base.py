@@ -104,6 +104,10 @@ class Backend:
         """The array's values on the host, as a NumPy array."""
         raise NotImplementedError(f"{type(self).__name__} has no to_numpy")
 
+    def read(self, *arrays: Array) -> list[HostArray]:
+        """The values of several arrays on the host, in one transfer where the library can."""
+        return [self.to_numpy(array) for array in arrays]
+
     def detached(self, array: Array) -> Array:
         """The same values, cut off from the library's own differentiation."""
         return array
@@ -174,15 +178,14 @@ class Backend:
         """
         raise NotImplementedError(f"{type(self).__name__} has no recordings")
 
-    def agree(self, x: Array, y: Array) -> bool:
-        """Whether arrays of one shape and dtype can be results of the same calls, made twice.
+    def agree(self, x: Array, y: Array) -> Array:
+        """Whether arrays of one shape and dtype can be results of the same calls, made twice: a 0-d boolean.
 
         They are then equal bit for bit or, where a replay need not be exact, up to rounding. NaN equals NaN.
         """
-        same = (x == y) | ((x != x) & (y != y))
-        return bool(self.to_numpy(self.xp.all(same)))
+        return self.xp.all((x == y) | ((x != x) & (y != y)))
 
-    def updates_agree(self, before: Array, x: Array, y: Array) -> bool:
+    def updates_agree(self, before: Array, x: Array, y: Array) -> Array:
         """`agree` for two updates of the parameters `before`."""
         return self.agree(x, y)
 

@@ -16,19 +16,19 @@ UNSURE = 0.1
 of a zero gradient, as of a bias below a batch normalization, into a whole step."""
 
 
-def agree(xp: Namespace, x: Array, y: Array, *, tf32: bool = False) -> bool:
-    """Whether arrays are equal up to rounding, and NaN or infinite in the same places."""
+def agree(xp: Namespace, x: Array, y: Array, *, tf32: bool = False) -> Array:
+    """Whether arrays are equal up to rounding, and NaN or infinite in the same places: a 0-d boolean."""
     if not xp.isdtype(x.dtype, "real floating"):
-        return bool(xp.all(x == y))
-    return bool(xp.all(_close(xp, x, y, _rounding(x.dtype, tf32), y)))
+        return xp.all(x == y)
+    return xp.all(_close(xp, x, y, _rounding(x.dtype, tf32), y))
 
 
-def updates_agree(xp: Namespace, before: Array, x: Array, y: Array, *, tf32: bool = False) -> bool:
+def updates_agree(xp: Namespace, before: Array, x: Array, y: Array, *, tf32: bool = False) -> Array:
     """Whether two updates of `before` agree, except for a few whose gradient is rounding alone."""
     if 0 in y.shape:
-        return True
+        return agree(xp, x, y)
     sure = xp.astype(_close(xp, x, y, _rounding(x.dtype, tf32), y - before), xp.float32)
-    return bool((xp.mean(sure) >= 1.0 - UNSURE) & xp.all(_close(xp, x, y, COARSE, y)))
+    return (xp.mean(sure) >= 1.0 - UNSURE) & xp.all(_close(xp, x, y, COARSE, y))
 
 
 def _rounding(dtype: DType, tf32: bool) -> float:

@@ -19,6 +19,7 @@ from .capture import CupyReplay
 from .cublas import Cublas, tf32
 from .driver import cuda_version, cupy_packages
 from .fusion import Fusion
+from .reading import read
 
 
 class CupyBackend(Backend):
@@ -108,6 +109,10 @@ class CupyBackend(Backend):
     def to_numpy(self, array: Array) -> HostArray:
         return np.asarray(self._cupy.asnumpy(array))
 
+    def read(self, *arrays: Array) -> list[HostArray]:
+        with self._device:
+            return read(self._cupy, arrays)
+
     @staticmethod
     def device_of(array: Array) -> str:
         return f"cuda:{array.device.id}"
@@ -129,10 +134,10 @@ class CupyBackend(Backend):
     ) -> Replay:
         return CupyReplay(function, state, inputs, self._cupy, self._cublas)
 
-    def agree(self, x: Array, y: Array) -> bool:
+    def agree(self, x: Array, y: Array) -> Array:
         return agree(self.xp, x, y, tf32=tf32())
 
-    def updates_agree(self, before: Array, x: Array, y: Array) -> bool:
+    def updates_agree(self, before: Array, x: Array, y: Array) -> Array:
         return updates_agree(self.xp, before, x, y, tf32=tf32())
 
     @cached_property

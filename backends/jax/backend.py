@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 
 import numpy as np
@@ -45,6 +45,8 @@ class JaxBackend(Backend):
         self.device = _name(self._place)
         self._space = _namespace()
         self.xp = cast(Namespace, self._space)
+        self._agree = jax.jit(partial(rounding.agree, self.xp))
+        self._updates_agree = jax.jit(partial(rounding.updates_agree, self.xp))
         try:
             self.verify()
         except Exception as error:  # whatever a broken set-up raises is the cause to report
@@ -139,11 +141,14 @@ class JaxBackend(Backend):
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return cast(Callable[..., Any], self._jax.jit(function))
 
-    def agree(self, x: Array, y: Array) -> bool:
-        return rounding.agree(self.xp, x, y)
+    def agree(self, x: Array, y: Array) -> Array:
+        return cast(Array, self._agree(x, y))
 
-    def updates_agree(self, before: Array, x: Array, y: Array) -> bool:
-        return rounding.updates_agree(self.xp, before, x, y)
+    def updates_agree(self, before: Array, x: Array, y: Array) -> Array:
+        return cast(Array, self._updates_agree(before, x, y))
+
+    def read(self, *arrays: Array) -> list[HostArray]:
+        return [np.asarray(array) for array in self._jax.device_get(arrays)]
 
     @property
     def free_memory(self) -> int | None:

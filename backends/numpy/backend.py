@@ -76,12 +76,12 @@ class NumpyBackend(Backend):
     ) -> Replay:
         return NumpyReplay(self, function, state, inputs)
 
-    def agree(self, x: Array, y: Array) -> bool:
+    def agree(self, x: Array, y: Array) -> Array:
         ours, theirs = (np.asarray(array, order="C") for array in (x, y))
         same = ours.view(f"u{ours.itemsize}") == theirs.view(f"u{theirs.itemsize}")
-        if bool(same.all()):
-            return True
-        return ours.dtype.kind == "f" and bool((same | (np.isnan(ours) & np.isnan(theirs))).all())
+        if ours.dtype.kind == "f" and not same.all():
+            same |= np.isnan(ours) & np.isnan(theirs)
+        return np.asarray(same.all())
 
     def fuse(self, function: Fused) -> Fused:
         return blockwise(function)

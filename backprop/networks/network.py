@@ -234,9 +234,8 @@ class Network:
             loss = loss + self.last_layer.forward(y, target) * float(y.shape[0])
             if self.last_layer.counts_correct:
                 correct = correct + self.last_layer.correct(y, target)
-        to_numpy = backend_of(loss).to_numpy
-        accuracy = int(to_numpy(correct)) / n if self.last_layer.counts_correct else None
-        return float(to_numpy(loss)) / n, accuracy
+        total, *counts = backend_of(loss).read(loss, *([correct] if self.last_layer.counts_correct else []))
+        return float(total) / n, int(counts[0]) / n if counts else None
 
     def gradient(self, x: Array, t: Array) -> dict[str, Array]:
         """The gradient of the loss for every parameter by backpropagation, as new arrays."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from ..backends import Array, Backend, CaptureError, CaptureWarning, Replay
+from ..backends import Array, Backend, CaptureError, CaptureWarning, HostArray, Replay
 from ..layers.spec import ArraySpec
 from .fingerprint import Fingerprint, Fingerprinter, global_draws, untouched
 from .origin import origin
@@ -52,6 +52,7 @@ class StepCapture:
         """Why all steps are called; empty while they may be replayed."""
         self.unverified = 0
         """The number of replays since a step was last run both ways."""
+        self._verdicts: list[Array] = []  # on the device: whether results that were verified agree
         self._called: set[tuple[int, ...]] = set()
         self._replays: dict[tuple[int, ...], Replay] = {}
         self._fresh: set[tuple[int, ...]] = set()  # recorded, but not yet verified with other inputs
@@ -63,7 +64,7 @@ class StepCapture:
 
     def begin(self, steps: int) -> None:
         """Begin a segment of so many steps: drop recordings that are out of date."""
-        self.unverified = 0
+        self.unverified, self._verdicts = 0, []
         self._long_enough = steps >= SHORTEST
         if self._long_enough:
             self.drop_stale()
@@ -108,7 +109,7 @@ class StepCapture:
     def verify(self, rows: Array, scalars: Array) -> Results:
         """Replay and call the steps from the same state, if they are replayed; return the call's results.
 
-        If they differ, the recording is given up.
+        Whether they agree is known on the device; `settle` reads it.
         """
         key = tuple(rows.shape)
         replay = self._replays.get(key)
@@ -125,11 +126,23 @@ class StepCapture:
         changed = known.changed(fingerprint, self._scratch) if fingerprint and known else {}
         if changed:
             self.give_up(f"{next(iter(changed))} changes in the step and is not in the state")
-        elif not (self._alike(replayed, results) and self._alike_states(before, after)):
-            self.give_up("a replayed step and a called one give different results")
         else:
-            self.unverified = 0
+            self._verdicts += [*self._alike(replayed, results), *self._alike_states(before, after)]
         return results
+
+    def settle(self, *others: Array) -> list[HostArray]:
+        """Give the recording up if what was verified does not agree; return the values of other arrays.
+
+        All of it is read from the device at once.
+        """
+        verdicts, self._verdicts = self._verdicts, []
+        values = self.backend.read(*verdicts, *others)
+        if verdicts and not self.why:
+            if all(map(bool, values[: len(verdicts)])):
+                self.unverified = 0
+            else:
+                self.give_up("a replayed step and a called one give different results")
+        return values[len(verdicts) :]
 
     def _record_to_verify(
         self, key: tuple[int, ...], rows: Array, scalars: Array, before: TrainState
@@ -159,7 +172,8 @@ class StepCapture:
         replay = self._replays.get(key)
         if replay is not None:
             results = replay(rows, scalars)
-            if self._alike([values[:1, ...] for values in results], called):
+            firsts = self._alike([values[:1, ...] for values in results], called)
+            if all(map(bool, self.backend.read(*firsts))):
                 self.unverified += 1
                 return results
             self.give_up("a replayed step and a called one give different results")
@@ -171,6 +185,7 @@ class StepCapture:
         if self.unverified and not self.why:
             before = self.state().copy()
             self.verify(rows, scalars)
+            self.settle()
             self.state().restore(before)
 
     def give_up(self, why: str) -> None:
@@ -235,16 +250,19 @@ class StepCapture:
         results: Results,
     ) -> str:
         """How the traced steps or a replay differ from the called ones; empty if they agree."""
-        if replay.results is not None and not (
-            self._alike(replay.results, results) and self._alike_states(before, after)
-        ):
-            return "the step behaves differently when it is recorded"
         if self._is_sampled(rows):
             return ""
+        if replay.results is not None and not self._equal(replay.results, results, before, after):
+            return "the step behaves differently when it is recorded"
         self.state().restore(before)
-        if not (self._alike(replay(rows, scalars), results) and self._alike_states(before, after)):
+        if not self._equal(replay(rows, scalars), results, before, after):
             return "a replayed step and a called one give different results"
         return ""
+
+    def _equal(self, ours: Results, its: Results, before: TrainState, after: TrainState) -> bool:
+        """Whether results are alike and the live state, `before` until the steps ran, is like `after`."""
+        verdicts = [*self._alike(ours, its), *self._alike_states(before, after)]
+        return all(map(bool, self.backend.read(*verdicts)))
 
     def _verify_fresh(self, key: tuple[int, ...], rows: Array, scalars: Array) -> Results:
         """Run the first steps after a recording both ways: their inputs differ from the recorded ones."""
@@ -254,6 +272,7 @@ class StepCapture:
             return self._replays[key](rows, scalars)
         before = self.unverified
         results = self.verify(rows, scalars)
+        self.settle()
         self.unverified = before
         return results
 
@@ -273,21 +292,25 @@ class StepCapture:
             return arrays
         return [*mappings, *(ArraySpec.of(array) for array in arrays)]
 
-    def _alike_states(self, before: TrainState, after: TrainState) -> bool:
-        """Whether the live state, which was `before` until the steps ran, is now as in `after`."""
+    def _alike_states(self, before: TrainState, after: TrainState) -> list[Array]:
+        """For each array of the live state, which was `before` until the steps ran: is it as in `after`?"""
         (params, its), *others = zip(self.state(), after, strict=True)
-        return self._alike(list(params.values()), list(its.values()), list(before.params.values())) and all(
-            self._alike(list(own.values()), list(saved.values())) for own, saved in others
-        )
+        return [
+            *self._alike(list(params.values()), list(its.values()), list(before.params.values())),
+            *(x for own, saved in others for x in self._alike(list(own.values()), list(saved.values()))),
+        ]
 
-    def _alike(self, ours: Sequence[Array], its: Sequence[Array], before: Sequence[Array] = ()) -> bool:
+    def _alike(
+        self, ours: Sequence[Array], its: Sequence[Array], before: Sequence[Array] = ()
+    ) -> list[Array]:
+        """For each pair of arrays, whether they can be results of the same calls: 0-d booleans."""
         if len(ours) != len(its) or any(
             x.shape != y.shape or x.dtype != y.dtype for x, y in zip(ours, its, strict=True)
         ):
-            return False
+            return [self.backend.asarray(False)]
         if before:
-            return all(map(self.backend.updates_agree, before, ours, its))
-        return all(map(self.backend.agree, ours, its))
+            return list(map(self.backend.updates_agree, before, ours, its))
+        return list(map(self.backend.agree, ours, its))
 
 
 def _are_same(ours: Sequence[Any], its: Sequence[Any]) -> bool:

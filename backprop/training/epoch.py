@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from ..backends import Array
+from ..backends import Array, HostArray
 from ..saving.history import Means
 from .state import TrainState
-from .step import Results, TrainStep
+from .step import TrainStep
 
 
 class Epoch:
@@ -25,6 +26,7 @@ class Epoch:
     steps : the number of steps
     done : the number of training steps before this epoch
     first, earlier : for a resumed epoch, the step to begin at, and the results of the steps before it
+    while_waiting : called at the end, while the device may still compute
     """
 
     segment_start: int
@@ -46,18 +48,21 @@ class Epoch:
         done: int,
         first: int = 0,
         earlier: Sequence[np.ndarray] = (),
+        while_waiting: Callable[[], None] = lambda: None,
     ) -> None:
-        self.step, self.samples, self.done = step, len(order), done
+        self.step, self.samples, self.done, self.while_waiting = step, len(order), done, while_waiting
         network, size = step.network, step.batch_size
         self.backend, self.count = network.backend, steps
         self.steps_before = step.optimizer.steps
         self.order = self.backend.asarray(order)
         self.full = min(len(order) // size, steps)
         self.rows = self.backend.xp.reshape(self.order[: self.full * size], (self.full, size))
-        self.first = self.ran = first
-        self._results: list[tuple[int, Results]] = []  # each chunk's first step and results
-        if earlier:
-            self._results.append((0, tuple(map(self.backend.asarray, earlier))))
+        self.ran = first
+        self.params_finite: bool | None = None
+        """Whether no parameter is NaN or infinite; None if it is not known."""
+        self._results: list[tuple[int, Sequence[Any]]] = [(0, earlier)] if earlier else []
+        """Each chunk's first step and results, which are on the device from `_unread` on."""
+        self._unread = len(self._results)
 
     def indices(self, start: int, stop: int) -> Array:
         """The samples' indices for steps with batches of one size, one row per step."""
@@ -92,6 +97,10 @@ class Epoch:
             rows, scalars = self.indices(start, start + size), self.scalars_of(start, start + size)
             self._results.append((start, run(rows, scalars)))
             self.ran = start + size
+            if self.ran == stop:
+                if stop == self.count:
+                    self.while_waiting()
+                self._settle()
             if capture.needs_rerun:
                 self._rewind(stop)
             elif self.ran > reached:
@@ -125,7 +134,8 @@ class Epoch:
         self.step.state().restore(self.state_at_start)
         while self._results and self._results[-1][0] >= self.segment_start:
             self._results.pop()
-        self.ran = self.segment_start
+        self._unread = min(self._unread, len(self._results))
+        self.ran, self.params_finite = self.segment_start, None
         self.step.capture.begin(stop - self.ran)
 
     def verify(self) -> None:
@@ -163,12 +173,40 @@ class Epoch:
 
     def results(self, first: int = 0) -> list[np.ndarray]:
         """The losses of the steps since `first` and, if it classifies, the counts of correct samples."""
-        parts: list[Sequence[Array]] = []
+        if self._unread < len(self._results):
+            self._keep(self.backend.read(*self._on_device()))
+        parts: list[Sequence[Any]] = []
         for start, results in reversed(self._results):
             parts.append(results if start >= first else [values[first - start :] for values in results])
             if start <= first:
                 break
-        return [
-            self.backend.to_numpy(self.backend.xp.concat(values))
-            for values in zip(*reversed(parts), strict=True)
-        ]
+        return [np.concatenate(values) for values in zip(*reversed(parts), strict=True)]
+
+    def check_params(self) -> bool:
+        """Return whether no parameter is NaN or infinite."""
+        if self.params_finite is None:
+            (found,) = self.backend.read(self._all_finite())
+            self.params_finite = bool(found)
+        return self.params_finite
+
+    def _settle(self) -> None:
+        """Read at once whether the segment's replays were right, its results, and whether it diverged."""
+        finite, *values = self.step.capture.settle(self._all_finite(), *self._on_device())
+        self.params_finite = bool(finite)
+        self._keep(values)
+
+    def _all_finite(self) -> Array:
+        xp = self.backend.xp
+        return xp.all(xp.isfinite(self.step.network.flat_params["flat"]))
+
+    def _on_device(self) -> list[Array]:
+        """The results that have not been read."""
+        return [values for _, results in self._results[self._unread :] for values in results]
+
+    def _keep(self, values: Sequence[HostArray]) -> None:
+        """Put the values read in place of the results on the device."""
+        remaining = iter(values)
+        for i in range(self._unread, len(self._results)):
+            start, results = self._results[i]
+            self._results[i] = start, [next(remaining) for _ in results]
+        self._unread = len(self._results)

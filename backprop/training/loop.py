@@ -44,7 +44,7 @@ from .arguments import (
 )
 from .best_weights import BestWeights, as_validated, is_from_before
 from .data import TrainingData
-from .divergence import DivergenceError, finite, locate
+from .divergence import DivergenceError, locate
 from .early_stopping import EarlyStopping
 from .epoch import Epoch
 from .interrupts import deferred_ctrl_c
@@ -377,7 +377,8 @@ class Training(Iterator[Metrics]):
         """Begin the next epoch at its step `position`, with the results of its earlier steps."""
         self._steps_before = self.optimizer.steps
         count = min(self.per_epoch, self.total - self._done)
-        return Epoch(self._step, self._order.draw(), count, self._done, position, earlier)
+        ahead = self._order.draw_ahead if self._done + count < self.total else lambda: None
+        return Epoch(self._step, self._order.draw(), count, self._done, position, earlier, ahead)
 
     def _train(self, epoch: Epoch) -> tuple[np.ndarray, float | None]:
         """Run the epoch to its end; return its losses and accuracy. Raises `_Stop` if asked to stop."""
@@ -391,7 +392,7 @@ class Training(Iterator[Metrics]):
                 break
         self._step.release()
         losses, accuracy = epoch.read()
-        if not (np.isfinite(losses).all() and finite(self.network.flat_params["flat"])):
+        if not (np.isfinite(losses).all() and epoch.check_params()):
             raise locate(epoch)
         if epoch.ran < epoch.count:
             raise _Stop
@@ -421,12 +422,13 @@ class Training(Iterator[Metrics]):
                 listener(progress)
             if self.progress:
                 self.progress(progress)
-                epoch.observed = True
+                epoch.observed, epoch.params_finite = True, None
         for hook in [hook for every, hook in self._hooks() if self.step % every == 0]:
-            if not finite(self.network.flat_params["flat"]):
+            if not epoch.check_params():
                 return False
             self._step.release()
             hook(self)
+            epoch.params_finite = None
         return True
 
     def _evaluate(self, step: int) -> dict[str, float | None]:

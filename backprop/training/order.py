@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class SampleOrder:
         self.per_epoch, self.total = per_epoch, total
         self._rng = rng
         self._before_last_draw = self._state
+        self._ahead: _Draw | None = None
 
     @property
     def _state(self) -> Mapping[str, Any]:
@@ -41,10 +43,25 @@ class SampleOrder:
 
     def draw(self) -> np.ndarray:
         """The indices of an epoch's samples."""
-        self._before_last_draw = self._state
+        self._before_last_draw, ahead, self._ahead = self._state, self._ahead, None
+        if ahead is None or _plain(ahead.before) != _plain(self._before_last_draw):
+            return self._drawn_by(self._rng)
+        self._rng.bit_generator.state = ahead.after
+        return ahead.indices
+
+    def draw_ahead(self) -> None:
+        """Draw what `draw` will return, while the device computes: from a copy of the generator."""
+        try:
+            generator = copy.deepcopy(self._rng)
+        except Exception:  # a generator of somebody's own may refuse in any way; `draw` does without
+            return
+        before, indices = self._state, self._drawn_by(generator)
+        self._ahead = _Draw(before, indices, generator.bit_generator.state)
+
+    def _drawn_by(self, generator: np.random.Generator) -> np.ndarray:
         if self.sampling == "without-replacement":
-            return self._rng.permutation(self.samples)
-        return self._rng.integers(0, self.samples, self.per_epoch * self.batch_size)
+            return generator.permutation(self.samples)
+        return generator.integers(0, self.samples, self.per_epoch * self.batch_size)
 
     def config(self) -> dict[str, Any]:
         """The settings, apart from the generator, that determine the order."""
@@ -57,6 +74,14 @@ class SampleOrder:
     def set_generator(self, state: Any) -> None:
         """Set the generator to a state returned by `generator`; NumPy raises for any other."""
         self._rng.bit_generator.state = _arrays(state)
+
+
+class _Draw(NamedTuple):
+    """Indices, and the generator's state before and after they are drawn."""
+
+    before: Mapping[str, Any]
+    indices: np.ndarray
+    after: Mapping[str, Any]
 
 
 def _plain(state: Any) -> Any:

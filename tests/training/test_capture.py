@@ -451,12 +451,12 @@ class Elsewhere:
 
 @pytest.mark.parametrize(
     ("home", "replays", "unproven"),
-    [(get_backend("cpu"), [0, 1, 2, 3], [0, 0, 0, 1]), (Elsewhere(), [0, 0, 1, 2], [0, 0, 1, 2])],
+    [(get_backend("cpu"), [0, 1, 2, 3], [0, 0, 0, 1]), (Elsewhere(), [1, 2, 3, 4], [1, 2, 3, 4])],
 )
 def test_many_steps_at_once_are_compared_on_the_cpu(
     home: Any, replays: list[int], unproven: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On other devices they are verified only by the last step of the segment, which runs alone."""
+    """On other devices the first of them is compared at once, and then the last of the segment, run alone."""
     calls: list[int] = []
     monkeypatch.setattr(NumpyReplay, "__call__", spied(NumpyReplay.__call__, calls))
 
@@ -472,6 +472,7 @@ def test_many_steps_at_once_are_compared_on_the_cpu(
                 assert recording.unverified == unproven[i]
                 assert not recording.needs_rerun
         recording.verify(order[12:], numbers[:1])
+        recording.settle()
         assert (recording.unverified, recording.why) == (0, "" if capture else "not asked for")
         return net.flat_params["flat"]
 
@@ -480,8 +481,12 @@ def test_many_steps_at_once_are_compared_on_the_cpu(
 
 
 def test_many_wrong_steps_are_found_by_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    replay = NumpyReplay.__call__
-    monkeypatch.setattr(NumpyReplay, "__call__", lambda self, *xs: tuple(y + 1 for y in replay(self, *xs)))
+    replay, calls = NumpyReplay.__call__, itertools.count()
+
+    def wrong(self: Any, *inputs: Any) -> Any:
+        return tuple(y + (next(calls) > 1) for y in replay(self, *inputs))
+
+    monkeypatch.setattr(NumpyReplay, "__call__", wrong)
     recording = TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture
     recording.backend = Elsewhere()  # type: ignore[assignment]
     recording.begin(13)
@@ -490,6 +495,7 @@ def test_many_wrong_steps_are_found_by_the_last_one(monkeypatch: pytest.MonkeyPa
         recording.run(order[3 * i : 3 * i + 3], numbers)
     with pytest.warns(CaptureWarning, match="a replayed step and a called one give different results"):
         recording.verify(order[12:], numbers[:1])
+    assert recording.settle(np.arange(3))[0].tolist() == [0, 1, 2]
     assert recording.needs_rerun
 
 
@@ -515,6 +521,8 @@ def test_recordings_are_dropped_after_a_change() -> None:
     assert not recording.drop_stale()
     assert recording.unverified == 2
     recording.verify(order[4:], numbers)
+    assert recording.unverified == 2  # the verdict is on the device
+    assert recording.settle() == []
     assert recording.unverified == 0
     recording.run(order[:1], numbers)
     recording.fingerprinter.network.weight_decay = 0.5
@@ -599,10 +607,10 @@ def test_results_agree_only_with_equal_count_shape_and_dtype() -> None:
         TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture,
         np.ones(3, np.float32),
     )
-    assert recording._alike([x], (x.copy(),))
-    for others in ([x.view(np.int32)], [x[None, :]], [np.ones(1, np.float32)], [], [x, x]):
-        assert not recording._alike([x], others)
-        assert not recording._alike(others, [x])
+    assert all(recording._alike([x], (x.copy(),)))
+    for others in ([x.view(np.int32)], [x[None, :]], [np.ones(1, np.float32)], [], [x, x], [x + 1]):
+        assert not all(recording._alike([x], others))
+        assert not all(recording._alike(others, [x]))
 
 
 def test_only_refused_threads_end_silently(monkeypatch: pytest.MonkeyPatch) -> None:

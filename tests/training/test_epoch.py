@@ -9,9 +9,7 @@ import pytest
 
 from backends import Backend, get_backend
 from backends.numpy.replay import NumpyReplay
-from backprop import (
-    Training,
-)
+from backprop import Adam, Training
 from backprop.training.loop import Progress
 
 from .small import blobs, host_params, net
@@ -64,16 +62,53 @@ def test_progress_and_hook_are_called_on_time_when_steps_are_replayed(
         assert max(calls) == min(steps, 5)
 
 
-def test_host_is_only_read_at_the_end_of_an_epoch(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = 0
-    to_numpy = type(backend).to_numpy
+def spied_reads(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of arrays of every `read`, and 0 for each array that is read alone."""
+    reads: list[int] = []
+    read, to_numpy = type(backend).read, type(backend).to_numpy
+    within = False
 
-    def spy(self: Backend, array: Any) -> Any:
-        nonlocal calls
-        calls += 1
+    def spied(self: Backend, *arrays: Any) -> Any:
+        nonlocal within
+        reads.append(len(arrays))
+        within = True
+        try:
+            return read(self, *arrays)
+        finally:
+            within = False
+
+    def alone(self: Backend, array: Any) -> Any:
+        if not within:
+            reads.append(0)
         return to_numpy(self, array)
 
-    run = Training(net(backend), *blobs(), epochs=3, batch_size=10, rng=0, test=blobs(30))
-    monkeypatch.setattr(type(backend), "to_numpy", spy)
+    monkeypatch.setattr(type(backend), "read", spied)
+    monkeypatch.setattr(type(backend), "to_numpy", alone)
+    return reads
+
+
+def test_host_is_only_read_at_the_end_of_an_epoch(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Training(net(backend), *blobs(), epochs=3, batch_size=10, rng=0, test=blobs(30), capture=False)
+    reads = spied_reads(backend, monkeypatch)
     list(run)
-    assert calls == 3 * (3 + 2)  # losses, counts, whether the parameters are finite; test loss and count
+    assert reads == 3 * [1 + 2 * 25, 2]  # whether the parameters are finite, losses and counts; the test's
+
+
+def test_a_recorded_epoch_reads_once(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the replays are right, the results, and whether the parameters are finite, all at once."""
+    reads = spied_reads(backend, monkeypatch)
+    for metrics in Training(net(backend), *blobs(), epochs=7, batch_size=10, rng=0):
+        assert metrics.epoch not in (4, 5, 6) or len(reads) == 1
+        reads.clear()
+
+
+@pytest.mark.only("cupy")
+def test_an_epoch_copies_three_times_between_host_and_device(backend: Backend) -> None:
+    """The order and the optimizer's numbers to the device, the results from it."""
+    emulated = pytest.importorskip("cupy_emulator", reason="counts the copies of an emulated device")
+    counts: list[tuple[int, int]] = []
+    for _ in Training(net(backend), *blobs(1100), epochs=6, optimizer=Adam(), batch_size=10, rng=0):
+        now = emulated.device.counts()
+        counts.append((now["copies host to device"], now["copies device to host"]))
+    steady = np.diff(counts, axis=0)[2:]
+    assert steady.tolist() == [[2, 1]] * len(steady)

@@ -10,9 +10,8 @@ import pytest
 import backprop.training.loop
 import backprop.training.step
 from backends import Backend
-from backprop import (
-    Training,
-)
+from backprop import Training
+from backprop.training.order import SampleOrder
 
 from .small import blobs, net
 
@@ -57,3 +56,36 @@ def test_every_sample_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert [len(part) for part in seen] == [10] * 11
     assert len(set(np.concatenate(seen))) < 103
+
+
+@pytest.mark.parametrize("kind", [np.random.PCG64, np.random.MT19937, np.random.Philox])
+def test_an_order_drawn_ahead_is_the_same(kind: Any) -> None:
+    """`draw_ahead` leaves the generator as it is, and is without effect if somebody draws in between."""
+
+    def drawn(ahead: bool, between: bool) -> list[list[int]]:
+        rng = np.random.Generator(kind(5))
+        order = SampleOrder(20, 10, 2, 8, "without-replacement", rng)
+        found = []
+        for _ in range(3):
+            found.append(order.draw().tolist())
+            state = order.generator(redraw=False)
+            if ahead:
+                order.draw_ahead()
+            assert order.generator(redraw=False) == state
+            if between:
+                rng.random()
+        return [*found, order.generator(redraw=True), order.generator(redraw=False)]  # type: ignore[list-item]
+
+    for between in (False, True):
+        assert drawn(True, between) == drawn(False, between)
+
+
+def test_a_generator_that_cannot_be_copied_is_drawn_from_itself() -> None:
+    class Alone(np.random.Generator):
+        def __deepcopy__(self, memo: object) -> Any:
+            raise TypeError("there is one")
+
+    rng = Alone(np.random.PCG64(5))
+    order = SampleOrder(20, 10, 2, 8, "without-replacement", rng)
+    order.draw_ahead()
+    assert order.draw().tolist() == np.random.default_rng(5).permutation(20).tolist()
