@@ -17,7 +17,7 @@ if __name__ == "backends":
     give_backprop_backends()
 
 from .array import Array, DType, HostArray, Namespace, dtype_name
-from .assignment import add_at, set_at
+from .assignment import add_at, copy_of, set_at
 from .base import Backend, Replay
 from .devices import BackendStatus, available_backends, get_backend
 from .dispatch import backend_of, device_of, is_registered, namespace_of, on_one_device
@@ -45,6 +45,7 @@ __all__ = [
     "available_backends",
     "backend_names",
     "backend_of",
+    "copy_of",
     "device_of",
     "dtype_name",
     "get_backend",

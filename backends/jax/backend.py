@@ -45,8 +45,10 @@ class JaxBackend(Backend):
         self.device = _name(self._place)
         self._space = _namespace()
         self.xp = cast(Namespace, self._space)
-        self._agree = jax.jit(partial(rounding.agree, self.xp))
-        self._updates_agree = jax.jit(partial(rounding.updates_agree, self.xp))
+        self._comparisons = {
+            comparison: jax.jit(partial(comparison, self.xp))
+            for comparison in (rounding.agree, rounding.updates_agree)
+        }
         try:
             self.verify()
         except Exception as error:  # whatever a broken set-up raises is the cause to report
@@ -74,13 +76,11 @@ class JaxBackend(Backend):
         return cast(AbstractContextManager[Any], self._jax.ensure_compile_time_eval())
 
     def asarray(self, values: object, *, dtype: DType = None) -> Array:
-        if not self._knows(values):
-            values = self._narrowed(self._from_host(values), dtype)
-        else:
-            self._space.check(cast(Any, values).dtype)
-        if isinstance(values, self._jax.core.Tracer):
-            return self._space.asarray(values, dtype=self.dtype(dtype))
-        return self._space.asarray(values, dtype=self.dtype(dtype), device=self._place)
+        if not self._knows(values):  # device_put compiles nothing, but may keep the memory that it is given
+            return cast(Array, self._jax.device_put(self._narrowed(self._from_host(values), dtype), self._place))
+        self._space.check(cast(Any, values).dtype)
+        place = None if isinstance(values, self._jax.core.Tracer) else self._place
+        return self._space.asarray(values, dtype=self.dtype(dtype), device=place)
 
     def dtype(self, dtype: DType) -> DType:
         if dtype is not None:
@@ -88,21 +88,20 @@ class JaxBackend(Backend):
         return super().dtype(dtype)
 
     def _narrowed(self, host: HostArray, dtype: DType) -> HostArray:
-        """Host values as they fit into JAX here and now; raises unless they do."""
+        """A copy of host values in a dtype that JAX has here and now; raises unless they fit."""
         wanted = host.dtype.name if dtype is None else dtype_name(dtype)
         if wanted in WIDE and not self._space.is_wide:
-            given = "" if dtype is None else "dtype="
-            raise TypeError(f"expected at most float32, got {given}{wanted}: {NO_FLOAT64}")
+            given = wanted if dtype is None else f"dtype={wanted!r}"
+            raise TypeError(f"jax: expected a dtype up to float32, got {given}: {NO_FLOAT64}")
         narrow = self._space.integer(wanted)
-        if narrow == wanted or host.dtype.kind not in "iu":
-            return host
-        limits = np.iinfo(narrow)
-        if host.size and not limits.min <= int(host.min()) <= int(host.max()) <= limits.max:
-            raise TypeError(
-                f"expected whole numbers from {limits.min} to {limits.max}, got {host.min()} to {host.max()}: "
-                f"JAX has {wanted} only {SCOPE}"
-            )
-        return host.astype(narrow)
+        if narrow != wanted and host.dtype.kind in "iu" and host.size:
+            limits = np.iinfo(narrow)
+            if not limits.min <= int(host.min()) <= int(host.max()) <= limits.max:
+                raise TypeError(
+                    f"jax: expected whole numbers from {limits.min} to {limits.max}, got {host.min()} to "
+                    f"{host.max()}: JAX has {wanted} only {SCOPE}"
+                )
+        return np.array(host, dtype=getattr(self.xp, narrow, host.dtype), order="C")
 
     def to_numpy(self, array: Array) -> HostArray:
         return np.asarray(array)
@@ -142,10 +141,16 @@ class JaxBackend(Backend):
         return cast(Callable[..., Any], self._jax.jit(function))
 
     def agree(self, x: Array, y: Array) -> Array:
-        return cast(Array, self._agree(x, y))
+        return cast(Array, self._compare(rounding.agree, x, y))
 
     def updates_agree(self, before: Array, x: Array, y: Array) -> Array:
-        return cast(Array, self._updates_agree(before, x, y))
+        return cast(Array, self._compare(rounding.updates_agree, before, x, y))
+
+    def _compare(self, comparison: Callable[..., Any], *arrays: Array) -> Any:
+        """A comparison, on the host where the arrays are there: NumPy need not compile it."""
+        if self._place.platform == "cpu":
+            return comparison(np, *map(np.asarray, arrays))
+        return self._comparisons[comparison](*arrays)
 
     def read(self, *arrays: Array) -> list[HostArray]:
         return [np.asarray(array) for array in self._jax.device_get(arrays)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..array import DType, dtype_name
 
-SCOPE = "within `with jax.enable_x64(True):`, or after jax.config.update('jax_enable_x64', True)"
+SCOPE = "within `with jax.enable_x64(True):`, or with JAX_ENABLE_X64=1 in the environment"
 
 NO_FLOAT64 = f"JAX has float64 only {SCOPE}; else use float32"
 

@@ -263,7 +263,8 @@ class Network:
         draws = self.draws_of_gradient()
         self.state.update(self.state_of_gradient())
         draws.restore(self.layers)
-        found = numerical_gradient(self, x, t, h, draws)
+        with self.backend.float64():
+            found = numerical_gradient(self, x, t, h, draws)
         draws.restore(self.layers)
         return found
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from ..backends import Array, namespace_of
+from ..backends import Array, copy_of
 from ..networks import Network
 from ..optimizers import Optimizer
 
@@ -35,7 +35,7 @@ class TrainState(NamedTuple):
 
     def copy(self) -> TrainState:
         """Copy all arrays."""
-        return TrainState(*({key: _copied(array) for key, array in arrays.items()} for arrays in self))
+        return TrainState(*({key: copy_of(array) for key, array in arrays.items()} for arrays in self))
 
     def restore(self, saved: TrainState) -> None:
         """Set every array to the one in `saved`."""
@@ -88,7 +88,3 @@ def _acts_on_entries(optimizer: Optimizer, state: TrainState) -> bool:
     own, base = type(optimizer), Optimizer
     sizes = {tuple(array.shape) for arrays in (state.params, state.slots) for array in arrays.values()}
     return own.apply is base.apply and own.clipped is base.clipped and len(sizes) == 1
-
-
-def _copied(array: Array) -> Array:
-    return namespace_of(array).asarray(array, copy=True)
