@@ -151,6 +151,9 @@ class Backend:
     Else it reads and changes the arrays that were there at the recording.
     """
 
+    fewest_steps: int = 0
+    """The length of a training from which recording its step saves more time than it takes."""
+
     graph_steps: int = 1
     """How many steps of training one replay should hold."""
 

@@ -33,6 +33,7 @@ class JaxBackend(Backend):
     checks_arrays = True
     can_record = replays_mappings = True
     graph_steps = 100
+    fewest_steps = 500  # a compilation takes about a second, and a called step a millisecond longer
 
     def __init__(self, device: str | None = None) -> None:
         spec = f"jax:{device}" if device else "jax"

@@ -62,6 +62,8 @@ def scan(
         results = step(i)
         return _copied(state), results
 
+    if count == 1:
+        return tuple(jax.numpy.reshape(value, (1,)) for value in step(0))
     first = _copied(state)
     made, _ = jax.eval_shape(body, first, 0)
     put(first)

@@ -58,7 +58,7 @@ class JaxNamespace:
         @wraps(function)
         def checked(*args: Any, **options: Any) -> Any:
             for value in (*args[1:], options.get("dtype")):
-                if value is not None and (isinstance(value, type) or hasattr(value, "itemsize")):
+                if isinstance(value, type | str) or hasattr(value, "itemsize"):
                     self.check(value)
             return function(*args, **options)
 

@@ -104,6 +104,9 @@ class FlatVector(MutableMapping[str, Array]):
             vector = self._concatenate("params")
             self._vector = vector if kind == "params" else self._xp.zeros_like(vector)
             self._share(self._vector)
+        elif backend.replays_mappings and kind == "params":
+            for layer in self._layers():
+                layer.params = InPlaceDict(layer.params)  # which keeps their names and forms
 
     def __getitem__(self, key: str) -> Array:
         return self._concatenate(self._kind) if self._vector is None else self._vector
@@ -154,10 +157,9 @@ class FlatVector(MutableMapping[str, Array]):
     @contextmanager
     def _apart(self, other: MutableMapping[str, Array]) -> Iterator[None]:
         """`swapped` without views: the layers have mappings of their own, and at the end `other` the vector."""
-        layers = {id(layer): layer for layer, _ in self._places.values()}.values()
-        own = [(layer, getattr(layer, self._kind)) for layer in layers]
+        own = [(layer, getattr(layer, self._kind)) for layer in self._layers()]
         for layer, arrays in own:
-            setattr(layer, self._kind, dict(arrays))
+            setattr(layer, self._kind, type(arrays)(arrays))
         try:
             if "flat" in other:
                 self["flat"] = other["flat"]
@@ -167,6 +169,9 @@ class FlatVector(MutableMapping[str, Array]):
         finally:
             for layer, arrays in own:
                 setattr(layer, self._kind, arrays)
+
+    def _layers(self) -> list[Node]:
+        return list({id(layer): layer for layer, _ in self._places.values()}.values())
 
     def split(self, vector: Array) -> dict[str, Array]:
         """The named arrays in `vector`, as views if the library has them."""

@@ -26,10 +26,7 @@ from backprop.layers import Node
 from ..cases import CASES
 
 
-@pytest.fixture(autouse=True)
-def _arrays_change(request: pytest.FixtureRequest) -> None:
-    if "backend" in request.fixturenames and request.getfixturevalue("backend").replays_mappings:
-        pytest.skip("these arrays never change")
+pytestmark = pytest.mark.changes_arrays
 
 
 def moved(name: str, backend: Backend, rng: np.random.Generator) -> tuple[Node, list[Array]]:
