@@ -78,10 +78,12 @@ class JaxBackend(Backend):
 
     def asarray(self, values: object, *, dtype: DType = None) -> Array:
         if not self._knows(values):  # device_put compiles nothing, but may keep the memory that it is given
-            return cast(Array, self._jax.device_put(self._narrowed(self._from_host(values), dtype), self._place))
+            return cast(
+                Array, self._jax.device_put(self._narrowed(self._from_host(values), dtype), self._place)
+            )
         self._space.check(cast(Any, values).dtype)
         place = None if isinstance(values, self._jax.core.Tracer) else self._place
-        return self._space.asarray(values, dtype=self.dtype(dtype), device=place)
+        return cast(Array, self._space.asarray(values, dtype=self.dtype(dtype), device=place))
 
     def dtype(self, dtype: DType) -> DType:
         if dtype is not None:
@@ -182,7 +184,8 @@ def _namespace() -> JaxNamespace:
 def _default_device() -> Any:
     import jax
 
-    return jax.config.jax_default_device or jax.devices()[0]
+    config: Any = jax.config
+    return config.jax_default_device or jax.devices()[0]
 
 
 def _name(device: Any) -> str:
@@ -199,7 +202,7 @@ def _find(jax: Any, name: str | None) -> Any:
     known = ("cpu", *PACKAGES)
     if platform not in known or not (index or "0").isdecimal():
         raise BackendUnavailableError(
-            f"jax:{name}", "no such device", f"use 'jax:cpu', 'jax:gpu', 'jax:gpu:1', 'jax:tpu', …"
+            f"jax:{name}", "no such device", "use 'jax:cpu', 'jax:gpu', 'jax:gpu:1', 'jax:tpu', …"
         )
     try:
         devices = jax.devices(platform)
@@ -208,7 +211,7 @@ def _find(jax: Any, name: str | None) -> Any:
         raise BackendUnavailableError(
             f"jax:{name}",
             f"JAX finds no {platform.upper()} ({first_line(error)})",
-            f'pip install "{package}" on a machine that has one, or use \'jax:cpu\'',
+            f"pip install \"{package}\" on a machine that has one, or use 'jax:cpu'",
         ) from None
     number = int(index or 0)
     if number >= len(devices):

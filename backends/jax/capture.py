@@ -45,11 +45,16 @@ class JaxReplay:
 
     def _arrays(self) -> list[dict[str, JaxArray]]:
         """The state's arrays, those of the keys that were there at the recording."""
-        return [{key: arrays[key] for key in keys} for arrays, keys in zip(self._state, self._keys, strict=True)]
+        return [
+            {key: arrays[key] for key in keys} for arrays, keys in zip(self._state, self._keys, strict=True)
+        ]
 
 
 def scan(
-    step: Callable[[Any], tuple[Array, ...]], state: Sequence[MutableMapping[str, Array]], count: int, jax: Any
+    step: Callable[[Any], tuple[Array, ...]],
+    state: Sequence[MutableMapping[str, Array]],
+    count: int,
+    jax: Any,
 ) -> tuple[Array, ...]:
     """`Backend.scan` while a function is traced: a loop of the program."""
 

@@ -156,7 +156,7 @@ class FlatVector(MutableMapping[str, Array]):
 
     @contextmanager
     def _apart(self, other: MutableMapping[str, Array]) -> Iterator[None]:
-        """`swapped` without views: the layers have mappings of their own, and at the end `other` the vector."""
+        """`swapped` without views: layers have mappings of their own, and `other` the vector at the end."""
         own = [(layer, getattr(layer, self._kind)) for layer in self._layers()]
         for layer, arrays in own:
             setattr(layer, self._kind, type(arrays)(arrays))
@@ -179,7 +179,8 @@ class FlatVector(MutableMapping[str, Array]):
 
     def joined(self, parts: Mapping[str, Array]) -> Array:
         """The arrays of `split` as one vector."""
-        return self._join([parts[name] for name in self._shapes])
+        vector: Array = self._join([parts[name] for name in self._shapes])
+        return vector
 
     def _concatenate(self, kind: str) -> Array:
         parts = [getattr(layer, kind)[key] for layer, key in self._places.values()]

@@ -157,7 +157,7 @@ class StepCapture:
         return results
 
     def _is_sampled(self, rows: Array) -> bool:
-        """Whether a recording of these steps is compared in the first one only: rounding adds up over many."""
+        """Whether a recording of these steps is compared in the first only: rounding adds up over many."""
         return rows.shape[0] > 1 and not self.backend.replays_exactly
 
     def _record_sampled(self, key: tuple[int, ...], rows: Array, scalars: Array) -> Results:

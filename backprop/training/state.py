@@ -69,7 +69,8 @@ class TrainState(NamedTuple):
         if network.backend.has_views or not _acts_on_entries(optimizer, self):
             yield self
             return
-        vector, slots = network.flat_params, {}
+        vector = network.flat_params
+        slots: dict[str, Array] = {}
         for slot, array in self.slots.items():
             slots |= {_named(slot, name): part for name, part in vector.split(array).items()}
         yield TrainState(vector.named(), network.state, slots, network.flat_grads.named())

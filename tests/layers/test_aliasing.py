@@ -25,7 +25,6 @@ from backprop.layers import Node
 
 from ..cases import CASES
 
-
 pytestmark = pytest.mark.changes_arrays
 
 

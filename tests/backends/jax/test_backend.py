@@ -101,7 +101,9 @@ def test_host_values_are_copied() -> None:
 
 
 def test_gradients_are_checked_in_float64_without_a_flag() -> None:
-    assert check_gradients(TwoLayerNet(4, 3, 2, rng=0).to(device="jax"), np.eye(4), np.asarray([0, 1, 0, 1])).passed
+    assert check_gradients(
+        TwoLayerNet(4, 3, 2, rng=0).to(device="jax"), np.eye(4), np.asarray([0, 1, 0, 1])
+    ).passed
     x = jnp.asarray([[0.5, -1.0]])
     found = numerical_gradient(lambda x: jnp.sum(x**2), x)
     np.testing.assert_allclose(np.asarray(found), [[1.0, -2.0]], rtol=1e-8)
@@ -131,7 +133,9 @@ def test_what_is_known_of_the_machine() -> None:
 
 def test_running_out_of_memory_is_recognized() -> None:
     backend = get_backend("jax")
-    assert backend.is_out_of_memory(jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating"))
+    assert backend.is_out_of_memory(
+        jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating")
+    )
     assert backend.is_out_of_memory(MemoryError())
     assert not backend.is_out_of_memory(jax.errors.JaxRuntimeError("INTERNAL: something else"))
 
@@ -160,7 +164,9 @@ except TypeError as error:
 else:
     raise AssertionError
 """
-    said = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    said = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
     assert said.returncode == 0, said.stderr
 
 

