@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, namespace_of, set_at
+from ..backends import Array, device_of, namespace_of, set_at
 from .checks import check_float, check_like, check_whole
 from .layer import Layer
 from .windows import Phase, Windows, slabs
@@ -64,7 +64,7 @@ class Convolution(Layer):
     def forward(self, x: Array, *, training: bool = False) -> Array:
         xp, windows, W = namespace_of(x), self.windows(x), self.matrix()
         images, size, kept = xp.permute_dims(x, (1, 0, 2, 3)), self.size(windows, x), []  # (C, N, H, W)
-        y = xp.empty((x.shape[0], W.shape[0], *size), dtype=x.dtype, device=x.device)  # (N, FN, OH, OW)
+        y = xp.empty((x.shape[0], W.shape[0], *size), dtype=x.dtype, device=device_of(x))  # (N, FN, OH, OW)
         for part in self.slabs(windows, images):
             product, keep = self.product(windows, W, windows.im2col(images[:, part, ...]))
             product = xp.reshape(product, (W.shape[0], -1, *size))  # (FN, n, OH, OW)
@@ -75,7 +75,7 @@ class Convolution(Layer):
 
     def backward(self, dout: Array) -> Array:
         xp, (c, n, h, w) = namespace_of(dout), self.saved[0].shape
-        return self._backward(dout, xp.empty((n, c, h, w), dtype=dout.dtype, device=dout.device))
+        return self._backward(dout, xp.empty((n, c, h, w), dtype=dout.dtype, device=device_of(dout)))
 
     def backward_params(self, dout: Array) -> None:
         self._backward(dout, None)

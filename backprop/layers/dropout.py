@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..backends import Array, Namespace, dtype_name, fused, namespace_of
+from ..backends import Array, Namespace, backend_of, device_of, dtype_name, fused, namespace_of
 from ..dtypes import copied, is_whole
 from .checks import check_dout, check_float
 from .layer import Layer
@@ -57,8 +57,11 @@ class Dropout(Layer):
             return copied(x) if self.inverted else x * (1.0 - self.ratio)
         self.move_state_to(x)
         self.state["drawn"] += 1
-        places, drawn = self._hash_of_places(x), self.state["drawn"]
-        y, self.saved = _dropped(x, places, drawn, ratio=self.ratio, inverted=self.inverted)
+        places, drawn, xp = self._hash_of_places(x), self.state["drawn"], namespace_of(x)
+        with backend_of(x).float64():
+            if drawn.dtype != xp.int64:
+                drawn = xp.astype(drawn, xp.int64)
+            y, self.saved = _dropped(x, places, drawn, ratio=self.ratio, inverted=self.inverted)
         return y
 
     def backward(self, dout: Array) -> Array:
@@ -67,11 +70,12 @@ class Dropout(Layer):
 
     def _hash_of_places(self, x: Array) -> Array:
         """A hash of the seed and the position, 32 bits for every entry of x, made once for each shape."""
-        key = tuple(x.shape), x.dtype.__class__, dtype_name(x.dtype), str(x.device)
+        key = tuple(x.shape), x.dtype.__class__, dtype_name(x.dtype), str(device_of(x))
         if key not in self.constants:
             xp = namespace_of(x)
-            places = xp.arange(math.prod(x.shape), dtype=xp.int64, device=x.device)
-            self.constants[key] = xp.reshape(_mixed(_mixed(places) ^ _hash_of_seed(self.seed)), x.shape)
+            with backend_of(x).made_now():
+                places = xp.arange(math.prod(x.shape), dtype=xp.int64, device=device_of(x))
+                self.constants[key] = xp.reshape(_mixed(_mixed(places) ^ _hash_of_seed(self.seed)), x.shape)
         return self.constants[key]
 
     @classmethod

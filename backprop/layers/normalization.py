@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, Namespace, fused, namespace_of
+from ..backends import Array, Namespace, device_of, fused, namespace_of
 from ..dtypes import is_float16, narrowed, widened
 from .checks import check_dout, check_float, check_like
 from .layer import Layer
@@ -101,7 +101,7 @@ class BatchNormalization(_Normalization):
                     f"{self.name}: expected {what} {tuple(gamma.shape)}, got {tuple(value.shape)}"
                 )
             self.state[what] = xp.asarray(widened(value), copy=True)
-        self.state["running_weight"] = xp.full((), begun, dtype=wide.dtype, device=wide.device)
+        self.state["running_weight"] = xp.full((), begun, dtype=wide.dtype, device=device_of(wide))
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         gamma, beta, xp = self.params["gamma"], self.params["beta"], namespace_of(x)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, Namespace, add_at, fused, namespace_of, set_at
+from ..backends import Array, Namespace, add_at, device_of, fused, namespace_of, set_at
 from ..dtypes import copied, narrowed, widened
 from .checks import check_dout, check_float, check_whole
 from .layer import Layer
@@ -66,7 +66,7 @@ class _Pooling(Layer):
         tiled = (self.stride_h, self.stride_w) == (self.pool_h, self.pool_w)
         covered = tiled and h % self.pool_h == w % self.pool_w == 0
         make = xp.empty if covered else xp.zeros
-        dx = make(images.shape, dtype=images.dtype, device=images.device)
+        dx = make(images.shape, dtype=images.dtype, device=device_of(images))
         for part, index in zip(parts, entries, strict=True):
             dx = set_at(dx, index, part) if apart else add_at(dx, index, part)
         return xp.permute_dims(dx[:, :, pad : h - pad, pad : w - pad], (1, 0, 2, 3))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ..backends import Array, Backend, add_at, backend_of, is_registered, namespace_of, set_at
+from ..backends import Array, Backend, add_at, backend_of, device_of, is_registered, namespace_of, set_at
 
 Phase: TypeAlias = tuple[int, int]
 """The row and column of a window in its block."""
@@ -55,15 +55,15 @@ class Windows:
         the pixels of one row in all blocks together; then its rows.
         """
         xp, (c, n), (below, across) = namespace_of(x), x.shape[:2], self.blocks(x)
-        shape = (self.columns, self._high, self.width, c, n, below, across)
+        shape, device = (self.columns, self._high, self.width, c, n, below, across), device_of(x)
         beside_shape, x = self._beside(x), padded(x, self.pad)
         view = self._view(x, shape)
         if view is not None:
-            return set_at(xp.empty(shape, dtype=x.dtype, device=x.device), ..., view)
-        beside = xp.empty(beside_shape, dtype=x.dtype, device=x.device)
+            return set_at(xp.empty(shape, dtype=x.dtype, device=device), ..., view)
+        beside = xp.empty(beside_shape, dtype=x.dtype, device=device)
         for place, pixels in self._pairs(beside):
             beside = set_at(beside, place, x[pixels])
-        col = xp.empty(shape, dtype=x.dtype, device=x.device)
+        col = xp.empty(shape, dtype=x.dtype, device=device)
         for q in range(self.columns):
             for i in range(self._high):
                 col = set_at(col, (q, i, ...), beside[self._rows(i, q, below)])
@@ -85,12 +85,12 @@ class Windows:
     def col2im(self, products: Iterable[tuple[Phase, Array]], x: Array) -> Array:
         """Images like x, with every entry of matrices like those of `phase` added where it came from."""
         xp, (c, n, h, w), (below, _), pad = namespace_of(x), x.shape, self.blocks(x), self.pad
-        beside = xp.zeros(self._beside(x), dtype=x.dtype, device=x.device)
+        beside = xp.zeros(self._beside(x), dtype=x.dtype, device=device_of(x))
         for (r, q), product in products:
             col = xp.reshape(product, (self.height, self.width, c, n, below, beside.shape[-1]))
             for i in range(self.height):
                 beside = add_at(beside, self._rows(r * self.stride + i, q, below), col[i, ...])
-        dx = xp.zeros((c, n, h + 2 * pad, w + 2 * pad), dtype=x.dtype, device=x.device)
+        dx = xp.zeros((c, n, h + 2 * pad, w + 2 * pad), dtype=x.dtype, device=device_of(x))
         for place, pixels in self._pairs(beside):
             dx = add_at(dx, pixels, beside[place])
         return dx[:, :, pad : pad + h, pad : pad + w]
@@ -139,7 +139,7 @@ def padded(x: Array, pad: int, value: float = 0.0) -> Array:
     if not pad:
         return x
     xp, (*others, h, w) = namespace_of(x), x.shape
-    frame = xp.zeros((*others, h + 2 * pad, w + 2 * pad), dtype=x.dtype, device=x.device)
+    frame = xp.zeros((*others, h + 2 * pad, w + 2 * pad), dtype=x.dtype, device=device_of(x))
     if value:
         frame += value
     return set_at(frame, (..., slice(pad, pad + h), slice(pad, pad + w)), x)

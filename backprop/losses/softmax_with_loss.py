@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, Namespace, dtype_name, fused, namespace_of
+from ..backends import Array, Namespace, backend_of, device_of, dtype_name, fused, namespace_of
 from ..dtypes import is_bool, is_integer, narrowed, widened
 from ..inputs import kind_of
 from ..layers.spec import ArraySpec
@@ -155,11 +155,12 @@ class SoftmaxWithLoss(Loss):
 
     def _numbers(self, xp: Any, x: Array, t: Array) -> Array:
         """The class numbers 0 to C − 1 on the device of x, in t's dtype where they fit, made once."""
-        key = x.shape[1], t.dtype.__class__, dtype_name(t.dtype), str(x.device)
+        key = x.shape[1], t.dtype.__class__, dtype_name(t.dtype), str(device_of(x))
         if key not in self.constants:
             fits = x.shape[1] <= xp.iinfo(t.dtype).max
             dtype = t.dtype if fits else xp.int64
-            self.constants[key] = xp.arange(x.shape[1], dtype=dtype, device=x.device)
+            with backend_of(x).made_now():
+                self.constants[key] = xp.arange(x.shape[1], dtype=dtype, device=device_of(x))
         return self.constants[key]
 
     @classmethod

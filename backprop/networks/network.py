@@ -112,7 +112,8 @@ class Network:
             check_no_alias(name, layer)
             layer.name, layer.is_owned = name, True
             state = {key: self.backend.asarray(value) for key, value in layer.state.items()}
-            layer.state = InPlaceDict(state) if self.backend.has_views else state
+            stay = self.backend.has_views or self.backend.replays_mappings
+            layer.state = InPlaceDict(state) if stay else state
         self._params = NamedParameters(places)
         self._state = LayerState(named_parameters(layers, "state"))
         self._largest_parameter = max((math.prod(p.shape) for p in self._params.values()), default=0)
@@ -274,7 +275,7 @@ class Network:
         So the two methods agree in either order.
         """
         draws = self.draws_of_gradient()
-        with self.backend.current():
+        with self.backend.current(), self.backend.float64():
             self.state.update(self.state_of_gradient())
             draws.restore(self.layers)
             found = numerical_gradient(self, x, t, h, draws)

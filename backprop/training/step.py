@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..backends import Array, namespace_of
 from ..networks import Network
@@ -41,7 +41,8 @@ class TrainStep:
         self.capture = StepCapture(
             backend, self.scan, self.state, self.data, Fingerprinter(network, optimizer)
         )
-        if not (capture and backend.has_views and backend.can_record and network.params):
+        can_replay = backend.can_record and (backend.has_views or backend.replays_mappings)
+        if not (capture and can_replay and network.params):
             self.capture.why = "not asked for"
 
     def state(self) -> TrainState:
@@ -66,20 +67,15 @@ class TrainStep:
 
     def scan(self, state: TrainState, data: Mapping[str, Array], rows: Array, scalars: Array) -> Results:
         """Run a step for every row of indices, with its row of scalars; return the results, stacked."""
-        results = []
-        with state.swapped_into(self.network):
-            for i in range(rows.shape[0]):
-                own = [scalars[i, j] for j in range(scalars.shape[1])]
-                results.append(self(state, self.batch(data, rows[i, ...]), own))
-        return tuple(_stacked(values) for values in zip(*results, strict=True))
+        with state.swapped_into(self.network) as live, live.by_name(self.network, self.optimizer) as own:
+
+            def step(i: Any) -> Results:
+                numbers = [scalars[i, j] for j in range(scalars.shape[1])]
+                return self(own, self.batch(data, rows[i, ...]), numbers)
+
+            return self.network.backend.scan(step, own, rows.shape[0])
 
     def release(self) -> None:
         """Drop the arrays that the layers saved for backward, including those of a recording."""
         for node in (*self.network.layers.values(), self.network.last_layer):
             node.saved = None
-
-
-def _stacked(values: Sequence[Array]) -> Array:
-    """Join 0-d arrays into a vector."""
-    xp = namespace_of(values[0])
-    return xp.stack(values) if len(values) > 1 else xp.reshape(values[0], (1,))
