@@ -89,3 +89,22 @@ def test_a_generator_that_cannot_be_copied_is_drawn_from_itself() -> None:
     order = SampleOrder(20, 10, 2, 8, "without-replacement", rng)
     order.draw_ahead()
     assert order.draw().tolist() == np.random.default_rng(5).permutation(20).tolist()
+
+
+class Curriculum(np.random.Generator):
+    """Draws the samples in their order, from another one on every time."""
+
+    drawn = 0
+
+    def permutation(self, samples: Any) -> Any:
+        self.drawn += 1
+        return np.roll(np.arange(samples), self.drawn)
+
+
+def test_a_generator_that_draws_in_its_own_way_draws_every_epoch() -> None:
+    order = SampleOrder(4, 2, 2, 6, "without-replacement", Curriculum(np.random.PCG64(0)))
+    drawn = []
+    for _ in range(3):
+        drawn.append(order.draw().tolist())
+        order.draw_ahead()
+    assert drawn == [[3, 0, 1, 2], [2, 3, 0, 1], [1, 2, 3, 0]]
