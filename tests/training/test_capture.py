@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import gc
 import io
 import itertools
 import pickle
@@ -944,6 +945,28 @@ def test_recordings_are_freed_after_fit() -> None:
     net = network("cpu")
     list(Training(net, X, LABELS, epochs=2, batch_size=50, rng=0))
     assert len(pickle.dumps(net)) < 10_000
+
+
+def test_recordings_are_freed_with_the_training(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once: a recording on a GPU has megabytes, and the garbage collector, which counts objects, comes late."""
+    recorded: list[weakref.ref[Any]] = []
+    record = type(backend).record
+
+    def spied(self: Any, *args: Any) -> Any:
+        replay = record(self, *args)
+        recorded.append(weakref.ref(replay))
+        return replay
+
+    monkeypatch.setattr(type(backend), "record", spied)
+    gc.disable()
+    try:
+        run = Training(network(backend), X, LABELS, epochs=2, batch_size=50, rng=0)
+        list(run)
+        assert bool(recorded) == backend.can_record
+        del run
+        assert not [replay for replay in recorded if replay()]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("part", ["layer", "optimizer"])
