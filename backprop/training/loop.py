@@ -387,8 +387,9 @@ class Training(Iterator[Metrics]):
         reports = partial(_next_multiple, every)
         for i in within_memory(self._step, epoch.run(reports, self._free_after(reports))):
             due = i % every == 0 or i == self._hook_after(i - 1)
-            if due and not self._report(epoch, every):
-                break
+            with self.network.backend.current():  # a hook may leave another device as the current one
+                if due and not self._report(epoch, every):
+                    break
             if self._stopping:
                 epoch.verify()
                 break
