@@ -31,7 +31,14 @@ EITHER = "atan2 hypot logaddexp logical_and logical_or logical_xor maximum minim
 
 def filled(number: complex, x: TorchTensor) -> TorchTensor:
     """The number as a 0-d tensor beside x, of the dtype in which the two meet."""
-    return torch.full((), number, dtype=torch.result_type(x, number), device=x.device)
+    return _full(number, torch.result_type(x, number), x)
+
+
+def _full(number: complex, dtype: torch.dtype, x: TorchTensor) -> TorchTensor:
+    """The number as a 0-d tensor beside x; PyTorch's own refuses what is too large and becomes infinite."""
+    if dtype.is_floating_point and torch.finfo(dtype).max < abs(number) < math.inf:
+        return torch.full((), number, dtype=torch.float64, device=x.device).to(dtype)
+    return torch.full((), number, dtype=dtype, device=x.device)
 
 
 def _filling(function: Callable[..., TorchTensor], second: bool) -> Callable[..., TorchTensor]:
@@ -58,24 +65,20 @@ _functions = {
 def maximum(x1: Any, x2: Any, /) -> TorchTensor:
     """The standard's maximum, in one kernel with a number."""
     if type(x2) is float and x1.is_floating_point():
-        return torch.clamp(x1, min=x2) if _clamps(x1, x2) else torch.maximum(x1, _beside(x1, x2))
+        return torch.clamp(x1, min=x2) if _clamps(x1, x2) else torch.maximum(x1, _full(x2, x1.dtype, x1))
     return _functions["maximum"](x1, x2)
 
 
 def minimum(x1: Any, x2: Any, /) -> TorchTensor:
     """The standard's minimum, in one kernel with a number."""
     if type(x2) is float and x1.is_floating_point():
-        return torch.clamp(x1, max=x2) if _clamps(x1, x2) else torch.minimum(x1, _beside(x1, x2))
+        return torch.clamp(x1, max=x2) if _clamps(x1, x2) else torch.minimum(x1, _full(x2, x1.dtype, x1))
     return _functions["minimum"](x1, x2)
 
 
 def _clamps(x: TorchTensor, bound: float) -> bool:
-    """Whether clamp does the same: on a CPU it chooses otherwise between 0.0 and -0.0; NaN is no bound."""
-    return not x.is_cpu and not math.isnan(bound)
-
-
-def _beside(x: TorchTensor, number: float) -> TorchTensor:
-    return torch.full((), number, dtype=x.dtype, device=x.device)
+    """Whether clamp does the same: a CPU's chooses otherwise between 0.0 and -0.0; NaN is no bound."""
+    return not x.is_cpu and (math.isinf(bound) or abs(bound) <= torch.finfo(x.dtype).max)
 
 
 def clip(x: TorchTensor, /, min: Any = None, max: Any = None, **options: Any) -> TorchTensor:

@@ -3,9 +3,9 @@
 To record a step, it is called, traced and replayed, each time from the same state; all three must end alike,
 bit for bit. Any attribute of a layer, the loss or the optimizer that the step changes outside the state must
 be set before it is read, since a replay does not set it. From then on the recording is verified again in
-every segment, which is an epoch or the steps between two calls of a hook: it begins with a check for changes
-by the user, and its last step is both replayed and called. If they differ, the segment is run again from its
-start, every later step is called, and a `CaptureWarning` names the cause.
+every segment, which is an epoch or the steps between two calls of a hook or of `progress`: it begins with a
+check for changes by the user, and its last step is both replayed and called. If they differ, the segment is
+run again from its start, every later step is called, and a `CaptureWarning` names the cause.
 """
 
 from __future__ import annotations

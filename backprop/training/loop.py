@@ -385,10 +385,12 @@ class Training(Iterator[Metrics]):
     def _train(self, epoch: Epoch) -> tuple[np.ndarray, float | None]:
         """Run the epoch to its end; return its losses and accuracy. Raises `_Stop` if asked to stop."""
         every = self.progress_steps if self.progress or self.on_progress else CHECK_STEPS
-        for i in within_memory(self._step, epoch.run(partial(_next_multiple, every), self._hook_after)):
+        reports = partial(_next_multiple, every)
+        for i in within_memory(self._step, epoch.run(reports, self._free_after(reports))):
             due = i % every == 0 or i == self._hook_after(i - 1)
-            if due and not self._report(epoch, every):
-                break
+            with self.network.backend.current():  # a hook may leave another device as the current one
+                if due and not self._report(epoch, every):
+                    break
             if self._stopping:
                 epoch.verify()
                 break
@@ -411,6 +413,12 @@ class Training(Iterator[Metrics]):
         next_calls = (step + every - (self._done + step) % every for every, _ in self._hooks())
         return min(next_calls, default=sys.maxsize)
 
+    def _free_after(self, reports: Callable[[int], int]) -> Callable[[int], int]:
+        """The first step of the epoch after another after which callbacks may change anything."""
+        if not self.progress:
+            return self._hook_after
+        return lambda step: min(reports(step), self._hook_after(step))
+
     def _report(self, epoch: Epoch, every: int) -> bool:
         """Report the last steps to listeners and hooks; return whether loss and weights are finite."""
         i = epoch.ran
@@ -424,7 +432,7 @@ class Training(Iterator[Metrics]):
                 listener(progress)
             if self.progress:
                 self.progress(progress)
-                epoch.observed, epoch.params_finite = True, None
+                epoch.params_finite = None
         for hook in [hook for every, hook in self._hooks() if self.step % every == 0]:
             if not epoch.check_params():
                 return False

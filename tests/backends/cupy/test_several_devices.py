@@ -43,9 +43,8 @@ def network(device: str) -> Network:
 
 def trained(net: Network, **options: Any) -> list[Any]:
     """The parameters and the history of a training; a `CaptureWarning` is an error."""
-    metrics = list(
-        Training(net, X, T, test=(X[:50], T[:50]), epochs=3, batch_size=40, optimizer=Adam(0.01), rng=0)
-    )
+    options = {"test": (X[:50], T[:50]), "epochs": 3, "batch_size": 40, "rng": 0, **options}
+    metrics = list(Training(net, X, T, optimizer=Adam(0.01), **options))
     return [
         net.backend.to_numpy(net.flat_params["flat"]),
         [(m.loss, m.accuracy, m.test_loss) for m in metrics],
@@ -108,6 +107,14 @@ def test_trainings_on_two_devices_in_turn(second: Backend) -> None:
 def test_a_training_is_saved_and_resumed_while_another_device_is_current(second: Backend) -> None:
     expected = resumed("gpu:0", save_on="gpu:0")
     np.testing.assert_equal(resumed("gpu:1", save_on="gpu:0"), expected)
+
+
+@pytest.mark.parametrize("callback", ["hook", "progress"])
+def test_a_callback_that_leaves_another_device_as_the_current_one(callback: str, second: Backend) -> None:
+    options: dict[str, Any] = {f"{callback}_steps": 2, callback: lambda _: get_backend("gpu:1")}
+    expected = trained(network("gpu:0"), **{**options, callback: lambda _: None})
+    np.testing.assert_equal(trained(network("gpu:0"), **options), expected)
+    assert current() == 0
 
 
 def test_trainings_on_two_devices_in_two_threads(second: Backend) -> None:

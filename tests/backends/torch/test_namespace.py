@@ -21,6 +21,7 @@ pytestmark = pytest.mark.only("torch")
 FLOATS = ["float16", "bfloat16", "float32", "float64"]
 INTEGERS = ["bool", "int8", "uint8", "int16", "int32", "int64"]
 NUMBERS = [0.0, -0.0, 1.5, -2, 3, 0, 300, True, math.inf, -math.inf, math.nan, 0.1, 1e-30]
+NUMBERS += [65519.9, -65520.0, 3.4028235e38, -1e39, 1e300]  # around the largest of each dtype
 
 
 class Elsewhere(torch.Tensor):  # type: ignore[name-defined,misc]
