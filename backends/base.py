@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Protocol
 
 from .array import Array, DType, HostArray, Namespace, dtype_name
+from .dispatch import namespace_of
 from .registry import library_roots, name_of, open_backend
 
 Fused = Callable[..., tuple[Array, ...]]
@@ -280,8 +281,6 @@ class Backend:
 
 def stacked(values: Sequence[Array]) -> Array:
     """Join 0-d arrays into a vector, eight at a time: for more, CuPy copies their addresses from the host."""
-    from .dispatch import namespace_of  # which imports this file
-
     xp = namespace_of(values[0])
     parts = [xp.reshape(value, (1,)) for value in values]
     while len(parts) > 1:
