@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Protocol
 
 from .array import Array, DType, HostArray, Namespace, dtype_name
+from .dispatch import namespace_of
 from .registry import library_roots, name_of, open_backend
 
 Fused = Callable[..., tuple[Array, ...]]
@@ -298,7 +299,5 @@ class Backend:
 
 def stacked(values: Sequence[Array]) -> Array:
     """Join 0-d arrays into a vector."""
-    from .dispatch import namespace_of  # which imports this file
-
     xp = namespace_of(values[0])
     return xp.stack(values) if len(values) > 1 else xp.reshape(values[0], (1,))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .array import Namespace
-from .base import Backend
 from .registry import backend_class, name_of, namespaces, open_backend
 from .traced import TracedArray
+
+if TYPE_CHECKING:
+    from .base import Backend
 
 
 def is_registered(array: object) -> bool:

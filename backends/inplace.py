@@ -78,7 +78,8 @@ def _fitting(key: str, value: Any, place: Array) -> Any:
     if tuple(value.shape) != tuple(place.shape):
         raise ValueError(f"{key}: expected shape {tuple(place.shape)}, got {tuple(value.shape)}")
     if type(value) is not type(place) and is_registered(value):
-        ours, its = backend_of(place), backend_of(value)
-        if its is not ours:
+        ours = backend_of(place)
+        if not ours.owns(value):
+            its = backend_of(value)
             raise TypeError(f"{key}: expected an array of {ours}, got one of {its}; use asarray(…)")
     return value if value.dtype == place.dtype else namespace_of(place).astype(value, place.dtype)

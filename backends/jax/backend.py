@@ -138,7 +138,8 @@ class JaxBackend(Backend):
         state: Sequence[Mapping[str, Array]],
         inputs: Sequence[Array],
     ) -> Replay:
-        return JaxReplay(function, state, inputs, self._jax)
+        with self._jax.default_device(self._place):
+            return JaxReplay(function, state, inputs, self._jax)
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return cast(Callable[..., Any], self._jax.jit(function))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..backends import Array, copy_of
 from ..networks import Network
-from ..optimizers import Optimizer
+from ..optimizers import SGD, Optimizer
 
 Arrays = MutableMapping[str, Array]
 
@@ -88,4 +88,4 @@ def _acts_on_entries(optimizer: Optimizer, state: TrainState) -> bool:
     """Whether a step treats every entry alike, so that it may take the parameters by name."""
     own, base = type(optimizer), Optimizer
     sizes = {tuple(array.shape) for arrays in (state.params, state.slots) for array in arrays.values()}
-    return own.apply is base.apply and own.clipped is base.clipped and len(sizes) == 1
+    return own.apply in (base.apply, SGD.apply) and own.clipped is base.clipped and len(sizes) == 1
