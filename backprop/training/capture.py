@@ -26,6 +26,9 @@ Results: TypeAlias = tuple[Array, ...]
 SHORTEST = 4
 """Shorter segments are called: verifying them would take as long."""
 
+MOST = 6
+"""The most recordings that differ in the number of steps, since each may take seconds to compile."""
+
 
 class StepCapture:
     """Calls `scan(state, data, rows, scalars)`, or replays a recording of it.
@@ -79,6 +82,13 @@ class StepCapture:
             return False
         self._replays.clear()
         return True
+
+    def chunk_size(self, steps: int, batch_size: int) -> int:
+        """How many of the next steps to run at once: all, or as many as one of enough recordings has."""
+        known = [count for count, size in self._replays if size == batch_size]
+        if steps in known or len(known) < MOST:
+            return steps
+        return max((count for count in known if count <= steps), default=1)
 
     def run(self, rows: Array, scalars: Array) -> Results:
         """Run a step for each row, recorded or replayed if possible."""

@@ -108,7 +108,9 @@ class Epoch:
                 yield reached
 
     def _chunk_size(self, start: int, stop: int) -> int:
-        return 1 if self.step.capture.why else min(self.backend.graph_steps, stop - start)
+        if self.step.capture.why:
+            return 1
+        return self.step.capture.chunk_size(min(self.backend.graph_steps, stop - start), self.step.batch_size)
 
     def _mark_start(self) -> None:
         self.segment_start, self.state_at_start = self.ran, self.step.state().copy()

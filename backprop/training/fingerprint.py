@@ -13,6 +13,7 @@ import copy
 import datetime
 import decimal
 import functools
+import inspect
 import io
 import random
 import re
@@ -26,10 +27,10 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from ..backends import Backend, CaptureError, backend_of, digest, is_registered
-from ..layers import Node
+from ..layers import Node, Residual
 from ..layers.book_style.node import BookNode
 from ..networks.network import Network
-from ..optimizers import Optimizer
+from ..optimizers import SGD, Optimizer
 from ..text import indefinite
 
 MAX_VALUES = 20_000
@@ -39,7 +40,8 @@ KEPT = frozenset({"_saved", "_grads"})
 """Attributes of layers that a step sets before it reads them."""
 
 CARRIED = KEPT | {"_params", "_state"}
-"""The same for a network's own layers, whose parameters and state belong to the network."""
+"""The same for a network's own layers, whose parameters and state belong to the network, and for those of a
+block, which lends them its own before it reads them."""
 
 OF_ADAPTERS = frozenset({"inner", "lent"})
 """Attributes of a layer in the book's style: the object within, visited by itself, and what it is lent."""
@@ -111,9 +113,22 @@ class Fingerprinter:
         for name, layer in network.layers.items():
             walk.part(name, layer, CARRIED)
         walk.part(network.last_layer.name, network.last_layer, KEPT)
-        walk.part(type(optimizer).__name__, optimizer, OF_OPTIMIZERS)
+        walk.part(type(optimizer).__name__, optimizer, OF_OPTIMIZERS | _read_by_scalars(optimizer))
         walk.part(type(network).__name__, network, OF_NETWORKS)
         return walk.fingerprint
+
+
+def _read_by_scalars(optimizer: Optimizer) -> frozenset[str]:
+    """The optimizer's attributes that reach a step only in its scalars: a new rate needs no new recording."""
+    kind, base, own = type(optimizer), Optimizer, vars(optimizer)
+    is_plain = kind.clipped is base.clipped and all(
+        method in (getattr(base, name), getattr(SGD, name))
+        for name, method in (("apply", kind.apply), ("loss_scale", kind.loss_scale))
+    )
+    is_static = isinstance(inspect.getattr_static(kind, "rule"), staticmethod)
+    if not (is_plain and is_static) or own.keys() & {"apply", "clipped", "loss_scale", "rule"}:
+        return frozenset()
+    return frozenset(own) - {"max_norm", "slot_names"}
 
 
 def global_draws() -> Any:
@@ -298,6 +313,9 @@ class _Walk:
         self._note(path, type(part), None)
         if isinstance(part, BookNode):
             carried = carried | OF_ADAPTERS
+        if isinstance(part, Residual):
+            for name, layer in part.layers.items():
+                self.part(f"{path}.{name}", layer, CARRIED)
         for name, value in list(vars(part).items()):
             if name not in carried:
                 place = Place(part, name, f"{path}.{name}")

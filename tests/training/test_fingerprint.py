@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from backends import CaptureError, CaptureWarning, get_backend
-from backprop import SGD, Affine, Dropout, Identity, Network, Residual, Training
+from backprop import SGD, Affine, Dropout, Identity, Momentum, Network, Residual, Training
 from backprop.training.fingerprint import MAX_VALUES, Fingerprinter, Stale, global_draws, untouched
 
 
@@ -231,7 +231,7 @@ def test_attributes_of_classes_methods_and_the_network_are_detected(monkeypatch:
         ("class backprop.layers.activations.Identity", lambda: monkeypatch.setattr(Identity, "forward", id)),
         ("Network.weight_decay", lambda: setattr(net, "weight_decay", 0.5)),
         ("Network.note", lambda: setattr(net, "note", 1)),
-        ("SGD.lr", lambda: setattr(optimizer, "lr", 0.2)),
+        ("SGD.max_norm", lambda: setattr(optimizer, "max_norm", 0.2)),
         ("SoftmaxWithLoss.note", lambda: setattr(net.last_layer, "note", Colour.RED)),
         ("Own1", lambda: set_item(net.layers, "Own1", Identity())),
     ]
@@ -240,6 +240,42 @@ def test_attributes_of_classes_methods_and_the_network_are_detected(monkeypatch:
         assert not before.changed(watch.take())
         change()
         assert path in before.changed(watch.take())
+
+
+def test_a_setting_that_is_among_the_scalars_changes_no_recording() -> None:
+    optimizer = Momentum(0.1)
+    watch = Fingerprinter(network(Identity()), optimizer)
+    before = watch.take()
+    optimizer.lr, optimizer.momentum = 0.2, 0.5
+    assert not before.changed(watch.take())
+
+
+class OwnRule(SGD):
+    def rule(self, p: Any, g: Any, lr: Any) -> Any:  # type: ignore[override]
+        return (p - self.lr * g,)
+
+
+class OwnApply(SGD):
+    def apply(self, params: Any, grads: Any, slots: Any, scalars: Any) -> None:
+        params["flat"] -= self.lr * grads["flat"]
+
+
+class OwnScale(SGD):
+    def loss_scale(self, scalars: Any) -> Any:
+        return self.lr
+
+
+def set_rule(optimizer: Any) -> Any:
+    optimizer.rule = lambda p, g, lr: (p - optimizer.lr * g,)
+    return optimizer
+
+
+@pytest.mark.parametrize("optimizer", [OwnRule(0.1), OwnApply(0.1), OwnScale(0.1), set_rule(SGD(0.1))])
+def test_a_setting_that_a_step_may_read_is_detected(optimizer: SGD) -> None:
+    watch = Fingerprinter(network(Identity()), optimizer)
+    before = watch.take()
+    optimizer.lr = 0.2
+    assert f"{type(optimizer).__name__}.lr" in before.changed(watch.take())
 
 
 def test_attributes_of_an_attribute_s_class_are_detected() -> None:

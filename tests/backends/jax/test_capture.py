@@ -14,6 +14,7 @@ from backends import Array, CaptureWarning, get_backend, namespace_of
 from backends.jax.backend import JaxBackend
 from backends.jax.capture import JaxReplay
 from backprop import (
+    SGD,
     Adam,
     Affine,
     BatchNormalization,
@@ -27,8 +28,10 @@ from backprop import (
     Network,
     Optimizer,
     ReLU,
+    Residual,
     Training,
 )
+from backprop.training.capture import MOST
 
 from ...cases import CASES
 from ...optimizers.cases import MAKERS
@@ -223,18 +226,48 @@ def test_a_step_that_depends_on_something_unseen_is_found() -> None:
     training.stop()
 
 
-def test_one_program_for_each_number_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Any] = []
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The shapes of the rows for which programs were compiled."""
+    shapes: list[Any] = []
     make = JaxReplay.__init__
 
     def counted(self: Any, function: Any, state: Any, inputs: Any, jax: Any) -> None:
-        made.append(inputs[0].shape)
+        shapes.append(inputs[0].shape)
         make(self, function, state, inputs, jax)
 
     monkeypatch.setattr(JaxReplay, "__init__", counted)
+    return shapes
+
+
+def test_one_program_for_each_number_of_steps(made: list[Any]) -> None:
     training = Training(dense(), X, LABELS, epochs=6, batch_size=20, rng=0)
     list(training)
     assert made == [(5, 20), (1, 20)]
+
+
+def test_a_new_rate_needs_no_new_program(made: list[Any]) -> None:
+    training = Training(dense(), X, LABELS, epochs=6, batch_size=20, rng=0)
+    for _ in training:
+        training.optimizer.lr *= 0.5  # type: ignore[operator]
+    assert made == [(5, 20), (1, 20)]
+
+
+def test_segments_of_many_lengths_need_few_programs(made: list[Any]) -> None:
+    """Hooks divide epochs of 65 steps differently every time."""
+    options: dict[str, Any] = {"epochs": 8, "batch_size": 2, "hook": lambda _: None, "hook_steps": 23}
+    found, expected = (trained(dense(), capture, optimizer=SGD(0.01), **options) for capture in (True, False))
+    assert len(made) <= MOST + 1
+    assert_close(found, expected)
+
+
+def test_a_block_is_compiled() -> None:
+    def blocks(device: str) -> Network:
+        gamma, beta = (get_backend(device).asarray(np.full(8, x, np.float32)) for x in (1.0, 0.0))
+        inner = Residual([affine(8, 8, device), Dropout(0.2, seed=1)])
+        return dense(Residual([BatchNormalization(gamma, beta), inner]), device=device)
+
+    assert_close(trained(blocks("jax"), capture=True), trained(blocks("cpu"), capture=False), rtol=1e-3)
 
 
 def test_samples_are_no_part_of_the_program() -> None:
