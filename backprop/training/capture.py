@@ -170,24 +170,34 @@ class StepCapture:
         return rows.shape[0] > 1 and not self.backend.replays_exactly
 
     def _record_sampled(self, key: tuple[int, ...], rows: Array, scalars: Array) -> Results:
-        """Record all steps, and call only the first one, which the first one replayed must equal."""
-        before, first = self.state().copy(), (rows[:1, ...], scalars[:1, ...])
-        if key not in self._called:
-            self.call(*first)  # so that all it needs is there
-            self._called.add(key)
-            self.state().restore(before)
-        called = self._record(key, rows, scalars, called=1)
-        self.state().restore(before)
+        """Record all steps, and call only the first, which the first one replayed must equal.
+
+        The very first step is called before, so that all it needs is there. Where the steps cannot be
+        replayed the others are called, so that none is called twice: a layer may count its calls.
+        """
+        before, called = self.state().copy(), list[Results]()
+        if (1, *key[1:]) not in self._called:
+            called.append(self.call(rows[:1, ...], scalars[:1, ...]))
+        place = slice(len(called), len(called) + 1)
+        called.append(self._record(key, rows, scalars, called=place))
         replay = self._replays.get(key)
         if replay is not None:
+            after = self.state().copy()
+            self.state().restore(before)
             results = replay(rows, scalars)
-            firsts = self._alike([values[:1, ...] for values in results], called)
-            if all(map(bool, self.backend.read(*firsts))):
+            firsts = [values[: place.stop, ...] for values in results]
+            if all(map(bool, self.backend.read(*self._alike(firsts, self._joined(called))))):
                 self.unverified += 1
                 return results
             self.give_up("a replayed step and a called one give different results")
-            self.state().restore(before)
-        return self.call(rows, scalars)
+            self.state().restore(after)
+        if place.stop < key[0]:
+            called.append(self.call(rows[place.stop :, ...], scalars[place.stop :, ...]))
+        return self._joined(called)
+
+    def _joined(self, parts: Sequence[Results]) -> Results:
+        """The results of steps, one after another."""
+        return tuple(self.backend.xp.concat(list(values)) for values in zip(*parts, strict=True))
 
     def verify_replays(self, rows: Array, scalars: Array) -> None:
         """Verify the replays so far by steps from here, which leave the state as it is."""
@@ -208,11 +218,11 @@ class StepCapture:
         raise TypeError("a step's capture cannot be pickled: it belongs to a running training")
 
     def _record(
-        self, key: tuple[int, ...], rows: Array, scalars: Array, called: int | None = None
+        self, key: tuple[int, ...], rows: Array, scalars: Array, called: slice = slice(None)
     ) -> Results:
-        """Call the steps, or the first few, and record them as well; return the results of the call."""
+        """Call the steps, or some of them, and record all; return the results of the call."""
         before, earlier, drawn = self.state().copy(), self._take_fingerprint(), global_draws()
-        results = self.call(rows[:called, ...], scalars[:called, ...])
+        results = self.call(rows[called, ...], scalars[called, ...])
         fingerprint = self._take_fingerprint()
         if earlier is None or fingerprint is None:
             return results
