@@ -160,18 +160,21 @@ class StepCapture:
         return rows.shape[0] > 1 and not self.backend.replays_exactly
 
     def _record_sampled(self, key: tuple[int, ...], rows: Array, scalars: Array) -> Results:
-        """Record all steps, and call only the first one, which the first one replayed must equal."""
-        before, first = self.state().copy(), (rows[:1, ...], scalars[:1, ...])
+        """Record all steps, and call only two, since joining results is part of it.
+
+        The first one replayed must equal the first one called.
+        """
+        before = self.state().copy()
         if key not in self._called:
-            self.call(*first)  # so that all it needs is there
+            self.call(rows[:2, ...], scalars[:2, ...])  # so that all it needs is there
             self._called.add(key)
             self.state().restore(before)
-        called = self._record(key, rows, scalars, called=1)
+        called = self._record(key, rows, scalars, called=2)
         self.state().restore(before)
         replay = self._replays.get(key)
         if replay is not None:
             results = replay(rows, scalars)
-            firsts = self._alike([values[:1, ...] for values in results], called)
+            firsts = self._alike(*([values[:1, ...] for values in each] for each in (results, called)))
             if all(map(bool, self.backend.read(*firsts))):
                 self.unverified += 1
                 return results
