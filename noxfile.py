@@ -8,6 +8,7 @@ pytest. Slow sessions run only by name: `nox -s mutants` finds faults that the t
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 import shutil
@@ -30,6 +31,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 GROUPS = nox.project.load_toml("pyproject.toml")
 TORCH = "torch==2.13.0"
+EMULATED = "cupy-emulated"
 LARGEST_WHEEL = 15_000_000  # bytes
 
 
@@ -44,13 +46,19 @@ def workers(session: nox.Session, backend: str = "numpy") -> tuple[str, ...]:
 
 
 @nox.session
-@nox.parametrize("backend", [nox.param(name, id=name) for name in backend_names()])
+@nox.parametrize("backend", [nox.param(name, id=name) for name in (*backend_names(), EMULATED)])
 def tests(session: nox.Session, backend: str) -> None:
-    """The tests on one backend; with NumPy, also those that need no backend."""
+    """The tests on one backend; with NumPy, also those that need no backend.
+
+    `cupy-emulated` is CuPy on an emulated GPU, if BACKPROP_CUPY_EMULATOR names the folder of the emulator.
+    """
     package = "."
     asked = re.search(r"--backend[ =](\w+)", " ".join(session.posargs))
     if asked and asked[1] != backend:
         session.skip(f"asked for {asked[1]}")
+    if backend == EMULATED:
+        emulated_tests(session)
+        return
     if backend == "cupy":
         driver = cuda_version()
         if driver is None and not asked:
@@ -59,9 +67,54 @@ def tests(session: nox.Session, backend: str) -> None:
             package = f".[{cupy_extra(driver)}]"
     if backend == "torch":
         session.install(TORCH)
+    if backend == "jax":
+        package = ".[jax]"
     session.install(package, *group("tests"))
     chosen = ("--backend", backend) if not asked else ()
     session.run("pytest", *chosen, *workers(session, backend), *session.posargs, env=ONE_THREAD)
+
+
+def emulator(session: nox.Session) -> tuple[Path, tuple[str, str]]:
+    """The folder of the emulator, and the option that names its environment; skips without one."""
+    folder = os.environ.get("BACKPROP_CUPY_EMULATOR")
+    if not folder:
+        session.skip(
+            "no emulator of a GPU (name its folder, with setup.sh and run.sh, in BACKPROP_CUPY_EMULATOR)"
+        )
+    environment = os.environ.get("CUPY_EMULATOR_VENV") or str(Path(session.cache_dir) / EMULATED)
+    return Path(folder).resolve(), ("--venv", environment)
+
+
+def emulated_log(session: nox.Session) -> str:
+    """The folder for what the emulator reports, and for the sources of the kernels."""
+    return str(Path(session.cache_dir) / f"{EMULATED}-log")
+
+
+def emulated_tests(session: nox.Session) -> None:
+    """The tests of CuPy on one emulated GPU, and those of several devices on two."""
+    folder, venv = emulator(session)
+    session.run(str(folder / "setup.sh"), venv[1], external=True)
+    needed = (*GROUPS["project"]["dependencies"], *group("tests"))
+    python = str(Path(venv[1]) / "bin" / "python")
+    session.run(python, "-m", "pip", "install", "--quiet", *needed, external=True, silent=True)
+
+    def run(log: str, *arguments: str, devices: int) -> None:
+        command = (str(folder / "run.sh"), *venv, "--log", log, "pytest", "-p", "no:cacheprovider")
+        env = {**ONE_THREAD, "PYTHONPATH": str(Path.cwd()), "CUPY_EMULATOR_DEVICES": str(devices)}
+        session.run(*command, *workers(session), *arguments, env=env, external=True)
+
+    run(emulated_log(session), *session.posargs, devices=1)
+    if not session.posargs:
+        run(session.create_tmp(), "tests/backends/cupy", devices=2)
+
+
+@nox.session(default=False)
+def nvrtc(session: nox.Session) -> None:
+    """NVIDIA's compiler takes every kernel of the last `tests(cupy-emulated)`, for sm_80 and sm_90."""
+    folder, venv = emulator(session)
+    if not (Path(emulated_log(session)) / "sources").is_dir():
+        session.skip('no kernels to compile: run nox -s "tests(cupy-emulated)" first')
+    session.run(str(folder / "nvrtc-check"), *venv, emulated_log(session), external=True)
 
 
 @nox.session
@@ -92,7 +145,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def examples(session: nox.Session) -> None:
     """Run every example, those of the book with --quick."""
-    session.install(".[plots]", "jax", "scipy")
+    session.install(".[plots]", "jax", "scipy", "ndonnx", "onnxruntime")
     folder = session.create_tmp()
     for example in sorted(Path("examples").glob("[!_]*.py")):
         quick = (
@@ -139,7 +192,7 @@ def check(session: nox.Session) -> None:
 @nox.session(default=False)
 def gradients(session: nox.Session) -> None:
     """docs/gradients.md: the worst relative error of every layer, loss and network on every backend."""
-    session.install(TORCH, ".", "array-api-strict")
+    session.install(TORCH, ".[jax]", "array-api-strict")
     worst: dict[str, dict[str, float]] = {}
     devices = [name for name in backend_names() if name != "cupy" or cuda_version() is not None]
     for device in devices:
@@ -153,7 +206,8 @@ def gradients(session: nox.Session) -> None:
         "# Gradients\n",
         "The worst relative error of any entry of any gradient against extrapolated differences in float64.",
         "Entries below a hundredth of their array's largest count as that large. Up to 1e-7 passes, or up to",
-        "ten times the estimated error of the difference. All entries; on strict and torch, 500 of an array.",
+        "ten times the estimated error of the difference. All entries; on strict, torch and jax, 500 of",
+        "an array.",
         f"Written by `nox -s gradients` on {processor()}.\n",
         f"| | {' | '.join(devices)} |",
         f"|---|{'---|' * len(devices)}",

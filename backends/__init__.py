@@ -22,7 +22,7 @@ from .base import Backend, Replay
 from .devices import BackendStatus, available_backends, get_backend
 from .dispatch import backend_of, device_of, is_registered, namespace_of, on_one_device
 from .errors import BackendUnavailableError, CaptureError, CaptureWarning, UnknownDeviceError
-from .fusion import without_aliases
+from .fusion import fused, without_aliases
 from .inplace import InPlaceDict
 from .numpy.blas import THREAD_VARIABLES
 from .registry import backend_names, register_backend
@@ -48,6 +48,7 @@ __all__ = [
     "copy_of",
     "device_of",
     "dtype_name",
+    "fused",
     "get_backend",
     "is_registered",
     "namespace_of",

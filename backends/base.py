@@ -43,6 +43,9 @@ class Backend:
     has_views: ClassVar[bool] = False
     """Whether a slice shares its memory with the array and writing to it changes both."""
 
+    few_calls: ClassVar[bool] = False
+    """Whether a layer should make few large calls, rather than many whose arrays stay in a cache."""
+
     checks_arrays: ClassVar[bool] = False
     """Whether `check_array` refuses some of the library's arrays, which costs time."""
 
@@ -71,10 +74,11 @@ class Backend:
         """How many CPU threads a matrix product may use; None on other devices."""
         return None
 
-    def limit_threads(self, multiplications: int) -> AbstractContextManager[None]:
-        """A context in which small matrix products, of `multiplications` each, use a single CPU thread.
+    def computing(self, multiplications: int) -> AbstractContextManager[None]:
+        """A context in which to compute: on this device, and small matrix products with one CPU thread.
 
-        Large products keep theirs, and a number that the user has set in an environment variable stays.
+        `multiplications` says how large the products are: large ones keep their threads, and a number that
+        the user has set in an environment variable stays.
         """
         return nullcontext()
 
@@ -138,6 +142,13 @@ class Backend:
         and numbers. It uses operators only, no function of a namespace.
         """
         return function
+
+    def strided_view(self, x: Array, shape: tuple[int, ...], axes: Sequence[tuple[int, int]]) -> Array | None:
+        """A view of x; `axes` has for each of its axes one of x, and how many entries there one step is.
+
+        None where the library has no such views, or where a copy of one is slower than copies of slices.
+        """
+        return None
 
     def is_writable(self, array: Array) -> bool:
         """Whether `x += …` works for this array, in place or not."""
@@ -234,6 +245,13 @@ class Backend:
     def synchronize(self) -> None:
         """Wait until the device has finished its work."""
 
+    def current(self) -> AbstractContextManager[None]:
+        """A context in which this device is the one that the library uses in this thread."""
+        return nullcontext()
+
+    def make_current(self) -> None:
+        """Make this device the one that the library uses in this thread, where it has such a thing."""
+
     def verify(self) -> None:
         """Raise unless the device gets a small computation right."""
         row = self.asarray([[1.0, 2.0, 3.0]], dtype="float32")
@@ -280,9 +298,6 @@ class Backend:
 
 
 def stacked(values: Sequence[Array]) -> Array:
-    """Join 0-d arrays into a vector, eight at a time: for more, CuPy copies their addresses from the host."""
+    """Join 0-d arrays into a vector."""
     xp = namespace_of(values[0])
-    parts = [xp.reshape(value, (1,)) for value in values]
-    while len(parts) > 1:
-        parts = [xp.concat(parts[i : i + 8]) for i in range(0, len(parts), 8)]
-    return parts[0]
+    return xp.stack(values) if len(values) > 1 else xp.reshape(values[0], (1,))

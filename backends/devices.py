@@ -43,7 +43,10 @@ def get_backend(spec: str | Backend = "cpu") -> Backend:
     if name not in backend_names():
         known = ", ".join(["auto", *_aliases, *backend_names()])
         raise UnknownDeviceError(f"unknown device {spec!r}: expected one of {known}, or NAME:DEVICE")
-    return open_backend(name, device or None)
+    backend = open_backend(name, device or None)
+    if device:
+        backend.make_current()
+    return backend
 
 
 def _automatic() -> Backend:

@@ -33,7 +33,7 @@ def _importing(module: str, name: str) -> Callable[[], type[Backend]]:
 _registry: dict[str, _Entry] = {
     "numpy": _Entry(_importing(".numpy.backend", "NumpyBackend"), ("numpy",)),
     "cupy": _Entry(_importing(".cupy.backend", "CupyBackend"), ("cupy",)),
-    "torch": _Entry(_importing(".torch", "TorchBackend"), ("torch",)),
+    "torch": _Entry(_importing(".torch.backend", "TorchBackend"), ("torch",)),
     "jax": _Entry(_importing(".jax.backend", "JaxBackend"), ("jax", "jaxlib")),
     "strict": _Entry(_importing(".strict", "StrictBackend"), ("array_api_strict",)),
 }

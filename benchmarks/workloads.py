@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from backprop.datasets import load_mnist
 
+TINY = "BENCHMARK_TINY"
+"""The variable that makes a contender's workload `tiny`."""
 PROOF = 10_000
 """The number of images on which losses are compared."""
 
@@ -37,10 +39,17 @@ class Workload:
     proof_steps: int
     """The steps after which losses are compared: where other batches change them least, by 1 to 4 %."""
     scan_steps: int = 100
-    """The number of steps that JAX runs in one compiled call."""
+    """The number of steps that JAX runs in one compiled call on a CPU."""
     batch_norm: bool = False
+    short_on: tuple[str, ...] = ()
+    """`"cpu"`, `"gpu"`: where an epoch of all images takes so long that ours has `short_epoch` steps."""
+    short_epoch: int = 100
     filters: int = 0
     """5×5 filters, with 2×2 max pooling, between the images and the first affine layer."""
+
+    def tiny(self) -> Workload:
+        """The same network with very few steps, to try the program."""
+        return replace(self, proof_steps=10, scan_steps=10, short_on=("cpu", "gpu"), short_epoch=10)
 
     @property
     def plain(self) -> bool:
@@ -53,7 +62,15 @@ WORKLOADS = {
     for w in (
         Workload("W1", "784-50-10, ReLU, batch 100, SGD", (784, 50, 10), 100, "sgd", 0.1, "0.01", 600),
         Workload(
-            "W2", "784-1024-1024-10, ReLU, batch 128, SGD", (784, 1024, 1024, 10), 128, "sgd", 0.1, "he", 100
+            "W2",
+            "784-1024-1024-10, ReLU, batch 128, SGD",
+            (784, 1024, 1024, 10),
+            128,
+            "sgd",
+            0.1,
+            "he",
+            100,
+            short_on=("cpu",),
         ),
         Workload(
             "W3",
@@ -65,6 +82,7 @@ WORKLOADS = {
             "0.01",
             60,
             scan_steps=10,
+            short_on=("cpu",),
             filters=30,
         ),
         Workload(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from contextlib import AbstractContextManager
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,20 +14,23 @@ import numpy as np
 from ..array import Array, DType, HostArray, Namespace
 from ..base import Backend, Fused, Replay
 from ..errors import BackendUnavailableError, first_line
+from ..fusion import fuses
 from ..rounding import agree, updates_agree
 from . import CupyArray
 from .capture import CupyReplay
-from .cublas import Cublas, tf32
 from .driver import cuda_version, cupy_packages
+from .functions import functions
 from .fusion import Fusion
+from .products import Products, tf32
 from .reading import read
+from .write_out import writers
 
 
 class CupyBackend(Backend):
     """CuPy on one GPU: the current device by default.
 
-    Naming a device, as in `"gpu:1"`, also makes it the current one of this thread, since that is
-    where CuPy's functions put new arrays.
+    Naming a device, as in `get_backend("gpu:1")`, also makes it the current one of this thread, since that is
+    where CuPy's functions put new arrays. Networks and trainings compute on their own device in any case.
     """
 
     name = "cupy"
@@ -34,6 +38,8 @@ class CupyBackend(Backend):
     has_views = True
     can_record = True
     graph_steps = 50
+    few_calls = True
+    slab_bytes = 2**28  # a pass over it takes 100 µs, a launch 2; small beside the memory of any card
 
     def __init__(self, device: str | None = None) -> None:
         driver = cuda_version()
@@ -57,9 +63,9 @@ class CupyBackend(Backend):
                 f"CuPy does not load ({first_line(error)})", f"reinstall it: {install}"
             ) from None
         self._cupy: Any = cupy
-        self._capturing: Cublas | None = None
-        self._fusion = Fusion(cupy)
-        self.xp = cast(Namespace, SimpleNamespace(**{**vars(xp), "matmul": self._matmul}))
+        self._products, self.xp = _namespace(cupy, xp)
+        self._writers = writers(self.xp)
+        self._fusion = fuses[cupy.ndarray] = Fusion(cupy, self.xp)
         try:
             count = cupy.cuda.runtime.getDeviceCount()
         except cupy.cuda.runtime.CUDARuntimeError as error:
@@ -75,8 +81,6 @@ class CupyBackend(Backend):
         except Exception as error:  # whatever a broken set-up raises is the cause to report
             cause = f"a small computation failed ({type(error).__name__}: {first_line(error)})"
             raise unavailable(cause, f"install the CuPy build for this driver: {install}") from None
-        if device is not None:
-            self._device.use()
 
     @staticmethod
     def _index(device: str | None) -> int | None:
@@ -118,13 +122,20 @@ class CupyBackend(Backend):
         return f"cuda:{array.device.id}"
 
     def write_out(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
-        if function == self._matmul and cast(CupyArray, out).flags.c_contiguous:
-            self._product(args[0], args[1], out)
+        if function is self.xp.matmul and cast(CupyArray, out).flags.c_contiguous:
+            self._products.product(args[0], args[1], out)
+        elif function in self._writers:
+            self._writers[function](out, *args, **options)
         else:
             super().write_out(out, function, *args, **options)
 
     def fuse(self, function: Fused) -> Fused:
-        return self._fusion(function)
+        return self._fusion.of_arrays(function)
+
+    def strided_view(self, x: Array, shape: tuple[int, ...], axes: Sequence[tuple[int, int]]) -> Array | None:
+        own = cast(CupyArray, x).strides
+        strides = [own[axis] * step for axis, step in axes]
+        return cast(Array, self._cupy.lib.stride_tricks.as_strided(x, shape, strides))
 
     def record(
         self,
@@ -132,37 +143,43 @@ class CupyBackend(Backend):
         state: Sequence[Mapping[str, Array]],
         inputs: Sequence[Array],
     ) -> Replay:
-        return CupyReplay(function, state, inputs, self._cupy, self._cublas)
+        graph = self._cupy.cuda, self._device, self._products
+        try:
+            return CupyReplay(function, state, inputs, *graph)
+        except MemoryError:
+            self._cupy.get_default_memory_pool().free_all_blocks()  # which the graph's pool cannot use
+        return CupyReplay(function, state, inputs, *graph)
 
     def agree(self, x: Array, y: Array) -> Array:
-        return agree(self.xp, x, y, tf32=tf32())
+        with self._device:
+            return agree(self.xp, x, y, tf32=tf32())
 
     def updates_agree(self, before: Array, x: Array, y: Array) -> Array:
-        return updates_agree(self.xp, before, x, y, tf32=tf32())
+        with self._device:
+            return updates_agree(self.xp, before, x, y, tf32=tf32())
 
-    @cached_property
-    def _cublas(self) -> Cublas:
-        """cuBLAS for the products in a capture, made with the first one."""
-        try:
-            self._capturing = Cublas(self._cupy)
-        except ImportError as error:
-            install = f"pip install {cupy_packages(cuda_version())}"
-            raise ImportError(f"{first_line(error)}: {install}") from None
-        return self._capturing
+    def computing(self, multiplications: int) -> AbstractContextManager[None]:
+        return self.current()
 
-    def _matmul(self, x1: CupyArray, x2: CupyArray, /) -> CupyArray:
-        """The standard's matmul, also while a stream is captured."""
-        return self._product(x1, x2)
+    def current(self) -> AbstractContextManager[None]:
+        return cast(AbstractContextManager[None], self._device)
 
-    def _product(self, x1: CupyArray, x2: CupyArray, out: CupyArray | None = None) -> CupyArray:
-        if self._capturing is not None and self._capturing.active:
-            return self._capturing.matmul(x1, x2, out)
-        return self._cupy.matmul(x1, x2, out=out)
+    def make_current(self) -> None:
+        self._device.use()
 
     @property
     def free_memory(self) -> int:
-        free, _ = self._cupy.cuda.runtime.memGetInfo()
-        return int(free + self._cupy.get_default_memory_pool().free_bytes())
+        with self._device:
+            free, _ = self._cupy.cuda.runtime.memGetInfo()
+            return int(free + self._cupy.get_default_memory_pool().free_bytes())
 
     def synchronize(self) -> None:
         self._device.synchronize()
+
+
+@cache
+def _namespace(cupy: Any, xp: Any) -> tuple[Products, Namespace]:
+    """The products, and the namespace of CuPy's arrays on all devices."""
+    products = Products(cupy)
+    own = {**functions(cupy, xp), "matmul": products.matmul}
+    return products, cast(Namespace, SimpleNamespace(**{**vars(xp), **own}))

@@ -1,113 +1,104 @@
-"""Matrix products during a capture, where CuPy's own raise.
+"""The functions of cuBLAS that products in a capture need, called by ctypes.
 
-They call cuBLAS through nvmath-python's bindings, with a handle and a workspace of their own.
+CuPy's own binding refuses while a stream is captured and sets no workspace. A complete one, nvmath-python,
+would install hundreds of megabytes that nothing here uses; cuBLAS itself is there, since CuPy needs it.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import ctypes
+from functools import cache
 from typing import Any
 
-import numpy as np
-
+from ..errors import first_line
 from . import CupyArray
+from .driver import cuda_version, cupy_packages
 
-WORKSPACE = 32 * 2**20  # bytes: what NVIDIA recommends for its newest architectures
-KINDS = {"float16": 2, "float32": 0, "float64": 1}  # cudaDataType: CUDA_R_16F, CUDA_R_32F, CUDA_R_64F
+FLOAT16, FLOAT32, FLOAT64 = 2, 0, 1  # cudaDataType: CUDA_R_16F, CUDA_R_32F, CUDA_R_64F
+COMPUTE_32F, COMPUTE_32F_FAST_TF32, COMPUTE_64F = 68, 77, 70  # cublasComputeType
+DEFAULT_ALGORITHM = -1  # cublasGemmAlgo
 
-
-def tf32() -> bool:
-    """Whether float32 products may round their factors to TF32: CuPy's own switch, off by default."""
-    value = os.environ.get("CUPY_TF32", "0")
-    return value.isdecimal() and int(value) > 0
-
-
-def gemm_shape(a: CupyArray, b: CupyArray, out: CupyArray) -> tuple[int, ...]:
-    """`transa, transb, m, n, k, lda, ldb, ldc` of the gemm that computes out = a b.
-
-    cuBLAS stores matrices by columns, so it computes outᵀ = bᵀ aᵀ: the factors change places. A factor may
-    be a transposed view, `out` may not.
-    """
-    (m, k), n = a.shape, b.shape[1]
-    if b.shape[0] != k or out.shape != (m, n) or not m * n * k:
-        raise ValueError(f"expected a product (m, k) (k, n) that is not empty, got {a.shape} and {b.shape}")
-    if not out.flags.c_contiguous:
-        raise ValueError("expected an out with its rows one after another")
-    (op_b, ld_b), (op_a, ld_a) = _factor(b), _factor(a)
-    return op_b, op_a, n, m, k, ld_b, ld_a, n
+_pointer, _int = ctypes.c_void_p, ctypes.c_int
+_ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "cublasCreate_v2": (ctypes.POINTER(_pointer),),
+    "cublasDestroy_v2": (_pointer,),
+    "cublasGetVersion_v2": (_pointer, ctypes.POINTER(_int)),
+    "cublasSetStream_v2": (_pointer, _pointer),
+    "cublasSetWorkspace_v2": (_pointer, _pointer, ctypes.c_size_t),
+    "cublasGemmEx": (
+        _pointer, _int, _int, _int, _int, _int,  # the handle, transa, transb, m, n, k
+        _pointer, _pointer, _int, _int, _pointer, _int, _int,  # alpha; a and b, their dtypes, lda and ldb
+        _pointer, _pointer, _int, _int, _int, _int,  # beta; c, its dtype, ldc; compute type, algorithm
+    ),
+}  # fmt: skip
 
 
-def _factor(x: CupyArray) -> tuple[int, int]:
-    """0 for a matrix in C order, 1 for a transposed view; and the length of a row or column in memory."""
-    if x.flags.c_contiguous:
-        return 0, x.shape[1]
-    if x.flags.f_contiguous:
-        return 1, x.shape[0]
-    raise ValueError("expected a contiguous matrix or the view of a transposed one")
+class CublasError(RuntimeError):
+    """A function of cuBLAS failed."""
 
 
 class Cublas:
-    """cuBLAS on one device, for products during a capture."""
+    """A handle of cuBLAS on the current device, for one thread at a time.
+
+    It lives as long as the process, since destroying it would wait for the device and break a capture.
+    """
 
     def __init__(self, cupy: Any) -> None:
-        from nvmath.bindings import cublas
+        self._library, self._handle = _library(), _pointer()
+        self._call("cublasCreate_v2", ctypes.byref(self._handle))
+        version = _int()
+        self._call("cublasGetVersion_v2", self._handle, ctypes.byref(version))
+        found, wanted = version.value // 10000, cupy.cuda.runtime.runtimeGetVersion() // 1000
+        if found != wanted:
+            self._call("cublasDestroy_v2", self._handle)
+            raise _unusable(f"cuBLAS {found} was loaded, but CuPy is built for CUDA {wanted}")
 
-        self._cupy, self._cublas = cupy, cublas
-        self._handle = cublas.create()
-        self._workspace = cupy.cuda.alloc(WORKSPACE)
-        self._fast = cublas.ComputeType.COMPUTE_32F_FAST_TF32
-        self._algorithm = int(cublas.GemmAlgo.DEFAULT)
-        self.active = self._loaded = False
+    def use(self, stream: int, workspace: int, size: int) -> None:
+        """Compute on this stream from now on, with these bytes of device memory as the workspace."""
+        self._call("cublasSetStream_v2", self._handle, stream)
+        self._call("cublasSetWorkspace_v2", self._handle, workspace, size)  # setting the stream resets it
 
-    @contextmanager
-    def on(self, stream: Any) -> Iterator[None]:
-        """A context in which `matmul` computes on `stream`."""
-        self._cublas.set_stream(self._handle, stream.ptr)
-        self._cublas.set_workspace(
-            self._handle, self._workspace.ptr, WORKSPACE
-        )  # setting the stream resets it
-        self._load_kernels(stream)
-        self.active = True
-        try:
-            yield
-        finally:
-            self.active = False
-
-    def _load_kernels(self, stream: Any) -> None:
-        """Compute a first product of each dtype, since kernels cannot be loaded during a capture."""
-        if not self._loaded:
-            self._loaded = True
-            for name in KINDS:
-                self.matmul(*(self._cupy.ones((8, 8), name) for _ in range(2)))
-            stream.synchronize()
-
-    def matmul(self, a: CupyArray, b: CupyArray, out: CupyArray | None = None) -> CupyArray:
-        """The product of two matrices, or of a matrix and a vector."""
-        if a.ndim == 1 and b.ndim == 2:
-            return self.matmul(a[None, :], b, None if out is None else out[None, :])[0]
-        if a.ndim == 2 and b.ndim == 1:
-            return self.matmul(a, b[:, None], None if out is None else out[:, None])[:, 0]
-        name = str(a.dtype)
-        if a.ndim != 2 or b.ndim != 2 or name not in KINDS or a.dtype != b.dtype:
-            raise NotImplementedError(
-                f"a product of {a.shape} {a.dtype} and {b.shape} {b.dtype} while capturing: "
-                "expected two floating-point matrices of one dtype"
-            )
-        a, b = (x if x.flags.f_contiguous else self._cupy.ascontiguousarray(x) for x in (a, b))
-        out = self._cupy.empty((a.shape[0], b.shape[1]), a.dtype) if out is None else out
-        transa, transb, m, n, k, lda, ldb, ldc = gemm_shape(a, b, out)
-        kind, scale = KINDS[name], np.float64 if name == "float64" else np.float32
-        one, zero = np.ones((), scale), np.zeros((), scale)
-        self._cublas.gemm_ex(
-            self._handle, transa, transb, m, n, k, one.ctypes.data, b.data.ptr, kind, lda, a.data.ptr, kind,
-            ldb, zero.ctypes.data, out.data.ptr, kind, ldc, self._compute_type(name), self._algorithm,
+    def gemm(
+        self,
+        shape: tuple[int, ...],
+        a: CupyArray,
+        b: CupyArray,
+        c: CupyArray,
+        kind: int,
+        compute: int,
+    ) -> None:
+        """c = a b of matrices stored by columns; `shape` is `transa, transb, m, n, k, lda, ldb, ldc`."""
+        transa, transb, m, n, k, lda, ldb, ldc = shape
+        scale = ctypes.c_double if compute == COMPUTE_64F else ctypes.c_float
+        one, zero = scale(1.0), scale(0.0)  # read from the host during the call: the default pointer mode
+        self._call(
+            "cublasGemmEx", self._handle, transa, transb, m, n, k, ctypes.byref(one), a.data.ptr, kind, lda,
+            b.data.ptr, kind, ldb, ctypes.byref(zero), c.data.ptr, kind, ldc, compute, DEFAULT_ALGORITHM,
         )  # fmt: skip
-        return out
 
-    def _compute_type(self, name: str) -> int:
-        types = self._cublas.ComputeType
-        if name == "float64":
-            return int(types.COMPUTE_64F)
-        return int(self._fast if name == "float32" and tf32() else types.COMPUTE_32F)
+    def _call(self, name: str, *arguments: Any) -> None:
+        status = getattr(self._library, name)(*arguments)
+        if status:
+            text = self._library.cublasGetStatusString(status).decode()
+            raise CublasError(f"{name}: {text} (status {status})")
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """The library that CuPy uses: both ask NVIDIA's loader."""
+    try:
+        from cuda.pathfinder import load_nvidia_dynamic_lib
+
+        library = ctypes.CDLL(load_nvidia_dynamic_lib("cublas").abs_path)
+    except (ImportError, OSError, RuntimeError) as error:  # RuntimeError: it is not found
+        raise _unusable(f"cuBLAS does not load ({first_line(error)})") from None
+    for name, arguments in _ARGUMENTS.items():
+        function = getattr(library, name)
+        function.argtypes, function.restype = arguments, _int
+    library.cublasGetStatusString.argtypes = (_int,)
+    library.cublasGetStatusString.restype = ctypes.c_char_p
+    return library
+
+
+def _unusable(cause: str) -> ImportError:
+    return ImportError(f"{cause}: pip install {cupy_packages(cuda_version())}")

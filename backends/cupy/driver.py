@@ -23,10 +23,9 @@ def cupy_extra(version: int | None) -> str:
 
 
 def cupy_packages(version: int | None) -> str:
-    """The requirements of that extra, quoted for pip.
+    """The requirement of that extra, quoted for pip.
 
     >>> cupy_packages(12080)
-    "'cupy-cuda12x[ctk]>=14' 'nvmath-python[cu12]>=0.6'"
+    "'cupy-cuda12x[ctk]>=14'"
     """
-    cuda = cupy_extra(version)
-    return f"'cupy-{cuda}[ctk]>=14' 'nvmath-python[cu{cuda[4:6]}]>=0.6'"
+    return f"'cupy-{cupy_extra(version)}[ctk]>=14'"

@@ -51,7 +51,7 @@ class NumpyBackend(Backend):
     def machine(self) -> dict[str, Any]:
         return {**super().machine, "CPU": processor_name(), **_kernels()}
 
-    def limit_threads(self, multiplications: int) -> AbstractContextManager[None]:
+    def computing(self, multiplications: int) -> AbstractContextManager[None]:
         return nullcontext() if multiplications >= blas.SMALL or blas.are_chosen() else blas.OneThread()
 
     def asarray(self, values: object, *, dtype: DType = None) -> Array:

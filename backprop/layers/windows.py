@@ -50,20 +50,32 @@ class Windows:
     def im2col(self, x: Array) -> Array:
         """The images as (columns, height of a block, width, C, N, *blocks): `phase` makes matrices of it.
 
-        In two steps, so that most of the copying is of whole images: `beside` has an image for every
-        column of pixels in a block, and the pixels of one row in all blocks together; then its rows.
+        A copy of one view of the images where the library has such views. Else in two steps, so that most
+        of the copying is of whole images: `beside` has an image for every column of pixels in a block, and
+        the pixels of one row in all blocks together; then its rows.
         """
-        xp, (c, n), (below, _) = namespace_of(x), x.shape[:2], self.blocks(x)
-        beside = xp.empty(self._beside(x), dtype=x.dtype, device=device_of(x))
-        x = padded(x, self.pad)
+        xp, (c, n), (below, across) = namespace_of(x), x.shape[:2], self.blocks(x)
+        shape, device = (self.columns, self._high, self.width, c, n, below, across), device_of(x)
+        beside_shape, x = self._beside(x), padded(x, self.pad)
+        view = self._view(x, shape)
+        if view is not None:
+            return set_at(xp.empty(shape, dtype=x.dtype, device=device), ..., view)
+        beside = xp.empty(beside_shape, dtype=x.dtype, device=device)
         for place, pixels in self._pairs(beside):
             beside = set_at(beside, place, x[pixels])
-        shape = (self.columns, self._high, self.width, c, n, below, beside.shape[-1])
-        col = xp.empty(shape, dtype=x.dtype, device=device_of(x))
+        col = xp.empty(shape, dtype=x.dtype, device=device)
         for q in range(self.columns):
             for i in range(self._high):
                 col = set_at(col, (q, i, ...), beside[self._rows(i, q, below)])
         return col
+
+    def _view(self, x: Array, shape: tuple[int, ...]) -> Array | None:
+        """What im2col copies, as a view of padded images (C, N, H, W); None where there is none."""
+        if not is_registered(x):
+            return None
+        down, right = self._step, self.columns * self.stride
+        axes = [(3, self.stride), (2, 1), (3, 1), (0, 1), (1, 1), (2, down), (3, right)]
+        return backend_of(x).strided_view(x, shape, axes)
 
     def phase(self, col: Array, r: int, q: int) -> Array:
         """The windows of a phase as the columns of a matrix, (height · width · C, N · blocks): a view."""
@@ -115,6 +127,11 @@ class Windows:
             for j in range(wide):
                 xs = slice(j, j + right * (across - 1) + 1, right)
                 yield (s, j, slice(None), slice(None), slice(0, steps), ...), (..., ys, xs)
+
+
+def few_calls(x: Array) -> bool:
+    """Whether x's library makes few calls rather than many whose arrays stay in a cache."""
+    return is_registered(x) and backend_of(x).few_calls
 
 
 def padded(x: Array, pad: int, value: float = 0.0) -> Array:

@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self
 
-from ..backends import Array, Backend, InPlaceDict, backend_of, dtype_name, get_backend, namespace_of
+from ..backends import (
+    Array,
+    Backend,
+    InPlaceDict,
+    Namespace,
+    backend_of,
+    dtype_name,
+    fused,
+    get_backend,
+    namespace_of,
+)
 from ..dtypes import widened
 from ..errors import float16_training, missing_super_init
 from ..inputs import Inputs
@@ -107,8 +117,9 @@ class Network:
         self._params = NamedParameters(places)
         self._state = LayerState(named_parameters(layers, "state"))
         self._largest_parameter = max((math.prod(p.shape) for p in self._params.values()), default=0)
-        self.flat_params = FlatVector("params", places, self.backend)
-        self.flat_grads = FlatVector("grads", places, self.backend)
+        with self.backend.current():
+            self.flat_params = FlatVector("params", places, self.backend)
+            self.flat_grads = FlatVector("grads", places, self.backend)
         self.warned_of_precision = False
         self._gradient_states: tuple[dict[str, Array], dict[str, Array]] | None = None
         self._gradient_draws: tuple[Draws, Draws] | None = None
@@ -173,24 +184,25 @@ class Network:
     def predict(self, x: Array) -> Array:
         """The output of the last layer before the loss, for a batch x: (N, …) to (N, C)."""
         x = self.as_input(x)
-        with self.limit_threads(x.shape[0]):
+        with self.computing(x.shape[0]):
             return self.forward(x)
 
     def loss(self, x: Array, t: Array) -> Array:
         """The loss of the batch plus the penalty of `weight_decay`, a 0-d array on the network's device."""
         y = self.predict(x)
-        return self.penalized(self.last_layer.forward(y, self.as_target(t, *_samples(y))))
+        with self.computing(y.shape[0]):
+            return self.penalized(self.last_layer.forward(y, self.as_target(t, *_samples(y))))
 
-    def limit_threads(self, samples: int) -> AbstractContextManager[None]:
-        """`Backend.limit_threads` for batches of that many samples, based on the largest parameter."""
-        return self.backend.limit_threads(samples * self._largest_parameter)
+    def computing(self, samples: int) -> AbstractContextManager[None]:
+        """`Backend.computing` with batches of that many samples, based on the largest parameter."""
+        return self.backend.computing(samples * self._largest_parameter)
 
     def penalized(self, loss: Array) -> Array:
         """The loss + λ/2 Σ W²."""
         if self.weight_decay:
             for layer, key in self._weights():
                 W = layer.params[key]
-                loss = loss + (0.5 * self.weight_decay) * namespace_of(W).sum(W * W)
+                loss = _plus_share(loss, namespace_of(W).sum(W * W), share=0.5 * self.weight_decay)
         return loss
 
     def _weights(self) -> list[tuple[Layer, str]]:
@@ -212,8 +224,8 @@ class Network:
     def evaluate(self, x: Array, t: Array, batch_size: int = 1000) -> tuple[float, float | None]:
         """Loss without penalty, and accuracy or None, over all of x in batches."""
         check_same_length(x, t)
-        x = border.validated(self, x)
-        with self.limit_threads(1):
+        x = self.validated(x)
+        with self.computing(1):
             first = self.forward(self.scaled(x[0:1, ...]))
         return self.evaluate_validated(x, self.as_target(t, x.shape[0], tuple(first.shape[1:])), batch_size)
 
@@ -230,19 +242,20 @@ class Network:
         for start in range(0, n, batch_size):
             between()
             part = slice(start, min(start + batch_size, n))
-            with self.limit_threads(part.stop - start):
+            with self.computing(part.stop - start):
                 y, target = widened(self.forward(self.scaled(x[part, ...]))), t[part, ...]
-            loss = loss + self.last_layer.forward(y, target) * float(y.shape[0])
-            if self.last_layer.counts_correct:
-                correct = correct + self.last_layer.correct(y, target)
+                loss = loss + self.last_layer.forward(y, target) * float(y.shape[0])
+                if self.last_layer.counts_correct:
+                    correct = correct + self.last_layer.correct(y, target)
         total, *counts = backend_of(loss).read(loss, *([correct] if self.last_layer.counts_correct else []))
         return float(total) / n, int(counts[0]) / n if counts else None
 
     def gradient(self, x: Array, t: Array) -> dict[str, Array]:
         """The gradient of the loss for every parameter by backpropagation, as new arrays."""
         self._check_differentiable()
-        x, start, draws = self.as_input(x), self.copy_state(), Draws.of(self.layers)
-        with self.limit_threads(x.shape[0]):
+        x, draws = self.as_input(x), Draws.of(self.layers)
+        with self.computing(x.shape[0]):
+            start = self.copy_state()
             y = self.forward(x, training=True)
             self._gradient_states = (start, self.copy_state()) if start else None
             self._gradient_draws = (draws, Draws.of(self.layers)) if draws.carried else None
@@ -250,8 +263,8 @@ class Network:
             if not self.params:
                 return {}
             self.backward_params()
-        xp = self.backend.xp
-        return self.flat_grads.split(xp.asarray(self.flat_grads["flat"], copy=True))
+            xp = self.backend.xp
+            return self.flat_grads.split(xp.asarray(self.flat_grads["flat"], copy=True))
 
     def numerical_gradient(self, x: Array, t: Array, h: float = 1e-4) -> dict[str, Array]:
         """The gradient by central differences, in float64, on a copy of the network.
@@ -262,11 +275,11 @@ class Network:
         So the two methods agree in either order.
         """
         draws = self.draws_of_gradient()
-        self.state.update(self.state_of_gradient())
-        draws.restore(self.layers)
-        with self.backend.float64():
+        with self.backend.current(), self.backend.float64():
+            self.state.update(self.state_of_gradient())
+            draws.restore(self.layers)
             found = numerical_gradient(self, x, t, h, draws)
-        draws.restore(self.layers)
+            draws.restore(self.layers)
         return found
 
     def trace(self, x: Array, t: Array) -> Trace:
@@ -291,7 +304,8 @@ class Network:
         from ..tracing import trace
 
         self._check_differentiable()
-        return trace(self, x, t)
+        with self.backend.current():
+            return trace(self, x, t)
 
     def _check_differentiable(self) -> None:
         if self.params and self.dtype == "float16":
@@ -343,16 +357,19 @@ class Network:
     def decay(self, dout: Any) -> None:
         """Add the gradient of the penalty, dout · λ W."""
         if self.weight_decay:
+            share = self.weight_decay * dout
             for layer, key in self._weights():
-                layer.grads[key] += (self.weight_decay * dout) * layer.params[key]
+                layer.grads[key] = _decayed(layer.grads[key], layer.params[key], share)
 
     def as_input(self, x: Array) -> Array:
         """x in the network's dtype, scaled according to `inputs`; raises unless x is on its backend."""
-        return self.scaled(border.validated(self, x))
+        with self.backend.current():
+            return self.scaled(border.validated(self, x))
 
     def validated(self, x: Array) -> Array:
         """x as pixel bytes or real numbers, ready for `scaled`; raises unless it is a valid input."""
-        return border.validated(self, x)
+        with self.backend.current():
+            return border.validated(self, x)
 
     def scaled(self, x: Array) -> Array:
         """A validated x in the network's dtype, with uint8 divided by 255."""
@@ -372,7 +389,8 @@ class Network:
         Equivalent forms are converted (`Loss.converted`). Integers become bytes if they fit, which are
         faster to gather, else int64.
         """
-        return border.as_target(self, t, samples, outputs)
+        with self.backend.current():
+            return border.as_target(self, t, samples, outputs)
 
     def as_target_for(self, x: Array, t: Array) -> Array:
         """`as_target` for all samples of x, with the output's shape taken from the first one."""
@@ -427,6 +445,17 @@ class Network:
         return (
             f"{type(self).__name__}({stack}; {self.size:,} parameters, {self.dtype} on {self.backend.device})"
         )
+
+
+@fused
+def _plus_share(xp: Namespace, loss: Array, squares: Array, *, share: float) -> Array:
+    return loss + share * squares
+
+
+@fused
+def _decayed(xp: Namespace, grad: Array, W: Array, share: Any) -> Array:
+    grad += share * W
+    return grad
 
 
 def _samples(y: Array) -> tuple[int, tuple[int, ...]]:

@@ -21,7 +21,7 @@ def numerical_gradient(network: Network, x: Array, t: Array, h: float, draws: Dr
     """
     copied, backend = network.to(dtype="float64"), network.backend
     x = copied.as_input(x)
-    with network.limit_threads(x.shape[0]):
+    with network.computing(x.shape[0]):
         y = copied.forward(x)
         t = copied.as_target(t, y.shape[0], tuple(y.shape[1:]))
         start = copied.copy_state()

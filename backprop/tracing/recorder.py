@@ -31,7 +31,7 @@ def trace(network: Network, x: Array, t: Array) -> Trace:
     recorder = Recorder(backend, network.dtype)
     nodes = [*copied.layers.values(), copied.last_layer]
     with (
-        network.limit_threads(x.shape[0]),
+        network.computing(x.shape[0]),
         np.errstate(all="ignore"),
         network.draws_of_gradient().repeated(copied.layers),
         recorder.watching(nodes),

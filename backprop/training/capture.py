@@ -3,17 +3,16 @@
 To record a step, it is called, traced and replayed, each time from the same state; all three must end alike,
 bit for bit. Any attribute of a layer, the loss or the optimizer that the step changes outside the state must
 be set before it is read, since a replay does not set it. From then on the recording is verified again in
-every segment, which is an epoch or the steps between two calls of a hook: it begins with a check for changes
-by the user, and its last step is both replayed and called. If they differ, the segment is run again from its
-start, every later step is called, and a `CaptureWarning` names the cause.
+every segment, which is an epoch or the steps between two calls of a hook or of `progress`: it begins with a
+check for changes by the user, and its last step is both replayed and called. If they differ, the segment is
+run again from its start, every later step is called, and a `CaptureWarning` names the cause.
 """
 
 from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..backends import Array, Backend, CaptureError, CaptureWarning, HostArray, Replay
@@ -161,18 +160,21 @@ class StepCapture:
         return rows.shape[0] > 1 and not self.backend.replays_exactly
 
     def _record_sampled(self, key: tuple[int, ...], rows: Array, scalars: Array) -> Results:
-        """Record all steps, and call only the first one, which the first one replayed must equal."""
-        before, first = self.state().copy(), (rows[:1, ...], scalars[:1, ...])
+        """Record all steps, and call only two, since joining results is part of it.
+
+        The first one replayed must equal the first one called.
+        """
+        before = self.state().copy()
         if key not in self._called:
-            self.call(*first)  # so that all it needs is there
+            self.call(rows[:2, ...], scalars[:2, ...])  # so that all it needs is there
             self._called.add(key)
             self.state().restore(before)
-        called = self._record(key, rows, scalars, called=1)
+        called = self._record(key, rows, scalars, called=2)
         self.state().restore(before)
         replay = self._replays.get(key)
         if replay is not None:
             results = replay(rows, scalars)
-            firsts = self._alike([values[:1, ...] for values in results], called)
+            firsts = self._alike(*([values[:1, ...] for values in each] for each in (results, called)))
             if all(map(bool, self.backend.read(*firsts))):
                 self.unverified += 1
                 return results
@@ -218,7 +220,7 @@ class StepCapture:
         replay, cause = None, ""
         self.state().restore(before)
         try:
-            with untouched(fingerprint, changed) as copies, _quiet_threads():
+            with untouched(fingerprint, changed) as copies, _quiet_threads:
                 self._read.append(copies)
                 state = (*self.state(), self.data)
                 replay = self.backend.record(self._scan_of_mappings, state, (rows, scalars))
@@ -321,20 +323,30 @@ def _are_same(ours: Sequence[Any], its: Sequence[Any]) -> bool:
     )
 
 
-@contextmanager
-def _quiet_threads() -> Iterator[None]:
-    """While active, a `CaptureError` that ends a layer's own thread is not printed."""
-    hook = threading.excepthook
+class _QuietThreads:
+    """While any recording is made, a `CaptureError` that ends a layer's own thread is not printed."""
 
-    def quiet(args: Any) -> None:
+    def __init__(self) -> None:
+        self._lock, self._active, self._hook = threading.Lock(), 0, threading.excepthook
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._active += 1
+            if self._active == 1:
+                self._hook, threading.excepthook = threading.excepthook, self._quiet
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._active -= 1
+            if not self._active:
+                threading.excepthook = self._hook
+
+    def _quiet(self, args: Any) -> None:
         if not issubclass(args.exc_type, CaptureError):
-            hook(args)
+            self._hook(args)
 
-    threading.excepthook = quiet
-    try:
-        yield
-    finally:
-        threading.excepthook = hook
+
+_quiet_threads = _QuietThreads()
 
 
 def _cause_of(error: Exception) -> str:

@@ -32,6 +32,7 @@ def locate(epoch: Epoch) -> DivergenceError:
     """Run the segment again up to the first value that is not finite, and stop before that update."""
     step, state = epoch.step, epoch.step.state()
     state.restore(epoch.state_at_start)
+    epoch.params_finite = None
     for i in range(epoch.segment_start, epoch.ran):
         before = state.copy()
         row = epoch.scalars_of(i, i + 1)

@@ -17,8 +17,8 @@ class Epoch:
     """One pass over the samples in a given order; losses and counts stay on the device.
 
     The steps run in chunks, each of which may be one replay. Chunks form segments: a segment lies between two
-    points where user code may change anything, such as two calls of a hook. It keeps a copy of the state it
-    starts from, and returns to it if its replays turn out to be wrong.
+    points where user code may change anything, such as two calls of a hook or of `progress`. It keeps a copy
+    of the state it starts from, and returns to it if its replays turn out to be wrong.
 
     Parameters
     ----------
@@ -37,8 +37,6 @@ class Epoch:
     """The optimizer's scalars for the segment's steps, one row each."""
     first_row: int
     """The step of the first row."""
-    observed = False
-    """Whether a callback that may have changed something ran after the last step."""
 
     def __init__(
         self,
@@ -108,16 +106,13 @@ class Epoch:
                 if self.ran == stop:
                     self.step.optimizer.steps = self.steps_before + stop
                 yield reached
-                if self.observed:
-                    self.observed = False
-                    capture.drop_stale()
-                    self._mark_start()
 
     def _chunk_size(self, start: int, stop: int) -> int:
         return 1 if self.step.capture.why else min(self.backend.graph_steps, stop - start)
 
     def _mark_start(self) -> None:
         self.segment_start, self.state_at_start = self.ran, self.step.state().copy()
+        self.params_finite = None
 
     def _begin_segment(self, stop: int) -> None:
         self._mark_start()

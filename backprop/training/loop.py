@@ -181,16 +181,17 @@ class Training(Iterator[Metrics]):
         if test is not None and not is_pair(test):
             raise TypeError(f"expected test=(x_test, t_test), got {indefinite(type(test).__name__)}")
         generator = np.random.default_rng(rng)
-        self._data = TrainingData(network, x, t, validation, test, generator)
-        samples = len(self._data)
-        per_epoch = steps_per_epoch(samples, batch_size, sampling)
-        total = total_steps(epochs, iterations, per_epoch)
-        capture = capture and total >= network.backend.fewest_steps
-        self._step = TrainStep(network, self._data.train, optimizer or SGD(0.1), batch_size, capture)
-        self.network = network
-        self._data.scale()
-        if total >= per_epoch and sampling == "without-replacement":
-            check_last_batch(network, self._data.train["x"], batch_size)
+        with network.backend.current():
+            self._data = TrainingData(network, x, t, validation, test, generator)
+            samples = len(self._data)
+            per_epoch = steps_per_epoch(samples, batch_size, sampling)
+            total = total_steps(epochs, iterations, per_epoch)
+            capture = capture and total >= network.backend.fewest_steps
+            self._step = TrainStep(network, self._data.train, optimizer or SGD(0.1), batch_size, capture)
+            self.network = network
+            self._data.scale()
+            if total >= per_epoch and sampling == "without-replacement":
+                check_last_batch(network, self._data.train["x"], batch_size)
         self._order = SampleOrder(samples, batch_size, per_epoch, total, sampling, generator)
         self.optimizer = self._step.optimizer
         self.early_stopping = EarlyStopping(patience)
@@ -235,7 +236,7 @@ class Training(Iterator[Metrics]):
     @property
     def threads(self) -> int | None:
         """The CPU threads that matrix products use; None on another device."""
-        with self._limited():
+        with self._computing():
             return self.network.backend.threads
 
     def __repr__(self) -> str:
@@ -247,8 +248,8 @@ class Training(Iterator[Metrics]):
 
         return training_html(self)
 
-    def _limited(self) -> AbstractContextManager[None]:
-        return self.network.limit_threads(self._order.batch_size)
+    def _computing(self) -> AbstractContextManager[None]:
+        return self.network.computing(self._order.batch_size)
 
     @property
     def best(self) -> Metrics | None:
@@ -299,7 +300,7 @@ class Training(Iterator[Metrics]):
         try:
             if self._stopping:
                 raise _Stop
-            with deferred_ctrl_c(self._interrupt), self._limited():
+            with deferred_ctrl_c(self._interrupt), self._computing():
                 metrics = self._next()
                 for listener in self.on_epoch:
                     listener(self, metrics)
@@ -384,10 +385,12 @@ class Training(Iterator[Metrics]):
     def _train(self, epoch: Epoch) -> tuple[np.ndarray, float | None]:
         """Run the epoch to its end; return its losses and accuracy. Raises `_Stop` if asked to stop."""
         every = self.progress_steps if self.progress or self.on_progress else CHECK_STEPS
-        for i in within_memory(self._step, epoch.run(partial(_next_multiple, every), self._hook_after)):
+        reports = partial(_next_multiple, every)
+        for i in within_memory(self._step, epoch.run(reports, self._free_after(reports))):
             due = i % every == 0 or i == self._hook_after(i - 1)
-            if due and not self._report(epoch, every):
-                break
+            with self.network.backend.current():  # a hook may leave another device as the current one
+                if due and not self._report(epoch, every):
+                    break
             if self._stopping:
                 epoch.verify()
                 break
@@ -410,6 +413,12 @@ class Training(Iterator[Metrics]):
         next_calls = (step + every - (self._done + step) % every for every, _ in self._hooks())
         return min(next_calls, default=sys.maxsize)
 
+    def _free_after(self, reports: Callable[[int], int]) -> Callable[[int], int]:
+        """The first step of the epoch after another after which callbacks may change anything."""
+        if not self.progress:
+            return self._hook_after
+        return lambda step: min(reports(step), self._hook_after(step))
+
     def _report(self, epoch: Epoch, every: int) -> bool:
         """Report the last steps to listeners and hooks; return whether loss and weights are finite."""
         i = epoch.ran
@@ -423,7 +432,7 @@ class Training(Iterator[Metrics]):
                 listener(progress)
             if self.progress:
                 self.progress(progress)
-                epoch.observed, epoch.params_finite = True, None
+                epoch.params_finite = None
         for hook in [hook for every, hook in self._hooks() if self.step % every == 0]:
             if not epoch.check_params():
                 return False
@@ -475,7 +484,8 @@ class Training(Iterator[Metrics]):
         steps, position = optimizer.steps, 0
         if epoch:
             steps, position = self._steps_before + epoch.ran, epoch.ran
-            arrays |= {f"epoch.{i}": values for i, values in enumerate(epoch.results())}
+            with network.backend.current():
+                arrays |= {f"epoch.{i}": values for i, values in enumerate(epoch.results())}
         digest = self._data.validation_digest
         description = {
             "network": network_config(network),
@@ -508,9 +518,10 @@ class Training(Iterator[Metrics]):
             self._order.set_generator(saved.generator)
         except UNREADABLE as error:
             raise CheckpointError(f"{path} has the state of another random generator: {error}") from None
-        restore_network(self.network, checkpoint, path)
-        self._data.follow_network()
-        put(optimizer.slots, checkpoint, "optimizer", backend)
+        with backend.current():
+            restore_network(self.network, checkpoint, path)
+            self._data.follow_network()
+            put(optimizer.slots, checkpoint, "optimizer", backend)
         self.history, self._seconds = saved.history, saved.seconds
         if self._data.validation_digest and is_from_before(checkpoint):
             self.history = list(map(as_validated, self.history))
@@ -558,7 +569,7 @@ class Training(Iterator[Metrics]):
                 yield f"{name} draws random numbers by itself, and their generator is not in the checkpoint"
 
     def _machine(self) -> dict[str, Any]:
-        with self._limited():
+        with self._computing():
             return self.network.backend.machine
 
     def _interrupt(self) -> None:

@@ -50,7 +50,12 @@ class SampleOrder:
         return ahead.indices
 
     def draw_ahead(self) -> None:
-        """Draw what `draw` will return, while the device computes: from a copy of the generator."""
+        """Draw what `draw` will return, while the device computes: from a copy of the generator.
+
+        A subclass may draw in its own way, which a copy of it, a plain generator, would not.
+        """
+        if type(self._rng) is not np.random.Generator:
+            return
         try:
             generator = copy.deepcopy(self._rng)
         except Exception:  # a generator of somebody's own may refuse in any way; `draw` does without

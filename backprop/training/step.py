@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any, TypeAlias
 
 from ..backends import Array, namespace_of
@@ -37,10 +38,8 @@ class TrainStep:
         self.network, self.optimizer, self.batch_size = network, optimizer, batch_size
         optimizer.prepare(network.flat_params if network.params else {})
         self.data = data
-        backend = network.backend
-        self.capture = StepCapture(
-            backend, self.scan, self.state, self.data, Fingerprinter(network, optimizer)
-        )
+        backend, own = network.backend, copy(self)  # in a cycle, recordings would not be freed at once
+        self.capture = StepCapture(backend, own.scan, own.state, self.data, Fingerprinter(network, optimizer))
         can_replay = backend.can_record and (backend.has_views or backend.replays_mappings)
         if not (capture and can_replay and network.params):
             self.capture.why = "not asked for"

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from ..memory import held_by_jax
 from ..workloads import (
     ADAM_BETAS,
     ADAM_EPSILON,
@@ -72,7 +73,7 @@ def _adam(lr: float, params: Tree, grads: Tree, slots: Tree) -> tuple[Tree, Tree
 
 class Contender:
     def __init__(self, workload: Workload, data: Data, variant: str, device: str) -> None:
-        place = jax.devices("gpu" if device.startswith("gpu") else "cpu")[0]
+        place = self.place = jax.devices("gpu" if device.startswith("gpu") else "cpu")[0]
         self.data = jax.device_put((data.x, data.t.astype(np.int32)), place)
         params = initial_weights(workload)
         names = [i for i in range(1, len(params)) if f"gamma{i}" in params]
@@ -82,7 +83,8 @@ class Contender:
         self.state = jax.device_put((params, running, slots), place)
         self.update = _adam if workload.optimizer == "adam" else _sgd
         self.variant, self.batch, self.lr = variant, workload.batch, workload.lr
-        self.chunk = 1 if variant == "jit" else workload.scan_steps
+        steps = workload.scan_steps if device == "cpu" else min(100, workload.proof_steps)
+        self.chunk = 1 if variant == "jit" else steps
         self.rng = np.random.default_rng(0)
         self.step = jax.jit(self._step, donate_argnums=0)
         self.scan = jax.jit(self._scan, donate_argnums=0)
@@ -105,6 +107,9 @@ class Contender:
             for start in range(0, steps, self.chunk):
                 self.state = self.scan(self.state, self.data, chosen[start : start + self.chunk])
         jax.block_until_ready(self.state)
+
+    def device_mb(self) -> float | None:
+        return held_by_jax(self.place)
 
     def weights(self) -> Weights | None:
         return {name: np.asarray(value) for name, value in self.state[0].items()}

@@ -17,6 +17,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ..memory import held_by_torch
+from ..precision import set_torch
 from ..workloads import (
     ADAM_BETAS,
     ADAM_EPSILON,
@@ -36,6 +38,7 @@ class Contender:
     def __init__(self, workload: Workload, data: Data, variant: str, device: str) -> None:
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
         torch.manual_seed(0)
+        set_torch(torch)
         self.device = "cuda" if device.startswith("gpu") else "cpu"
         if variant == "cuda-graph" and self.device == "cpu":
             raise NotImplementedError("CUDA graphs need a GPU")
@@ -91,6 +94,9 @@ class Contender:
             self.step()
         if self.device == "cuda":
             torch.cuda.synchronize()
+
+    def device_mb(self) -> float | None:
+        return held_by_torch(torch) if self.device == "cuda" else None
 
     def weights(self) -> Weights | None:
         values = {name: p.detach().cpu().numpy() for name, p in _named(self.model).items()}

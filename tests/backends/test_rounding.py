@@ -12,7 +12,8 @@ from backends.rounding import agree, updates_agree
 
 def test_updates_may_differ_where_a_gradient_is_rounding_alone(backend: Backend) -> None:
     def agrees(x: np.ndarray, y: np.ndarray) -> bool:
-        return updates_agree(backend.xp, *(backend.asarray(z, dtype="float32") for z in (before, x, y)))
+        arrays = [backend.asarray(z, dtype="float32") for z in (before, x, y)]
+        return bool(updates_agree(backend.xp, *arrays))
 
     before = np.linspace(0.5, 1.0, 100)
     updated = before + 1e-3
@@ -32,7 +33,7 @@ def test_results_agree_up_to_rounding(backend: Backend) -> None:
         def agrees(x: list[float], y: list[float], dtype: str = dtype, tf32: bool = tf32) -> bool:
             with np.errstate(invalid="ignore"):  # ∞ - ∞
                 arrays = [backend.asarray(z, dtype=dtype) for z in (x, y)]
-                return agree(backend.xp, *arrays, tf32=tf32)
+                return bool(agree(backend.xp, *arrays, tf32=tf32))
 
         x = [1.0, -3.0, math.nan, math.inf]
         assert agrees(x, [(1.0 + small) * z for z in x])
@@ -45,7 +46,7 @@ def test_results_agree_up_to_rounding(backend: Backend) -> None:
 
 def test_integers_agree_when_they_are_equal(backend: Backend) -> None:
     def agrees(x: list[int], y: list[int]) -> bool:
-        return agree(backend.xp, backend.asarray(x), backend.asarray(y))
+        return bool(agree(backend.xp, backend.asarray(x), backend.asarray(y)))
 
     assert agrees([1000, 2], [1000, 2])
     assert not agrees([1000, 2], [1001, 2])
@@ -63,5 +64,5 @@ def test_replays_that_may_round_are_compared_so(backend: Backend) -> None:
     if not backend.can_record:
         return
     x, y = (backend.asarray([1.0, z], dtype="float32") for z in (1.0, 1.0 + 1e-4))
-    assert backend.agree(x, y) is not backend.replays_exactly
-    assert backend.updates_agree(x * 0.0, x, y) is not backend.replays_exactly
+    assert bool(backend.agree(x, y)) is not backend.replays_exactly
+    assert bool(backend.updates_agree(x * 0.0, x, y)) is not backend.replays_exactly

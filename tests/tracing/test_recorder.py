@@ -418,13 +418,13 @@ def test_time_is_without_that_of_copies(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_threads_are_limited_as_for_a_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     network, (x, t), samples = net(get_backend("cpu")), data(get_backend("cpu")), []
-    limit_threads = Network.limit_threads
+    computing = Network.computing
 
     def noted(self: Network, number: int) -> Any:
         samples.append(number)
-        return limit_threads(self, number)
+        return computing(self, number)
 
-    monkeypatch.setattr(Network, "limit_threads", noted)
+    monkeypatch.setattr(Network, "computing", noted)
     network.gradient(x, t)
     network.trace(x, t)
     assert samples == [6, 6]

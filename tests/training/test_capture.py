@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import gc
 import io
 import itertools
 import pickle
@@ -41,6 +42,7 @@ from backprop import (
     Tanh,
     Training,
 )  # fmt: skip
+from backprop.training.capture import _quiet_threads
 from backprop.training.fingerprint import Fingerprinter
 from backprop.training.step import TrainStep
 
@@ -665,6 +667,16 @@ def test_only_refused_threads_end_silently(monkeypatch: pytest.MonkeyPatch) -> N
     assert printed == [ValueError] * (1 + 1 + 2 + 1 + 1)  # a look at the shape; called, traced, proven twice
 
 
+def test_the_hook_of_threads_returns_after_recordings_that_overlap() -> None:
+    hook = threading.excepthook
+    _quiet_threads.__enter__()
+    quiet = threading.excepthook
+    with _quiet_threads:
+        _quiet_threads.__exit__()
+        assert threading.excepthook == quiet != hook
+    assert threading.excepthook is hook
+
+
 def test_an_error_raised_only_while_recording_is_named() -> None:
     class Particular(Identity):
         def forward(self, x: Any, *, training: bool = False) -> Any:
@@ -731,6 +743,35 @@ def test_changes_by_progress_stay_when_steps_are_rerun(monkeypatch: pytest.Monke
         np.testing.assert_array_equal(changed_by_progress(True, lambda: wrong.append(1)), expected)
 
 
+@pytest.mark.parametrize("every", [7, 10, 12, 24])
+def test_wrong_replays_before_progress_are_run_again(every: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where progress comes between the last whole batch, the 24th, and what is left."""
+
+    def run(capture: bool) -> tuple[np.ndarray, list[float]]:
+        nets.append(network("cpu"))
+        losses: list[float] = []
+        options: Any = {"progress": lambda p: losses.append(p.loss), "progress_steps": every}
+        list(
+            Training(
+                nets[-1], X[:-5], LABELS[:-5], epochs=1, batch_size=10, rng=0, capture=capture, **options
+            )
+        )
+        return nets[-1].flat_params["flat"].copy(), losses
+
+    nets: list[Network] = []
+    expected, replay, calls = run(False), NumpyReplay.__call__, []
+
+    def wrong(self: Any, *inputs: Any) -> Any:
+        results = replay(self, *inputs)
+        calls.append(results)
+        nets[-1].flat_params["flat"][0] += float(len(calls) >= 4)
+        return results
+
+    monkeypatch.setattr(NumpyReplay, "__call__", wrong)
+    with pytest.warns(CaptureWarning, match="and a called one give different results"):
+        np.testing.assert_equal(run(True), expected)
+
+
 @pytest.mark.parametrize("capture", [False, True])
 def test_a_hook_finds_the_optimizer_at_its_step(capture: bool) -> None:
     seen: list[tuple[int, int]] = []
@@ -792,7 +833,8 @@ def test_changes_are_checked_after_progress_only(monkeypatch: pytest.MonkeyPatch
         return len(looks)
 
     once = counted(25)
-    assert [counted(every) for every in (13, 12, 8, 6)] == [once, once + 1, once + 2, once + 3]
+    assert [counted(every) for every in (13, 12, 8, 6)] == [once + 2, once + 2, once + 4, once + 6]
+    assert counted(3) == 0  # too short to be recorded
 
 
 def test_data_too_large_for_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -943,6 +985,28 @@ def test_recordings_are_freed_after_fit() -> None:
     net = network("cpu")
     list(Training(net, X, LABELS, epochs=2, batch_size=50, rng=0))
     assert len(pickle.dumps(net)) < 10_000
+
+
+def test_recordings_are_freed_with_the_training(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once: a recording on a GPU has megabytes, and the garbage collector, which counts objects, comes late."""
+    recorded: list[weakref.ref[Any]] = []
+    record = type(backend).record
+
+    def spied(self: Any, *args: Any) -> Any:
+        replay = record(self, *args)
+        recorded.append(weakref.ref(replay))
+        return replay
+
+    monkeypatch.setattr(type(backend), "record", spied)
+    gc.disable()
+    try:
+        run = Training(network(backend), X, LABELS, epochs=2, batch_size=50, rng=0)
+        list(run)
+        assert bool(recorded) == backend.can_record
+        del run
+        assert not [replay for replay in recorded if replay()]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("part", ["layer", "optimizer"])

@@ -76,6 +76,21 @@ def test_divergence_in_the_last_update(backend: Backend) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_nan_of_a_hook_is_taken_back_and_forgotten(backend: Backend) -> None:
+    """The network is finite again after the error: going on does not raise it a second time."""
+    network = net(backend)
+
+    def spoil(training: Training) -> None:
+        if training.step == 25:
+            network.flat_params["flat"] = network.flat_params["flat"] * math.nan
+
+    run = Training(network, *blobs(), epochs=2, batch_size=10, rng=0, hook=spoil, hook_steps=25)
+    with pytest.raises(DivergenceError, match="training diverged at step 25"):
+        next(run)
+    assert [metrics.step for metrics in run] == [25, 50]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("progress", [None, lambda progress: None])
 def test_a_diverged_epoch_is_not_run_to_its_end(progress: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = 0

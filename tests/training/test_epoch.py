@@ -59,7 +59,7 @@ def test_progress_and_hook_are_called_on_time_when_steps_are_replayed(
         calls.clear()
         monkeypatch.setattr(type(get_backend("cpu")), "graph_steps", steps)
         assert told() == expected
-        assert max(calls) == min(steps, 5)
+        assert max(calls) == min(steps, 4)  # the fifth is replayed alone, since it is verified
 
 
 def spied_reads(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -81,11 +81,30 @@ def test_an_order_drawn_ahead_is_the_same(kind: Any) -> None:
 
 
 def test_a_generator_that_cannot_be_copied_is_drawn_from_itself() -> None:
-    class Alone(np.random.Generator):
+    class Alone(np.random.PCG64):
         def __deepcopy__(self, memo: object) -> Any:
             raise TypeError("there is one")
 
-    rng = Alone(np.random.PCG64(5))
+    rng = np.random.Generator(Alone(5))
     order = SampleOrder(20, 10, 2, 8, "without-replacement", rng)
     order.draw_ahead()
     assert order.draw().tolist() == np.random.default_rng(5).permutation(20).tolist()
+
+
+class Curriculum(np.random.Generator):
+    """Draws the samples in their order, from another one on every time."""
+
+    drawn = 0
+
+    def permutation(self, samples: Any) -> Any:  # type: ignore[override]
+        self.drawn += 1
+        return np.roll(np.arange(samples), self.drawn)
+
+
+def test_a_generator_that_draws_in_its_own_way_draws_every_epoch() -> None:
+    order = SampleOrder(4, 2, 2, 6, "without-replacement", Curriculum(np.random.PCG64(0)))
+    drawn = []
+    for _ in range(3):
+        drawn.append(order.draw().tolist())
+        order.draw_ahead()
+    assert drawn == [[3, 0, 1, 2], [2, 3, 0, 1], [1, 2, 3, 0]]

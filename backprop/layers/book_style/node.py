@@ -170,7 +170,7 @@ class BookNode(Node):
     def checked(self, what: str, array: Any, like: ArraySpec, shape: tuple[int, ...] | None = None) -> Array:
         """A copy, in the dtype of `like`, of an array that the object gives; raises for what is none."""
         if isinstance(array, Real) and not is_registered(array):
-            array = like.xp.asarray(float(array), dtype=like.dtype, device=like.device)
+            array = like.xp.full((), float(array), dtype=like.dtype, device=like.device)
         if not (is_registered(array) and namespace_of(array) is like.xp):
             kind = f"{like.kind.__module__.partition('.')[0]}.{like.kind.__name__}"
             cure = f" of {backend_of(array).name}: {CURE}" if is_registered(array) else ""

@@ -37,7 +37,7 @@ def test_missing_cupy_names_the_packages_for_the_driver(
     monkeypatch.delitem(sys.modules, "array_api_compat.cupy", raising=False)
     with pytest.raises(
         BackendUnavailableError,
-        match=rf"CuPy is not installed; pip install 'cupy-{extra}\[ctk\]>=14' 'nvmath",
+        match=rf"CuPy is not installed; pip install 'cupy-{extra}\[ctk\]>=14'$",
     ):
         _registry["cupy"].load()()
 

@@ -28,9 +28,6 @@ class FakeCuda:
     def MemoryPool(self) -> Any:  # noqa: N802
         return SimpleNamespace(malloc=None)
 
-    def Device(self) -> Any:  # noqa: N802
-        return SimpleNamespace(synchronize=lambda: self.log.append("synchronize"))
-
     def Stream(self, non_blocking: bool) -> Any:  # noqa: N802
         assert non_blocking
         return self
@@ -55,9 +52,22 @@ class FakeCuda:
         return SimpleNamespace(launch=lambda: (self.log.append("launch"), run()))
 
 
+class FakeDevice:
+    """The current device, noted in the log."""
+
+    def __init__(self, cuda: FakeCuda) -> None:
+        self.cuda = cuda
+
+    def __enter__(self) -> None:
+        self.cuda.log.append("device")
+
+    def __exit__(self, *_: Any) -> None:
+        self.cuda.log.append("device before")
+
+
 def fake_replay(function: Any, state: Any, inputs: Any) -> tuple[CupyReplay, FakeCuda]:
-    blas: Any = SimpleNamespace(on=lambda stream: nullcontext())
-    return CupyReplay(function, [state], inputs, SimpleNamespace(cuda=cuda), blas), cuda
+    products: Any = SimpleNamespace(captured_on=lambda stream: nullcontext("a workspace"))
+    return CupyReplay(function, [state], inputs, cuda, FakeDevice(cuda), products), cuda
 
 
 cuda = FakeCuda()
@@ -77,7 +87,11 @@ def test_a_graph_is_made_once_and_launched() -> None:
     replay, _ = fake_replay(function, {"out": np.zeros(3)}, [np.zeros(3)])
     for i in range(3):
         np.testing.assert_array_equal(replay(np.full(3, i))[0], np.full(3, 2.0 * i))
-    assert cuda.log == ["synchronize", "stream", "begin", "end", "default stream", *["launch"] * 3]
+    assert cuda.log == [
+        *("device", "stream", "begin", "end", "default stream", "device before"),
+        *["device", "launch", "device before"] * 3,
+    ]
+    assert replay._workspace == "a workspace"  # it lives as long
 
 
 def test_a_capture_that_breaks_is_ended() -> None:
@@ -87,7 +101,7 @@ def test_a_capture_that_breaks_is_ended() -> None:
 
     with pytest.raises(NotImplementedError, match="no products while capturing"):
         fake_replay(function, {}, [np.ones(2)])
-    assert cuda.log == ["synchronize", "stream", "begin", "fail", "end", "default stream"]
+    assert cuda.log == ["device", "stream", "begin", "fail", "end", "default stream", "device before"]
 
 
 def test_setting_the_state_writes_into_its_arrays() -> None:
