@@ -67,6 +67,8 @@ def tests(session: nox.Session, backend: str) -> None:
             package = f".[{cupy_extra(driver)}]"
     if backend == "torch":
         session.install(TORCH)
+    if backend == "jax":
+        package = ".[jax]"
     session.install(package, *group("tests"))
     chosen = ("--backend", backend) if not asked else ()
     session.run("pytest", *chosen, *workers(session, backend), *session.posargs, env=ONE_THREAD)
@@ -99,7 +101,7 @@ def emulated_tests(session: nox.Session) -> None:
     def run(log: str, *arguments: str, devices: int) -> None:
         command = (str(folder / "run.sh"), *venv, "--log", log, "pytest", "-p", "no:cacheprovider")
         env = {**ONE_THREAD, "PYTHONPATH": str(Path.cwd()), "CUPY_EMULATOR_DEVICES": str(devices)}
-        session.run(*command, *arguments, env=env, external=True)
+        session.run(*command, *workers(session), *arguments, env=env, external=True)
 
     run(emulated_log(session), *session.posargs, devices=1)
     if not session.posargs:
@@ -143,7 +145,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def examples(session: nox.Session) -> None:
     """Run every example, those of the book with --quick."""
-    session.install(".[plots]", "jax", "scipy")
+    session.install(".[plots]", "jax", "scipy", "ndonnx", "onnxruntime")
     folder = session.create_tmp()
     for example in sorted(Path("examples").glob("[!_]*.py")):
         quick = (
@@ -190,7 +192,7 @@ def check(session: nox.Session) -> None:
 @nox.session(default=False)
 def gradients(session: nox.Session) -> None:
     """docs/gradients.md: the worst relative error of every layer, loss and network on every backend."""
-    session.install(TORCH, ".", "array-api-strict")
+    session.install(TORCH, ".[jax]", "array-api-strict")
     worst: dict[str, dict[str, float]] = {}
     devices = [name for name in backend_names() if name != "cupy" or cuda_version() is not None]
     for device in devices:
@@ -204,7 +206,8 @@ def gradients(session: nox.Session) -> None:
         "# Gradients\n",
         "The worst relative error of any entry of any gradient against extrapolated differences in float64.",
         "Entries below a hundredth of their array's largest count as that large. Up to 1e-7 passes, or up to",
-        "ten times the estimated error of the difference. All entries; on strict and torch, 500 of an array.",
+        "ten times the estimated error of the difference. All entries; on strict, torch and jax, 500 of",
+        "an array.",
         f"Written by `nox -s gradients` on {processor()}.\n",
         f"| | {' | '.join(devices)} |",
         f"|---|{'---|' * len(devices)}",

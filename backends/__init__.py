@@ -17,12 +17,12 @@ if __name__ == "backends":
     give_backprop_backends()
 
 from .array import Array, DType, HostArray, Namespace, dtype_name
-from .assignment import add_at, set_at
+from .assignment import add_at, copy_of, set_at
 from .base import Backend, Replay
 from .devices import BackendStatus, available_backends, get_backend
-from .dispatch import backend_of, is_registered, namespace_of
+from .dispatch import backend_of, device_of, is_registered, namespace_of, on_one_device
 from .errors import BackendUnavailableError, CaptureError, CaptureWarning, UnknownDeviceError
-from .fusion import without_aliases
+from .fusion import fused, without_aliases
 from .inplace import InPlaceDict
 from .numpy.blas import THREAD_VARIABLES
 from .registry import backend_names, register_backend
@@ -45,10 +45,14 @@ __all__ = [
     "available_backends",
     "backend_names",
     "backend_of",
+    "copy_of",
+    "device_of",
     "dtype_name",
+    "fused",
     "get_backend",
     "is_registered",
     "namespace_of",
+    "on_one_device",
     "register_backend",
     "set_at",
     "without_aliases",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from .array import Array, Index, Operand
+from .dispatch import namespace_of
 
 
 def set_at(x: Array, index: Index, value: Operand) -> Array:
@@ -21,6 +22,18 @@ def set_at(x: Array, index: Index, value: Operand) -> Array:
         return cast(Array, cast(Any, x).at[index].set(value))
     x[index] = value
     return x
+
+
+def overwritten(x: Array, value: Operand) -> Array:
+    """`x[...] = value`, for a number or an array like x: x itself, or an array like it."""
+    if hasattr(type(x), "at") and getattr(value, "shape", None) == x.shape:
+        return cast(Array, value)
+    return set_at(x, ..., value)
+
+
+def copy_of(x: Array) -> Array:
+    """A copy of an array, or x itself where it cannot change."""
+    return x if hasattr(type(x), "at") else namespace_of(x).asarray(x, copy=True)
 
 
 def add_at(x: Array, index: Index, value: Operand) -> Array:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Protocol
 
 from .array import Array, DType, HostArray, Namespace, dtype_name
+from .dispatch import namespace_of
 from .registry import library_roots, name_of, open_backend
 
 Fused = Callable[..., tuple[Array, ...]]
@@ -41,6 +42,12 @@ class Backend:
 
     has_views: ClassVar[bool] = False
     """Whether a slice shares its memory with the array and writing to it changes both."""
+
+    few_calls: ClassVar[bool] = False
+    """Whether a layer should make few large calls, rather than many whose arrays stay in a cache."""
+
+    checks_arrays: ClassVar[bool] = False
+    """Whether `check_array` refuses some of the library's arrays, which costs time."""
 
     slab_bytes: ClassVar[int] = 64 * 2**20
     """Bytes that a layer may use for a slab, where it takes its batch in slabs: what fits in a cache."""
@@ -136,12 +143,28 @@ class Backend:
         """
         return function
 
+    def strided_view(self, x: Array, shape: tuple[int, ...], axes: Sequence[tuple[int, int]]) -> Array | None:
+        """A view of x; `axes` has for each of its axes one of x, and how many entries there one step is.
+
+        None where the library has no such views, or where a copy of one is slower than copies of slices.
+        """
+        return None
+
     def is_writable(self, array: Array) -> bool:
         """Whether `x += …` works for this array, in place or not."""
         return True
 
     can_record: bool = False
     """Whether `record` works."""
+
+    replays_mappings: bool = False
+    """Whether a replay takes the state's arrays from their mappings and puts new ones there.
+
+    Else it reads and changes the arrays that were there at the recording.
+    """
+
+    fewest_steps: int = 0
+    """The length of a training from which recording its step saves more time than it takes."""
 
     graph_steps: int = 1
     """How many steps of training one replay should hold."""
@@ -189,6 +212,35 @@ class Backend:
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether the error says that the device or the host has no memory left."""
         return isinstance(error, MemoryError)
+
+    def float64(self) -> AbstractContextManager[Any]:
+        """A context in which this library has float64 and int64; most have them anyway."""
+        return nullcontext()
+
+    def made_now(self) -> AbstractContextManager[Any]:
+        """A context in which arrays that do not depend on others have values, also while JAX traces."""
+        return nullcontext()
+
+    def scan(
+        self,
+        step: Callable[[Any], tuple[Array, ...]],
+        state: Sequence[MutableMapping[str, Array]],
+        count: int,
+    ) -> tuple[Array, ...]:
+        """Call step(i) for every i below `count`; return its results, 0-d arrays, stacked.
+
+        A step changes the arrays in the mappings of `state`, or replaces them. While a function is traced,
+        i may be a 0-d array, and the steps a loop of the recorded program.
+        """
+        return tuple(stacked(values) for values in zip(*map(step, range(count)), strict=True))
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of arrays, and of nothing else, compiled where each operation alone is slow."""
+        return function
+
+    @classmethod
+    def check_array(cls, array: Array) -> None:
+        """Raise `TypeError` for an array of the library that its functions would silently convert."""
 
     def synchronize(self) -> None:
         """Wait until the device has finished its work."""
@@ -243,3 +295,9 @@ class Backend:
 
     def __repr__(self) -> str:
         return f"<backend {self.name} on {self.device}>"
+
+
+def stacked(values: Sequence[Array]) -> Array:
+    """Join 0-d arrays into a vector."""
+    xp = namespace_of(values[0])
+    return xp.stack(values) if len(values) > 1 else xp.reshape(values[0], (1,))

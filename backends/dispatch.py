@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .array import Namespace
-from .base import Backend
 from .registry import backend_class, name_of, namespaces, open_backend
 from .traced import TracedArray
+
+if TYPE_CHECKING:
+    from .base import Backend
 
 
 def is_registered(array: object) -> bool:
@@ -31,7 +33,10 @@ def namespace_of(array: object) -> Namespace:
     kind: type = array.__class__
     xp: Namespace
     if name_of(kind) is not None:
-        xp = backend_of(array).xp
+        backend = backend_of(array)
+        xp = backend.xp
+        if backend.checks_arrays:
+            return xp
     elif hasattr(array, "__array_namespace__") and not isinstance(array, type):
         xp = array.__array_namespace__()
     else:
@@ -53,6 +58,17 @@ def _described(value: object) -> str:
     return f"the class {value.__name__}" if isinstance(value, type) else str(value.__class__.__name__)
 
 
+def device_of(array: Any) -> Any:
+    """The device of an array, for `device=…`; None in a function that JAX traces, which has its own."""
+    return getattr(array, "device", None)
+
+
+def on_one_device(x: Any, y: Any) -> bool:
+    """Whether two arrays are on one device, as far as it is known."""
+    ours, its = device_of(x), device_of(y)
+    return ours == its or ours is None or its is None
+
+
 def backend_of(array: Any) -> Backend:
     """The backend whose library and device hold `array`."""
     if isinstance(array, TracedArray):
@@ -64,4 +80,7 @@ def backend_of(array: Any) -> Backend:
             f"no backend is registered for arrays of type {type(array).__module__}."
             f"{type(array).__name__}; see backprop.backends.register_backend"
         )
-    return open_backend(name, backend_class(name).device_of(array))
+    found = backend_class(name)
+    if found.checks_arrays:
+        found.check_array(array)
+    return open_backend(name, found.device_of(array))

@@ -1,4 +1,4 @@
-"""A mapping whose arrays are written into, never replaced."""
+"""A mapping whose arrays are written into, never replaced, where they can change."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any, NoReturn, Self
 
 from .array import Array
+from .assignment import overwritten
 from .base import Backend
 from .dispatch import backend_of, is_registered, namespace_of
 
@@ -15,8 +16,8 @@ class InPlaceDict(dict[str, Array]):
     """A mapping whose arrays stay in place: setting a key writes the value into the array there.
 
     A recording reads and writes the arrays that it has seen, and a flat vector is made of views, so others
-    must not take their place. A number fills the array; an array is converted to its dtype. Copied or
-    pickled, it is a plain dict.
+    must not take their place. A number fills the array; an array is converted to its dtype. Arrays that
+    cannot change are replaced by others of the same form. Copied or pickled, it is a plain dict.
     """
 
     _backend: Backend | None = None  # found once, since the uncaptured step writes each gradient out
@@ -24,7 +25,9 @@ class InPlaceDict(dict[str, Array]):
     def __setitem__(self, key: str, value: Any) -> None:
         place = self._place(key)
         if value is not place:
-            place[...] = _fitting(key, value, place)
+            written = overwritten(place, _fitting(key, value, place))
+            if written is not place:
+                super().__setitem__(key, written)
 
     def write_out(self, key: str, function: Callable[..., Array], *args: Any, **options: Any) -> None:
         """Write function(*args, **options), of the arrays' namespace, into the array at `key`."""
@@ -75,7 +78,8 @@ def _fitting(key: str, value: Any, place: Array) -> Any:
     if tuple(value.shape) != tuple(place.shape):
         raise ValueError(f"{key}: expected shape {tuple(place.shape)}, got {tuple(value.shape)}")
     if type(value) is not type(place) and is_registered(value):
-        ours, its = backend_of(place), backend_of(value)
-        if its is not ours:
+        ours = backend_of(place)
+        if not ours.owns(value):
+            its = backend_of(value)
             raise TypeError(f"{key}: expected an array of {ours}, got one of {its}; use asarray(…)")
     return value if value.dtype == place.dtype else namespace_of(place).astype(value, place.dtype)

@@ -34,6 +34,7 @@ _registry: dict[str, _Entry] = {
     "numpy": _Entry(_importing(".numpy.backend", "NumpyBackend"), ("numpy",)),
     "cupy": _Entry(_importing(".cupy.backend", "CupyBackend"), ("cupy",)),
     "torch": _Entry(_importing(".torch.backend", "TorchBackend"), ("torch",)),
+    "jax": _Entry(_importing(".jax.backend", "JaxBackend"), ("jax", "jaxlib")),
     "strict": _Entry(_importing(".strict", "StrictBackend"), ("array_api_strict",)),
 }
 _opened: dict[tuple[str, str | None], Backend] = {}

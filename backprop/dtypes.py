@@ -21,6 +21,11 @@ def is_float16(dtype: Any) -> bool:
     return _name(dtype.__class__, dtype) == "float16"
 
 
+def is_bool(dtype: Any) -> bool:
+    """Whether the dtype, of any library, is that of truth values."""
+    return _name(dtype.__class__, dtype) == "bool"
+
+
 def is_integer(dtype: Any) -> bool:
     """Whether the dtype, of any library, is a signed or unsigned integer."""
     return _name(dtype.__class__, dtype).startswith(("int", "uint"))

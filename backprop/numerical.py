@@ -43,6 +43,12 @@ def numerical_gradient(f: Callable[[Array], Any], x: Any, h: float = 1e-4) -> Ar
     if known and dtype_name(x.dtype).startswith("complex"):
         raise TypeError(f"numerical_gradient: expected a real array, got {dtype_name(x.dtype)}")
     backend = backend_of(x) if known else get_backend("numpy")
+    with backend.float64():
+        return _numerical_gradient(f, x, h, backend, known)
+
+
+def _numerical_gradient(f: Callable[[Array], Any], x: Any, h: float, backend: Backend, known: bool) -> Array:
+    """The gradient, computed where the backend has float64."""
     host = np.array(backend.to_numpy(x) if known else x, dtype=np.float64)
     if known and dtype_name(x.dtype) == "float64" and writable(x):
         return backend.asarray(_differences_in_place(f, x, host, h, backend))

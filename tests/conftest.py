@@ -7,6 +7,8 @@ once: with NumPy, or when no backend is named.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "only(name): a test for this backend alone")
+    config.addinivalue_line("markers", "changes_arrays: a test of arrays that are changed in place")
     name = config.getoption("--backend")
     if name:
         try:
@@ -59,6 +62,24 @@ def backend(request: pytest.FixtureRequest) -> Backend:
         return get_backend(request.param)
     except BackendUnavailableError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(autouse=True)
+def _float64(request: pytest.FixtureRequest) -> Iterator[None]:
+    """float64, in which tests compute, also where a library has it within a scope only."""
+    if "backend" not in request.fixturenames:
+        yield
+        return
+    with request.getfixturevalue("backend").float64():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _arrays_change(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("changes_arrays") and "backend" in request.fixturenames:
+        backend = request.getfixturevalue("backend")
+        if backend.replays_mappings:
+            pytest.skip(f"arrays of {backend.name} never change")
 
 
 @pytest.fixture

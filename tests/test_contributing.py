@@ -94,11 +94,10 @@ def test_a_layer_without_its_case_is_noticed(copy: Path) -> None:
 @NEEDS_GIT
 @pytest.mark.parametrize("copy", ["Adding a backend"], indirect=True)
 def test_a_new_backend_is_listed(copy: Path) -> None:
-    """Where JAX is installed, it computes gradients; elsewhere it says what to install."""
+    """Where ndonnx is installed, it computes; elsewhere it says what to install."""
     said = run(copy, sys.executable, "-m", "backprop", "devices", "--json")
-    (listed,) = (found for found in json.loads(said.stdout) if found["name"] == "jax")
-    if importlib.util.find_spec("jax") is None:
-        assert (listed["usable"], listed["cure"]) == (False, "pip install jax")
+    (listed,) = (found for found in json.loads(said.stdout) if found["name"] == "ndonnx")
+    if importlib.util.find_spec("ndonnx") is None:
+        assert (listed["usable"], listed["cure"]) == (False, "pip install ndonnx")
     else:
-        said = run(copy, sys.executable, "-m", "backprop", "check", "--device", "jax", "--layer", "affine")
-        assert said.returncode == 0, said.stderr
+        assert listed["usable"]

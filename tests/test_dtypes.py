@@ -9,12 +9,28 @@ import numpy as np
 import pytest
 
 from backends import Backend
-from backprop.dtypes import copied, is_float, is_float16, is_integer, is_whole, narrowed, overflows, widened
+from backprop.dtypes import (
+    copied,
+    is_bool,
+    is_float,
+    is_float16,
+    is_integer,
+    is_whole,
+    narrowed,
+    overflows,
+    widened,
+)
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("float32", "float"), ("float64", "float"), ("uint8", "integer"), ("int64", "integer"), ("bool", "")],
+    [
+        ("float32", "float"),
+        ("float64", "float"),
+        ("uint8", "integer"),
+        ("int64", "integer"),
+        ("bool", "bool"),
+    ],
 )
 def test_kinds_of_dtypes(name: str, kind: str, backend: Backend) -> None:
     dtype = backend.asarray([0, 1], dtype=name).dtype
@@ -23,6 +39,7 @@ def test_kinds_of_dtypes(name: str, kind: str, backend: Backend) -> None:
         kind == "integer",
         False,
     )
+    assert is_bool(dtype) == (kind == "bool")
 
 
 def test_float16_is_computed_in_float32(backend: Backend) -> None:

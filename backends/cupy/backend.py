@@ -14,6 +14,7 @@ import numpy as np
 from ..array import Array, DType, HostArray, Namespace
 from ..base import Backend, Fused, Replay
 from ..errors import BackendUnavailableError, first_line
+from ..fusion import fuses
 from ..rounding import agree, updates_agree
 from . import CupyArray
 from .capture import CupyReplay
@@ -22,6 +23,7 @@ from .functions import functions
 from .fusion import Fusion
 from .products import Products, tf32
 from .reading import read
+from .write_out import writers
 
 
 class CupyBackend(Backend):
@@ -36,6 +38,8 @@ class CupyBackend(Backend):
     has_views = True
     can_record = True
     graph_steps = 50
+    few_calls = True
+    slab_bytes = 2**28  # a pass over it takes 100 µs, a launch 2; small beside the memory of any card
 
     def __init__(self, device: str | None = None) -> None:
         driver = cuda_version()
@@ -59,8 +63,9 @@ class CupyBackend(Backend):
                 f"CuPy does not load ({first_line(error)})", f"reinstall it: {install}"
             ) from None
         self._cupy: Any = cupy
-        self._fusion = Fusion(cupy)
         self._products, self.xp = _namespace(cupy, xp)
+        self._writers = writers(self.xp)
+        self._fusion = fuses[cupy.ndarray] = Fusion(cupy, self.xp)
         try:
             count = cupy.cuda.runtime.getDeviceCount()
         except cupy.cuda.runtime.CUDARuntimeError as error:
@@ -119,11 +124,18 @@ class CupyBackend(Backend):
     def write_out(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
         if function is self.xp.matmul and _fits(out, *args):
             self._products.product(args[0], args[1], out)
+        elif function in self._writers:
+            self._writers[function](out, *args, **options)
         else:
             super().write_out(out, function, *args, **options)
 
     def fuse(self, function: Fused) -> Fused:
-        return self._fusion(function)
+        return self._fusion.of_arrays(function)
+
+    def strided_view(self, x: Array, shape: tuple[int, ...], axes: Sequence[tuple[int, int]]) -> Array | None:
+        own = cast(CupyArray, x).strides
+        strides = [own[axis] * step for axis, step in axes]
+        return cast(Array, self._cupy.lib.stride_tricks.as_strided(x, shape, strides))
 
     def record(
         self,

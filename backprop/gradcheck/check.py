@@ -88,7 +88,9 @@ def _check_layers(
     """Check a layer, a loss or a network."""
     draws = np.random.get_state(legacy=False)  # from which a layer in the book's style may draw
     try:
-        return _check_on(_backend(subject, inputs, device), subject, inputs, rng, compare, gate)
+        backend = _backend(subject, inputs, device)
+        with backend.float64():
+            return _check_on(backend, subject, inputs, rng, compare, gate)
     finally:
         np.random.set_state(draws)
 
@@ -143,10 +145,12 @@ def _check_function(
     f: Callable[..., Any], inputs: tuple[Any, ...], rng: np.random.Generator, compare: Compare, gate: float
 ) -> GradientReport:
     gradient, *arguments = inputs
-    subject = FunctionSubject(f, gradient, arguments, library_of(arguments[0]), rng)
-    entries, problems = compare_gradients(subject, None, compare)
-    cut_short = bool(problems)
-    problems = problems or list(broken(subject.promises()))
+    library = library_of(arguments[0])
+    with library.float64():
+        subject = FunctionSubject(f, gradient, arguments, library, rng)
+        entries, problems = compare_gradients(subject, None, compare)
+        cut_short = bool(problems)
+        problems = problems or list(broken(subject.promises()))
     return _report(subject, gate, entries, problems, subject.evaluations, None, cut_short)
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..backends import Array, namespace_of
+from ..backends import Array, Namespace, fused
 from ..dtypes import copied, narrowed, widened
 from .checks import check_dout, check_float
 from .layer import Layer
@@ -52,14 +52,17 @@ class ReLU(Layer):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         xp = check_float(self.name, x)
-        y = xp.maximum(x, 0.0)
-        self.saved = (y > 0.0, ArraySpec.of(y)) if training else None
+        if not training:
+            self.saved = None
+            return xp.maximum(x, 0.0)
+        y, positive = _relu(x)
+        self.saved = positive, ArraySpec.of(y)
         return y
 
     def backward(self, dout: Array) -> Array:
         positive, form = self.saved
         check_dout(self.name, dout, form)
-        return dout * form.xp.astype(positive, form.dtype)
+        return where_true(dout, positive)
 
     def region(self, x: Array) -> Array:
         return x > 0.0
@@ -70,6 +73,18 @@ class ReLU(Layer):
 
 
 Relu = ReLU
+
+
+@fused
+def _relu(xp: Namespace, x: Array) -> tuple[Array, Array]:
+    y = xp.maximum(x, 0.0)
+    return y, y > 0.0
+
+
+@fused
+def where_true(xp: Namespace, dout: Array, mask: Array) -> Array:
+    """The gradient where the mask is true, else 0."""
+    return dout * xp.astype(mask, dout.dtype)
 
 
 class Sigmoid(Layer):
@@ -84,8 +99,10 @@ class Sigmoid(Layer):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         check_float(self.name, x)
-        y = sigmoid(x)
-        self.saved = y * (1.0 - y) if training else None  # dy/dx
+        if not training:
+            self.saved = None
+            return sigmoid(x)
+        y, self.saved = _sigmoid_and_slope(x)
         return y
 
     def backward(self, dout: Array) -> Array:
@@ -108,8 +125,11 @@ class Tanh(Layer):
     """
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        y = check_float(self.name, x).tanh(x)
-        self.saved = 1.0 - y * y if training else None  # dy/dx
+        xp = check_float(self.name, x)
+        if not training:
+            self.saved = None
+            return xp.tanh(x)
+        y, self.saved = _tanh_and_slope(x)
         return y
 
     def backward(self, dout: Array) -> Array:
@@ -119,6 +139,12 @@ class Tanh(Layer):
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[Tanh, np.ndarray]:
         return cls(), rng.standard_normal((3, 4))
+
+
+@fused
+def _tanh_and_slope(xp: Namespace, x: Array) -> tuple[Array, Array]:
+    y = xp.tanh(x)
+    return y, 1.0 - y * y
 
 
 class LeakyReLU(Layer):
@@ -146,13 +172,12 @@ class LeakyReLU(Layer):
         self.saved = x if training else None
         if self.slope == 0.0:
             return xp.maximum(x, 0.0)
-        return xp.maximum(x, xp.minimum(x, 0.0) * self.slope)  # not ∞ · slope: the slope may round to 0
+        return _leaky_relu(x, slope=self.slope)
 
     def backward(self, dout: Array) -> Array:
         x = self.saved
         check_dout(self.name, dout, x)
-        positive = namespace_of(x).astype(x > 0.0, x.dtype)
-        return dout * (positive * (1.0 - self.slope) + self.slope)
+        return _leaky_relu_backward(dout, x, slope=self.slope)
 
     def region(self, x: Array) -> Array:
         return x > 0.0
@@ -160,6 +185,16 @@ class LeakyReLU(Layer):
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[LeakyReLU, np.ndarray]:
         return cls(0.2), rng.uniform(0.1, 1.0, (3, 4)) * rng.choice([-1.0, 1.0], (3, 4))
+
+
+@fused
+def _leaky_relu(xp: Namespace, x: Array, *, slope: float) -> Array:
+    return xp.maximum(x, xp.minimum(x, 0.0) * slope)  # not ∞ · slope: the slope may round to 0
+
+
+@fused
+def _leaky_relu_backward(xp: Namespace, dout: Array, x: Array, *, slope: float) -> Array:
+    return dout * (xp.astype(x > 0.0, x.dtype) * (1.0 - slope) + slope)
 
 
 class GELU(Layer):
@@ -175,17 +210,15 @@ class GELU(Layer):
     """
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        xp, wide = check_float(self.name, x), widened(x)
-        near = xp.clip(wide, -10.0, 10.0)  # beyond, tanh u is ±1 and x³ may overflow
-        tanh = xp.tanh(_GELU_UNIT * near * (1.0 + _GELU_CUBE * near * near))
+        check_float(self.name, x)
+        y, near, tanh = _gelu(widened(x))
         self.saved = (near, tanh, ArraySpec.of(x)) if training else None
-        return narrowed(0.5 * wide * (1.0 + tanh), x.dtype)
+        return narrowed(y, x.dtype)
 
     def backward(self, dout: Array) -> Array:
-        x, tanh, form = self.saved  # x as far as tanh u is not yet ±1
+        near, tanh, form = self.saved
         check_dout(self.name, dout, form)
-        du = _GELU_UNIT * (1.0 + (3.0 * _GELU_CUBE) * x * x)
-        return dout * narrowed(0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * du, form.dtype)
+        return _gelu_backward(dout, near, tanh)
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[GELU, np.ndarray]:
@@ -193,6 +226,19 @@ class GELU(Layer):
 
 
 _GELU_UNIT, _GELU_CUBE = math.sqrt(2.0 / math.pi), 0.044715
+
+
+@fused
+def _gelu(xp: Namespace, x: Array) -> tuple[Array, Array, Array]:
+    near = xp.minimum(xp.maximum(x, -10.0), 10.0)  # beyond, tanh u is ±1 and x³ may overflow
+    tanh = xp.tanh(_GELU_UNIT * near * (1.0 + _GELU_CUBE * near * near))
+    return 0.5 * x * (1.0 + tanh), near, tanh
+
+
+@fused
+def _gelu_backward(xp: Namespace, dout: Array, x: Array, tanh: Array) -> Array:
+    du = _GELU_UNIT * (1.0 + (3.0 * _GELU_CUBE) * x * x)
+    return dout * narrowed(0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * du, dout.dtype)
 
 
 class Softmax(Layer):
@@ -230,8 +276,16 @@ class Softmax(Layer):
         return cls(), rng.standard_normal((3, 4))
 
 
-def sigmoid(x: Array) -> Array:
+def sigmoid_of(xp: Namespace, x: Array) -> Array:
     """1 / (1 + exp(−x)) for a floating-point array, from exp(−|x|), which cannot overflow."""
-    xp = namespace_of(x)
     z = xp.exp(-xp.abs(x))
     return xp.where(x >= 0.0, 1.0, z) / (1.0 + z)
+
+
+sigmoid = fused(sigmoid_of)
+
+
+@fused
+def _sigmoid_and_slope(xp: Namespace, x: Array) -> tuple[Array, Array]:
+    y = sigmoid_of(xp, x)
+    return y, y * (1.0 - y)

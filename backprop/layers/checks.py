@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, backend_of, dtype_name, namespace_of
+from ..backends import Array, backend_of, dtype_name, namespace_of, on_one_device
 from ..dtypes import is_float, is_whole, overflows
 from ..text import indefinite
 from .spec import ArraySpec
@@ -29,7 +29,8 @@ def check_like(name: str, x: Array, reference: Any, names: str) -> None:
     `names` is what the message calls the two: "x and W".
     """
     kind: Any = reference.kind if isinstance(reference, ArraySpec) else type(reference)
-    if type(x) is kind and x.dtype == reference.dtype and x.device == reference.device:
+    devices = getattr(x, "device", None), getattr(reference, "device", None)  # None: JAX traces
+    if type(x) is kind and x.dtype == reference.dtype and devices[0] == devices[1]:
         return
     xp = reference.xp if isinstance(reference, ArraySpec) else namespace_of(reference)
     if namespace_of(x) is not xp:
@@ -42,7 +43,7 @@ def check_like(name: str, x: Array, reference: Any, names: str) -> None:
             f"{name}: {names} differ in dtype, {dtype_name(x.dtype)} and "
             f"{dtype_name(reference.dtype)}; convert one of them"
         )
-    if x.device != reference.device:
+    if not on_one_device(x, reference):
         raise ValueError(
             f"{name}: {names} are on two devices, {x.device} and {reference.device}; "
             "bring both to one with backend.asarray(…)"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, namespace_of, set_at
+from ..backends import Array, device_of, namespace_of, set_at
 from .checks import check_float, check_like, check_whole
 from .layer import Layer
 from .windows import Phase, Windows, slabs
@@ -63,8 +63,8 @@ class Convolution(Layer):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         xp, windows, W = namespace_of(x), self.windows(x), self.matrix()
-        images, size, kept = xp.permute_dims(x, (1, 0, 2, 3)), windows.blocks(x), []  # (C, N, H, W)
-        y = xp.empty((x.shape[0], W.shape[0], *size), dtype=x.dtype, device=x.device)  # (N, FN, OH, OW)
+        images, size, kept = xp.permute_dims(x, (1, 0, 2, 3)), self.size(windows, x), []  # (C, N, H, W)
+        y = xp.empty((x.shape[0], W.shape[0], *size), dtype=x.dtype, device=device_of(x))  # (N, FN, OH, OW)
         for part in self.slabs(windows, images):
             product, keep = self.product(windows, W, windows.im2col(images[:, part, ...]))
             product = xp.reshape(product, (W.shape[0], -1, *size))  # (FN, n, OH, OW)
@@ -75,7 +75,7 @@ class Convolution(Layer):
 
     def backward(self, dout: Array) -> Array:
         xp, (c, n, h, w) = namespace_of(dout), self.saved[0].shape
-        return self._backward(dout, xp.empty((n, c, h, w), dtype=dout.dtype, device=dout.device))
+        return self._backward(dout, xp.empty((n, c, h, w), dtype=dout.dtype, device=device_of(dout)))
 
     def backward_params(self, dout: Array) -> None:
         self._backward(dout, None)
@@ -86,17 +86,18 @@ class Convolution(Layer):
         if tuple(dout.shape) != shape:
             raise ValueError(f"{self.name}: expected dout {shape}, got {tuple(dout.shape)}")
         check_like(self.name, dout, self.params["W"], "dout and W")
-        xp, W = namespace_of(dout), self.matrix()
-        dW: Any = 0.0
-        db: Any = 0.0
+        xp = namespace_of(dout)
+        dW: Any = None
+        db: Any = None
         for part, keep in zip(self.slabs(windows, images), kept, strict=True):
             d = xp.permute_dims(dout[part, ...], (1, 0, 2, 3))  # (FN, n, OH, OW)
-            d, douts = self.douts(windows, xp.reshape(d, (W.shape[0], -1)), keep)
-            db = db + xp.sum(d, axis=1)
+            d, douts = self.douts(windows, d, keep)
+            db = _plus(db, xp.sum(d, axis=1))
             col = windows.im2col(images[:, part, ...])
             for phase, d in douts:  # (FN, n · OH · OW)
-                dW = dW + xp.matmul(d, xp.matrix_transpose(windows.phase(col, *phase)))
+                dW = _plus(dW, xp.matmul(d, xp.matrix_transpose(windows.phase(col, *phase))))
             if dx is not None:
+                W = self.matrix()
                 products = ((phase, xp.matmul(xp.matrix_transpose(W), d)) for phase, d in douts)
                 found = xp.permute_dims(windows.col2im(products, images[:, part, ...]), (1, 0, 2, 3))
                 dx = set_at(dx, (part, ...), found)
@@ -112,8 +113,13 @@ class Convolution(Layer):
         return product, None
 
     def douts(self, windows: Windows, dout: Array, kept: Any) -> tuple[Array, list[tuple[Phase, Array]]]:
-        """The gradient of W im2col(x) + b from that of `product`, and its part in every phase."""
-        return dout, [((0, 0), dout)]
+        """The gradient of W im2col(x) + b, a matrix, from that of `product`, and its part in every phase."""
+        d = namespace_of(dout).reshape(dout, (dout.shape[0], -1))
+        return d, [((0, 0), d)]
+
+    def size(self, windows: Windows, x: Array) -> tuple[int, int]:
+        """OH and OW."""
+        return windows.blocks(x)
 
     def matrix(self) -> Array:
         """W as a matrix (FN, FH · FW · C), in the order of im2col."""
@@ -148,3 +154,7 @@ class Convolution(Layer):
     def case(cls, rng: np.random.Generator) -> tuple[Convolution, np.ndarray]:
         convolution = cls(rng.standard_normal((3, 2, 3, 2)), rng.standard_normal(3), stride=1, pad=1)
         return convolution, rng.standard_normal((2, 2, 4, 5))
+
+
+def _plus(total: Array | None, part: Array) -> Array:
+    return part if total is None else total + part

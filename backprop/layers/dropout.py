@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..backends import Array, dtype_name, namespace_of
+from ..backends import Array, Namespace, backend_of, device_of, dtype_name, fused, namespace_of
 from ..dtypes import copied, is_whole
 from .checks import check_dout, check_float
 from .layer import Layer
@@ -56,33 +56,46 @@ class Dropout(Layer):
             self.saved = None
             return copied(x) if self.inverted else x * (1.0 - self.ratio)
         self.move_state_to(x)
-        scale = 1.0 / (1.0 - self.ratio) if self.inverted else 1.0
-        mask = namespace_of(x).astype(self._kept(x), x.dtype)
-        self.saved = mask if scale == 1.0 else mask * scale
-        return x * self.saved
+        self.state["drawn"] += 1
+        drawn, xp = self.state["drawn"], namespace_of(x)
+        with backend_of(x).float64():
+            places = self._hash_of_places(x)
+            if drawn.dtype != xp.int64:
+                drawn = xp.astype(drawn, xp.int64)
+            y, self.saved = _dropped(x, places, drawn, ratio=self.ratio, inverted=self.inverted)
+        return y
 
     def backward(self, dout: Array) -> Array:
         check_dout(self.name, dout, self.saved)
         return dout * self.saved
 
-    def _kept(self, x: Array) -> Array:
-        """True for the entries that are kept; every call draws a new mask."""
-        self.state["drawn"] += 1
-        h = self._hash_of_places(x) ^ _mixed(self.state["drawn"])
-        return (_mixed(h) >= math.ceil(self.ratio * 2**32)) if self.ratio else h >= 0
-
     def _hash_of_places(self, x: Array) -> Array:
         """A hash of the seed and the position, 32 bits for every entry of x, made once for each shape."""
-        key = tuple(x.shape), x.dtype.__class__, dtype_name(x.dtype), str(x.device)
+        key = tuple(x.shape), x.dtype.__class__, dtype_name(x.dtype), str(device_of(x))
         if key not in self.constants:
             xp = namespace_of(x)
-            places = xp.arange(math.prod(x.shape), dtype=xp.int64, device=x.device)
-            self.constants[key] = xp.reshape(_mixed(_mixed(places) ^ _hash_of_seed(self.seed)), x.shape)
+            with backend_of(x).made_now():
+                places = xp.arange(math.prod(x.shape), dtype=xp.int64, device=device_of(x))
+                self.constants[key] = xp.reshape(_mixed(_mixed(places) ^ _hash_of_seed(self.seed)), x.shape)
         return self.constants[key]
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[Dropout, np.ndarray]:
         return cls(0.4, seed=int(rng.integers(100))), rng.standard_normal((3, 4))
+
+
+@fused
+def _dropped(
+    xp: Namespace, x: Array, places: Array, drawn: Array, *, ratio: float, inverted: bool
+) -> tuple[Array, Array]:
+    """x · mask and the mask, in which the hash of the place and of the number of masks is below the ratio."""
+    h = places ^ _mixed(drawn)
+    kept = (_mixed(h) >= math.ceil(ratio * 2**32)) if ratio else h >= 0
+    mask = xp.astype(kept, x.dtype)
+    scale = 1.0 / (1.0 - ratio) if inverted else 1.0
+    if scale != 1.0:
+        mask = mask * scale
+    return x * mask, mask
 
 
 def _hash_of_seed(seed: int) -> int:

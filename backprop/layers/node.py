@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..backends import Array, Backend, InPlaceDict, backend_of, dtype_name, is_registered
+from ..backends import Array, Backend, InPlaceDict, backend_of, dtype_name, is_registered, on_one_device
 from ..errors import missing_super_init
 from .checks import check_replaces
 
@@ -143,7 +143,7 @@ class Node:
     def move_state_to(self, x: Array) -> None:
         """Move the state to the library and device of the input `x`."""
         for key, value in self.state.items():
-            if type(value) is not type(x) or value.device != x.device:
+            if type(value) is not type(x) or not on_one_device(value, x):
                 self.state[key] = copied_to(backend_of(x), value, None)
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, namespace_of
+from ..backends import Array, Namespace, device_of, fused, namespace_of
 from ..dtypes import is_float16, narrowed, widened
 from .checks import check_dout, check_float, check_like
 from .layer import Layer
@@ -101,7 +101,7 @@ class BatchNormalization(_Normalization):
                     f"{self.name}: expected {what} {tuple(gamma.shape)}, got {tuple(value.shape)}"
                 )
             self.state[what] = xp.asarray(widened(value), copy=True)
-        self.state["running_weight"] = xp.full((), begun, dtype=wide.dtype, device=wide.device)
+        self.state["running_weight"] = xp.full((), begun, dtype=wide.dtype, device=device_of(wide))
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         gamma, beta, xp = self.params["gamma"], self.params["beta"], namespace_of(x)
@@ -121,14 +121,13 @@ class BatchNormalization(_Normalization):
                 f"{self.name}: training needs more than one number a feature, got input {tuple(x.shape)}; "
                 "give more samples, or another batch size: the last batch of an epoch has what is left"
             )
-        mean = self._sum(x) / n  # (D,)
-        centred = x - xp.reshape(mean, shape)
-        var = self._sum(centred * centred) / n
-        inverse = 1.0 / xp.sqrt(var + self.epsilon)
+        axes = self._all_but_features(x)
+        mean = xp.sum(x, axis=axes) / n  # (D,)
+        (across,) = _across(shape, mean)
+        centred = x - across
+        var, inverse = _variance(_sum_of_products(centred, centred, axis=axes), n, epsilon=self.epsilon)
         self._remember(mean, var)
-        y = centred * xp.reshape(gamma * inverse, shape)
-        y += xp.reshape(beta, shape)
-        y = narrowed(y, dtype)
+        y = narrowed(_scaled(centred, *_across(shape, gamma, inverse, beta)), dtype)
         self.saved = centred, inverse, n, shape, ArraySpec.of(y)
         return y
 
@@ -136,29 +135,22 @@ class BatchNormalization(_Normalization):
         centred, inverse, n, shape, form = self.saved
         check_dout(self.name, dout, form)
         xp, dout, gamma = form.xp, widened(dout), widened(self.params["gamma"])
-        products = self._sum(dout * centred)  # (D,)
+        axes = self._all_but_features(dout)
+        products = _sum_of_products(dout, centred, axis=axes)  # (D,)
         self.set_grad("gamma", xp.multiply, products, inverse)
-        self.set_grad("beta", xp.sum, dout, axis=self._all_but_features(dout))
-        dx = dout - xp.reshape(self.grads["beta"] / n, shape)
-        dx -= centred * xp.reshape(products * inverse * inverse / n, shape)
-        dx *= xp.reshape(gamma * inverse, shape)
-        return narrowed(dx, form.dtype)
+        self.set_grad("beta", xp.sum, dout, axis=axes)
+        across = _across(shape, self.grads["beta"], products, inverse, gamma)
+        return narrowed(_batch_backward(dout, centred, *across, n), form.dtype)
 
     def _remember(self, mean: Array, var: Array) -> None:
-        weight = self.state["running_weight"]
-        weight *= self.momentum
-        weight += 1.0 - self.momentum
-        self.state["running_weight"] = weight
-        new = (1.0 - self.momentum) / weight  # 1 for the first batch
-        for key, value in (("running_mean", mean), ("running_var", var)):
-            self.state[key] *= 1.0 - new
-            self.state[key] += new * value
+        state, momentum = self.state, self.momentum
+        state["running_weight"] = _weighed(state["running_weight"], momentum=momentum)
+        state["running_mean"], state["running_var"] = _remembered(
+            state["running_mean"], state["running_var"], mean, var, state["running_weight"], momentum=momentum
+        )
 
     def state_dtype(self, dtype: Any) -> Any:
         return "float32" if dtype is not None and is_float16(dtype) else dtype
-
-    def _sum(self, x: Array) -> Array:
-        return namespace_of(x).sum(x, axis=self._all_but_features(x))  # (D,)
 
     @staticmethod
     def _all_but_features(x: Array) -> Any:
@@ -168,6 +160,73 @@ class BatchNormalization(_Normalization):
     def case(cls, rng: np.random.Generator) -> tuple[BatchNormalization, np.ndarray]:
         norm = cls(rng.uniform(0.5, 1.5, 3), rng.standard_normal(3))
         return norm, rng.standard_normal((8, 3))
+
+
+def _across(shape: tuple[int, ...], *values: Array) -> tuple[Array, ...]:
+    """Numbers of every feature, (D,), as they broadcast with arrays of that many axes."""
+    return values if len(shape) == 2 else tuple(namespace_of(x).reshape(x, shape) for x in values)
+
+
+@fused
+def _sum_of_products(xp: Namespace, x: Array, y: Array, *, axis: Any) -> Array:
+    return xp.sum(x * y, axis=axis)
+
+
+@fused
+def _variance(xp: Namespace, squares: Array, n: int, *, epsilon: float) -> tuple[Array, Array]:
+    """σ² and 1 / √(σ² + ε), from the sum of the squares of n numbers."""
+    var = squares / n
+    return var, 1.0 / xp.sqrt(var + epsilon)
+
+
+@fused
+def _scaled(xp: Namespace, centred: Array, gamma: Array, inverse: Array, beta: Array) -> Array:
+    y = centred * (gamma * inverse)
+    y += beta
+    return y
+
+
+@fused
+def _batch_backward(
+    xp: Namespace,
+    dout: Array,
+    centred: Array,
+    dbeta: Array,
+    products: Array,
+    inverse: Array,
+    gamma: Array,
+    n: int,
+) -> Array:
+    dx = dout - dbeta / n
+    dx -= centred * (products * inverse * inverse / n)
+    dx *= gamma * inverse
+    return dx
+
+
+@fused
+def _weighed(xp: Namespace, weight: Array, *, momentum: float) -> Array:
+    weight *= momentum
+    weight += 1.0 - momentum
+    return weight
+
+
+@fused
+def _remembered(
+    xp: Namespace,
+    running_mean: Array,
+    running_var: Array,
+    mean: Array,
+    var: Array,
+    weight: Array,
+    *,
+    momentum: float,
+) -> tuple[Array, Array]:
+    new = (1.0 - momentum) / weight  # 1 for the first batch
+    running_mean *= 1.0 - new
+    running_mean += new * mean
+    running_var *= 1.0 - new
+    running_var += new * var
+    return running_mean, running_var
 
 
 class LayerNormalization(_Normalization):
@@ -201,10 +260,10 @@ class LayerNormalization(_Normalization):
             expected = ", ".join(["N", "…", *map(str, gamma.shape)])
             raise ValueError(f"{self.name}: expected input ({expected}), got {tuple(x.shape)}")
         axes, dtype, x = tuple(range(-gamma.ndim, 0)), x.dtype, widened(x)
-        centred = x - xp.mean(x, axis=axes, keepdims=True)
-        inverse = 1.0 / xp.sqrt(xp.mean(centred * centred, axis=axes, keepdims=True) + self.epsilon)
-        normal = centred * inverse
-        y = narrowed(widened(gamma) * normal + widened(self.params["beta"]), dtype)
+        centred, squares = _centred(x, xp.mean(x, axis=axes, keepdims=True))
+        inverse = _inverse(xp.mean(squares, axis=axes, keepdims=True), epsilon=self.epsilon)
+        y, normal = _normalized(centred, inverse, widened(gamma), widened(self.params["beta"]))
+        y = narrowed(y, dtype)
         self.saved = (normal, inverse, axes, ArraySpec.of(y)) if training else None
         return y
 
@@ -214,11 +273,44 @@ class LayerNormalization(_Normalization):
         xp, dout, batch = form.xp, widened(dout), tuple(range(dout.ndim - len(axes)))
         self.set_grad("beta", xp.sum, dout, axis=batch)
         self.set_grad("gamma", xp.sum, dout * normal, axis=batch)
-        g = dout * widened(self.params["gamma"])
-        g -= xp.mean(g, axis=axes, keepdims=True) + normal * xp.mean(g * normal, axis=axes, keepdims=True)
-        return narrowed(g * inverse, form.dtype)
+        g, products = _products(dout, widened(self.params["gamma"]), normal)
+        means = [xp.mean(value, axis=axes, keepdims=True) for value in (g, products)]
+        return narrowed(_layer_backward(g, normal, inverse, *means), form.dtype)
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[LayerNormalization, np.ndarray]:
         norm = cls(rng.uniform(0.5, 1.5, 4), rng.standard_normal(4))
         return norm, rng.standard_normal((5, 4))
+
+
+@fused
+def _centred(xp: Namespace, x: Array, mean: Array) -> tuple[Array, Array]:
+    centred = x - mean
+    return centred, centred * centred
+
+
+@fused
+def _inverse(xp: Namespace, var: Array, *, epsilon: float) -> Array:
+    return 1.0 / xp.sqrt(var + epsilon)
+
+
+@fused
+def _normalized(
+    xp: Namespace, centred: Array, inverse: Array, gamma: Array, beta: Array
+) -> tuple[Array, Array]:
+    normal = centred * inverse
+    return gamma * normal + beta, normal
+
+
+@fused
+def _products(xp: Namespace, dout: Array, gamma: Array, normal: Array) -> tuple[Array, Array]:
+    g = dout * gamma
+    return g, g * normal
+
+
+@fused
+def _layer_backward(
+    xp: Namespace, g: Array, normal: Array, inverse: Array, mean: Array, mean_of_products: Array
+) -> Array:
+    g -= mean + normal * mean_of_products
+    return g * inverse

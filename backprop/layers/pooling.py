@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from ..backends import Array, add_at, namespace_of, set_at
+from ..backends import Array, Namespace, add_at, device_of, fused, namespace_of, set_at
 from ..dtypes import copied, narrowed, widened
 from .checks import check_dout, check_float, check_whole
 from .layer import Layer
@@ -57,11 +59,14 @@ class _Pooling(Layer):
             for j in range(self.pool_w)
         ]
 
-    def spread(self, parts: list[Array], entries: list[Any], images: ArraySpec) -> Array:
+    def spread(self, parts: Sequence[Array], entries: list[Any], images: ArraySpec) -> Array:
         """The gradient (N, C, H, W) of the input from those of the entries of all windows."""
         xp, pad, (_, _, h, w) = images.xp, self.pad, images.shape
-        dx = xp.zeros(images.shape, dtype=images.dtype, device=images.device)
         apart = self.stride_h >= self.pool_h and self.stride_w >= self.pool_w
+        tiled = (self.stride_h, self.stride_w) == (self.pool_h, self.pool_w)
+        covered = tiled and h % self.pool_h == w % self.pool_w == 0
+        make = xp.empty if covered else xp.zeros
+        dx = make(images.shape, dtype=images.dtype, device=device_of(images))
         for part, index in zip(parts, entries, strict=True):
             dx = set_at(dx, index, part) if apart else add_at(dx, index, part)
         return xp.permute_dims(dx[:, :, pad : h - pad, pad : w - pad], (1, 0, 2, 3))
@@ -97,14 +102,12 @@ class MaxPooling(_Pooling):
     def forward(self, x: Array, *, training: bool = False) -> Array:
         xp, images = namespace_of(x), self.images(x, -float("inf"))
         entries = [images[index] for index in self.entries(images)]  # (C, N, OH, OW) each
-        y, larger = entries[0], []
-        for number, entry in enumerate(entries[1:], 1):
-            if training:
-                won = (entry > y) | (entry != entry)  # not where equal: the first of the largest stays
-                if self.pad:  # also if it is −∞, as what is around the image
-                    won = set_at(won, (..., *self._first_inside(number, y.shape)), True)
-                larger.append(won)
-            y = xp.maximum(y, entry)
+        y, *larger = _largest(*entries) if training else (reduce(xp.maximum, entries),)
+        if self.pad:  # the first pixel wins also if it is −∞, as what is around the image
+            larger = [
+                set_at(won, (..., *self._first_inside(number, y.shape)), True)
+                for number, won in enumerate(larger, 1)
+            ]
         y = xp.permute_dims(y if entries[1:] else copied(y), (1, 0, 2, 3))  # (N, C, OH, OW)
         self.saved = (ArraySpec.of(images), larger, ArraySpec.of(y)) if training else None
         return y
@@ -112,12 +115,8 @@ class MaxPooling(_Pooling):
     def backward(self, dout: Array) -> Array:
         images, larger, form = self.saved
         check_dout(self.name, dout, form)
-        xp, parts = form.xp, []
-        rest = xp.permute_dims(dout, (1, 0, 2, 3))  # (C, N, OH, OW): what goes to earlier entries
-        for won in reversed(larger):
-            parts.append(rest * xp.astype(won, rest.dtype))
-            rest = rest - parts[-1]
-        return self.spread([rest, *reversed(parts)], self.entries(images), images)
+        parts = _parts(form.xp.permute_dims(dout, (1, 0, 2, 3)), *larger)  # (C, N, OH, OW) each
+        return self.spread(parts, self.entries(images), images)
 
     def _first_inside(self, number: int, windows: tuple[int, ...]) -> tuple[slice, slice]:
         """The windows in which this entry is the first that is not padding, down and across."""
@@ -137,6 +136,26 @@ class MaxPooling(_Pooling):
 
 
 Pooling = MaxPooling
+
+
+@fused
+def _largest(xp: Namespace, first: Array, *others: Array) -> tuple[Array, ...]:
+    """The largest of the entries, and for each but the first whether it is larger than all before it."""
+    largest, larger = first, []
+    for entry in others:
+        larger.append((entry > largest) | (entry != entry))  # not where equal: the first stays
+        largest = xp.maximum(largest, entry)
+    return largest, *larger
+
+
+@fused
+def _parts(xp: Namespace, dout: Array, *larger: Array) -> tuple[Array, ...]:
+    """The part of each entry in the gradient of the largest."""
+    parts, rest = [], dout  # rest: what belongs to an earlier entry
+    for won in reversed(larger):
+        parts.append(rest * xp.astype(won, rest.dtype))
+        rest = rest - parts[-1]
+    return rest, *reversed(parts)
 
 
 class AveragePooling(_Pooling):

@@ -22,4 +22,4 @@ class ArraySpec(NamedTuple):
     @classmethod
     def of(cls, x: Array) -> ArraySpec:
         """The spec of an array."""
-        return cls(type(x), namespace_of(x), x.shape, x.dtype, x.device)
+        return cls(type(x), namespace_of(x), x.shape, x.dtype, getattr(x, "device", None))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ..backends import Array, Backend, add_at, backend_of, is_registered, namespace_of, set_at
+from ..backends import Array, Backend, add_at, backend_of, device_of, is_registered, namespace_of, set_at
 
 Phase: TypeAlias = tuple[int, int]
 """The row and column of a window in its block."""
@@ -50,20 +50,32 @@ class Windows:
     def im2col(self, x: Array) -> Array:
         """The images as (columns, height of a block, width, C, N, *blocks): `phase` makes matrices of it.
 
-        In two steps, so that most of the copying is of whole images: `beside` has an image for every
-        column of pixels in a block, and the pixels of one row in all blocks together; then its rows.
+        A copy of one view of the images where the library has such views. Else in two steps, so that most
+        of the copying is of whole images: `beside` has an image for every column of pixels in a block, and
+        the pixels of one row in all blocks together; then its rows.
         """
-        xp, (c, n), (below, _) = namespace_of(x), x.shape[:2], self.blocks(x)
-        beside = xp.empty(self._beside(x), dtype=x.dtype, device=x.device)
-        x = padded(x, self.pad)
+        xp, (c, n), (below, across) = namespace_of(x), x.shape[:2], self.blocks(x)
+        shape, device = (self.columns, self._high, self.width, c, n, below, across), device_of(x)
+        beside_shape, x = self._beside(x), padded(x, self.pad)
+        view = self._view(x, shape)
+        if view is not None:
+            return set_at(xp.empty(shape, dtype=x.dtype, device=device), ..., view)
+        beside = xp.empty(beside_shape, dtype=x.dtype, device=device)
         for place, pixels in self._pairs(beside):
             beside = set_at(beside, place, x[pixels])
-        shape = (self.columns, self._high, self.width, c, n, below, beside.shape[-1])
-        col = xp.empty(shape, dtype=x.dtype, device=x.device)
+        col = xp.empty(shape, dtype=x.dtype, device=device)
         for q in range(self.columns):
             for i in range(self._high):
                 col = set_at(col, (q, i, ...), beside[self._rows(i, q, below)])
         return col
+
+    def _view(self, x: Array, shape: tuple[int, ...]) -> Array | None:
+        """What im2col copies, as a view of padded images (C, N, H, W); None where there is none."""
+        if not is_registered(x):
+            return None
+        down, right = self._step, self.columns * self.stride
+        axes = [(3, self.stride), (2, 1), (3, 1), (0, 1), (1, 1), (2, down), (3, right)]
+        return backend_of(x).strided_view(x, shape, axes)
 
     def phase(self, col: Array, r: int, q: int) -> Array:
         """The windows of a phase as the columns of a matrix, (height · width · C, N · blocks): a view."""
@@ -73,12 +85,12 @@ class Windows:
     def col2im(self, products: Iterable[tuple[Phase, Array]], x: Array) -> Array:
         """Images like x, with every entry of matrices like those of `phase` added where it came from."""
         xp, (c, n, h, w), (below, _), pad = namespace_of(x), x.shape, self.blocks(x), self.pad
-        beside = xp.zeros(self._beside(x), dtype=x.dtype, device=x.device)
+        beside = xp.zeros(self._beside(x), dtype=x.dtype, device=device_of(x))
         for (r, q), product in products:
             col = xp.reshape(product, (self.height, self.width, c, n, below, beside.shape[-1]))
             for i in range(self.height):
                 beside = add_at(beside, self._rows(r * self.stride + i, q, below), col[i, ...])
-        dx = xp.zeros((c, n, h + 2 * pad, w + 2 * pad), dtype=x.dtype, device=x.device)
+        dx = xp.zeros((c, n, h + 2 * pad, w + 2 * pad), dtype=x.dtype, device=device_of(x))
         for place, pixels in self._pairs(beside):
             dx = add_at(dx, pixels, beside[place])
         return dx[:, :, pad : pad + h, pad : pad + w]
@@ -117,12 +129,17 @@ class Windows:
                 yield (s, j, slice(None), slice(None), slice(0, steps), ...), (..., ys, xs)
 
 
+def few_calls(x: Array) -> bool:
+    """Whether x's library makes few calls rather than many whose arrays stay in a cache."""
+    return is_registered(x) and backend_of(x).few_calls
+
+
 def padded(x: Array, pad: int, value: float = 0.0) -> Array:
     """Images (…, H, W) with `pad` rows and columns of `value` around them."""
     if not pad:
         return x
     xp, (*others, h, w) = namespace_of(x), x.shape
-    frame = xp.zeros((*others, h + 2 * pad, w + 2 * pad), dtype=x.dtype, device=x.device)
+    frame = xp.zeros((*others, h + 2 * pad, w + 2 * pad), dtype=x.dtype, device=device_of(x))
     if value:
         frame += value
     return set_at(frame, (..., slice(pad, pad + h), slice(pad, pad + w)), x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Real
 from typing import Any
 
-from ..backends import Array, namespace_of
+from ..backends import Array, namespace_of, on_one_device
 from ..layers.checks import check_float, check_like
 from ..layers.spec import ArraySpec
 
@@ -22,7 +22,7 @@ def check_same_place(name: str, x: Array, t: Array) -> None:
     """Raise unless `x` and `t` have one library and one device."""
     if namespace_of(t) is not namespace_of(x):
         raise TypeError(f"{name}: x and t are arrays of two libraries; bring both to one backend")
-    if t.device != x.device:
+    if not on_one_device(t, x):
         raise ValueError(f"{name}: x and t are on two devices, {x.device} and {t.device}; bring both to one")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, namespace_of
+from ..backends import Array, Namespace, fused, namespace_of
 from ..dtypes import narrowed
 from ..layers.spec import ArraySpec
 from .checks import dout_share
@@ -30,15 +30,21 @@ class MeanSquaredError(RealTargetLoss):
 
     def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
         wide, t = self.pair(x, t)
-        difference = wide - t
+        difference, square = _difference(wide, t)
         self.saved = (difference, ArraySpec.of(x)) if training else None
-        return narrowed(namespace_of(x).mean(difference * difference), x.dtype)
+        return narrowed(namespace_of(x).mean(square), x.dtype)
 
     def backward(self, dout: Any = 1.0) -> Array:
         difference, form = self.saved
-        dx = difference * (2.0 * dout_share(self.name, dout, form, math.prod(difference.shape)))
-        return narrowed(dx, form.dtype)
+        share = dout_share(self.name, dout, form, math.prod(difference.shape))
+        return narrowed(difference * (2.0 * share), form.dtype)
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[MeanSquaredError, np.ndarray, np.ndarray]:
         return cls(), rng.standard_normal((4, 3)), rng.standard_normal((4, 3))
+
+
+@fused
+def _difference(xp: Namespace, x: Array, t: Array) -> tuple[Array, Array]:
+    difference = x - t
+    return difference, difference * difference

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, namespace_of
+from ..backends import Array, Namespace, fused, namespace_of
 from ..dtypes import narrowed
-from ..layers.activations import sigmoid
+from ..layers.activations import sigmoid_of
 from ..layers.spec import ArraySpec
 from .checks import dout_share
 from .real_target import RealTargetLoss
@@ -38,17 +38,16 @@ class SigmoidWithLoss(RealTargetLoss):
     def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
         (wide, t), xp = self.pair(x, t), namespace_of(x)
         self.saved = (wide, t, ArraySpec.of(x)) if training else None
-        entries = xp.maximum(wide, 0.0) - wide * t + xp.log1p(xp.exp(-xp.abs(wide)))
-        return narrowed(xp.sum(entries) / x.shape[0], x.dtype)
+        return narrowed(xp.sum(_cross_entropies(wide, t)) / x.shape[0], x.dtype)
 
     def backward(self, dout: Any = 1.0) -> Array:
         x, t, form = self.saved
-        return narrowed((sigmoid(x) - t) * dout_share(self.name, dout, form, x.shape[0]), form.dtype)
+        return narrowed(_backward(x, t, dout_share(self.name, dout, form, x.shape[0])), form.dtype)
 
     def correct(self, x: Array, t: Array) -> Array:
         (x, t), xp = self.pair(x, t), namespace_of(x)
-        same = (x > 0.0) == (t > 0.5)
-        return xp.count_nonzero(xp.all(xp.reshape(same, (x.shape[0], -1)), axis=1))
+        same = xp.reshape(_agree(x, t), (x.shape[0], -1))
+        return xp.count_nonzero(xp.all(same, axis=1))
 
     def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
         super().check_targets(t, samples, outputs)
@@ -58,3 +57,18 @@ class SigmoidWithLoss(RealTargetLoss):
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[SigmoidWithLoss, np.ndarray, np.ndarray]:
         return cls(), rng.standard_normal((4, 3)), rng.integers(0, 2, (4, 3))
+
+
+@fused
+def _cross_entropies(xp: Namespace, x: Array, t: Array) -> Array:
+    return xp.maximum(x, 0.0) - x * t + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+@fused
+def _backward(xp: Namespace, x: Array, t: Array, share: Array) -> Array:
+    return (sigmoid_of(xp, x) - t) * share
+
+
+@fused
+def _agree(xp: Namespace, x: Array, t: Array) -> Array:
+    return (x > 0.0) == (t > 0.5)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, dtype_name, namespace_of
-from ..dtypes import is_integer, narrowed, widened
+from ..backends import Array, Namespace, backend_of, device_of, dtype_name, fused, namespace_of
+from ..dtypes import is_bool, is_integer, narrowed, widened
 from ..inputs import kind_of
 from ..layers.spec import ArraySpec
 from .checks import check_batch, check_same_place, dout_share
@@ -63,24 +63,23 @@ class SoftmaxWithLoss(Loss):
     def forward(self, x: Array, t: Array, *, training: bool = False) -> Array:
         xp = check_batch(self.name, x)
         hot, wide = self._target(x, t), widened(x)  # (N, C) bool or q, (N, C)
-        shifted = wide - xp.max(wide, axis=1, keepdims=True)
-        exp = xp.exp(shifted)
+        exp, shifted = _exponentials(wide, xp.max(wide, axis=1, keepdims=True), hot)
         total = xp.sum(exp, axis=1, keepdims=True)  # (N, 1)
         self.saved = (exp, total, hot, ArraySpec.of(x)) if training else None
-        if dtype_name(hot.dtype) != "bool":
-            finite = xp.where(hot == 0.0, 0.0, shifted)  # 0 · −∞ is NaN
-            return narrowed(xp.mean(xp.sum(hot * (xp.log(total) - finite), axis=1)), x.dtype)
-        chosen = xp.max(xp.where(hot, shifted, -float("inf")), axis=1)  # (N,)
-        return narrowed(xp.mean(xp.log(total[:, 0]) - chosen), x.dtype)
+        if is_bool(hot.dtype):
+            losses = _log_and_minus(total[:, 0], xp.max(shifted, axis=1))  # (N,)
+        else:
+            losses = xp.sum(hot * _log_and_minus(total, shifted), axis=1)
+        return narrowed(xp.mean(losses), x.dtype)
 
     def backward(self, dout: Any = 1.0) -> Array:
         exp, total, hot, form = self.saved
-        p, xp = exp / total, form.xp
-        if dtype_name(hot.dtype) == "bool":
-            hot = xp.astype(hot, p.dtype)
+        share = dout_share(self.name, dout, form, form.shape[0])
+        if is_bool(hot.dtype):
+            dx = _backward(exp, total, hot, share)
         else:
-            p *= xp.sum(hot, axis=1, keepdims=True)
-        return narrowed((p - hot) * dout_share(self.name, dout, form, p.shape[0]), form.dtype)
+            dx = _backward_of_distribution(exp, total, hot, form.xp.sum(hot, axis=1, keepdims=True), share)
+        return narrowed(dx, form.dtype)
 
     def _target(self, x: Array, t: Array) -> Array:
         """Whether the target is 1, for labels and one-hot rows; q for probabilities."""
@@ -97,7 +96,7 @@ class SoftmaxWithLoss(Loss):
     def correct(self, x: Array, t: Array) -> Array:
         xp = namespace_of(x)
         labels = _signed(t) if t.ndim == 1 else xp.argmax(xp.astype(t, x.dtype), axis=1)
-        return xp.count_nonzero(xp.argmax(x, axis=1) == labels)
+        return _count_equal(xp.argmax(x, axis=1), labels)
 
     def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
         if len(outputs) != 1:
@@ -150,22 +149,56 @@ class SoftmaxWithLoss(Loss):
         xp = namespace_of(x)
         self._check_pair(x, t)
         if t.ndim == 2:
-            return t if dtype_name(t.dtype) == "bool" else _signed(t) == 1
+            return t if is_bool(t.dtype) else _signed(t) == 1
         t = _signed(t)
         return xp.matrix_transpose(self._numbers(xp, x, t)[:, None] == t)
 
     def _numbers(self, xp: Any, x: Array, t: Array) -> Array:
         """The class numbers 0 to C − 1 on the device of x, in t's dtype where they fit, made once."""
-        key = x.shape[1], t.dtype.__class__, dtype_name(t.dtype), str(x.device)
+        key = x.shape[1], t.dtype.__class__, dtype_name(t.dtype), str(device_of(x))
         if key not in self.constants:
             fits = x.shape[1] <= xp.iinfo(t.dtype).max
             dtype = t.dtype if fits else xp.int64
-            self.constants[key] = xp.arange(x.shape[1], dtype=dtype, device=x.device)
+            with backend_of(x).made_now():
+                self.constants[key] = xp.arange(x.shape[1], dtype=dtype, device=device_of(x))
         return self.constants[key]
 
     @classmethod
     def case(cls, rng: np.random.Generator) -> tuple[SoftmaxWithLoss, np.ndarray, np.ndarray]:
         return cls(), rng.standard_normal((4, 3)), rng.integers(0, 3, 4)
+
+
+@fused
+def _exponentials(xp: Namespace, x: Array, largest: Array, target: Array) -> tuple[Array, Array]:
+    """exp(x − max); and x − max where the target is not 0, else what has no part in the loss."""
+    shifted = x - largest
+    if is_bool(target.dtype):
+        return xp.exp(shifted), xp.where(target, shifted, -float("inf"))
+    return xp.exp(shifted), xp.where(target == 0.0, 0.0, shifted)  # 0 · −∞ is NaN
+
+
+@fused
+def _log_and_minus(xp: Namespace, total: Array, shifted: Array) -> Array:
+    return xp.log(total) - shifted
+
+
+@fused
+def _backward(xp: Namespace, exp: Array, total: Array, hot: Array, share: Array) -> Array:
+    return (exp / total - xp.astype(hot, exp.dtype)) * share
+
+
+@fused
+def _backward_of_distribution(
+    xp: Namespace, exp: Array, total: Array, q: Array, mass: Array, share: Array
+) -> Array:
+    p = exp / total
+    p *= mass
+    return (p - q) * share
+
+
+@fused
+def _count_equal(xp: Namespace, x: Array, y: Array) -> Array:
+    return xp.count_nonzero(x == y)
 
 
 def is_one_hot(t: np.ndarray) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import inputs
-from ..backends import Array, backend_of, dtype_name, namespace_of
+from ..backends import Array, DType, Namespace, backend_of, dtype_name, fused, namespace_of
 from ..inputs import PrecisionWarning, as_numbers
 
 if TYPE_CHECKING:
@@ -47,9 +47,13 @@ def scaled(x: Array, dtype: str) -> Array:
     wanted = getattr(xp, dtype)
     if x.dtype == wanted:
         return x
-    converted = xp.astype(x, wanted)
-    if x.dtype == xp.uint8:
-        converted *= 1.0 / 255.0
+    return _of_bytes(x, dtype=wanted) if x.dtype == xp.uint8 else xp.astype(x, wanted)
+
+
+@fused
+def _of_bytes(xp: Namespace, x: Array, *, dtype: DType) -> Array:
+    converted = xp.astype(x, dtype)
+    converted *= 1.0 / 255.0
     return converted
 
 

@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self
 
-from ..backends import Array, Backend, InPlaceDict, backend_of, dtype_name, get_backend, namespace_of
+from ..backends import (
+    Array,
+    Backend,
+    InPlaceDict,
+    Namespace,
+    backend_of,
+    dtype_name,
+    fused,
+    get_backend,
+    namespace_of,
+)
 from ..dtypes import widened
 from ..errors import float16_training, missing_super_init
 from ..inputs import Inputs
@@ -102,7 +112,8 @@ class Network:
             check_no_alias(name, layer)
             layer.name, layer.is_owned = name, True
             state = {key: self.backend.asarray(value) for key, value in layer.state.items()}
-            layer.state = InPlaceDict(state) if self.backend.has_views else state
+            stay = self.backend.has_views or self.backend.replays_mappings
+            layer.state = InPlaceDict(state) if stay else state
         self._params = NamedParameters(places)
         self._state = LayerState(named_parameters(layers, "state"))
         self._largest_parameter = max((math.prod(p.shape) for p in self._params.values()), default=0)
@@ -191,7 +202,7 @@ class Network:
         if self.weight_decay:
             for layer, key in self._weights():
                 W = layer.params[key]
-                loss = loss + (0.5 * self.weight_decay) * namespace_of(W).sum(W * W)
+                loss = _plus_share(loss, namespace_of(W).sum(W * W), share=0.5 * self.weight_decay)
         return loss
 
     def _weights(self) -> list[tuple[Layer, str]]:
@@ -264,7 +275,7 @@ class Network:
         So the two methods agree in either order.
         """
         draws = self.draws_of_gradient()
-        with self.backend.current():
+        with self.backend.current(), self.backend.float64():
             self.state.update(self.state_of_gradient())
             draws.restore(self.layers)
             found = numerical_gradient(self, x, t, h, draws)
@@ -346,8 +357,9 @@ class Network:
     def decay(self, dout: Any) -> None:
         """Add the gradient of the penalty, dout · λ W."""
         if self.weight_decay:
+            share = self.weight_decay * dout
             for layer, key in self._weights():
-                layer.grads[key] += (self.weight_decay * dout) * layer.params[key]
+                layer.grads[key] = _decayed(layer.grads[key], layer.params[key], share)
 
     def as_input(self, x: Array) -> Array:
         """x in the network's dtype, scaled according to `inputs`; raises unless x is on its backend."""
@@ -433,6 +445,17 @@ class Network:
         return (
             f"{type(self).__name__}({stack}; {self.size:,} parameters, {self.dtype} on {self.backend.device})"
         )
+
+
+@fused
+def _plus_share(xp: Namespace, loss: Array, squares: Array, *, share: float) -> Array:
+    return loss + share * squares
+
+
+@fused
+def _decayed(xp: Namespace, grad: Array, W: Array, share: Any) -> Array:
+    grad += share * W
+    return grad
 
 
 def _samples(y: Array) -> tuple[int, tuple[int, ...]]:

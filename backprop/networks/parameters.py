@@ -8,8 +8,9 @@ none, reading the vector concatenates the parameters, and setting it splits it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from ..backends import Array, Backend, InPlaceDict, dtype_name, namespace_of
 from ..layers import Node
@@ -61,6 +62,31 @@ class NamedParameters(MutableMapping[str, Array]):
         return f"NamedParameters({shapes})"
 
 
+class NamedArrays(MutableMapping[str, Array]):
+    """All arrays of one kind (`"params"` or `"grads"`) by name, those that there are, live and unchecked."""
+
+    def __init__(self, kind: str, places: Mapping[str, tuple[Node, str]]) -> None:
+        self._kind, self._places = kind, places
+
+    def __getitem__(self, name: str) -> Array:
+        layer, key = self._places[name]
+        arrays: Mapping[str, Array] = getattr(layer, self._kind)
+        return arrays[key]
+
+    def __setitem__(self, name: str, value: Array) -> None:
+        layer, key = self._places[name]
+        getattr(layer, self._kind)[key] = value
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError("a network's arrays cannot be deleted")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, (layer, key) in self._places.items() if key in getattr(layer, self._kind))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 class FlatVector(MutableMapping[str, Array]):
     """All arrays of one kind (`"params"` or `"grads"`) as a mapping with a single vector, `"flat"`.
 
@@ -71,11 +97,16 @@ class FlatVector(MutableMapping[str, Array]):
         self._kind, self._places = kind, places
         self._shapes = {name: tuple(layer.params[key].shape) for name, (layer, key) in places.items()}
         self._backend, self._xp = backend, backend.xp
+        self._join = backend.compiled(_joined)
+        self._divide = backend.compiled(partial(_divided, tuple(self._shapes.values())))
         self._vector = None
         if backend.has_views and places:
             vector = self._concatenate("params")
             self._vector = vector if kind == "params" else self._xp.zeros_like(vector)
             self._share(self._vector)
+        elif backend.replays_mappings and kind == "params":
+            for layer in self._layers():
+                layer.params = InPlaceDict(layer.params)  # which keeps their names and forms
 
     def __getitem__(self, key: str) -> Array:
         return self._concatenate(self._kind) if self._vector is None else self._vector
@@ -104,10 +135,14 @@ class FlatVector(MutableMapping[str, Array]):
         return self._vector is not None or all(key in getattr(layer, self._kind) for layer, key in places)
 
     @contextmanager
-    def swapped(self, other: Mapping[str, Array]) -> Iterator[None]:
-        """While active, the layers hold parts of the vector in `other`."""
-        if self._vector is None or other is self:
+    def swapped(self, other: MutableMapping[str, Array]) -> Iterator[None]:
+        """While active, the layers hold parts of the vector in `other`, which has their values afterwards."""
+        if other is self:
             yield
+            return
+        if self._vector is None:
+            with self._apart(other):
+                yield
             return
         self._share(other["flat"])
         try:
@@ -115,19 +150,41 @@ class FlatVector(MutableMapping[str, Array]):
         finally:
             self._share(self._vector)
 
+    def named(self) -> NamedArrays:
+        """The arrays by name, live."""
+        return NamedArrays(self._kind, self._places)
+
+    @contextmanager
+    def _apart(self, other: MutableMapping[str, Array]) -> Iterator[None]:
+        """`swapped` without views: layers have mappings of their own, and `other` the vector at the end."""
+        own = [(layer, getattr(layer, self._kind)) for layer in self._layers()]
+        for layer, arrays in own:
+            setattr(layer, self._kind, type(arrays)(arrays))
+        try:
+            if "flat" in other:
+                self["flat"] = other["flat"]
+            yield
+            if self._is_there:
+                other["flat"] = self["flat"]
+        finally:
+            for layer, arrays in own:
+                setattr(layer, self._kind, arrays)
+
+    def _layers(self) -> list[Node]:
+        return list({id(layer): layer for layer, _ in self._places.values()}.values())
+
     def split(self, vector: Array) -> dict[str, Array]:
         """The named arrays in `vector`, as views if the library has them."""
-        parts, start, xp = {}, 0, namespace_of(vector)
-        for name, shape in self._shapes.items():
-            stop = start + math.prod(shape)
-            parts[name] = xp.reshape(vector[start:stop], shape)
-            start = stop
-        return parts
+        return dict(zip(self._shapes, self._divide(vector), strict=True))
+
+    def joined(self, parts: Mapping[str, Array]) -> Array:
+        """The arrays of `split` as one vector."""
+        vector: Array = self._join([parts[name] for name in self._shapes])
+        return vector
 
     def _concatenate(self, kind: str) -> Array:
-        xp = self._xp
-        parts = [xp.reshape(getattr(layer, kind)[key], (-1,)) for layer, key in self._places.values()]
-        return xp.concat(parts) if parts else self._backend.asarray([], dtype="float32")
+        parts = [getattr(layer, kind)[key] for layer, key in self._places.values()]
+        return self._join(parts) if parts else self._backend.asarray([], dtype="float32")
 
     def _share(self, vector: Array) -> None:
         """Turn every layer's arrays into views of `vector`."""
@@ -137,6 +194,20 @@ class FlatVector(MutableMapping[str, Array]):
             views.setdefault(id(layer), (layer, {}))[1][key] = part
         for layer, own in views.values():
             setattr(layer, self._kind, InPlaceDict(own))
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    xp = namespace_of(parts[0])
+    return xp.concat([xp.reshape(part, (-1,)) for part in parts])
+
+
+def _divided(shapes: Sequence[tuple[int, ...]], vector: Array) -> list[Array]:
+    parts, start, xp = [], 0, namespace_of(vector)
+    for shape in shapes:
+        stop = start + math.prod(shape)
+        parts.append(xp.reshape(vector[start:stop], shape))
+        start = stop
+    return parts
 
 
 class LayerState(MutableMapping[str, Array]):
@@ -164,8 +235,8 @@ class LayerState(MutableMapping[str, Array]):
         return len(self._places)
 
     @contextmanager
-    def swapped(self, other: Mapping[str, Array]) -> Iterator[None]:
-        """While active, the layers use the arrays in `other` as their state."""
+    def swapped(self, other: MutableMapping[str, Array]) -> Iterator[None]:
+        """While active, the layers use the arrays in `other` as their state, which are changed."""
         if other is self:
             yield
             return
@@ -174,9 +245,10 @@ class LayerState(MutableMapping[str, Array]):
         for name, (layer, key) in self._places.items():
             swapped[id(layer)][key] = other[name]
         for layer, _ in own:
-            layer.state = InPlaceDict(swapped[id(layer)])
+            layer.state = type(layer.state)(swapped[id(layer)])  # in place as before, or not
         try:
             yield
+            other.update(self)
         finally:
             for layer, state in own:
                 layer.state = state

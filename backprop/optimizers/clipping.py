@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from functools import reduce
-from typing import Any
 
-from ..backends import Array, namespace_of
+from ..backends import Array, Namespace, fused, namespace_of
 
 
 def clip_by_norm(grads: Mapping[str, Array], max_norm: float) -> Mapping[str, Array]:
@@ -23,13 +23,22 @@ def clip_by_norm(grads: Mapping[str, Array], max_norm: float) -> Mapping[str, Ar
         return grads
     xp = namespace_of(filled[0])
     limits = xp.finfo(filled[0].dtype)
-    squares: Any = 0.0
     max_norm = min(max(max_norm, float(limits.smallest_normal)), float(limits.max))
     unit = reduce(xp.maximum, [xp.max(xp.abs(g)) for g in filled])
     unit = xp.maximum(unit, max_norm)  # squares of smaller entries vanish beside max_norm²; never 0
-    for g in filled:
-        part = g / unit
-        squares = squares + xp.sum(part * part)
-    limit = max_norm / unit
-    scale = limit / xp.maximum(xp.sqrt(squares), limit)
+    squares = reduce(operator.add, [xp.sum(_squares(g, unit)) for g in filled])
+    scale = _scale(squares, unit, max_norm)
     return {key: g * scale for key, g in grads.items()}
+
+
+@fused
+def _squares(xp: Namespace, g: Array, unit: Array) -> Array:
+    part = g / unit
+    return part * part
+
+
+@fused
+def _scale(xp: Namespace, squares: Array, unit: Array, max_norm: float) -> Array:
+    """min(1, max_norm / ‖g‖), where ‖g‖² is that many squares of the unit."""
+    limit = max_norm / unit
+    return limit / xp.maximum(xp.sqrt(squares), limit)

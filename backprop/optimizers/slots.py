@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 
-from ..backends import Array, InPlaceDict, backend_of, namespace_of
+from ..backends import Array, InPlaceDict, backend_of, copy_of, namespace_of
 from ..networks.parameters import FlatVector, NamedParameters
 from .checks import check_like
 
@@ -17,10 +17,11 @@ def in_place(slots: Mapping[str, Array], initial: Mapping[str, Array]) -> dict[s
     plain.
     """
     merged = {**initial, **slots}
-    if not all(backend_of(slot).has_views for slot in merged.values()):
+    backends = [backend_of(slot) for slot in merged.values()]
+    if not all(backend.has_views or backend.replays_mappings for backend in backends):
         return merged
     if not isinstance(slots, InPlaceDict):
-        merged = {key: namespace_of(slot).asarray(slot, copy=True) for key, slot in merged.items()}
+        merged = {key: copy_of(slot) for key, slot in merged.items()}
     return InPlaceDict(merged)
 
 

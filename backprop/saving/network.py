@@ -157,7 +157,7 @@ def _differences(own: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[s
             ("shape", tuple(own[name].shape), tuple(found[name].shape)),
             ("dtype", dtype_name(own[name].dtype), dtype_name(found[name].dtype)),
         ):
-            if mine != its:
+            if mine != its and {mine, its} != {"int32", "int64"}:  # a library may have the smaller ones only
                 yield f"{name}: expected {what} {mine}, got {its}"
 
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..backends import Array, Backend, CaptureError, CaptureWarning, HostArray, Replay
+from ..layers.spec import ArraySpec
 from .fingerprint import Fingerprint, Fingerprinter, global_draws, untouched
 from .origin import origin
 from .state import TrainState
@@ -57,7 +57,7 @@ class StepCapture:
         self._fresh: set[tuple[int, ...]] = set()  # recorded, but not yet verified with other inputs
         self._fingerprint: Fingerprint | None = None
         self._scratch: frozenset[str] = frozenset()
-        self._arrays: list[Array] = []
+        self._places: list[Any] = []
         self._read: list[Any] = []  # what recordings read; must stay alive
         self._long_enough = False
 
@@ -72,10 +72,10 @@ class StepCapture:
         """Drop the recordings if something they depend on has changed; return whether it has."""
         if self.why or not self._replays:
             return False
-        fingerprint, arrays = self._take_fingerprint(), self._live_arrays()
+        fingerprint, places = self._take_fingerprint(), self._live_places()
         known = self._fingerprint
         same = fingerprint is not None and known is not None and not known.changed(fingerprint, self._scratch)
-        if same and all(mine is its for mine, its in zip(self._arrays, arrays, strict=True)):
+        if same and _are_same(self._places, places):
             return False
         self._replays.clear()
         return True
@@ -87,6 +87,8 @@ class StepCapture:
             return self.call(rows, scalars)
         replay = self._replays.get(key)
         if replay is None:
+            if self._is_sampled(rows):
+                return self._record_sampled(key, rows, scalars)
             return self._record(key, rows, scalars) if key in self._called else self.call(rows, scalars)
         if key in self._fresh:
             return self._verify_fresh(key, rows, scalars)
@@ -153,6 +155,33 @@ class StepCapture:
             self.unverified = 0
         return results
 
+    def _is_sampled(self, rows: Array) -> bool:
+        """Whether a recording of these steps is compared in the first only: rounding adds up over many."""
+        return rows.shape[0] > 1 and not self.backend.replays_exactly
+
+    def _record_sampled(self, key: tuple[int, ...], rows: Array, scalars: Array) -> Results:
+        """Record all steps, and call only two, since joining results is part of it.
+
+        The first one replayed must equal the first one called.
+        """
+        before = self.state().copy()
+        if key not in self._called:
+            self.call(rows[:2, ...], scalars[:2, ...])  # so that all it needs is there
+            self._called.add(key)
+            self.state().restore(before)
+        called = self._record(key, rows, scalars, called=2)
+        self.state().restore(before)
+        replay = self._replays.get(key)
+        if replay is not None:
+            results = replay(rows, scalars)
+            firsts = self._alike(*([values[:1, ...] for values in each] for each in (results, called)))
+            if all(map(bool, self.backend.read(*firsts))):
+                self.unverified += 1
+                return results
+            self.give_up("a replayed step and a called one give different results")
+            self.state().restore(before)
+        return self.call(rows, scalars)
+
     def verify_replays(self, rows: Array, scalars: Array) -> None:
         """Verify the replays so far by steps from here, which leave the state as it is."""
         if self.unverified and not self.why:
@@ -171,10 +200,12 @@ class StepCapture:
     def __reduce__(self) -> Any:
         raise TypeError("a step's capture cannot be pickled: it belongs to a running training")
 
-    def _record(self, key: tuple[int, ...], rows: Array, scalars: Array) -> Results:
-        """Call the steps, and record them as well."""
+    def _record(
+        self, key: tuple[int, ...], rows: Array, scalars: Array, called: int | None = None
+    ) -> Results:
+        """Call the steps, or the first few, and record them as well; return the results of the call."""
         before, earlier, drawn = self.state().copy(), self._take_fingerprint(), global_draws()
-        results = self.call(rows, scalars)
+        results = self.call(rows[:called, ...], scalars[:called, ...])
         fingerprint = self._take_fingerprint()
         if earlier is None or fingerprint is None:
             return results
@@ -189,7 +220,7 @@ class StepCapture:
         replay, cause = None, ""
         self.state().restore(before)
         try:
-            with untouched(fingerprint, changed) as copies, _quiet_threads():
+            with untouched(fingerprint, changed) as copies, _quiet_threads:
                 self._read.append(copies)
                 state = (*self.state(), self.data)
                 replay = self.backend.record(self._scan_of_mappings, state, (rows, scalars))
@@ -201,7 +232,7 @@ class StepCapture:
         if cause:
             self.give_up(cause)
         elif replay is not None:
-            self._replays[key], self._fingerprint, self._arrays = replay, fingerprint, self._live_arrays()
+            self._replays[key], self._fingerprint, self._places = replay, fingerprint, self._live_places()
             self._scratch = frozenset(place.path for place in changed.values() if place is not None)
             self._fresh.add(key)
         return results
@@ -221,10 +252,10 @@ class StepCapture:
         results: Results,
     ) -> str:
         """How the traced steps or a replay differ from the called ones; empty if they agree."""
+        if self._is_sampled(rows):
+            return ""
         if replay.results is not None and not self._equal(replay.results, results, before, after):
             return "the step behaves differently when it is recorded"
-        if rows.shape[0] > 1 and not self.backend.replays_exactly:
-            return ""  # rounding adds up over many steps; the last step of a segment is compared alone
         self.state().restore(before)
         if not self._equal(replay(rows, scalars), results, before, after):
             return "a replayed step and a called one give different results"
@@ -238,7 +269,7 @@ class StepCapture:
     def _verify_fresh(self, key: tuple[int, ...], rows: Array, scalars: Array) -> Results:
         """Run the first steps after a recording both ways: their inputs differ from the recorded ones."""
         self._fresh.discard(key)
-        if rows.shape[0] > 1 and not self.backend.replays_exactly:
+        if self._is_sampled(rows):
             self.unverified += 1
             return self._replays[key](rows, scalars)
         before = self.unverified
@@ -255,8 +286,13 @@ class StepCapture:
                 self.give_up(f"the attributes cannot be inspected: {_cause_of(error)}")
             return None
 
-    def _live_arrays(self) -> list[Array]:
-        return [array for arrays in (*self.state(), self.data) for array in arrays.values()]
+    def _live_places(self) -> list[Any]:
+        """The arrays that a recording reads and changes, or the mappings that it takes them from."""
+        mappings = *self.state(), self.data
+        arrays = [array for arrays in mappings for array in arrays.values()]
+        if not self.backend.replays_mappings:
+            return arrays
+        return [*mappings, *(ArraySpec.of(array) for array in arrays)]
 
     def _alike_states(self, before: TrainState, after: TrainState) -> list[Array]:
         """For each array of the live state, which was `before` until the steps ran: is it as in `after`?"""
@@ -279,20 +315,38 @@ class StepCapture:
         return list(map(self.backend.agree, ours, its))
 
 
-@contextmanager
-def _quiet_threads() -> Iterator[None]:
-    """While active, a `CaptureError` that ends a layer's own thread is not printed."""
-    hook = threading.excepthook
+def _are_same(ours: Sequence[Any], its: Sequence[Any]) -> bool:
+    """Whether these are the same objects, or where they are specs of arrays, equal ones."""
+    return len(ours) == len(its) and all(
+        mine is other or (isinstance(mine, ArraySpec) and mine == other)
+        for mine, other in zip(ours, its, strict=True)
+    )
 
-    def quiet(args: Any) -> None:
+
+class _QuietThreads:
+    """While any recording is made, a `CaptureError` that ends a layer's own thread is not printed."""
+
+    def __init__(self) -> None:
+        self._lock, self._active, self._hook = threading.Lock(), 0, threading.excepthook
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._active += 1
+            if self._active == 1:
+                self._hook, threading.excepthook = threading.excepthook, self._quiet
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._active -= 1
+            if not self._active:
+                threading.excepthook = self._hook
+
+    def _quiet(self, args: Any) -> None:
         if not issubclass(args.exc_type, CaptureError):
-            hook(args)
+            self._hook(args)
 
-    threading.excepthook = quiet
-    try:
-        yield
-    finally:
-        threading.excepthook = hook
+
+_quiet_threads = _QuietThreads()
 
 
 def _cause_of(error: Exception) -> str:

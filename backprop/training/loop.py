@@ -186,6 +186,7 @@ class Training(Iterator[Metrics]):
             samples = len(self._data)
             per_epoch = steps_per_epoch(samples, batch_size, sampling)
             total = total_steps(epochs, iterations, per_epoch)
+            capture = capture and total >= network.backend.fewest_steps
             self._step = TrainStep(network, self._data.train, optimizer or SGD(0.1), batch_size, capture)
             self.network = network
             self._data.scale()

@@ -6,9 +6,9 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from ..backends import Array, namespace_of
+from ..backends import Array, copy_of
 from ..networks import Network
-from ..optimizers import Optimizer
+from ..optimizers import SGD, Optimizer
 
 Arrays = MutableMapping[str, Array]
 
@@ -35,7 +35,7 @@ class TrainState(NamedTuple):
 
     def copy(self) -> TrainState:
         """Copy all arrays."""
-        return TrainState(*({key: _copied(array) for key, array in arrays.items()} for arrays in self))
+        return TrainState(*({key: copy_of(array) for key, array in arrays.items()} for arrays in self))
 
     def restore(self, saved: TrainState) -> None:
         """Set every array to the one in `saved`."""
@@ -44,15 +44,47 @@ class TrainState(NamedTuple):
                 own[key] = array
 
     @contextmanager
-    def swapped_into(self, network: Network) -> Iterator[None]:
-        """While active, the network's layers compute with these arrays in place of their own."""
+    def swapped_into(self, network: Network, optimizer: Optimizer | None = None) -> Iterator[TrainState]:
+        """While active, the network's layers compute with these arrays in place of their own.
+
+        Yields the state in which steps find them, and which they change: this one, or where the library has
+        no views, the live one; for an optimizer that acts on single entries by the parameters' names, which
+        saves joining and splitting the vectors in every step.
+        """
+        vector = network.flat_params
         with (
-            network.flat_params.swapped(self.params),
+            vector.swapped(self.params),
             network.flat_grads.swapped(self.grads),
             network.state.swapped(self.layers),
         ):
-            yield
+            if network.backend.has_views:
+                yield self
+            elif optimizer is None or not _acts_on_entries(optimizer, self):
+                yield TrainState(vector, network.state, self.slots, network.flat_grads)
+            else:
+                with self._by_name(network) as named:
+                    yield named
+
+    @contextmanager
+    def _by_name(self, network: Network) -> Iterator[TrainState]:
+        """The live state by the parameters' names."""
+        vector = network.flat_params
+        slots: dict[str, Array] = {}
+        for slot, array in self.slots.items():
+            slots |= {_named(slot, name): part for name, part in vector.split(array).items()}
+        yield TrainState(vector.named(), network.state, slots, network.flat_grads.named())
+        for slot in self.slots:
+            parts = {name: slots[_named(slot, name)] for name in network.params}
+            self.slots[slot] = vector.joined(parts)
 
 
-def _copied(array: Array) -> Array:
-    return namespace_of(array).asarray(array, copy=True)
+def _named(slot: str, name: str) -> str:
+    """`"v.flat"` as the slot of one parameter, `"v.W1"`."""
+    return f"{slot.removesuffix('flat')}{name}"
+
+
+def _acts_on_entries(optimizer: Optimizer, state: TrainState) -> bool:
+    """Whether a step treats every entry alike, so that it may take the parameters by name."""
+    own, base = type(optimizer), Optimizer
+    sizes = {tuple(array.shape) for arrays in (state.params, state.slots) for array in arrays.values()}
+    return own.apply in (base.apply, SGD.apply) and own.clipped is base.clipped and len(sizes) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..backends import Array, namespace_of
 from ..networks import Network
@@ -40,7 +40,8 @@ class TrainStep:
         self.data = data
         backend, own = network.backend, copy(self)  # in a cycle, recordings would not be freed at once
         self.capture = StepCapture(backend, own.scan, own.state, self.data, Fingerprinter(network, optimizer))
-        if not (capture and backend.has_views and backend.can_record and network.params):
+        can_replay = backend.can_record and (backend.has_views or backend.replays_mappings)
+        if not (capture and can_replay and network.params):
             self.capture.why = "not asked for"
 
     def state(self) -> TrainState:
@@ -65,23 +66,15 @@ class TrainStep:
 
     def scan(self, state: TrainState, data: Mapping[str, Array], rows: Array, scalars: Array) -> Results:
         """Run a step for every row of indices, with its row of scalars; return the results, stacked."""
-        results = []
-        with state.swapped_into(self.network):
-            for i in range(rows.shape[0]):
-                own = [scalars[i, j] for j in range(scalars.shape[1])]
-                results.append(self(state, self.batch(data, rows[i, ...]), own))
-        return tuple(_stacked(values) for values in zip(*results, strict=True))
+        with state.swapped_into(self.network, self.optimizer) as own:
+
+            def step(i: Any) -> Results:
+                numbers = [scalars[i, j] for j in range(scalars.shape[1])]
+                return self(own, self.batch(data, rows[i, ...]), numbers)
+
+            return self.network.backend.scan(step, own, rows.shape[0])
 
     def release(self) -> None:
         """Drop the arrays that the layers saved for backward, including those of a recording."""
         for node in (*self.network.layers.values(), self.network.last_layer):
             node.saved = None
-
-
-def _stacked(values: Sequence[Array]) -> Array:
-    """Join 0-d arrays into a vector, eight at a time: for more, CuPy copies their addresses from the host."""
-    xp = namespace_of(values[0])
-    parts = [xp.reshape(value, (1,)) for value in values]
-    while len(parts) > 1:
-        parts = [xp.concat(parts[i : i + 8]) for i in range(0, len(parts), 8)]
-    return parts[0]

@@ -40,6 +40,7 @@ def test_read_only_and_strided_host_arrays_go_to_the_device(backend: Backend) ->
     np.testing.assert_array_equal(backend.to_numpy(backend.asarray(host)), [[0.0, 2.0], [3.0, 5.0]])
 
 
+@pytest.mark.changes_arrays
 def test_views_where_they_are_promised(backend: Backend) -> None:
     vector = backend.asarray(np.zeros(4))
     part = backend.xp.reshape(vector[0:2], (1, 2))

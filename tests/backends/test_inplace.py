@@ -12,6 +12,7 @@ import backends
 from backends import Backend
 
 
+@pytest.mark.changes_arrays
 def test_setting_a_key_writes_into_its_array(backend: Backend) -> None:
     place = backend.asarray([1.0, 2.0])
     kept = backends.InPlaceDict(a=place)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["devices"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["numpy", "cupy", "torch", "strict"]
+    assert [line.split()[0] for line in lines] == ["numpy", "cupy", "torch", "jax", "strict"]
     assert lines[0] == f"numpy   usable    {np.__version__} on cpu"
     assert all(line.split()[1] == "usable" or ";" in line for line in lines)
     assert main(["devices", "--json"]) == 0

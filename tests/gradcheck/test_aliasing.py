@@ -112,6 +112,7 @@ SHARED: dict[Any, str] = {
 }
 
 
+@pytest.mark.changes_arrays
 @pytest.mark.parametrize("kind", SHARED, ids=lambda kind: kind.__name__)
 def test_shared_memory_is_found(kind: Any, backend: Backend, rng: np.random.Generator) -> None:
     x = rng.standard_normal((3, 4))
@@ -123,6 +124,7 @@ def test_shared_memory_is_found(kind: Any, backend: Backend, rng: np.random.Gene
     assert report.failed
 
 
+@pytest.mark.changes_arrays
 def test_shared_memory_in_a_network_is_found(backend: Backend, rng: np.random.Generator) -> None:
     report = check_gradients(*stack(rng, KeepsResult()), device=backend)
     assert f"KeepsResult1: {SHARED[KeepsResult]}" in report.problems
@@ -155,6 +157,7 @@ class ReturnsParameterAsDx(Network):
         return self.params["b1"]
 
 
+@pytest.mark.changes_arrays
 @pytest.mark.parametrize(
     ("kind", "problem"),
     [

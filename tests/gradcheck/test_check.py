@@ -96,8 +96,14 @@ FAULTY: dict[Any, str] = {
 }
 
 
+CHANGE = {WritesIntoDout, WritesIntoInput, DependsOnLayout}
+"""Faults of arrays that can be changed, and have strides."""
+
+
 @pytest.mark.parametrize("faulty", FAULTY, ids=lambda kind: kind.__name__)
 def test_planted_fault_is_caught(faulty: Any, backend: Backend, rng: np.random.Generator) -> None:
+    if faulty in CHANGE and backend.replays_mappings:
+        pytest.skip(f"arrays of {backend.name} never change")
     case = faulty.case(rng)
     if faulty is MissingTranspose:  # only a square W hides it from the shapes
         case = faulty(rng.standard_normal((4, 4)), rng.standard_normal(4)), rng.standard_normal((5, 4))

@@ -71,6 +71,7 @@ def test_affine_two_libraries(backend: Backend) -> None:
         "strict": "array_api_strict.Array",
         "torch": "torch.Tensor",
         "cupy": "cupy.ndarray",
+        "jax": "jaxlib.ArrayImpl",
     }
     two = re.escape(f"{kinds[other.name]} and {kinds[backend.name]}")
     with pytest.raises(

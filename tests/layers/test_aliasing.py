@@ -25,6 +25,8 @@ from backprop.layers import Node
 
 from ..cases import CASES
 
+pytestmark = pytest.mark.changes_arrays
+
 
 def moved(name: str, backend: Backend, rng: np.random.Generator) -> tuple[Node, list[Array]]:
     node, *inputs = CASES[name](rng)

@@ -62,9 +62,10 @@ def test_the_size_of_slabs_does_not_matter(
         layer = kind(*filters(backend, 3, 2, 3, 3, dtype="float64"), pad=1)
         windows = layer.windows(backend.asarray(x))
         below, beside = windows.blocks(x)
+        size = layer.size(windows, backend.asarray(x))
         one = (windows.numbers_each(np.empty((2, 7, 6, 6))) + 2 * 3 * below * beside) * 8
         monkeypatch.setattr(type(backend), "slab_bytes", images * one)
-        dout = np.random.default_rng(3).standard_normal((7, 3, below, beside))
+        dout = np.random.default_rng(3).standard_normal((7, 3, *size))
         results.append(run(layer, x, dout, backend))
     assert seen == [1] * 7 + [2, 2, 2, 1] + [3, 3, 1] + [4, 3] + [7]
     for others in results[1:]:

@@ -28,6 +28,12 @@ def run_three(layers: list[Layer], x: np.ndarray, dout: np.ndarray, backend: Bac
     return [backend.to_numpy(value).copy() for value in (y, dx, *layers[0].grads.values())]
 
 
+@pytest.fixture(autouse=True, params=[False, True], ids=["many calls", "few calls"])
+def _calls(request: pytest.FixtureRequest, backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways in which the layer computes, on every backend."""
+    monkeypatch.setattr(type(backend), "few_calls", request.param)
+
+
 SETTINGS = [(1, 0, 2, 2), (1, 1, 2, 2), (2, 1, 2, 3), (1, 2, 3, 1), (3, 0, 1, 2), (1, 0, 1, 1), (2, 2, 3, 2)]
 
 
@@ -59,6 +65,11 @@ def test_merged_is_the_three_layers(
     dout = rng.standard_normal(merged.forward(backend.asarray(x)).shape).astype(dtype)
     for ours, theirs in zip(run(merged, x, dout, backend), run_three(layers, x, dout, backend), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())
+
+
+def test_gradients(backend: Backend, rng: np.random.Generator) -> None:
+    report = check_gradients(*ConvolutionReLUPooling.case(rng), device=backend)
+    assert report.passed, f"\n{report}"
 
 
 def test_ties_and_kinks_are_seen(backend: Backend) -> None:

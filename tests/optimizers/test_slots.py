@@ -145,13 +145,15 @@ def test_what_is_kept_keeps_its_place(backend: Backend) -> None:
     places = dict(optimizer.slots)
     optimizer.slots["m.flat"] = backend.xp.ones_like(places["m.flat"])
     optimizer.slots["v.flat"] = 2.0
-    assert all(optimizer.slots[key] is place for key, place in places.items())
-    assert set(backend.to_numpy(places["m.flat"]).tolist()) == {1.0}
-    assert set(backend.to_numpy(places["v.flat"]).tolist()) == {2.0}
+    stay = not backend.replays_mappings  # where arrays cannot change, others take their place
+
+    def values(key: str) -> set[float]:
+        assert not stay or optimizer.slots[key] is places[key]
+        return set(backend.to_numpy(optimizer.slots[key]).tolist())
+
+    assert (values("m.flat"), values("v.flat")) == ({1.0}, {2.0})
     optimizer.slots = {"m.flat": backend.xp.full_like(places["m.flat"], 3.0)}
-    assert all(optimizer.slots[key] is place for key, place in places.items())
-    assert set(backend.to_numpy(places["m.flat"]).tolist()) == {3.0}
-    assert set(backend.to_numpy(places["v.flat"]).tolist()) == {0.0}
+    assert (values("m.flat"), values("v.flat")) == ({3.0}, {0.0})
     with pytest.raises(KeyError, match=r"no array 'm\.W1' here: there are m\.flat, v\.flat"):
         optimizer.slots = {"m.W1": places["m.flat"]}
 

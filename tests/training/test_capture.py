@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, CaptureWarning, InPlaceDict, get_backend, namespace_of
+from backends.jax.backend import JaxBackend
 from backends.numpy.replay import NumpyReplay
 from backprop import (
     SGD,
@@ -41,12 +42,18 @@ from backprop import (
     Tanh,
     Training,
 )  # fmt: skip
+from backprop.training.capture import _quiet_threads
 from backprop.training.fingerprint import Fingerprinter
 from backprop.training.step import TrainStep
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((250, 4)).astype("float32")
 LABELS = rng.integers(0, 3, 250)
+
+
+@pytest.fixture(autouse=True)
+def _short_trainings_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JaxBackend, "fewest_steps", 0)
 
 
 def network(backend: Backend | str, *middle: Layer, last: Any = None) -> Network:
@@ -454,12 +461,12 @@ class Elsewhere:
 
 @pytest.mark.parametrize(
     ("home", "replays", "unproven"),
-    [(get_backend("cpu"), [0, 1, 2, 3], [0, 0, 0, 1]), (Elsewhere(), [0, 0, 1, 2], [0, 0, 1, 2])],
+    [(get_backend("cpu"), [0, 1, 2, 3], [0, 0, 0, 1]), (Elsewhere(), [1, 2, 3, 4], [1, 2, 3, 4])],
 )
 def test_many_steps_at_once_are_compared_on_the_cpu(
     home: Any, replays: list[int], unproven: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On other devices they are verified only by the last step of the segment, which runs alone."""
+    """On other devices the first of them is compared at once, and then the last of the segment, run alone."""
     calls: list[int] = []
     monkeypatch.setattr(NumpyReplay, "__call__", spied(NumpyReplay.__call__, calls))
 
@@ -484,8 +491,12 @@ def test_many_steps_at_once_are_compared_on_the_cpu(
 
 
 def test_many_wrong_steps_are_found_by_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    replay = NumpyReplay.__call__
-    monkeypatch.setattr(NumpyReplay, "__call__", lambda self, *xs: tuple(y + 1 for y in replay(self, *xs)))
+    replay, calls = NumpyReplay.__call__, itertools.count()
+
+    def wrong(self: Any, *inputs: Any) -> Any:
+        return tuple(y + (next(calls) > 1) for y in replay(self, *inputs))
+
+    monkeypatch.setattr(NumpyReplay, "__call__", wrong)
     recording = TrainStep(network("cpu"), {"x": X, "t": LABELS}, SGD(0.1), 10, True).capture
     recording.backend = Elsewhere()  # type: ignore[assignment]
     recording.begin(13)
@@ -496,6 +507,25 @@ def test_many_wrong_steps_are_found_by_the_last_one(monkeypatch: pytest.MonkeyPa
         recording.verify(order[12:], numbers[:1])
     assert recording.settle(np.arange(3))[0].tolist() == [0, 1, 2]
     assert recording.needs_rerun
+
+
+def test_a_wrong_first_step_is_found_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    replay = NumpyReplay.__call__
+    monkeypatch.setattr(NumpyReplay, "__call__", lambda self, *xs: tuple(y + 1 for y in replay(self, *xs)))
+    order, numbers = np.arange(30).reshape(3, 10), np.full((3, 1), 0.1, "float32")
+    found = []
+    for capture in (True, False):
+        net = network("cpu")
+        recording = TrainStep(net, {"x": X, "t": LABELS}, SGD(0.1), 10, capture).capture
+        recording.backend = Elsewhere()  # type: ignore[assignment]
+        recording.begin(4)
+        wrong = pytest.warns(CaptureWarning, match="a replayed step and a called one give different results")
+        with wrong if capture else nullcontext():
+            results = recording.run(order, numbers)
+        assert not recording.needs_rerun
+        found.append([*results, net.flat_params["flat"]])
+    for ours, expected in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, expected)
 
 
 def test_a_short_segment_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -639,6 +669,16 @@ def test_only_refused_threads_end_silently(monkeypatch: pytest.MonkeyPatch) -> N
     net, layer.failing = network("cpu", layer), True
     list(Training(net, X, LABELS, epochs=1, batch_size=50, rng=0))
     assert printed == [ValueError] * (1 + 1 + 2 + 1 + 1)  # a look at the shape; called, traced, proven twice
+
+
+def test_the_hook_of_threads_returns_after_recordings_that_overlap() -> None:
+    hook = threading.excepthook
+    _quiet_threads.__enter__()
+    quiet = threading.excepthook
+    with _quiet_threads:
+        _quiet_threads.__exit__()
+        assert threading.excepthook == quiet != hook
+    assert threading.excepthook is hook
 
 
 def test_an_error_raised_only_while_recording_is_named() -> None:
