@@ -57,8 +57,9 @@ class Dropout(Layer):
             return copied(x) if self.inverted else x * (1.0 - self.ratio)
         self.move_state_to(x)
         self.state["drawn"] += 1
-        places, drawn, xp = self._hash_of_places(x), self.state["drawn"], namespace_of(x)
-        with backend_of(x).float64():
+        drawn, xp = self.state["drawn"], namespace_of(x)
+        with backend_of(x).float64():  # and int64
+            places = self._hash_of_places(x)
             if drawn.dtype != xp.int64:
                 drawn = xp.astype(drawn, xp.int64)
             y, self.saved = _dropped(x, places, drawn, ratio=self.ratio, inverted=self.inverted)
