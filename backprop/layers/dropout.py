@@ -58,7 +58,7 @@ class Dropout(Layer):
         self.move_state_to(x)
         self.state["drawn"] += 1
         drawn, xp = self.state["drawn"], namespace_of(x)
-        with backend_of(x).float64():
+        with backend_of(x).float64():  # and int64
             places = self._hash_of_places(x)
             if drawn.dtype != xp.int64:
                 drawn = xp.astype(drawn, xp.int64)
