@@ -23,10 +23,11 @@ def fused(function: Callable[..., Result]) -> Callable[..., Result]:
 
     The function is called as it is, with the namespace of its first array, or turned into one kernel. It
     takes arrays and numbers, which broadcast to one shape, then options by keyword; for each of these, of
-    the dtypes and of the numbers of axes there is a kernel of its own. It computes with the standard's
-    elementwise functions and operators, and returns an array or a tuple of arrays. They have that one
-    shape; or the last thing that it computes is a sum, a maximum or a count, without keepdims. It may
-    change an array of that shape in place, and return it.
+    the dtypes and of the numbers of axes there is a kernel of its own. It depends on nothing else: the
+    kernel would go on with what a global or a closure held when it was made. It computes with the
+    standard's elementwise functions and operators, and returns an array or a tuple of arrays. They have
+    that one shape; or the last thing that it computes is a sum, a maximum or a count, without keepdims. It
+    may change an array of that shape in place, and return it.
 
     >>> import numpy as np
     >>> @fused

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..array import Namespace
 from ..standard import ELEMENTWISE, UNTRACED
+from .frozen import program_of
 
 PARAMETERS = 4096
 """How many bytes of parameters a kernel may have on every GPU."""
@@ -30,11 +31,14 @@ class Fusion:
             self._made[key] = FusedFunction(self._cupy, plain, partial(function, self._fusing, **options))
         return self._made[key]
 
-    def of_arrays(self, function: Callable[..., Any]) -> FusedFunction:
-        """A function of (array, …)."""
-        if function not in self._made:
-            self._made[function] = FusedFunction(self._cupy, function, function)
-        return self._made[function]
+    def of_arrays(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of (array, …); itself where it depends on more than its arguments."""
+        program = program_of(function)
+        if program is None:
+            return function
+        if program not in self._made:
+            self._made[program] = FusedFunction(self._cupy, function, function)
+        return self._made[program]
 
 
 class FusedFunction:

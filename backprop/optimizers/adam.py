@@ -59,12 +59,7 @@ class Adam(Optimizer):
         p: Array, m: Array, v: Array, g: Array, beta1: Array, beta2: Array, rate: Array, epsilon: Array
     ) -> tuple[Array, ...]:
         """Return W, m and v after the step."""
-        m *= beta1
-        m += g
-        v *= beta2
-        v += g * g
-        p -= rate * (m / (v**0.5 + epsilon))
-        return p, m, v
+        return _adam(p, m, v, g, beta1, beta2, rate, epsilon)
 
 
 class AdamW(Adam):
@@ -110,4 +105,16 @@ class AdamW(Adam):
         """Return W, m and v after the step."""
         *others, left = scalars
         p *= left
-        return Adam.rule(p, m, v, g, *others)
+        return _adam(p, m, v, g, *others)
+
+
+def _adam(
+    p: Array, m: Array, v: Array, g: Array, beta1: Array, beta2: Array, rate: Array, epsilon: Array
+) -> tuple[Array, ...]:
+    """W, m and v after a step of Adam."""
+    m *= beta1
+    m += g
+    v *= beta2
+    v += g * g
+    p -= rate * (m / (v**0.5 + epsilon))
+    return p, m, v
