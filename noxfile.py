@@ -71,7 +71,17 @@ def tests(session: nox.Session, backend: str) -> None:
         package = ".[jax]"
     session.install(package, *group("tests"))
     chosen = ("--backend", backend) if not asked else ()
-    session.run("pytest", *chosen, *workers(session, backend), *session.posargs, env=ONE_THREAD)
+    kept = compiled_by_jax(session) if backend == "jax" else {}
+    session.run("pytest", *chosen, *workers(session, backend), *session.posargs, env={**ONE_THREAD, **kept})
+
+
+def compiled_by_jax(session: nox.Session) -> dict[str, str]:
+    """Where JAX keeps what it compiles, for the processes of a session and the next one."""
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(Path(session.cache_dir) / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
 
 
 def emulator(session: nox.Session) -> tuple[Path, tuple[str, str]]:

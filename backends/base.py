@@ -213,6 +213,11 @@ class Backend:
         """Whether the error says that the device or the host has no memory left."""
         return isinstance(error, MemoryError)
 
+    @property
+    def has_float64(self) -> bool:
+        """Whether this library has float64 here and now."""
+        return True
+
     def float64(self) -> AbstractContextManager[Any]:
         """A context in which this library has float64 and int64; most have them anyway."""
         return nullcontext()

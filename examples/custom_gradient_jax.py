@@ -1,7 +1,6 @@
 """Prove a `jax.custom_vjp`: log(1 + exp(x)) with a gradient that does not overflow.
 
-In this folder, `backprop check custom_gradient_jax:softplus` proves it from a shell. JAX has no
-backend here: its arrays are used through the array API standard.
+In this folder, `backprop check custom_gradient_jax:softplus` proves it from a shell.
 """
 
 import sys

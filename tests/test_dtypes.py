@@ -61,6 +61,7 @@ def test_other_dtypes_stay_what_they_are(dtype: str, backend: Backend) -> None:
     assert narrowed(x, x.dtype) is x
 
 
+@pytest.mark.changes_arrays
 def test_a_copy_has_memory_of_its_own(backend: Backend) -> None:
     x = backend.asarray([1.0, 2.5], dtype="float32")
     y = copied(x)

@@ -37,6 +37,7 @@ def test_read_only_and_strided() -> None:
     np.testing.assert_allclose(numerical_gradient(squares, x), 2.0 * x, atol=1e-10)
 
 
+@pytest.mark.changes_arrays
 def test_function_that_uses_the_array_itself(backend: Backend) -> None:
     """The idiom of the book's chapter 4: f ignores its argument."""
     W = backend.asarray(np.asarray([[3.0, 4.0], [0.0, 1.0]]))
@@ -47,6 +48,7 @@ def test_function_that_uses_the_array_itself(backend: Backend) -> None:
     assert backend.to_numpy(W).tolist() == [[3.0, 4.0], [0.0, 1.0]]
 
 
+@pytest.mark.changes_arrays
 def test_network_parameter_as_in_the_book(backend: Backend, rng: np.random.Generator) -> None:
     network = TwoLayerNet(4, 3, 2, weight_init_std=1.0, dtype="float64", device=backend, rng=rng)
     x, t = backend.asarray(rng.standard_normal((5, 4))), backend.asarray(rng.integers(0, 2, 5))
@@ -70,6 +72,7 @@ def test_array_is_restored_after_an_error(backend: Backend) -> None:
     assert backend.to_numpy(W).tolist() == [3.0, 4.0]
 
 
+@pytest.mark.changes_arrays
 @pytest.mark.parametrize("dtype", ["float32", "int64", "uint8"])
 def test_dtype_too_coarse_for_differences(dtype: str, backend: Backend) -> None:
     W = backend.asarray(np.asarray([3, 4], dtype=dtype))

@@ -122,7 +122,7 @@ class CupyBackend(Backend):
         return f"cuda:{array.device.id}"
 
     def write_out(self, out: Array, function: Callable[..., Array], *args: Any, **options: Any) -> None:
-        if function is self.xp.matmul and cast(CupyArray, out).flags.c_contiguous:
+        if function is self.xp.matmul and _fits(out, *args):
             self._products.product(args[0], args[1], out)
         elif function in self._writers:
             self._writers[function](out, *args, **options)
@@ -175,6 +175,11 @@ class CupyBackend(Backend):
 
     def synchronize(self) -> None:
         self._device.synchronize()
+
+
+def _fits(out: CupyArray, a: CupyArray, b: CupyArray) -> bool:
+    """Whether a product of a and b has this dtype, and `out` its rows one after another."""
+    return bool(a.dtype == b.dtype == out.dtype and out.flags.c_contiguous)
 
 
 @cache

@@ -67,8 +67,8 @@ def functions(cupy: Any, xp: Namespace) -> dict[str, Callable[..., Any]]:
         return xp.mean(x, axis=axis, keepdims=keepdims)
 
     @cache
-    def stacking(count: int) -> Any:
-        names = [f"x{i}" for i in range(count)]
+    def stacking() -> Any:
+        names = [f"x{i}" for i in range(STACKED)]
         writes = "; ".join(f"y[{i}] = {name}" for i, name in enumerate(names))
         return cupy.ElementwiseKernel(
             ", ".join(f"T {name}" for name in names), "raw T y", writes, "stack_numbers"
@@ -78,10 +78,10 @@ def functions(cupy: Any, xp: Namespace) -> dict[str, Callable[..., Any]]:
         """The standard's stack, of 0-d arrays without a copy for each or of their addresses."""
         if axis != 0 or not are_numbers(arrays):
             return xp.stack(arrays, axis=axis)
-        y = cupy.empty(len(arrays), arrays[0].dtype)
-        for start in range(0, len(arrays), STACKED):
-            part = arrays[start : start + STACKED]
-            stacking(len(part))(*part, y[start : start + STACKED])
-        return y
+        filled = [*arrays, *[arrays[-1]] * (-len(arrays) % STACKED)]  # one kernel for any number of them
+        y = cupy.empty(len(filled), arrays[0].dtype)
+        for start in range(0, len(filled), STACKED):
+            stacking()(*filled[start : start + STACKED], y[start : start + STACKED])
+        return y[: len(arrays)]
 
     return {f.__name__: f for f in (all, any, count_nonzero, clip, sign, mean, stack)}

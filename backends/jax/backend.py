@@ -70,6 +70,10 @@ class JaxBackend(Backend):
     def replays_exactly(self) -> bool:
         return False  # XLA fuses a whole step, and rounds less often
 
+    @property
+    def has_float64(self) -> bool:
+        return self._space.is_wide
+
     def float64(self) -> AbstractContextManager[Any]:
         return cast(AbstractContextManager[Any], self._jax.enable_x64(True))
 

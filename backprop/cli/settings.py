@@ -20,7 +20,9 @@ NETWORK = Group("network")
 RUN = Group("run", "where it is kept, and how it continues")
 OPTIMIZER = Group("optimizer")
 
-DEVICE_HELP = "device to compute on: auto, cpu, gpu, gpu:1, torch, torch:cuda, …; see 'backprop devices'"
+DEVICE_HELP = (
+    "device to compute on: auto, cpu, gpu, gpu:1, torch, torch:cuda, jax, jax:gpu, …; see 'backprop devices'"
+)
 
 
 def absolute_path(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..backends import Array, device_of, namespace_of
+from ..backends import Array, namespace_of
 
 
 class ArraySpec(NamedTuple):
@@ -22,4 +22,4 @@ class ArraySpec(NamedTuple):
     @classmethod
     def of(cls, x: Array) -> ArraySpec:
         """The spec of an array."""
-        return cls(type(x), namespace_of(x), x.shape, x.dtype, device_of(x))
+        return cls(type(x), namespace_of(x), x.shape, x.dtype, getattr(x, "device", None))

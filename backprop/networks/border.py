@@ -28,17 +28,24 @@ def validated(network: Network, x: Array) -> Array:
     name = dtype_name(x.dtype)
     if name.startswith("complex"):
         raise TypeError(f"{type(network).__name__}: expected real input, got {name}")
-    if name.startswith("float") and _bits(name) > _bits(network.dtype) and not network.warned_of_precision:
-        network.warned_of_precision = True
-        warnings.warn(
-            f"{type(network).__name__}: {name} input is converted to the network's {network.dtype}; "
-            f"give {network.dtype}, or build the network with dtype={name!r}",
-            PrecisionWarning,
-            stacklevel=3,
-        )
+    if name.startswith("float") and _bits(name) > _bits(network.dtype):
+        warn_of_precision(network, name)
     if network.inputs is not None:
         return network.inputs.of_prediction(laid_out(network, x, network.inputs.shape), network.dtype)
     return laid_out(network, x, network.input_shape)
+
+
+def warn_of_precision(network: Network, name: str) -> None:
+    """Warn once that inputs of this dtype are converted to the network's."""
+    if network.warned_of_precision:
+        return
+    network.warned_of_precision = True
+    warnings.warn(
+        f"{type(network).__name__}: {name} input is converted to the network's {network.dtype}; "
+        f"give {network.dtype}, or build the network with dtype={name!r}",
+        PrecisionWarning,
+        stacklevel=4,
+    )
 
 
 def scaled(x: Array, dtype: str) -> Array:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Array, get_backend
+from ..backends import Array, dtype_name, get_backend
 from ..datasets.split import split, warn_of_scarce_classes
 from ..inputs import Inputs, as_numbers, check_finite
 from ..networks import Network
+from ..networks.border import warn_of_precision
 from ..networks.checks import check_same_length
 
 
@@ -108,8 +109,13 @@ def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tu
     check_same_length(x, t)
     backend = network.backend
     try:
-        x = backend.asarray(as_numbers(x_name, x)) if _is_on_host(x) else x
-        t = backend.asarray(t) if _is_on_host(t) else t
+        if _is_on_host(x):
+            x = as_numbers(x_name, x)
+            if _is_too_wide(network, x):
+                warn_of_precision(network, "float64")
+            x = backend.asarray(x, dtype=network.dtype if _is_too_wide(network, x) else None)
+        if _is_on_host(t):
+            t = backend.asarray(t, dtype=network.dtype if _is_too_wide(network, t) else None)
     except Exception as error:
         if not backend.is_out_of_memory(error):
             raise
@@ -127,6 +133,11 @@ def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tu
     check_finite(x_name, x)
     check_finite(t_name, t)
     return x, t
+
+
+def _is_too_wide(network: Network, host: Any) -> bool:
+    """Whether the host's values are float64, which the network's device lacks."""
+    return not network.backend.has_float64 and dtype_name(host.dtype) == "float64"
 
 
 def _is_on_host(array: Array) -> bool:

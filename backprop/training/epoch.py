@@ -132,7 +132,7 @@ class Epoch:
         while self._results and self._results[-1][0] >= self.segment_start:
             self._results.pop()
         self._unread = min(self._unread, len(self._results))
-        self.ran, self.params_finite = self.segment_start, None
+        self.ran = self.segment_start
         self.step.capture.begin(stop - self.ran)
 
     def verify(self) -> None:

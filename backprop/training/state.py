@@ -44,10 +44,12 @@ class TrainState(NamedTuple):
                 own[key] = array
 
     @contextmanager
-    def swapped_into(self, network: Network) -> Iterator[TrainState]:
+    def swapped_into(self, network: Network, optimizer: Optimizer | None = None) -> Iterator[TrainState]:
         """While active, the network's layers compute with these arrays in place of their own.
 
-        Yields the state in which steps find them, and which they change.
+        Yields the state in which steps find them, and which they change: this one, or where the library has
+        no views, the live one; for an optimizer that acts on single entries by the parameters' names, which
+        saves joining and splitting the vectors in every step.
         """
         vector = network.flat_params
         with (
@@ -57,18 +59,15 @@ class TrainState(NamedTuple):
         ):
             if network.backend.has_views:
                 yield self
-            else:
+            elif optimizer is None or not _acts_on_entries(optimizer, self):
                 yield TrainState(vector, network.state, self.slots, network.flat_grads)
+            else:
+                with self._by_name(network) as named:
+                    yield named
 
     @contextmanager
-    def by_name(self, network: Network, optimizer: Optimizer) -> Iterator[TrainState]:
-        """The live state by the parameters' names, which saves joining and splitting vectors in every step.
-
-        It is the state itself where the library has views, or the optimizer may need the vectors.
-        """
-        if network.backend.has_views or not _acts_on_entries(optimizer, self):
-            yield self
-            return
+    def _by_name(self, network: Network) -> Iterator[TrainState]:
+        """The live state by the parameters' names."""
         vector = network.flat_params
         slots: dict[str, Array] = {}
         for slot, array in self.slots.items():

@@ -66,7 +66,7 @@ class TrainStep:
 
     def scan(self, state: TrainState, data: Mapping[str, Array], rows: Array, scalars: Array) -> Results:
         """Run a step for every row of indices, with its row of scalars; return the results, stacked."""
-        with state.swapped_into(self.network) as live, live.by_name(self.network, self.optimizer) as own:
+        with state.swapped_into(self.network, self.optimizer) as own:
 
             def step(i: Any) -> Results:
                 numbers = [scalars[i, j] for j in range(scalars.shape[1])]

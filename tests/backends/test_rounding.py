@@ -21,6 +21,8 @@ def test_updates_may_differ_where_a_gradient_is_rounding_alone(backend: Backend)
     assert not agrees(updated, np.where(np.arange(100) < 15, -1e-3, 1e-3) + before)
     assert not agrees(updated, before + 1.1e-3)
     assert not agrees(updated, before + 1.0)
+    assert agrees(updated, np.where(np.arange(100) == 3, 1e-2, 1e-3) + before)
+    assert not agrees(updated, np.where(np.arange(100) == 3, 1e-1, 1e-3) + before)  # far away, even alone
     assert agrees(updated * np.nan, updated * np.nan)
     assert not agrees(updated, updated * np.nan)
     before = np.zeros(0)

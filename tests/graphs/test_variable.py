@@ -236,6 +236,7 @@ def test_shapes_that_broadcast(backend: Backend, rng: np.random.Generator) -> No
         x + Variable(backend.asarray([1.0, 2.0]))
 
 
+@pytest.mark.changes_arrays
 def test_nothing_that_changes_later_is_shown(backend: Backend) -> None:
     host = np.asarray([1.0, 2.0])
     given = backend.asarray(host)

@@ -374,8 +374,10 @@ def test_a_wrong_replay_is_found_and_corrected(monkeypatch: pytest.MonkeyPatch) 
 def test_stopping_verifies_the_replays(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(capture: bool) -> tuple[int, np.ndarray]:
         net = network("cpu")
-        training = Training(net, X, LABELS, epochs=2, batch_size=10, rng=0, capture=capture, progress_steps=13,
-                       progress=lambda _: training.stop())  # fmt: skip
+        training = Training(
+            net, X, LABELS, epochs=2, batch_size=10, rng=0, capture=capture, progress_steps=13
+        )
+        training.on_progress.append(lambda _: training.stop())  # within a segment
         list(training)
         return training.step, net.flat_params["flat"].copy()
 
@@ -610,8 +612,10 @@ def test_a_rerun_segment_starts_from_the_same_state(
 def test_stopping_reruns_wrong_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(capture: bool) -> dict[str, np.ndarray]:
         nets.append(network("cpu"))
-        training = Training(nets[-1], X, LABELS, epochs=2, batch_size=10, rng=0, capture=capture, progress_steps=13,
-                       progress=lambda _: training.stop())  # fmt: skip
+        training = Training(
+            nets[-1], X, LABELS, epochs=2, batch_size=10, rng=0, capture=capture, progress_steps=13
+        )
+        training.on_progress.append(lambda _: training.stop())  # within a segment
         list(training)
         return dict(training.checkpoint().arrays)
 
@@ -770,6 +774,37 @@ def test_wrong_replays_before_progress_are_run_again(every: int, monkeypatch: py
     monkeypatch.setattr(NumpyReplay, "__call__", wrong)
     with pytest.warns(CaptureWarning, match="and a called one give different results"):
         np.testing.assert_equal(run(True), expected)
+
+
+def test_results_of_wrong_replays_that_were_read_are_replaced(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not backend.can_record:
+        return
+    record = type(backend).record
+
+    def recorded(self: Any, *args: Any) -> Any:
+        replay, calls = record(self, *args), itertools.count()
+
+        def wrong(*inputs: Any) -> Any:
+            late = next(calls) >= 4
+            return tuple(x + int(late) for x in replay(*inputs))
+
+        wrong.results = replay.results  # type: ignore[attr-defined]
+        return wrong
+
+    def run(capture: bool) -> Any:
+        training = Training(
+            network(backend), X, LABELS, epochs=2, batch_size=10, rng=0, capture=capture, progress_steps=13
+        )
+        training.on_progress.append(lambda _: None)
+        return [(metrics.loss, metrics.accuracy) for metrics in training]
+
+    expected = run(False)
+    monkeypatch.setattr(type(backend), "graph_steps", 1)
+    monkeypatch.setattr(type(backend), "record", recorded)
+    with pytest.warns(CaptureWarning, match="and a called one give different results"):
+        np.testing.assert_allclose(run(True), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("capture", [False, True])

@@ -76,15 +76,17 @@ def test_divergence_in_the_last_update(backend: Backend) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_nan_of_a_hook_is_taken_back_and_forgotten(backend: Backend) -> None:
+@pytest.mark.parametrize("callback", ["hook", "progress"])
+def test_a_nan_of_a_callback_is_taken_back_and_forgotten(callback: str, backend: Backend) -> None:
     """The network is finite again after the error: going on does not raise it a second time."""
     network = net(backend)
 
-    def spoil(training: Training) -> None:
-        if training.step == 25:
+    def spoil(told: Any) -> None:
+        if told.step == 25:
             network.flat_params["flat"] = network.flat_params["flat"] * math.nan
 
-    run = Training(network, *blobs(), epochs=2, batch_size=10, rng=0, hook=spoil, hook_steps=25)
+    options: dict[str, Any] = {callback: spoil, f"{callback}_steps": 25}
+    run = Training(network, *blobs(), epochs=2, batch_size=10, rng=0, **options)
     with pytest.raises(DivergenceError, match="training diverged at step 25"):
         next(run)
     assert [metrics.step for metrics in run] == [25, 50]

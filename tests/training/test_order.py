@@ -108,3 +108,15 @@ def test_a_generator_that_draws_in_its_own_way_draws_every_epoch() -> None:
         drawn.append(order.draw().tolist())
         order.draw_ahead()
     assert drawn == [[3, 0, 1, 2], [2, 3, 0, 1], [1, 2, 3, 0]]
+
+
+@pytest.mark.parametrize("iterations", [25, 70])
+def test_every_epoch_but_the_last_draws_the_next_ones_order(
+    iterations: int, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead: list[int] = []
+    draw_ahead = SampleOrder.draw_ahead
+    monkeypatch.setattr(SampleOrder, "draw_ahead", lambda order: (ahead.append(run.step), draw_ahead(order)))
+    run = Training(net(backend), *blobs(), iterations=iterations, batch_size=10, rng=0)
+    list(run)
+    assert ahead == [25, 50][: iterations // 26]

@@ -196,3 +196,23 @@ def test_two_captures_at_once(backend: Backend) -> None:
     for i, x in enumerate(xs):
         for values in found[i]:
             np.testing.assert_allclose(values, x @ x @ x, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.only("cupy")
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_product_of_one_dtype_recorded_into_an_array_of_another(dtype: str, backend: Backend) -> None:
+    """cuBLAS would write its own dtype there, and beyond the array's end."""
+    x = backend.asarray(np.arange(12.0).reshape(3, 4), dtype=dtype)
+    y = backend.asarray(np.arange(20.0).reshape(4, 5), dtype=dtype)
+    for other in ("float16", "float32", "float64"):
+        out = backend.asarray(np.zeros((3, 5)), dtype=other)
+
+        def step(state: Any, ones: Any) -> tuple[Any, ...]:
+            backend.write_out(state["out"], backend.xp.matmul, state["x"], state["y"])
+            return (ones,)
+
+        ones = backend.asarray([1.0])
+        backend.record(step, [{"out": out, "x": x, "y": y}], [ones])(ones)
+        np.testing.assert_array_equal(
+            backend.to_numpy(out), np.arange(12.0).reshape(3, 4) @ np.arange(20.0).reshape(4, 5)
+        )

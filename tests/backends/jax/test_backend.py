@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from backends import BackendUnavailableError, backend_of, get_backend, namespace_of
-from backprop import Affine, Network, SoftmaxWithLoss, TwoLayerNet, check_gradients, numerical_gradient
+from backprop import Affine, Network, SoftmaxWithLoss, TwoLayerNet, check_gradients, fit, numerical_gradient
+from backprop.inputs import PrecisionWarning
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
@@ -194,3 +195,14 @@ def test_a_network_of_its_arrays_is_on_its_device() -> None:
     network = Network([Affine(W, b)])
     assert network.backend is get_backend("jax")
     assert network.predict(jnp.ones((1, 3))).shape == (1, 2)
+
+
+def test_float64_data_are_converted_and_it_is_said() -> None:
+    rng = np.random.default_rng(0)
+    x, t = rng.standard_normal((40, 4)), rng.integers(0, 3, 40).astype("float64")
+    narrow, wide = (TwoLayerNet(4, 5, 3, weight_init_std=1.0, device="jax", rng=0) for _ in range(2))
+    fit(narrow, x.astype("float32"), t.astype("int64"), epochs=2, batch_size=10, rng=0, verbose=False)
+    with pytest.warns(PrecisionWarning, match="float64 input is converted to the network's float32"):
+        fit(wide, x, t, epochs=2, batch_size=10, rng=0, verbose=False)
+    np.testing.assert_array_equal(narrow.flat_params["flat"], wide.flat_params["flat"])
+    assert not jax.config.jax_enable_x64

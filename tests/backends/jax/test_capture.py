@@ -184,7 +184,7 @@ def test_nothing_is_left_of_a_tracing() -> None:
     before = len(tracers())
     training = Training(stateful(), X, LABELS, optimizer=Adam(), epochs=3, batch_size=20, rng=0)
     for _ in training:
-        assert len(tracers()) == before
+        assert len(tracers()) <= before  # those of other tests may go
     assert training._step.capture._replays
 
 
