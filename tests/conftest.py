@@ -7,6 +7,7 @@ once: with NumPy, or when no backend is named.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -80,6 +81,14 @@ def _arrays_change(request: pytest.FixtureRequest) -> None:
         backend = request.getfixturevalue("backend")
         if backend.replays_mappings:
             pytest.skip(f"arrays of {backend.name} never change")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled() -> Iterator[None]:
+    """Without the programs that JAX keeps in memory, gigabytes after thousands of tests."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 @pytest.fixture
