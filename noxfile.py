@@ -50,7 +50,7 @@ def workers(session: nox.Session, backend: str = "numpy") -> tuple[str, ...]:
 def tests(session: nox.Session, backend: str) -> None:
     """The tests on one backend; with NumPy, also those that need no backend.
 
-    `cupy-emulated` is CuPy on an emulated GPU, if BACKPROP_CUPY_EMULATOR names the folder of the emulator.
+    `cupy-emulated` is CuPy on an emulated GPU, if CUPY_EMULATOR names the folder of the emulator.
     """
     package = "."
     asked = re.search(r"--backend[ =](\w+)", " ".join(session.posargs))
@@ -86,10 +86,10 @@ def compiled_by_jax(session: nox.Session) -> dict[str, str]:
 
 def emulator(session: nox.Session) -> tuple[Path, tuple[str, str]]:
     """The folder of the emulator, and the option that names its environment; skips without one."""
-    folder = os.environ.get("BACKPROP_CUPY_EMULATOR")
+    folder = os.environ.get("CUPY_EMULATOR")
     if not folder:
         session.skip(
-            "no emulator of a GPU (name its folder, with setup.sh and run.sh, in BACKPROP_CUPY_EMULATOR)"
+            "no emulator of a GPU (name its folder, with setup.sh and run.sh, in CUPY_EMULATOR)"
         )
     environment = os.environ.get("CUPY_EMULATOR_VENV") or str(Path(session.cache_dir) / EMULATED)
     return Path(folder).resolve(), ("--venv", environment)
