@@ -156,8 +156,7 @@ def test_interrupt() -> None:
     command = [sys.executable, "-m", "backprop", "train", "--device", "cpu", "--iters", "1000000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        while not process.stdout.readline().startswith("    1"):
-            pass
+        assert any(line.startswith("    1") for line in iter(process.stdout.readline, ""))
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -254,8 +254,7 @@ Epoch.run = sleeping
 def test_two_processes_in_one_folder() -> None:
     with start(*RUN[:-3], "100000", "--out", "run") as first:
         assert first.stdout is not None
-        while not first.stdout.readline().startswith("    1"):
-            pass
+        assert any(line.startswith("    1") for line in iter(first.stdout.readline, ""))
         status, out, err = done("train", "--resume", "run")
         assert (status, out) == (1, "")
         assert f"run is in use by process {first.pid} on " in err
