@@ -78,7 +78,7 @@ def tests(session: nox.Session, backend: str) -> None:
 def compiled_by_jax(session: nox.Session) -> dict[str, str]:
     """Where JAX keeps what it compiles, for the processes of a session and the next one."""
     return {
-        "JAX_COMPILATION_CACHE_DIR": str(Path(session.cache_dir) / "jax"),
+        "JAX_COMPILATION_CACHE_DIR": str(Path(session.cache_dir).resolve() / "jax"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
