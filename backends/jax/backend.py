@@ -51,7 +51,8 @@ class JaxBackend(Backend):
             for comparison in (rounding.agree, rounding.updates_agree)
         }
         try:
-            self.verify()
+            with self.made_now():  # the first use may be in a function that JAX traces
+                self.verify()
         except Exception as error:  # whatever a broken set-up raises is the cause to report
             cause = f"a small computation failed ({type(error).__name__}: {first_line(error)})"
             raise BackendUnavailableError(spec, cause, "reinstall JAX for this machine") from None

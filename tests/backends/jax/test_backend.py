@@ -190,6 +190,17 @@ def test_layers_work_in_a_function_that_jax_compiles() -> None:
     assert jnp.isfinite(jax.grad(loss)(params, x, t)["W1"]).all()
 
 
+def test_the_first_use_may_be_in_a_function_that_jax_compiles() -> None:
+    code = """
+import jax
+from backprop import Affine
+x = jax.numpy.ones((2, 3))
+assert jax.jit(lambda W, b: Affine(W, b).forward(x))(x.T, jax.numpy.zeros(2))[0, 0] == 3.0
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+
+
 def test_a_network_of_its_arrays_is_on_its_device() -> None:
     W, b = jnp.ones((3, 2)), jnp.zeros(2)
     network = Network([Affine(W, b)])
