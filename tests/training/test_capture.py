@@ -461,7 +461,7 @@ class Elsewhere:
 
 @pytest.mark.parametrize(
     ("home", "replays", "unproven"),
-    [(get_backend("cpu"), [0, 1, 2, 3], [0, 0, 0, 1]), (Elsewhere(), [1, 2, 3, 4], [1, 2, 3, 4])],
+    [(get_backend("cpu"), [0, 1, 2, 3], [0, 0, 0, 1]), (Elsewhere(), [0, 1, 2, 3], [0, 1, 2, 3])],
 )
 def test_many_steps_at_once_are_compared_on_the_cpu(
     home: Any, replays: list[int], unproven: list[int], monkeypatch: pytest.MonkeyPatch
@@ -512,7 +512,7 @@ def test_many_wrong_steps_are_found_by_the_last_one(monkeypatch: pytest.MonkeyPa
 def test_a_wrong_first_step_is_found_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     replay = NumpyReplay.__call__
     monkeypatch.setattr(NumpyReplay, "__call__", lambda self, *xs: tuple(y + 1 for y in replay(self, *xs)))
-    order, numbers = np.arange(30).reshape(3, 10), np.full((3, 1), 0.1, "float32")
+    order, numbers = np.arange(40).reshape(4, 10), np.full((4, 1), 0.1, "float32")
     found = []
     for capture in (True, False):
         net = network("cpu")
