@@ -88,9 +88,7 @@ def emulator(session: nox.Session) -> tuple[Path, tuple[str, str]]:
     """The folder of the emulator, and the option that names its environment; skips without one."""
     folder = os.environ.get("CUPY_EMULATOR")
     if not folder:
-        session.skip(
-            "no emulator of a GPU (name its folder, with setup.sh and run.sh, in CUPY_EMULATOR)"
-        )
+        session.skip("no emulator of a GPU (name its folder, with setup.sh and run.sh, in CUPY_EMULATOR)")
     environment = os.environ.get("CUPY_EMULATOR_VENV") or str(Path(session.cache_dir) / EMULATED)
     return Path(folder).resolve(), ("--venv", environment)
 
