@@ -1,6 +1,6 @@
 """`nox` checks everything: every backend, style, types, examples, the README and the wheel.
 
-Each session installs what it needs. `nox -s "tests(numpy)"` runs one of them; arguments after `--` go to
+Each session installs what it needs. `nox -s "tests(numpy)"` runs one of them, and `nox -s "tests(jax)"` one that is slow; arguments after `--` go to
 pytest. Slow sessions run only by name: `nox -s mutants` finds faults that the tests would miss,
 `nox -s faults` injects many more faults, `nox -s reproduce` writes the book's results.
 """
@@ -25,6 +25,7 @@ from backends.cupy.driver import cuda_version, cupy_extra
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = True
+nox.options.keywords = "not jax"  # 20 minutes of a CPU: `nox -s "tests(jax)"`
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Matrix products in the tests are so small that threads would only wait for each other."""
