@@ -1,8 +1,9 @@
 """`nox` checks everything: every backend, style, types, examples, the README and the wheel.
 
-Each session installs what it needs. `nox -s "tests(numpy)"` runs one of them, and `nox -s "tests(jax)"` one that is slow; arguments after `--` go to
-pytest. Slow sessions run only by name: `nox -s mutants` finds faults that the tests would miss,
-`nox -s faults` injects many more faults, `nox -s reproduce` writes the book's results.
+Each session installs what it needs. `nox -s "tests(numpy)"` runs one of them; arguments after `--` go to
+pytest. Slow sessions run only by name: `nox -s "tests(jax)"` takes 20 minutes of a CPU, `nox -s mutants`
+finds faults that the tests would miss, `nox -s faults` injects many more faults, `nox -s reproduce` writes
+the book's results.
 """
 
 from __future__ import annotations
