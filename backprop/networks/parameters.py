@@ -97,8 +97,8 @@ class FlatVector(MutableMapping[str, Array]):
         self._kind, self._places = kind, places
         self._shapes = {name: tuple(layer.params[key].shape) for name, (layer, key) in places.items()}
         self._backend, self._xp = backend, backend.xp
-        self._join = backend.compiled(_joined)
-        self._divide = backend.compiled(partial(_divided, tuple(self._shapes.values())))
+        self._join = backend.compiled(joined_vector)
+        self._divide = backend.compiled(partial(divided_vector, tuple(self._shapes.values())))
         self._vector = None
         if backend.has_views and places:
             vector = self._concatenate("params")
@@ -196,12 +196,14 @@ class FlatVector(MutableMapping[str, Array]):
             setattr(layer, self._kind, InPlaceDict(own))
 
 
-def _joined(parts: Sequence[Array]) -> Array:
+def joined_vector(parts: Sequence[Array]) -> Array:
+    """The arrays as one vector."""
     xp = namespace_of(parts[0])
     return xp.concat([xp.reshape(part, (-1,)) for part in parts])
 
 
-def _divided(shapes: Sequence[tuple[int, ...]], vector: Array) -> list[Array]:
+def divided_vector(shapes: Sequence[tuple[int, ...]], vector: Array) -> list[Array]:
+    """The arrays of these shapes in a vector, as views if the library has them."""
     parts, start, xp = [], 0, namespace_of(vector)
     for shape in shapes:
         stop = start + math.prod(shape)

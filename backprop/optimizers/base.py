@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..backends import Array, InPlaceDict, backend_of, namespace_of, without_aliases
 from ..errors import missing_super_init
-from ..networks.parameters import FlatVector, NamedParameters
+from ..networks.parameters import FlatVector, NamedParameters, divided_vector, joined_vector
 from .checks import check_grads, check_like, check_trainable, check_writable, non_negative, positive
 from .clipping import clip_by_norm
 from .ownership import owner_of
-from .slots import check_layout, concatenated, flattened, in_place, is_flat, split
+from .slots import check_layout, flattened, in_place, is_flat
 
 Schedule = Callable[[int], float]
 """The learning rate as a function of the step's number, starting at 1; see `backprop.schedules`."""
@@ -164,9 +164,10 @@ class Optimizer:
         check_writable(name, params)
         self._bind(params)
         if isinstance(params, NamedParameters) and is_flat(self._slots):
-            vector = {"flat": concatenated(params.values())}
-            self._step(vector, {"flat": concatenated(grads[key] for key in params)})
-            params.update(split(vector["flat"], params))
+            shapes = [tuple(p.shape) for p in params.values()]
+            vector = {"flat": joined_vector(list(params.values()))}
+            self._step(vector, {"flat": joined_vector([grads[key] for key in params])})
+            params.update(zip(params, divided_vector(shapes, vector["flat"]), strict=True))
         else:
             self._step(params, grads)
 

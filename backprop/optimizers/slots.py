@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
-from ..backends import Array, InPlaceDict, backend_of, copy_of, namespace_of
-from ..networks.parameters import FlatVector, NamedParameters
+from ..backends import Array, InPlaceDict, backend_of, copy_of
+from ..networks.parameters import FlatVector, NamedParameters, joined_vector
 from .checks import check_like
 
 
@@ -64,24 +63,7 @@ def flattened(
     joined: dict[str, list[Array]] = {}
     for slot, array in {**initial, **named}.items():
         joined.setdefault(f"{slot.partition('.')[0]}.flat", []).append(array)
-    return {**{slot: concatenated(arrays) for slot, arrays in joined.items()}, **flat}
-
-
-def concatenated(arrays: Iterable[Array]) -> Array:
-    """Return the arrays as one vector."""
-    parts = list(arrays)
-    xp = namespace_of(parts[0])
-    return xp.concat([xp.reshape(part, (-1,)) for part in parts])
-
-
-def split(vector: Array, like: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the parts of a vector, in the shapes of these arrays."""
-    parts, start, xp = {}, 0, namespace_of(vector)
-    for key, array in like.items():
-        stop = start + math.prod(array.shape)
-        parts[key] = xp.reshape(vector[start:stop], array.shape)
-        start = stop
-    return parts
+    return {**{slot: joined_vector(arrays) for slot, arrays in joined.items()}, **flat}
 
 
 def _is_of_vector(slot: str) -> bool:
