@@ -18,7 +18,7 @@ def set_at(x: Array, index: Index, value: Operand) -> Array:
     >>> set_at(np.zeros(3), slice(1, 3), 5.0)
     array([0., 5., 5.])
     """
-    if hasattr(type(x), "at"):  # JAX's
+    if _never_changes(x):
         return cast(Array, cast(Any, x).at[index].set(value))
     x[index] = value
     return x
@@ -26,14 +26,14 @@ def set_at(x: Array, index: Index, value: Operand) -> Array:
 
 def overwritten(x: Array, value: Operand) -> Array:
     """`x[...] = value`, for a number or an array like x: x itself, or an array like it."""
-    if hasattr(type(x), "at") and getattr(value, "shape", None) == x.shape:
+    if _never_changes(x) and getattr(value, "shape", None) == x.shape:
         return cast(Array, value)
     return set_at(x, ..., value)
 
 
 def copy_of(x: Array) -> Array:
     """A copy of an array, or x itself where it cannot change."""
-    return x if hasattr(type(x), "at") else namespace_of(x).asarray(x, copy=True)
+    return x if _never_changes(x) else namespace_of(x).asarray(x, copy=True)
 
 
 def add_at(x: Array, index: Index, value: Operand) -> Array:
@@ -43,7 +43,12 @@ def add_at(x: Array, index: Index, value: Operand) -> Array:
     >>> add_at(np.ones(3), slice(1, 3), 5.0)
     array([1., 6., 6.])
     """
-    if hasattr(type(x), "at"):
+    if _never_changes(x):
         return cast(Array, cast(Any, x).at[index].add(value))
     x[index] += value
     return x
+
+
+def _never_changes(x: Array) -> bool:
+    """Whether these are arrays as JAX's, which have `x.at[index]` in place of item assignment."""
+    return hasattr(type(x), "at")
