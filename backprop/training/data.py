@@ -111,11 +111,12 @@ def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tu
     try:
         if _is_on_host(x):
             x = as_numbers(x_name, x)
-            if _is_too_wide(network, x):
+            narrower = _narrower(network, x)
+            if narrower:
                 warn_of_precision(network, "float64")
-            x = backend.asarray(x, dtype=network.dtype if _is_too_wide(network, x) else None)
+            x = backend.asarray(x, dtype=narrower)
         if _is_on_host(t):
-            t = backend.asarray(t, dtype=network.dtype if _is_too_wide(network, t) else None)
+            t = backend.asarray(t, dtype=_narrower(network, t))
     except Exception as error:
         if not backend.is_out_of_memory(error):
             raise
@@ -135,9 +136,11 @@ def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tu
     return x, t
 
 
-def _is_too_wide(network: Network, host: Any) -> bool:
-    """Whether the host's values are float64, which the network's device lacks."""
-    return not network.backend.has_float64 and dtype_name(host.dtype) == "float64"
+def _narrower(network: Network, host: Any) -> str | None:
+    """The network's dtype for the host's float64 where its device lacks that; None to keep the dtype."""
+    if network.backend.has_float64 or dtype_name(host.dtype) != "float64":
+        return None
+    return network.dtype
 
 
 def _is_on_host(array: Array) -> bool:
