@@ -30,11 +30,8 @@ class CupyReplay:
         device: Any,
         products: Products,
     ) -> None:
-        self._state, self._device, self._pool = (
-            [InPlaceDict(kind) for kind in state],
-            device,
-            cuda.MemoryPool(),
-        )
+        self._state, self._device = [InPlaceDict(kind) for kind in state], device
+        self._pool = cuda.MemoryPool()
         with device:
             self._places = [x.copy() for x in inputs]
             stream = cuda.Stream(non_blocking=True)

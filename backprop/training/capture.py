@@ -26,6 +26,9 @@ Results: TypeAlias = tuple[Array, ...]
 SHORTEST = 4
 """Shorter segments are called: verifying them would take as long."""
 
+SAMPLED = 2
+"""How many of many recorded steps are called: joining the results of several is part of the recording."""
+
 MOST = 6
 """The most recordings that differ in the number of steps, since each may take seconds to compile."""
 
@@ -170,7 +173,7 @@ class StepCapture:
         return rows.shape[0] > 1 and not self.backend.replays_exactly
 
     def _record_sampled(self, key: tuple[int, ...], rows: Array, scalars: Array) -> Results:
-        """Record all steps, and call only two, since joining results is part of it.
+        """Record all steps, and call only `SAMPLED` of them.
 
         The first one replayed must equal the first one called. The very first steps are called before, so
         that all they need is there. Where the steps cannot be replayed the others are called, so that none
@@ -178,10 +181,10 @@ class StepCapture:
         """
         before, called, start = self.state().copy(), list[Results](), 0
         if not any(count > 1 and size == key[1] for count, size in self._called):
-            if key[0] < 4:
+            if key[0] < 2 * SAMPLED:
                 return self.call(rows, scalars)
-            called, start = [self.call(rows[:2, ...], scalars[:2, ...])], 2
-        stop = start + 2
+            called, start = [self.call(rows[:SAMPLED, ...], scalars[:SAMPLED, ...])], SAMPLED
+        stop = start + SAMPLED
         called.append(self._record(key, rows, scalars, called=slice(start, stop)))
         replay = self._replays.get(key)
         if replay is not None:
