@@ -26,7 +26,6 @@ from backends.cupy.driver import cuda_version, cupy_extra
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = True
-nox.options.keywords = "not jax"  # 20 minutes of a CPU: `nox -s "tests(jax)"`
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Matrix products in the tests are so small that threads would only wait for each other."""
@@ -34,6 +33,8 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 GROUPS = nox.project.load_toml("pyproject.toml")
 TORCH = "torch==2.13.0"
 EMULATED = "cupy-emulated"
+TESTED = [name for name in (*backend_names(), EMULATED) if name != "jax"]
+"""Where the tests run by default. On JAX they take 20 minutes of a CPU: `nox -s "tests(jax)"`."""
 LARGEST_WHEEL = 15_000_000  # bytes
 
 
@@ -47,8 +48,14 @@ def workers(session: nox.Session, backend: str = "numpy") -> tuple[str, ...]:
     return () if session.posargs or backend == "cupy" else ("-n", "auto")
 
 
+@nox.session(name="tests(jax)", default=False)
+def tests_on_jax(session: nox.Session) -> None:
+    """The tests on JAX."""
+    tests(session, "jax")
+
+
 @nox.session
-@nox.parametrize("backend", [nox.param(name, id=name) for name in (*backend_names(), EMULATED)])
+@nox.parametrize("backend", [nox.param(name, id=name) for name in TESTED])
 def tests(session: nox.Session, backend: str) -> None:
     """The tests on one backend; with NumPy, also those that need no backend.
 
