@@ -59,7 +59,7 @@ class TrainState(NamedTuple):
         ):
             if network.backend.has_views:
                 yield self
-            elif optimizer is None or not _acts_on_entries(optimizer, self):
+            elif optimizer is None or not (network.params and _acts_on_entries(optimizer, self)):
                 yield TrainState(vector, network.state, self.slots, network.flat_grads)
             else:
                 with self._by_name(network) as named:

@@ -36,7 +36,7 @@ class TrainStep:
         capture: bool,
     ) -> None:
         self.network, self.optimizer, self.batch_size = network, optimizer, batch_size
-        optimizer.prepare(network.flat_params if network.params else {})
+        optimizer.prepare(network.flat_params)
         self.data = data
         backend, own = network.backend, copy(self)  # in a cycle, recordings would not be freed at once
         self.capture = StepCapture(backend, own.scan, own.state, self.data, Fingerprinter(network, optimizer))

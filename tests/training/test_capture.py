@@ -1326,11 +1326,6 @@ def test_a_partial_of_another_function_is_another() -> None:
     np.testing.assert_equal(trained(make, True, **options), trained(make, False, **options))
 
 
-def test_a_network_without_parameters() -> None:
-    training = Training(Network([Tanh()]), X, LABELS % 4, epochs=2, batch_size=50, rng=0)
-    assert [m.epoch for m in training] == [1, 2]
-
-
 def test_a_function_that_writes_into_its_argument_is_replayed() -> None:
     def sort(state: Any, x: Any) -> Any:
         xp = namespace_of(x)

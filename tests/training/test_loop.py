@@ -15,10 +15,12 @@ from backprop import (
     MeanSquaredError,
     Network,
     Optimizer,
+    ReLU,
     Training,
 )
 from backprop.training.loop import Metrics, Progress
 
+from ..optimizers.cases import MAKERS
 from .small import blobs, host_params, net
 
 
@@ -52,6 +54,13 @@ def test_the_default_optimizer_is_sgd_with_rate_a_tenth(backend: Backend) -> Non
     np.testing.assert_array_equal(*flat)
     network = net(backend)
     assert [m.step for m in Training(network, *blobs(), epochs=1, rng=0)] == [3]  # of a hundred samples each
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_network_without_parameters(kind: type[Optimizer], backend: Backend) -> None:
+    network = Network([ReLU()]).to(device=backend)
+    training = Training(network, *blobs(), optimizer=kind(max_norm=1.0), epochs=2, batch_size=100)
+    assert [metrics.step for metrics in training] == [3, 6]
 
 
 def test_regression(backend: Backend) -> None:
