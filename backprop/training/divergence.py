@@ -31,6 +31,13 @@ class DivergenceError(ArithmeticError):
 def locate(epoch: Epoch) -> DivergenceError:
     """Run the segment again up to the first value that is not finite, and stop before that update."""
     step, state = epoch.step, epoch.step.state()
+    if epoch.segment_start == epoch.ran:
+        return DivergenceError(
+            epoch.done + epoch.ran,
+            "what the training was resumed with",
+            "as it was there",
+            "resume from an earlier checkpoint",
+        )
     state.restore(epoch.state_at_start)
     epoch.params_finite = None
     for i in range(epoch.segment_start, epoch.ran):
@@ -45,7 +52,12 @@ def locate(epoch: Epoch) -> DivergenceError:
             state.restore(before)
             step.optimizer.steps = epoch.steps_before + i
             return DivergenceError(epoch.done + i + 1, where, cure=_cure(step))
-    return DivergenceError(epoch.done + epoch.ran, "a value that did not appear in a second run")
+    return DivergenceError(
+        epoch.done + epoch.ran,
+        "a replayed step: called one by one, the same steps stay finite",
+        "as the called steps left it",
+        "train with capture=False",
+    )
 
 
 def _cure(step: TrainStep) -> str:

@@ -55,7 +55,7 @@ class Epoch:
         self.order = self.backend.asarray(order)
         self.full = min(len(order) // size, steps)
         self.rows = self.backend.xp.reshape(self.order[: self.full * size], (self.full, size))
-        self.ran = first
+        self.ran = self.segment_start = first
         self.params_finite: bool | None = None
         """Whether no parameter is NaN or infinite; None if it is not known."""
         self._results: list[tuple[int, Sequence[Any]]] = [(0, earlier)] if earlier else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -20,6 +21,7 @@ from backprop import (
     TwoLayerNet,
 )
 from backprop.inputs import InputWarning
+from backprop.training.capture import StepCapture
 from backprop.training.fitting import fit
 
 from .small import blobs, host_params, net
@@ -137,3 +139,35 @@ def test_divergence_on_large_inputs_suggests_scaling() -> None:
         pytest.raises(DivergenceError, match=r"scale them, or standardize every column; a smaller learning"),
     ):
         fit(network, x, t, optimizer=SGD(10.0), epochs=40, batch_size=10, rng=0)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_weights_that_were_saved_as_nan_are_named() -> None:
+    """Stopped during the evaluation, so that no step of the epoch is left."""
+    options: dict[str, Any] = {"epochs": 2, "batch_size": 50, "rng": 0, "test": blobs()}
+    training = Training(net("cpu"), *blobs(), **options)
+    training.progress = lambda progress: training.stop() if progress.step == 5 else None
+    training.progress_steps = 5
+    assert list(training) == []
+    assert training.stopped
+    checkpoint = training.checkpoint()
+    checkpoint.arrays["params.b2"][0] = math.nan
+    resumed = Training(net("cpu"), *blobs(), **options)
+    resumed.restore(checkpoint)
+    with pytest.raises(
+        DivergenceError,
+        match="at step 5: .* in what the training was resumed with; .*; resume from an earlier checkpoint",
+    ):
+        next(resumed)
+
+
+def test_a_nan_of_a_replay_alone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, calls = StepCapture.run, itertools.count()
+
+    def broken(self: StepCapture, *arguments: Any) -> Any:
+        loss, correct = run(self, *arguments)
+        return (loss * (math.nan if next(calls) == 4 else 1.0)), correct
+
+    monkeypatch.setattr(StepCapture, "run", broken)
+    with pytest.raises(DivergenceError, match="called one by one, .* finite; .*; train with capture=False"):
+        list(Training(net("cpu"), *blobs(), epochs=5, batch_size=10, rng=0))
