@@ -138,7 +138,9 @@ class Network:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+        dtype = self.dtype
         self._adopt(self.layers, self.last_layer)
+        self.backend.dtype(dtype)  # raises where the library would make it narrower
 
     @property
     def layers(self) -> Stack:

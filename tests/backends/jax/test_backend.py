@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import subprocess
 import sys
@@ -217,3 +218,12 @@ def test_float64_data_are_converted_and_it_is_said() -> None:
         fit(wide, x, t, epochs=2, batch_size=10, rng=0, verbose=False)
     np.testing.assert_array_equal(narrow.flat_params["flat"], wide.flat_params["flat"])
     assert not jax.config.jax_enable_x64
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+def test_a_copy_of_a_wide_network_is_not_made_narrower(copied: Any) -> None:
+    with jax.enable_x64(True):
+        network = TwoLayerNet(4, 3, 2, dtype="float64", device="jax", rng=0)
+        assert copied(network).dtype == "float64"
+    with pytest.raises(TypeError, match=CURE):
+        copied(network)
