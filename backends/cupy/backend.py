@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
@@ -99,7 +98,7 @@ class CupyBackend(Backend):
     def machine(self) -> dict[str, Any]:
         index = int(self.device.removeprefix("cuda:"))
         name = self._cupy.cuda.runtime.getDeviceProperties(index)["name"].decode(errors="replace")
-        return {**super().machine, "GPU": name, "TF32": os.environ.get("CUPY_TF32") == "1"}
+        return {**super().machine, "GPU": name, "TF32": tf32()}
 
     @property
     def _device(self) -> Any:

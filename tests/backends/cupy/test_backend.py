@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backends import BackendUnavailableError, get_backend
+from backends import Backend, BackendUnavailableError, get_backend
 from backends.registry import _registry
 
 
@@ -51,3 +51,12 @@ def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         BackendUnavailableError, match="no NVIDIA driver was found on this machine; install the driver"
     ):
         _registry["cupy"].load()()
+
+
+@pytest.mark.only("cupy")
+@pytest.mark.parametrize(("value", "is_tf32"), [("0", False), ("1", True), ("2", True), ("yes", False)])
+def test_the_machine_says_whether_products_use_tf32(
+    value: str, is_tf32: bool, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUPY_TF32", value)
+    assert backend.machine["TF32"] is is_tf32
