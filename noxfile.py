@@ -1,9 +1,8 @@
 """`nox` checks everything: every backend, style, types, examples, the README and the wheel.
 
 Each session installs what it needs. `nox -s "tests(numpy)"` runs one of them; arguments after `--` go to
-pytest. Slow sessions run only by name: `nox -s "tests(jax)"` takes 20 minutes of a CPU, `nox -s mutants`
-finds faults that the tests would miss, `nox -s faults` injects many more faults, `nox -s reproduce` writes
-the book's results.
+pytest. Slow sessions run only by name: `nox -s mutants` finds faults that the tests would miss, `nox -s
+faults` injects many more faults, `nox -s reproduce` writes the book's results.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 GROUPS = nox.project.load_toml("pyproject.toml")
 TORCH = "torch==2.13.0"
 EMULATED = "cupy-emulated"
-TESTED = [name for name in (*backend_names(), EMULATED) if name != "jax"]
-"""Where the tests run by default. On JAX they take 20 minutes of a CPU: `nox -s "tests(jax)"`."""
+ON_JAX = ("backends", "layers/test_gradients.py", "losses", "networks", "optimizers", "training")
+"""The tests that run on JAX by default, which compiles each operation: all take 20 minutes of a CPU."""
 LARGEST_WHEEL = 15_000_000  # bytes
 
 
@@ -48,18 +47,13 @@ def workers(session: nox.Session, backend: str = "numpy") -> tuple[str, ...]:
     return () if session.posargs or backend == "cupy" else ("-n", "auto")
 
 
-@nox.session(name="tests(jax)", default=False)
-def tests_on_jax(session: nox.Session) -> None:
-    """The tests on JAX."""
-    tests(session, "jax")
-
-
 @nox.session
-@nox.parametrize("backend", [nox.param(name, id=name) for name in TESTED])
+@nox.parametrize("backend", [nox.param(name, id=name) for name in (*backend_names(), EMULATED)])
 def tests(session: nox.Session, backend: str) -> None:
     """The tests on one backend; with NumPy, also those that need no backend.
 
-    `cupy-emulated` is CuPy on an emulated GPU, if CUPY_EMULATOR names the folder of the emulator.
+    `cupy-emulated` is CuPy on an emulated GPU, if CUPY_EMULATOR names the folder of the emulator. On JAX a
+    part runs; for all: `nox -s "tests(jax)" -- -n auto tests`.
     """
     package = "."
     asked = re.search(r"--backend[ =](\w+)", " ".join(session.posargs))
@@ -80,8 +74,10 @@ def tests(session: nox.Session, backend: str) -> None:
         package = ".[jax]"
     session.install(package, *group("tests"))
     chosen = ("--backend", backend) if not asked else ()
-    kept = compiled_by_jax(session) if backend == "jax" else {}
-    session.run("pytest", *chosen, *workers(session, backend), *session.posargs, env={**ONE_THREAD, **kept})
+    on_jax = backend == "jax"
+    env = {**ONE_THREAD, **(compiled_by_jax(session) if on_jax else {})}
+    which = [f"tests/{part}" for part in ON_JAX] if on_jax and not session.posargs else session.posargs
+    session.run("pytest", *chosen, *workers(session, backend), *which, env=env)
 
 
 def compiled_by_jax(session: nox.Session) -> dict[str, str]:
