@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from ..backends import Array, Namespace, backend_of, device_of, dtype_name, fuse
 from ..dtypes import copied, is_whole
 from .checks import check_dout, check_float
 from .layer import Layer
+from .shared_batch import SharedBatch, UndividedBatch
 
 LOW = 2**32 - 1
 """The lower 32 bits: numbers of 32 bits in int64, whose products by less than 2³¹ cannot overflow."""
@@ -52,30 +55,40 @@ class Dropout(Layer):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         check_float(self.name, x)
-        if not training:
-            self.saved = None
-            return copied(x) if self.inverted else x * (1.0 - self.ratio)
-        self.move_state_to(x)
+        if training:
+            (y,) = self.forward_parts([self], [x], UndividedBatch(x.shape[0] if x.ndim else 1))
+            return y
+        self.saved = None
+        return copied(x) if self.inverted else x * (1.0 - self.ratio)
+
+    def forward_parts(self, parts: Sequence[Self], xs: Sequence[Array], batch: SharedBatch) -> list[Array]:
+        check_float(self.name, xs[0])
+        self.move_state_to(xs[0])
         self.state["drawn"] += 1
-        drawn, xp = self.state["drawn"], namespace_of(x)
-        with backend_of(x).float64():  # and int64
-            places = self._hash_of_places(x)
+        drawn, xp, ys = self.state["drawn"], namespace_of(xs[0]), []
+        with backend_of(xs[0]).float64():  # and int64
             if drawn.dtype != xp.int64:
                 drawn = xp.astype(drawn, xp.int64)
-            y, self.saved = _dropped(x, places, drawn, ratio=self.ratio, inverted=self.inverted)
-        return y
+            for part, x, start in zip(parts, xs, batch.starts, strict=True):
+                places = self._hash_of_places(x, start)
+                y, part.saved = _dropped(x, places, drawn, ratio=self.ratio, inverted=self.inverted)
+                ys.append(y)
+        return ys
 
     def backward(self, dout: Array) -> Array:
         check_dout(self.name, dout, self.saved)
         return dout * self.saved
 
-    def _hash_of_places(self, x: Array) -> Array:
-        """A hash of the seed and the position, 32 bits for every entry of x, made once for each shape."""
-        key = tuple(x.shape), x.dtype.__class__, dtype_name(x.dtype), str(device_of(x))
+    def _hash_of_places(self, x: Array, start: int) -> Array:
+        """A hash of the seed and the position, 32 bits for every entry of x, made once for each shape.
+
+        `start` is the place in the batch of the first sample of x.
+        """
+        key = tuple(x.shape), start, x.dtype.__class__, dtype_name(x.dtype), str(device_of(x))
         if key not in self.constants:
-            xp = namespace_of(x)
+            xp, first = namespace_of(x), start * math.prod(x.shape[1:])
             with backend_of(x).made_now():
-                places = xp.arange(math.prod(x.shape), dtype=xp.int64, device=device_of(x))
+                places = xp.arange(first, first + math.prod(x.shape), dtype=xp.int64, device=device_of(x))
                 self.constants[key] = xp.reshape(_mixed(_mixed(places) ^ _hash_of_seed(self.seed)), x.shape)
         return self.constants[key]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -136,6 +136,24 @@ class Node:
         clone._state = {key: copied_to(backend, value, state_dtype) for key, value in self.state.items()}
         return clone
 
+    def replica(self) -> Self:
+        """A node with the same parameters and state, which saves and differentiates for itself."""
+        twin = copy.copy(self)
+        twin._grads, twin.saved = {}, None
+        vars(twin).update({name: _replicated(value) for name, value in vars(twin).items()})
+        return twin
+
+    def follow(self, original: Node) -> None:
+        """Take over the attributes of the node that this one is a replica of."""
+        for name, value in vars(original).items():
+            if name in ("_grads", "_saved"):
+                continue
+            pairs = list(zip(_nodes_in(vars(self).get(name)), _nodes_in(value), strict=False))
+            for twin, node in pairs:
+                twin.follow(node)
+            if not pairs:
+                vars(self)[name] = value
+
     def state_dtype(self, dtype: Any) -> Any:
         """The dtype of the state where that of the parameters is `dtype`; None keeps each."""
         return dtype
@@ -189,3 +207,23 @@ def copied_to(backend: Backend, value: Array, dtype: Any) -> Array:
     host = backend_of(value).to_numpy(value) if is_registered(value) else np.asarray(value)
     own = dtype_name(host.dtype)
     return backend.asarray(host.copy(), dtype=dtype if dtype and own.startswith("float") else own)
+
+
+def _replicated(value: Any) -> Any:
+    """`value` with replicas of the nodes that it is, or holds."""
+    if isinstance(value, Node):
+        return value.replica()
+    if not any(True for _ in _nodes_in(value)):
+        return value
+    if isinstance(value, dict):
+        return {key: _replicated(item) for key, item in value.items()}
+    return type(value)(map(_replicated, value))
+
+
+def _nodes_in(value: Any) -> Iterator[Node]:
+    """The nodes that `value` is, or holds in a list, a tuple or a dict."""
+    if isinstance(value, Node):
+        yield value
+    elif type(value) in (list, tuple, dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _nodes_in(item)

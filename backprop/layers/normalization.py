@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ..backends import Array, Namespace, device_of, fused, namespace_of
 from ..dtypes import is_float16, narrowed, widened
 from .checks import check_dout, check_float, check_like
 from .layer import Layer
+from .shared_batch import SharedBatch, UndividedBatch
 from .spec import ArraySpec
 
 
@@ -105,42 +106,74 @@ class BatchNormalization(_Normalization):
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         gamma, beta, xp = self.params["gamma"], self.params["beta"], namespace_of(x)
+        if training:
+            (y,) = self.forward_parts([self], [x], UndividedBatch(x.shape[0] if x.ndim else 0))
+            return y
+        shape = self._check_input(x)
+        self.saved, dtype = None, x.dtype
+        x, gamma, beta = widened(x), widened(gamma), widened(beta)
+        mean, var = self.state["running_mean"], self.state["running_var"]
+        scale = gamma / xp.sqrt(var + self.epsilon)  # (D,)
+        shift = beta - mean * scale
+        return narrowed(x * xp.reshape(scale, shape) + xp.reshape(shift, shape), dtype)
+
+    def forward_parts(self, parts: Sequence[Self], xs: Sequence[Array], batch: SharedBatch) -> list[Array]:
+        shapes = [self._check_input(x) for x in xs]
+        shape, dtype, axes = shapes[0], xs[0].dtype, self._all_but_features(xs[0])
+        gamma, beta, xp = widened(self.params["gamma"]), widened(self.params["beta"]), namespace_of(xs[0])
+        n = batch.samples * math.prod(xs[0].shape[2:])
+        for part in parts:
+            part.saved = None
+        if n < 2:
+            raise ValueError(
+                f"{self.name}: training needs more than one number a feature, got input "
+                f"{tuple(xs[0].shape)}; give more samples, or another batch size: the last batch of an epoch "
+                "has what is left"
+            )
+        wide = [widened(x) for x in xs]
+        mean = batch.sum([xp.sum(x, axis=axes) for x in wide]) / n  # (D,)
+        (across,) = _across(shape, mean)
+        centred = [x - across for x in wide]
+        squares = batch.sum([_sum_of_products(x, x, axis=axes) for x in centred])
+        var, inverse = _variance(squares, n, epsilon=self.epsilon)
+        self._remember(mean, var)
+        factors = _across(shape, gamma, inverse, beta)
+        ys = [narrowed(_scaled(x, *factors), dtype) for x in centred]
+        for part, x, y in zip(parts, centred, ys, strict=True):
+            part.saved = x, inverse, n, shape, ArraySpec.of(y)
+        return ys
+
+    def backward(self, dout: Array) -> Array:
+        (dx,) = self.backward_parts([self], [dout], UndividedBatch(self.saved[-1].shape[0]))
+        return dx
+
+    def backward_parts(
+        self, parts: Sequence[Self], douts: Sequence[Array], batch: SharedBatch, *, needs_dx: bool = True
+    ) -> list[Array]:
+        saved = [part.saved for part in parts]
+        _, inverse, n, shape, form = saved[0]
+        xp, gamma, axes = form.xp, widened(self.params["gamma"]), self._all_but_features(douts[0])
+        wide, products = [], []
+        for part, dout, (centred, *_, its_form) in zip(parts, douts, saved, strict=True):
+            check_dout(self.name, dout, its_form)
+            wide.append(widened(dout))
+            products.append(_sum_of_products(wide[-1], centred, axis=axes))  # (D,)
+            part.set_grad("gamma", xp.multiply, products[-1], inverse)
+            part.set_grad("beta", xp.sum, wide[-1], axis=axes)
+        dbeta, product = batch.sum([part.grads["beta"] for part in parts]), batch.sum(products)
+        across = _across(shape, dbeta, product, inverse, gamma)
+        return [
+            narrowed(_batch_backward(dout, its[0], *across, n), form.dtype)
+            for dout, its in zip(wide, saved, strict=True)
+        ]
+
+    def _check_input(self, x: Array) -> tuple[int, ...]:
+        """The shape in which a number of every feature broadcasts with x; raises unless x fits."""
+        gamma = self.params["gamma"]
         check_like(self.name, x, gamma, "x and gamma")
         if x.ndim < 2 or x.shape[1] != gamma.shape[0]:
             raise ValueError(f"{self.name}: expected input (N, {gamma.shape[0]}, …), got {tuple(x.shape)}")
-        self.saved, shape = None, (1, -1) + (1,) * (x.ndim - 2)
-        dtype, x, gamma, beta = x.dtype, widened(x), widened(gamma), widened(beta)
-        if not training:
-            mean, var = self.state["running_mean"], self.state["running_var"]
-            scale = gamma / xp.sqrt(var + self.epsilon)  # (D,)
-            shift = beta - mean * scale
-            return narrowed(x * xp.reshape(scale, shape) + xp.reshape(shift, shape), dtype)
-        n = math.prod(x.shape) // gamma.shape[0]
-        if n < 2:
-            raise ValueError(
-                f"{self.name}: training needs more than one number a feature, got input {tuple(x.shape)}; "
-                "give more samples, or another batch size: the last batch of an epoch has what is left"
-            )
-        axes = self._all_but_features(x)
-        mean = xp.sum(x, axis=axes) / n  # (D,)
-        (across,) = _across(shape, mean)
-        centred = x - across
-        var, inverse = _variance(_sum_of_products(centred, centred, axis=axes), n, epsilon=self.epsilon)
-        self._remember(mean, var)
-        y = narrowed(_scaled(centred, *_across(shape, gamma, inverse, beta)), dtype)
-        self.saved = centred, inverse, n, shape, ArraySpec.of(y)
-        return y
-
-    def backward(self, dout: Array) -> Array:
-        centred, inverse, n, shape, form = self.saved
-        check_dout(self.name, dout, form)
-        xp, dout, gamma = form.xp, widened(dout), widened(self.params["gamma"])
-        axes = self._all_but_features(dout)
-        products = _sum_of_products(dout, centred, axis=axes)  # (D,)
-        self.set_grad("gamma", xp.multiply, products, inverse)
-        self.set_grad("beta", xp.sum, dout, axis=axes)
-        across = _across(shape, self.grads["beta"], products, inverse, gamma)
-        return narrowed(_batch_backward(dout, centred, *across, n), form.dtype)
+        return (1, -1) + (1,) * (x.ndim - 2)
 
     def _remember(self, mean: Array, var: Array) -> None:
         state, momentum = self.state, self.momentum
