@@ -19,9 +19,10 @@ if __name__ == "backends":
 from .array import Array, DType, HostArray, Namespace, dtype_name
 from .assignment import add_at, copy_of, set_at
 from .base import Backend, Replay
+from .communicator import Communicator, OrderedSum, world
 from .devices import BackendStatus, available_backends, get_backend
 from .dispatch import backend_of, device_of, is_registered, namespace_of, on_one_device
-from .errors import BackendUnavailableError, CaptureError, CaptureWarning, UnknownDeviceError
+from .errors import BackendUnavailableError, CaptureError, CaptureWarning, MPIError, UnknownDeviceError
 from .fusion import fused, without_aliases
 from .inplace import InPlaceDict
 from .numpy.blas import THREAD_VARIABLES
@@ -35,10 +36,13 @@ __all__ = [
     "BackendUnavailableError",
     "CaptureError",
     "CaptureWarning",
+    "Communicator",
     "DType",
     "HostArray",
     "InPlaceDict",
+    "MPIError",
     "Namespace",
+    "OrderedSum",
     "Replay",
     "UnknownDeviceError",
     "add_at",
@@ -56,4 +60,5 @@ __all__ = [
     "register_backend",
     "set_at",
     "without_aliases",
+    "world",
 ]

@@ -23,6 +23,10 @@ class CaptureWarning(UserWarning):
     """A function cannot be recorded and is called each time, which is slower; the text gives the reason."""
 
 
+class MPIError(RuntimeError):
+    """The processes that were started together cannot talk to each other; one line gives cause and cure."""
+
+
 def first_line(error: Exception) -> str:
     """The first line of an error's text, or its class where it has none."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

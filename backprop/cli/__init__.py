@@ -12,8 +12,11 @@ import logging
 import os
 import shlex
 import sys
+import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -23,6 +26,9 @@ from .merge import merge_settings
 from .parser import build_parser
 from .screen import say
 from .settings import TrainSettings
+
+MOMENT = 0.5
+"""Seconds for process 0 to tell what all have found."""
 
 NOBODY = logging.NullHandler()
 
@@ -46,15 +52,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _configure_libraries(options)
         return _run(command, options)
     except KeyboardInterrupt as interrupt:
-        say(f"backprop: interrupted {interrupt}".rstrip(), file=sys.stderr)
-        return getattr(interrupt, "status", 130)
+        return _ended(command, partial(_report_interrupt, interrupt))
     except BrokenPipeError:  # the reader has gone, such as | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # users get one line; --debug adds the traceback
         if getattr(options, "debug", False):
             raise
-        return report_error(error)
+        return _ended(command, partial(report_error, error))
+
+
+def _report_interrupt(interrupt: KeyboardInterrupt) -> int:
+    """Print where the command was interrupted, in one line on stderr; return its exit status."""
+    say(f"backprop: interrupted {interrupt}".rstrip(), file=sys.stderr)
+    return getattr(interrupt, "status", 130)
+
+
+def _ended(command: str, tell: Callable[[], int]) -> int:
+    """Tell why the command ends, and return its exit status; processes that train together all end.
+
+    Where several fail, the first one tells: the others wait a moment, and are ended by it.
+    """
+    from ..backends import Communicator, MPIError, world
+
+    processes = Communicator()
+    if command == "train":
+        with suppress(MPIError):
+            processes = world()
+    if processes.rank:
+        time.sleep(MOMENT)
+        say(f"backprop: process {processes.rank} of {processes.size}:", file=sys.stderr)
+    status = tell()
+    if processes.size > 1:
+        processes.abort(status)
+    return status
 
 
 def _run(command: str, options: argparse.Namespace | TrainSettings) -> int:

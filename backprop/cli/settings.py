@@ -225,6 +225,13 @@ class TrainSettings:
         metavar="HOW",
         shown=True,
     )
+    shards: int | None = setting(
+        None,
+        "cut every batch into N parts, shared by the processes of mpiexec; N is part of the result (default: "
+        "1, with several processes a power of two)",
+        parse=positive,
+        metavar="N",
+    )
     seed: int = setting(0, "seed of weights and batch order", parse=natural, shown=True)
     dtype: str = setting("float32", "floating-point type of data and weights", choices=["float32", "float64"])
     threads: int | None = setting(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..backends import get_backend
+from ..backends import get_backend, world
 from ..datasets import Dataset, Fingerprint, dataset_at, with_channels
 from ..files import advised, replace_file
 from ..lookup import UsageError
@@ -28,7 +29,7 @@ from ..saving.run_data import BY_CLASS, check_run_data, hold_out, load_run_data
 from ..training.best_weights import BestWeights
 from ..training.loop import DivergenceError, Training
 from ..training.progress import progress_line
-from ..training.recorder import RunRecorder, resume
+from ..training.recorder import RunRecorder, follow, resume
 from .build import build_network, build_optimizer, network_from_checkpoint, steps_of
 from .screen import say
 from .settings import TrainSettings
@@ -40,7 +41,11 @@ from .views import Json, Lines, View
 
 def main(options: TrainSettings) -> int:
     """Train with these options; print results to stdout, a progress line to stderr, and save the run."""
+    processes = world()
     with Signals() as signals, ExitStack() as stack:
+        if processes.rank:
+            stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
+            warnings.simplefilter("ignore")
         job = Job(options, stack)
         training = job.training(stack)
         with job.recorded(training):
@@ -48,12 +53,12 @@ def main(options: TrainSettings) -> int:
             job.show_start(training)
             job.train(training)
             metrics = None if training.stopped else job.test(training)
+        signum = max(processes.gather(signals.signum or 0))
         if metrics is None:
-            assert signals.signum is not None
-            raise Interrupted(signals.signum, job.where_it_stopped(training))
+            raise Interrupted(signum, job.where_it_stopped(training))
         job.show_end(training, metrics)
-        if signals.signum is not None:
-            raise Interrupted(signals.signum, "after the last step; the run is complete")
+        if signum:
+            raise Interrupted(signum, "after the last step; the run is complete")
     return 0
 
 
@@ -147,11 +152,12 @@ class Job:
             progress_steps=options.log_every or 50,
             capture=not options.no_capture,
             patience=options.patience,
+            shards=options.shards,
             **held_out,
         )
         training.started = True  # if it never starts, an error says why
         training.best_weights = BestWeights(self.network) if self.held_out else None
-        shown = False if options.json or options.quiet else None
+        shown = False if options.json or options.quiet or training.communicator.rank else None
         if show := stack.enter_context(progress_line(self.steps, shown=shown, stays=False)):
             training.on_progress.append(show)
         return training
@@ -165,6 +171,8 @@ class Job:
         with ExitStack() as stack:
             if self.recorder is not None:
                 stack.enter_context(self.recorder.record(training))
+            elif training.communicator.rank and not self.options.no_save:
+                follow(training)
             elif self.checkpoint and self.options.resume:
                 resume(training, Path(self.options.resume), self.checkpoint)
             try:
@@ -193,17 +201,19 @@ class Job:
         place = {"out": out, "resumed": self.options.resume, "step": training.step}
         if self.start:
             place |= {"from": self.options.start_from, "from_step": self.facts["started_from"]}
-        self.view.start({**self._settings(), "threads": training.threads, **place})
+        self.view.start({**self._settings(training), "threads": training.threads, **place})
         if recorder is not None and recorder.later:
             self.view.note(f"the next checkpoint replaces the later one, {recorder.later[-1]}")
 
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self, training: Training) -> dict[str, Any]:
         options, backend, data = self.options, self.backend, self.data
         return {
             "network": repr(self.network).partition(";")[0] + ")",
             "parameters": self.network.size,
             "dtype": self.network.dtype,
             **options.shown(),
+            "shards": training.shards,
+            "processes": training.communicator.size,
             "capture": not options.no_capture,
             "device": backend.device,
             "backend": backend.name,
@@ -314,7 +324,7 @@ class Recorder(RunRecorder):
 
 def _recorder(options: TrainSettings, stack: ExitStack) -> Recorder | None:
     """A recorder with its folder created and locked; None with `--no-save`."""
-    if options.no_save:
+    if options.no_save or world().rank:
         return None
     if options.out is not None:
         folder = Path(options.out)

@@ -65,6 +65,8 @@ class Lines:
             f"{s['steps']:,} steps, batches of {s['batch_size']} {s['sampling'].replace('-', ' ')}, "
             f"{s['optimizer']} lr {s['lr']}{_extras(s)}, seed {s['seed']}"
         )
+        if s["shards"] > 1:
+            say(f"every batch in {s['shards']} shards, processes: {s['processes']}")
         if s.get("from"):
             step = "" if s["from_step"] is None else f", step {s['from_step']:,}"
             say(f"weights of {s['from']}{step}")

@@ -15,7 +15,7 @@ from .book_style.node import how_to_copy
 from .checks import check_dout, no_layer
 from .layer import Layer
 from .naming import by_name
-from .shared_batch import SharedBatch, UndividedBatch
+from .shared_batch import SharedBatch
 from .spec import ArraySpec
 
 
@@ -52,23 +52,24 @@ class Residual(Layer):
         self.state = {f"{name}.{key}": layer.state[key] for name, layer, key in self._all("state")}
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
-        if training:
-            (y,) = self.forward_parts([self], [x], UndividedBatch(x.shape[0]))
-            return y
         self.move_state_to(x)
         self._lend()
         y = x
         for name, layer in self.layers.items():
             layer.name = f"{self.name}.{name}"
-            y = layer.forward(y)
-        y = self._added(x, y)
-        self.saved = None
-        return y
+            y = layer.forward(y, training=training)
+        self._keep_state()
+        total = self._added(x, y)
+        if not training:
+            self.saved = None
+        return total
 
     def backward(self, dout: Array) -> Array:
         check_dout(self.name, dout, self.saved)
-        (dx,) = self.backward_parts([self], [dout], UndividedBatch(dout.shape[0]))
-        return dx
+        dx = dout
+        for layer in reversed(self.layers.values()):
+            dx = layer.backward(dx)
+        return self._finished(dout, dx)
 
     def forward_parts(self, parts: Sequence[Self], xs: Sequence[Array], batch: SharedBatch) -> list[Array]:
         self.move_state_to(xs[0])
@@ -80,17 +81,23 @@ class Residual(Layer):
             for layer in layers:
                 layer.name = f"{self.name}.{name}"
             ys = layers[0].forward_parts(layers, ys, batch)
-        self.state.update({f"{name}.{key}": layer.state[key] for name, layer, key in self._all("state")})
+        self._keep_state()
         return [part._added(x, y) for part, x, y in zip(parts, xs, ys, strict=True)]
 
     def backward_parts(
         self, parts: Sequence[Self], douts: Sequence[Array], batch: SharedBatch, *, needs_dx: bool = True
     ) -> list[Array]:
+        for part, dout in zip(parts, douts, strict=True):
+            check_dout(part.name, dout, part.saved)
         dxs = list(douts)
         for name in reversed(self.layers):
             layers = [part.layers[name] for part in parts]
             dxs = layers[0].backward_parts(layers, dxs, batch)
         return [part._finished(dout, dx) for part, dout, dx in zip(parts, douts, dxs, strict=True)]
+
+    def _keep_state(self) -> None:
+        """Take over the layers' state."""
+        self.state.update({f"{name}.{key}": layer.state[key] for name, layer, key in self._all("state")})
 
     def _added(self, x: Array, y: Array) -> Array:
         """x + y; saves what backward needs."""
@@ -103,7 +110,6 @@ class Residual(Layer):
 
     def _finished(self, dout: Array, dx: Array) -> Array:
         """Take over the layers' gradients; return dout + dx."""
-        check_dout(self.name, dout, self.saved)
         for name, layer, key in self._all("params"):
             gradient = layer.grads[key]
             self.set_grad(f"{name}.{key}", namespace_of(dout).astype, gradient, gradient.dtype)

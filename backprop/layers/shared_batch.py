@@ -24,7 +24,7 @@ class SharedBatch(Protocol):
 class UndividedBatch:
     """A batch in one part."""
 
-    starts = (0,)
+    starts: Sequence[int] = (0,)
 
     def __init__(self, samples: int) -> None:
         self.samples = samples

@@ -243,14 +243,18 @@ class Network:
         correct: Any = 0
         for start in range(0, n, batch_size):
             between()
-            part = slice(start, min(start + batch_size, n))
-            with self.computing(part.stop - start):
-                y, target = widened(self.forward(self.scaled(x[part, ...]))), t[part, ...]
-                loss = loss + self.last_layer.forward(y, target) * float(y.shape[0])
-                if self.last_layer.counts_correct:
-                    correct = correct + self.last_layer.correct(y, target)
+            value, count = self.evaluated_batch(x, t, start, batch_size)
+            loss, correct = loss + value, correct + count
         total, *counts = backend_of(loss).read(loss, *([correct] if self.last_layer.counts_correct else []))
         return float(total) / n, int(counts[0]) / n if counts else None
+
+    def evaluated_batch(self, x: Array, t: Array, start: int, batch_size: int) -> tuple[Array, Any]:
+        """The sum of the losses of a batch of validated data, and the number of correct samples or 0."""
+        part = slice(start, min(start + batch_size, x.shape[0]))
+        with self.computing(part.stop - start):
+            y, target = widened(self.forward(self.scaled(x[part, ...]))), t[part, ...]
+            loss = self.last_layer.forward(y, target) * float(y.shape[0])
+            return loss, self.last_layer.correct(y, target) if self.last_layer.counts_correct else 0
 
     def gradient(self, x: Array, t: Array) -> dict[str, Array]:
         """The gradient of the loss for every parameter by backpropagation, as new arrays."""

@@ -76,3 +76,21 @@ def check_last_batch(network: Network, x: Array, batch_size: int) -> None:
 def is_pair(value: Any) -> bool:
     """Whether `value` is a tuple or list of two."""
     return isinstance(value, (tuple, list)) and len(value) == 2
+
+
+def default_shards(processes: int) -> int:
+    """The smallest power of two that is at least the number of processes."""
+    return int(1 << (processes - 1).bit_length())
+
+
+def check_shards(shards: int, processes: int, batch_size: int) -> None:
+    """Raise `ValueError` unless every process has a shard, and every shard of a batch a sample."""
+    if shards < processes:
+        raise ValueError(
+            f"expected at least as many shards as processes, got {shards} for {processes}: give more shards, "
+            "or start fewer processes"
+        )
+    if shards > batch_size:
+        raise ValueError(
+            f"expected at most as many shards as samples in a batch, got {shards} for batch_size {batch_size}"
+        )

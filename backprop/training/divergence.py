@@ -44,9 +44,10 @@ def locate(epoch: Epoch) -> DivergenceError:
         before = state.copy()
         row = epoch.scalars_of(i, i + 1)
         scalars = [row[0, j] for j in range(row.shape[1])]
-        where = _first_bad(step, *step.batch(step.data, epoch.indices(i, i + 1)[0, ...]), scalars)
+        indices = epoch.indices(i, i + 1)[0, ...]
+        where = _first_bad(step, *step.whole_batch(step.data, indices), scalars)
         if where is None:
-            step.optimizer.apply(state.params, state.grads, state.slots, scalars)
+            step.update(before, indices, scalars)
             where = None if finite(state.params["flat"]) else "the updated parameters"
         if where:
             state.restore(before)

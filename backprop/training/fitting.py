@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backends import Communicator
 from ..networks.network import Network
 from ..optimizers import Optimizer
 from ..saving.checkpoint import Checkpoint
@@ -38,6 +39,8 @@ def fit(
     resume: Checkpoint | None = None,
     validation: float | tuple[Any, Any] | None = None,
     patience: int | None = None,
+    shards: int | None = None,
+    communicator: Communicator | None = None,
     recorder: RunRecorder | None = None,
     verbose: bool | None = None,
 ) -> Training:
@@ -91,6 +94,8 @@ def fit(
         hook_steps=hook_steps,
         validation=validation,
         patience=patience,
+        shards=shards,
+        communicator=communicator,
     )
     training.started = True
     training.best_weights = None if validation is None else BestWeights(network)
@@ -100,7 +105,8 @@ def fit(
         with ExitStack() as stack:
             if recorder is not None:
                 stack.enter_context(recorder.record(training))
-            if show := stack.enter_context(progress_line(training.total, shown=verbose)):
+            shown = False if training.communicator.rank else verbose
+            if show := stack.enter_context(progress_line(training.total, shown=shown)):
                 training.on_progress.append(show)
             for _ in training:
                 pass

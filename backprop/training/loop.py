@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import HostArray
+from .. import __version__
+from ..backends import Communicator, HostArray, world
 from ..diagnosis import LearningProblem, LearningWarning, find_learning_problem, sample_indices
 from ..layers.book_style.draws import book_layers
 from ..networks.checks import check_same_length
@@ -32,12 +33,15 @@ from ..saving.network import check_fit, network_arrays, on_host, put, restore_ne
 from ..saving.network_config import network_config
 from ..saving.optimizer_config import optimizer_config
 from ..text import indefinite
+from .agreement import check_alike, digest
 from .arguments import (
     Sampling,
     check_hook,
     check_last_batch,
+    check_shards,
     check_validation,
     check_whole,
+    default_shards,
     is_pair,
     steps_per_epoch,
     total_steps,
@@ -47,10 +51,13 @@ from .data import TrainingData
 from .divergence import DivergenceError, locate
 from .early_stopping import EarlyStopping
 from .epoch import Epoch
+from .evaluation import evaluated
 from .interrupts import deferred_ctrl_c
 from .memory import BatchTooLargeError, within_memory
 from .order import SampleOrder
 from .resume import UNREADABLE, SavedTraining
+from .sharded_step import ShardedStep
+from .shards import Shards
 from .step import TrainStep
 
 __all__ = ["BatchTooLargeError", "DivergenceError", "Metrics", "Progress", "Training"]
@@ -111,6 +118,13 @@ class Training(Iterator[Metrics]):
         an incomplete last epoch is then completed. If the result may differ in the last bits, for instance
         with another version of NumPy, a `ResumeWarning` says why
 
+    shards : cut every batch into so many parts and add up their gradients in order. The number is part of
+        the result, as rounding depends on it; the number of processes is not: started under MPI, N processes
+        share the shards and compute what one computes, bit for bit. By default 1, with several processes the
+        smallest power of two that is at least their number, and for a resumed run that of its checkpoint
+    communicator : the processes that train together; by default all with which this one was started, under
+        `mpiexec` or `srun`. `Communicator()` is this process alone
+
     Raises `ValueError` before the first step for a target out of range or a batch larger than the data;
     `CheckpointError` for a checkpoint that does not fit; `DivergenceError` if a loss becomes NaN or infinite;
     `BatchTooLargeError` if a step does not fit into the device's memory.
@@ -168,27 +182,31 @@ class Training(Iterator[Metrics]):
         resume: Checkpoint | None = None,
         validation: float | tuple[Any, Any] | None = None,
         patience: int | None = None,
+        shards: int | None = None,
+        communicator: Communicator | None = None,
     ) -> None:
         check_same_length(x, t)
         check_whole(
             epochs=epochs, iterations=iterations, batch_size=batch_size, progress_steps=progress_steps
         )
-        check_whole(hook_steps=hook_steps, patience=patience)
+        check_whole(hook_steps=hook_steps, patience=patience, shards=shards)
         check_validation(validation, patience)
         check_hook(hook, hook_steps)
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise TypeError(f"expected an Optimizer, such as SGD(0.1), got {optimizer!r}")
         if test is not None and not is_pair(test):
             raise TypeError(f"expected test=(x_test, t_test), got {indefinite(type(test).__name__)}")
-        generator = np.random.default_rng(rng)
+        self.communicator = world() if communicator is None else communicator
+        generator = self._common(np.random.default_rng(rng))
         with network.backend.current():
             self._data = TrainingData(network, x, t, validation, test, generator)
             samples = len(self._data)
             per_epoch = steps_per_epoch(samples, batch_size, sampling)
             total = total_steps(epochs, iterations, per_epoch)
-            capture = capture and total >= network.backend.fewest_steps
-            self._step = TrainStep(network, self._data.train, optimizer or SGD(0.1), batch_size, capture)
             self.network = network
+            self._capture = capture and total >= network.backend.fewest_steps
+            self._shards_given = shards is not None
+            self._step = self._made_step(shards, optimizer or SGD(0.1), batch_size)
             self._data.scale()
             if total >= per_epoch and sampling == "without-replacement":
                 check_last_batch(network, self._data.train["x"], batch_size)
@@ -203,16 +221,73 @@ class Training(Iterator[Metrics]):
         """More hooks, each with its number of steps; called after `hook`."""
         self.on_epoch: list[Callable[[Training, Metrics], None]] = []
         """Functions called after every epoch, before the body of the loop over the training."""
+        self._hook_steps: list[int] = []  # after how many steps process 0 has hooks
         self.history: list[Metrics] = []
         self._done, self._seconds = 0, 0.0
-        self._stopping = self._interrupted = False
+        self._asked = self._stopping = self._interrupted = False
         self._means: list[Means] = []  # of the last complete or partial epoch
         self._epoch: Epoch | None = None  # the unfinished epoch
         self._part: Epoch | None = None  # the last epoch, if incomplete: more steps would complete it
         self._history_arrays = HistoryArrays()
+        if self.communicator.size > 1:
+            self._meet(epochs, iterations)
         if resume is not None:
             self.restore(resume)
         self.started = False
+
+    @property
+    def shards(self) -> int:
+        """The number of parts into which every batch is cut; part of the result."""
+        return self._step.shards.count
+
+    def _common(self, generator: np.random.Generator) -> np.random.Generator:
+        """The generator, in the state that it has in process 0."""
+        if self.communicator.size > 1:
+            generator.bit_generator.state = self.communicator.broadcast(generator.bit_generator.state)
+        return generator
+
+    def _made_step(self, shards: int | None, optimizer: Optimizer, batch_size: int) -> TrainStep:
+        """A step by so many shards; None for one, or for several processes a power of two."""
+        count = default_shards(self.communicator.size) if shards is None else shards
+        check_shards(count, self.communicator.size, batch_size)
+        if count == 1:
+            return TrainStep(self.network, self._data.train, optimizer, batch_size, self._capture)
+        return ShardedStep(
+            self.network,
+            self._data.train,
+            optimizer,
+            batch_size,
+            Shards(count, self.communicator.size),
+            self.communicator,
+            asked_to_stop=lambda: self._asked,
+            stop=self._stop_here,
+        )
+
+    def _meet(self, epochs: int | None, iterations: int | None) -> None:
+        """Check that all processes train alike, and begin with the network of process 0."""
+        network, backend, data = self.network, self.network.backend, self._step.data
+        rows = backend.asarray(sample_indices(self._order.samples))
+        samples = [backend.to_numpy(backend.xp.take(data[name], rows, axis=0)) for name in ("x", "t")]
+        held_out = {part: tuple(x.shape) for part, (x, _) in self._data.held_out.items()}
+        facts = {
+            "backprop": __version__,
+            "network": f"{network!r} of {[tuple(p.shape) for p in network.params.values()]}",
+            "optimizer": optimizer_config(self.optimizer),
+            "data": f"{tuple(data['x'].shape)} {digest(*samples)}",
+            "held-out data": held_out,
+            "shards": self.shards,
+            "epochs": epochs,
+            "iterations": iterations,
+            "patience": self.early_stopping.patience,
+            "hook_steps": self.hook_steps,
+            **self._order.config(),
+        }
+        check_alike(self.communicator, facts, self._machine())
+        with backend.current():
+            for arrays in (network.flat_params, network.state):
+                for key in arrays:
+                    value = self.communicator.broadcast(backend.to_numpy(arrays[key]))
+                    arrays[key] = backend.asarray(value)
 
     def __del__(self) -> None:
         if not self.started:
@@ -285,7 +360,15 @@ class Training(Iterator[Metrics]):
         return [*first, *epoch.means(every, passed - passed % every)]
 
     def stop(self) -> None:
-        """Ask the training to end after the current step, or evaluation batch; safe in a signal handler."""
+        """Ask the training to end after the current step, or evaluation batch; safe in a signal handler.
+
+        Of several processes, all end after the same step.
+        """
+        self._asked = True
+        if self.communicator.size == 1:
+            self._stop_here()
+
+    def _stop_here(self) -> None:
         self._stopping = True
 
     def __next__(self) -> Metrics:
@@ -335,7 +418,7 @@ class Training(Iterator[Metrics]):
         if self.best_weights and self.best is metrics:
             self.best_weights.keep(metrics, part=self._part is not None)
         self.optimizer.steps = self._steps_before + epoch.count
-        for listener in self.on_progress:
+        for listener in self.on_progress if self.communicator.rank == 0 else ():
             listener(Progress(done, loss, accuracy))
         if not self.learning_checked:
             self._check_learning()
@@ -350,6 +433,8 @@ class Training(Iterator[Metrics]):
         problem = self.learning_problem()
         if problem and (problem.definite or at_end):
             self.learning_checked = True
+            if self.communicator.rank:
+                return
             warnings.warn(f"after step {self.step:,} {problem}", LearningWarning, stacklevel=4)
         elif problem is None:
             self.learning_checked = True
@@ -385,6 +470,7 @@ class Training(Iterator[Metrics]):
     def _train(self, epoch: Epoch) -> tuple[np.ndarray, float | None]:
         """Run the epoch to its end; return its losses and accuracy. Raises `_Stop` if asked to stop."""
         every = self.progress_steps if self.progress or self.on_progress else CHECK_STEPS
+        every, self._hook_steps = self.communicator.broadcast((every, [steps for steps, _ in self._hooks()]))
         reports = partial(_next_multiple, every)
         for i in within_memory(self._step, epoch.run(reports, self._free_after(reports))):
             due = i % every == 0 or i == self._hook_after(i - 1)
@@ -410,7 +496,7 @@ class Training(Iterator[Metrics]):
 
     def _hook_after(self, step: int) -> int:
         """The first step of the epoch after `step` after which a hook is called; `sys.maxsize` for none."""
-        next_calls = (step + every - (self._done + step) % every for every, _ in self._hooks())
+        next_calls = (step + every - (self._done + step) % every for every in self._hook_steps)
         return min(next_calls, default=sys.maxsize)
 
     def _free_after(self, reports: Callable[[int], int]) -> Callable[[int], int]:
@@ -426,13 +512,15 @@ class Training(Iterator[Metrics]):
         losses, accuracy = epoch.read(i - (i % every or every))
         if not np.isfinite(losses).all():
             return False
-        if i % every == 0:
+        if i % every == 0 and self.communicator.rank == 0:
             progress = Progress(self.step, float(losses.mean()), accuracy)
             for listener in self.on_progress:
                 listener(progress)
             if self.progress:
                 self.progress(progress)
                 epoch.params_finite = None
+        if any(self.step % steps == 0 for steps in self._hook_steps) and not epoch.check_params():
+            return False
         for hook in [hook for every, hook in self._hooks() if self.step % every == 0]:
             if not epoch.check_params():
                 return False
@@ -450,7 +538,7 @@ class Training(Iterator[Metrics]):
 
         found: dict[str, float | None] = {"test_loss": None, "test_accuracy": None}
         for name, (x, t) in self._data.held_out.items():
-            loss, accuracy = self.network.evaluate_validated(x, t, between=check_stop)
+            loss, accuracy = evaluated(self.network, x, t, self.communicator, between=check_stop)
             if not math.isfinite(loss):
                 raise DivergenceError(step, f"the loss on the {name} data", "trained up to that step")
             found |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
@@ -486,7 +574,7 @@ class Training(Iterator[Metrics]):
             steps, position = self._steps_before + epoch.ran, epoch.ran
             with network.backend.current():
                 arrays |= {f"epoch.{i}": values for i, values in enumerate(epoch.results())}
-        digest = self._data.validation_digest
+        validation = self._data.validation_digest
         description = {
             "network": network_config(network),
             "optimizer": {**optimizer_config(optimizer), "steps": steps},
@@ -496,7 +584,8 @@ class Training(Iterator[Metrics]):
                 "seconds": self._seconds,
                 "generator": self._order.generator(redraw=epoch is not None),
                 **self._order.config(),
-                **({"validation": digest} if digest else {}),
+                **({"validation": validation} if validation else {}),
+                **({"shards": self.shards} if self.shards > 1 else {}),
             },
             "last": asdict(self.history[-1]) if self.history else None,
             "machine": self._machine(),
@@ -510,6 +599,7 @@ class Training(Iterator[Metrics]):
         """
         optimizer, config = self.optimizer, self._config()
         saved = SavedTraining.read(checkpoint, path, config, optimizer)
+        self._take_shards(saved.shards, path)
         saved.check_config(config, self._data.validation_digest)
         saved.check_place(self.per_epoch, self.total, self._results)
         backend = self.network.backend
@@ -536,6 +626,17 @@ class Training(Iterator[Metrics]):
         if saved.step < self.total and why:
             text = f"{path}: the resumed run may differ from an uninterrupted one: {'; '.join(why)}"
             warnings.warn(text, ResumeWarning, stacklevel=3)
+
+    def _take_shards(self, count: int, path: str) -> None:
+        """Continue by as many shards as before; raises `CheckpointError` if others were asked for."""
+        if count == self.shards:
+            return
+        if self._shards_given:
+            raise CheckpointError(
+                f"{path} is from another run: shards {self.shards} here, {count} there; the number is part "
+                "of the result"
+            )
+        self._step = self._made_step(count, self.optimizer, self._order.batch_size)
 
     def _config(self) -> dict[str, Any]:
         """The settings that a checkpoint must share."""

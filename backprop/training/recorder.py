@@ -17,7 +17,7 @@ from ..dtypes import is_whole
 from ..files import advised
 from ..pictures import learn_style
 from ..saving import history_file, run_folder
-from ..saving.checkpoint import Checkpoint, CheckpointError, followed, read_checkpoint
+from ..saving.checkpoint import Checkpoint, CheckpointError, ResumeWarning, followed, read_checkpoint
 from ..saving.history import Metrics, last_of
 from ..saving.network import check_saved
 from .arguments import check_whole
@@ -162,6 +162,10 @@ class RunRecorder:
         2 8
         """
         check_saved(training.network)
+        if training.communicator.rank:
+            follow(training)
+            yield
+            return
         with ExitStack() as stack:
             if self._entered is None:
                 stack.enter_context(self)
@@ -191,9 +195,11 @@ class RunRecorder:
             lines = map(history_file.epoch_line, training.history)
             history_file.write_history(self.folder, lines)  # replaces that of a run without a checkpoint
             self._logged = training.history[-1].step if training.history else 0
+            training.communicator.broadcast(None)
             return
         self.check_resumed(self.resumed)
         self._best = resume(training, self.saved, self.resumed)
+        training.communicator.broadcast((self.resumed, str(self.saved), self._best))
         self.resumed = None
         self._logged = training.history[-1].step if training.history else 0
         history_file.rewind_history(self.folder, training.history, self._logged)
@@ -339,6 +345,19 @@ def resume(training: Training, path: Path, checkpoint: Checkpoint) -> Checkpoint
     if best and training.best and training.best_weights:
         training.best_weights.take_network(best, training.best.step)
     return best
+
+
+def follow(training: Training) -> None:
+    """Resume what the recorder of process 0 resumes, in another process, which records nothing."""
+    resumed = training.communicator.broadcast(None)
+    if resumed is None:
+        return
+    checkpoint, path, best = resumed
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResumeWarning)  # process 0 warns
+        training.restore(checkpoint, path)
+    if best and training.best and training.best_weights:
+        training.best_weights.take_network(best, training.best.step)
 
 
 def best_checkpoint(path: Path, best: Metrics | None) -> Checkpoint | None:

@@ -30,6 +30,7 @@ class SavedTraining:
     seconds: float
     generator: Any
     """The state of the random generator before it drew the epoch's order."""
+    shards: int
     config: dict[str, Any]
     """Settings that must be the same to resume: the optimizer's class, and those of the sample order."""
     validation_digest: str | None
@@ -55,6 +56,7 @@ class SavedTraining:
                 optimizer_steps=int(its_optimizer["steps"]),
                 seconds=float(state["seconds"]),
                 generator=state["generator"],
+                shards=int(state.get("shards", 1)),
                 config={name: its[name] for name in config},
                 validation_digest=state.get("validation"),
                 machine=dict(checkpoint.description.get("machine", {})),

@@ -11,6 +11,7 @@ from ..networks import Network
 from ..optimizers import Optimizer
 from .capture import StepCapture
 from .fingerprint import Fingerprinter
+from .shards import UNDIVIDED, Shards
 from .state import TrainState
 
 Results: TypeAlias = tuple[Array, ...]
@@ -34,8 +35,10 @@ class TrainStep:
         optimizer: Optimizer,
         batch_size: int,
         capture: bool,
+        shards: Shards = UNDIVIDED,
     ) -> None:
         self.network, self.optimizer, self.batch_size = network, optimizer, batch_size
+        self.shards = shards
         optimizer.prepare(network.flat_params)
         self.data = data
         backend, own = network.backend, copy(self)  # in a cycle, recordings would not be freed at once
@@ -48,12 +51,16 @@ class TrainStep:
         """The live state of the network and the optimizer."""
         return TrainState.of(self.network, self.optimizer)
 
-    def batch(self, data: Mapping[str, Array], indices: Array) -> tuple[Array, Array]:
+    def batch(self, data: Mapping[str, Array], indices: Array) -> Any:
+        """What a step takes of the samples at these indices."""
+        return self.whole_batch(data, indices)
+
+    def whole_batch(self, data: Mapping[str, Array], indices: Array) -> tuple[Array, Array]:
         """The samples at these indices, scaled, and their targets."""
         take = namespace_of(indices).take
         return self.network.scaled(take(data["x"], indices, axis=0)), take(data["t"], indices, axis=0)
 
-    def __call__(self, state: TrainState, batch: tuple[Array, Array], scalars: Sequence[Array]) -> Results:
+    def __call__(self, state: TrainState, batch: Any, scalars: Sequence[Array]) -> Results:
         """Run forward, loss, backward and update on a state that is live or swapped into the network."""
         network, loss = self.network, self.network.last_layer
         x, t = batch
@@ -63,6 +70,11 @@ class TrainStep:
         network.backward_params(self.optimizer.loss_scale(scalars))
         self.optimizer.apply(state.params, state.grads, state.slots, scalars)
         return value, *correct
+
+    def update(self, before: TrainState, indices: Array, scalars: Sequence[Array]) -> None:
+        """Take the update of a step whose backward has run; `before` is the state before that step."""
+        state = self.state()
+        self.optimizer.apply(state.params, state.grads, state.slots, scalars)
 
     def scan(self, state: TrainState, data: Mapping[str, Array], rows: Array, scalars: Array) -> Results:
         """Run a step for every row of indices, with its row of scalars; return the results, stacked."""

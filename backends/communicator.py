@@ -1,0 +1,87 @@
+"""The processes that compute together: one alone, or those that `mpiexec` or `srun` started."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache, reduce
+from typing import Any
+
+from .array import HostArray
+
+
+class OrderedSum:
+    """The sum of vectors that several processes have, ((v₀ + v₁) + v₂) + …, those of process 0 first.
+
+    Its bits do not depend on which process has which.
+    """
+
+    rows: HostArray
+    """The vectors of this process, (rows, length), to be filled before each call."""
+
+    def __call__(self) -> HostArray:
+        """The sum, (length,), in memory that the next call may use again."""
+        raise NotImplementedError
+
+
+class OwnSum(OrderedSum):
+    """The sum of the vectors of one process."""
+
+    def __init__(self, rows: int, length: int, dtype: str) -> None:
+        import numpy as np
+
+        self.rows = np.zeros((rows, length), dtype)
+
+    def __call__(self) -> HostArray:
+        return reduce(lambda x, y: x + y, self.rows)
+
+
+class Communicator:
+    """Processes that compute together, all with the same program. This class is one process alone.
+
+    All must make the same calls in the same order.
+
+    >>> alone = Communicator()
+    >>> alone.rank, alone.size, alone.gather("a")
+    (0, 1, ['a'])
+    """
+
+    rank: int = 0
+    """The number of this process, from 0."""
+
+    size: int = 1
+    """The number of processes."""
+
+    def broadcast(self, value: Any) -> Any:
+        """Process 0's value, which may be anything that can be pickled."""
+        return value
+
+    def gather(self, value: Any) -> list[Any]:
+        """The values of all processes, in order, in every process."""
+        return [value]
+
+    def barrier(self) -> None:
+        """Wait for the others."""
+
+    def abort(self, status: int = 1) -> None:
+        """End all processes at once with this exit status."""
+        raise SystemExit(status)
+
+    def ordered_sum(self, counts: Sequence[int], length: int, dtype: str) -> OrderedSum:
+        """A sum of vectors of this length, of which each process has as many as `counts` says."""
+        return OwnSum(counts[self.rank], length, dtype)
+
+
+@cache
+def world() -> Communicator:
+    """All processes that were started together with this one.
+
+    Without a launcher, such as `mpiexec` or `srun`, that is this process alone, and MPI is not imported.
+    Raises `MPIError` if a launcher has started several, but they cannot talk to each other.
+    """
+    from .launch import launched, uses_mpi
+
+    if not uses_mpi():
+        return Communicator()
+    from .mpi import connected
+
+    return connected(launched())

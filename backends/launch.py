@@ -1,0 +1,20 @@
+"""How this process was started: by itself, or with others by a launcher of MPI's."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
+"""The variables in which Open MPI's, MPICH's and Intel's, MVAPICH's mpiexec and Slurm's srun say how many."""
+
+
+def launched() -> int:
+    """The number of processes that the launcher has started; 1 without one."""
+    found = (os.environ.get(name, "") for name in SIZES)
+    return max((int(value) for value in found if value.isdecimal()), default=1)
+
+
+def uses_mpi() -> bool:
+    """Whether there are several processes, or the program uses MPI by itself."""
+    return launched() > 1 or "mpi4py.MPI" in sys.modules

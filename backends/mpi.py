@@ -1,0 +1,182 @@
+"""Processes connected by MPI, through mpi4py."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from types import TracebackType
+from typing import Any, cast
+
+import numpy as np
+
+from .array import HostArray
+from .communicator import Communicator, OrderedSum
+from .errors import MPIError, first_line
+
+MOMENT = 0.5
+"""Seconds for process 0 to tell what all have found."""
+
+BLOCK = 16_384
+"""Entries that are added row after row while they are in the cache."""
+
+
+def connected(launched: int) -> Communicator:
+    """All processes of this program; raises `MPIError` if the launcher has started others."""
+    world = _mpi(launched).COMM_WORLD
+    if world.size == 1 and launched > 1:
+        raise MPIError(
+            f"{launched} processes were started, but each is alone: mpi4py uses {_library()}, and mpiexec is "
+            "of another MPI library (or srun needs --mpi=pmix or --mpi=pmi2); start them with the mpiexec of "
+            "mpi4py's library, or build mpi4py with that of mpiexec"
+        )
+    return MPICommunicator(world) if world.size > 1 else Communicator()
+
+
+def _mpi(launched: int) -> Any:
+    """mpi4py's MPI."""
+    cure = "pip install mpi4py, and the cluster's MPI library, or one from PyPI: pip install mpich"
+    try:
+        import mpi4py
+    except ImportError:
+        raise MPIError(f"{launched} processes were started, but mpi4py is not installed: {cure}") from None
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise MPIError(
+            f"mpi4py {mpi4py.__version__} finds no MPI library: {first_line(error)}; install one, the "
+            "cluster's or one from PyPI: pip install mpich"
+        ) from None
+    return MPI
+
+
+def _library() -> str:
+    from mpi4py import MPI
+
+    return str(MPI.Get_library_version()).strip("\0 \n").splitlines()[0].replace("\t", " ").strip()
+
+
+class MPICommunicator(Communicator):
+    """The processes of an MPI communicator.
+
+    An exception that ends one of them ends all, with its message and the process's number.
+
+    Parameters
+    ----------
+    world : mpi4py's communicator, of which a duplicate is used
+    shared : whether sums are made in shared memory; by default if all processes are on one machine
+    """
+
+    def __init__(self, world: Any, shared: bool | None = None) -> None:
+        from mpi4py import MPI
+
+        self._comm = world.Dup()
+        self.rank, self.size = self._comm.rank, self._comm.size
+        node = self._comm.Split_type(MPI.COMM_TYPE_SHARED)
+        self.shared = node.size == self.size if shared is None else shared
+        _end_all_with(self)
+
+    def broadcast(self, value: Any) -> Any:
+        return self._comm.bcast(value)
+
+    def gather(self, value: Any) -> list[Any]:
+        return list(self._comm.allgather(value))
+
+    def barrier(self) -> None:
+        self._comm.Barrier()
+
+    def abort(self, status: int = 1) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._comm.Abort(status)
+
+    def ordered_sum(self, counts: Sequence[int], length: int, dtype: str) -> OrderedSum:
+        kind = SharedSum if self.shared else SentSum
+        return kind(self._comm, counts, length, dtype)
+
+
+class SharedSum(OrderedSum):
+    """A sum in memory that all processes share: each adds its part of the columns."""
+
+    def __init__(self, comm: Any, counts: Sequence[int], length: int, dtype: str) -> None:
+        from mpi4py import MPI
+
+        height, item = sum(counts) + 1, np.dtype(dtype).itemsize
+        # Never freed, which all processes would have to do at once: it lives as long as they do.
+        own = height * length * item if comm.rank == 0 else 0
+        self._window, self._comm = MPI.Win.Allocate_shared(own, item, comm=comm), comm
+        self._window.Lock_all()
+        memory, _ = self._window.Shared_query(0)
+        everything = np.frombuffer(cast(Any, memory), dtype, height * length).reshape(height, length)
+        self._all: HostArray = everything[:-1]
+        self._total: HostArray = everything[-1]
+        bounds = list(accumulate(counts, initial=0))
+        self.rows = self._all[bounds[comm.rank] : bounds[comm.rank + 1]]
+        self._columns = _columns(length, comm.size)[comm.rank]
+
+    def __call__(self) -> HostArray:
+        self._meet()
+        start, stop = self._columns
+        _add(self._all[:, start:stop], self._total[start:stop])
+        self._meet()
+        return self._total
+
+    def _meet(self) -> None:
+        """Wait until all processes have written."""
+        self._window.Sync()
+        self._comm.Barrier()
+        self._window.Sync()
+
+
+class SentSum(OrderedSum):
+    """A sum by messages: each process gets its part of the columns of all rows, adds, and sends the sums."""
+
+    def __init__(self, comm: Any, counts: Sequence[int], length: int, dtype: str) -> None:
+        self._comm, self._counts = comm, list(counts)
+        self.rows = np.zeros((counts[comm.rank], length), dtype)
+        self._columns = _columns(length, comm.size)
+        self._total = np.zeros(length, dtype)
+
+    def __call__(self) -> HostArray:
+        widths = [stop - start for start, stop in self._columns]
+        width, own = widths[self._comm.rank], len(self.rows)
+        sent = np.concatenate([self.rows[:, start:stop].ravel() for start, stop in self._columns])
+        received = np.empty(sum(self._counts) * width, self.rows.dtype)
+        self._comm.Alltoallv(
+            [sent, [own * wide for wide in widths]], [received, [count * width for count in self._counts]]
+        )
+        part = np.empty(width, self.rows.dtype)
+        _add(received.reshape(-1, width) if width else received.reshape(sum(self._counts), 0), part)
+        self._comm.Allgatherv(part, [self._total, widths])
+        return self._total
+
+
+def _columns(length: int, size: int) -> list[tuple[int, int]]:
+    """The columns of every process."""
+    return list(pairwise(rank * length // size for rank in range(size + 1)))
+
+
+def _add(rows: HostArray, out: HostArray) -> None:
+    """Write the sum of the rows, in order, into `out`."""
+    for start in range(0, len(out), BLOCK):
+        part, sum_here = rows[:, start : start + BLOCK], out[start : start + BLOCK]
+        sum_here[...] = part[0]
+        for row in part[1:]:
+            sum_here += row
+
+
+def _end_all_with(communicator: MPICommunicator) -> None:
+    """From now on an exception that ends this process ends the others, which would wait for it for ever.
+
+    Where all fail alike, process 0 tells.
+    """
+    before = sys.excepthook
+
+    def end_all(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        time.sleep(MOMENT * (communicator.rank > 0))
+        sys.stderr.write(f"process {communicator.rank} of {communicator.size}:\n")
+        before(kind, error, trace)
+        communicator.abort(130 if issubclass(kind, KeyboardInterrupt) else 1)
+
+    sys.excepthook = end_all
