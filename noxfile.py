@@ -131,6 +131,13 @@ def nvrtc(session: nox.Session) -> None:
 
 
 @nox.session
+def mpi(session: nox.Session) -> None:
+    """The tests of several processes, with the MPI library MPICH."""
+    session.install(".[mpi]", "mpich", *group("tests"))
+    session.run("pytest", "--backend", "numpy", "tests/mpi", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
 def lowest(session: nox.Session) -> None:
     """The tests with the oldest versions of the dependencies that pyproject.toml allows."""
     if sys.version_info >= (3, 14):

@@ -62,6 +62,10 @@ class Communicator:
     def barrier(self) -> None:
         """Wait for the others."""
 
+    def all_end(self) -> bool:
+        """Whether all processes call this within a moment, as they do if they fail alike."""
+        return True
+
     def abort(self, status: int = 1) -> None:
         """End all processes at once with this exit status."""
         raise SystemExit(status)

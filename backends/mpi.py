@@ -15,8 +15,8 @@ from .array import HostArray
 from .communicator import Communicator, OrderedSum
 from .errors import MPIError, first_line
 
-MOMENT = 0.5
-"""Seconds for process 0 to tell what all have found."""
+MOMENT = 1.0
+"""Seconds in which all processes fail if they fail alike."""
 
 BLOCK = 16_384
 """Entries that are added row after row while they are in the cache."""
@@ -71,7 +71,7 @@ class MPICommunicator(Communicator):
     def __init__(self, world: Any, shared: bool | None = None) -> None:
         from mpi4py import MPI
 
-        self._comm = world.Dup()
+        self._comm, self._at_the_end = world.Dup(), world.Dup()
         self.rank, self.size = self._comm.rank, self._comm.size
         node = self._comm.Split_type(MPI.COMM_TYPE_SHARED)
         self.shared = node.size == self.size if shared is None else shared
@@ -85,6 +85,12 @@ class MPICommunicator(Communicator):
 
     def barrier(self) -> None:
         self._comm.Barrier()
+
+    def all_end(self) -> bool:
+        met, until = self._at_the_end.Ibarrier(), time.monotonic() + MOMENT
+        while not met.Test() and time.monotonic() < until:
+            time.sleep(0.01)
+        return bool(met.Test())
 
     def abort(self, status: int = 1) -> None:
         sys.stdout.flush()
@@ -174,9 +180,12 @@ def _end_all_with(communicator: MPICommunicator) -> None:
     before = sys.excepthook
 
     def end_all(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        time.sleep(MOMENT * (communicator.rank > 0))
+        alike = communicator.all_end()
+        if alike and communicator.rank:
+            return
         sys.stderr.write(f"process {communicator.rank} of {communicator.size}:\n")
         before(kind, error, trace)
-        communicator.abort(130 if issubclass(kind, KeyboardInterrupt) else 1)
+        if not alike:
+            communicator.abort(130 if issubclass(kind, KeyboardInterrupt) else 1)
 
     sys.excepthook = end_all

@@ -12,10 +12,9 @@ import logging
 import os
 import shlex
 import sys
-import time
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, redirect_stderr, suppress
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -26,9 +25,6 @@ from .merge import merge_settings
 from .parser import build_parser
 from .screen import say
 from .settings import TrainSettings
-
-MOMENT = 0.5
-"""Seconds for process 0 to tell what all have found."""
 
 NOBODY = logging.NullHandler()
 
@@ -71,7 +67,7 @@ def _report_interrupt(interrupt: KeyboardInterrupt) -> int:
 def _ended(command: str, tell: Callable[[], int]) -> int:
     """Tell why the command ends, and return its exit status; processes that train together all end.
 
-    Where several fail, the first one tells: the others wait a moment, and are ended by it.
+    If all fail alike, the first one tells.
     """
     from ..backends import Communicator, MPIError, world
 
@@ -79,11 +75,12 @@ def _ended(command: str, tell: Callable[[], int]) -> int:
     if command == "train":
         with suppress(MPIError):
             processes = world()
-    if processes.rank:
-        time.sleep(MOMENT)
+    alike = processes.all_end()
+    if processes.rank and not alike:
         say(f"backprop: process {processes.rank} of {processes.size}:", file=sys.stderr)
-    status = tell()
-    if processes.size > 1:
+    with redirect_stderr(io.StringIO()) if processes.rank and alike else nullcontext():
+        status = tell()
+    if not alike:
         processes.abort(status)
     return status
 

@@ -1,0 +1,52 @@
+"""Sums whose bits do not depend on which process has which vector."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from .launched import run
+
+SUMS = """
+import json, sys
+import numpy as np
+from backends import world
+from backends.communicator import Communicator
+from backprop.training.shards import Shards
+
+processes = world()
+if processes.size > 1:
+    processes.shared = sys.argv[1] == "shared"
+shards = Shards(8, processes.size)
+found = []
+for dtype in ("float32", "float64"):
+    for length in (1, 3, 1000, 40_000):
+        add = processes.ordered_sum(shards.counts, length, dtype)
+        for call in range(20):
+            rng = np.random.default_rng(call)
+            rows = (rng.standard_normal((8, length)) * 10.0 ** rng.integers(-6, 7, (8, 1))).astype(dtype)
+            add.rows[...] = rows[shards.dealt(processes.rank)]
+            total = add().copy()
+            expected = rows[0].copy()
+            for row in rows[1:]:
+                expected += row
+            assert total.dtype == dtype and (total == expected).all(), (dtype, length, call)
+            found.append(total.tobytes().hex()[:32])
+assert all(its == found for its in processes.gather(found))
+assert processes.broadcast(processes.rank) == 0
+processes.barrier()
+if processes.rank == 0:
+    print(json.dumps([processes.size, found]))
+"""
+
+
+@pytest.mark.parametrize("way", ["shared", "sent"])
+def test_the_bits_do_not_depend_on_the_number_of_processes(way: str) -> None:
+    found = {}
+    for processes in (1, 2, 3, 4):
+        ended = run(processes, SUMS, way)
+        assert ended.status == 0, ended.err
+        size, found[processes] = json.loads(ended.out)
+        assert size == processes
+    assert all(its == found[1] for its in found.values())
