@@ -90,10 +90,17 @@ class NamedArrays(MutableMapping[str, Array]):
 class FlatVector(MutableMapping[str, Array]):
     """All arrays of one kind (`"params"` or `"grads"`) as a mapping with a single vector, `"flat"`.
 
-    It is a mapping so that an optimizer can treat the vector and the named arrays alike.
+    It is a mapping so that an optimizer can treat the vector and the named arrays alike. `vector` is its
+    memory, if the library has views; by default new memory.
     """
 
-    def __init__(self, kind: str, places: Mapping[str, tuple[Node, str]], backend: Backend) -> None:
+    def __init__(
+        self,
+        kind: str,
+        places: Mapping[str, tuple[Node, str]],
+        backend: Backend,
+        vector: Array | None = None,
+    ) -> None:
         self._kind, self._places = kind, places
         self._shapes = {name: tuple(layer.params[key].shape) for name, (layer, key) in places.items()}
         self._backend, self._xp = backend, backend.xp
@@ -101,8 +108,10 @@ class FlatVector(MutableMapping[str, Array]):
         self._divide = backend.compiled(partial(divided_vector, tuple(self._shapes.values())))
         self._vector = None
         if backend.has_views and places:
-            vector = self._concatenate("params")
-            self._vector = vector if kind == "params" else self._xp.zeros_like(vector)
+            if vector is None:
+                vector = self._concatenate("params")
+                vector = vector if kind == "params" else self._xp.zeros_like(vector)
+            self._vector = vector
             self._share(self._vector)
         elif backend.replays_mappings and kind == "params":
             for layer in self._layers():

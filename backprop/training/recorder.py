@@ -198,8 +198,8 @@ class RunRecorder:
             training.communicator.broadcast(None)
             return
         self.check_resumed(self.resumed)
-        self._best = resume(training, self.saved, self.resumed)
-        training.communicator.broadcast((self.resumed, str(self.saved), self._best))
+        training.communicator.broadcast((self.resumed, str(self.saved)))
+        self._best = training.communicator.broadcast(resume(training, self.saved, self.resumed))
         self.resumed = None
         self._logged = training.history[-1].step if training.history else 0
         history_file.rewind_history(self.folder, training.history, self._logged)
@@ -352,10 +352,11 @@ def follow(training: Training) -> None:
     resumed = training.communicator.broadcast(None)
     if resumed is None:
         return
-    checkpoint, path, best = resumed
+    checkpoint, path = resumed
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResumeWarning)  # process 0 warns
         training.restore(checkpoint, path)
+    best = training.communicator.broadcast(None)
     if best and training.best and training.best_weights:
         training.best_weights.take_network(best, training.best.step)
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..backends import Array, Communicator, HostArray
 from ..layers import Layer
 from ..networks import Network
@@ -40,10 +42,10 @@ class CutBatch:
 class Part:
     """Replicas of a network's layers and loss, for a part of a batch, with gradients of their own."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, grads: Array | None = None) -> None:
         self.layers: dict[str, Layer] = {name: layer.replica() for name, layer in network.layers.items()}
         self.loss = network.last_layer.replica()
-        self.grads = FlatVector("grads", named_parameters(self.layers), network.backend)
+        self.grads = FlatVector("grads", named_parameters(self.layers), network.backend, grads)
 
     def follow(self, network: Network) -> None:
         """Take over what has changed in the network's layers and loss."""
@@ -77,7 +79,7 @@ class ShardedStep(TrainStep):
     ) -> None:
         self.own = shards.dealt(communicator.rank)
         self.sum = ShardSum(shards, communicator, network.backend)
-        self.parts = [Part(network) for _ in self.own]
+        self.parts: list[Part] = []  # made at the first step, which all processes reach alike
         self.is_proven = False
         self.asked_to_stop, self.stop = asked_to_stop, stop
         super().__init__(network, data, optimizer, batch_size, capture=False, shards=shards)
@@ -116,6 +118,8 @@ class ShardedStep(TrainStep):
 
     def _run(self, batch: CutBatch, scale: Any) -> tuple[list[Array], list[Array]]:
         """Run all parts forward and backward; return their shares of the loss, and counts of the correct."""
+        if not self.parts:
+            self.parts += [Part(self.network, place) for place in self._places()]
         for part in self.parts:
             part.follow(self.network)
         ys: list[Array] = [x for x, _ in batch.parts]
@@ -137,6 +141,14 @@ class ShardedStep(TrainStep):
         """For each layer of the network, its replica in every part."""
         return [list(layers) for layers in zip(*(part.layers.values() for part in self.parts), strict=True)]
 
+    def _places(self) -> list[Array | None]:
+        """For every part here, the memory of its gradients: what is exchanged, if it is on the host."""
+        network = self.network
+        if self.sum.communicator.size == 1 or network.backend.name != "numpy" or not network.params:
+            return [None for _ in self.own]
+        exchange = self.sum.exchange(network.size + MORE, network.dtype)
+        return [row[: network.size] for row in exchange.rows]
+
     def _add_up(self, values: list[Array], counts: list[Array]) -> Results:
         """Set the network's gradient, and return the loss and the number of correct samples."""
         network, backend = self.network, self.network.backend
@@ -148,7 +160,9 @@ class ShardedStep(TrainStep):
         exchange = self.sum.exchange(length + MORE, network.dtype)
         rows = exchange.rows
         for i, grad in enumerate(grads):
-            rows[i, :length] = backend.to_numpy(grad)
+            host = backend.to_numpy(grad)
+            if not np.may_share_memory(rows[i], host):
+                rows[i, :length] = host
             rows[i, length] = float(values[i])
             rows[i, length + 1] = float(counts[i]) if counts else 0.0
             rows[i, length + 2] = self.asked_to_stop()
