@@ -19,12 +19,13 @@ if __name__ == "backends":
 from .array import Array, DType, HostArray, Namespace, dtype_name
 from .assignment import add_at, copy_of, set_at
 from .base import Backend, Replay
-from .communicator import Communicator, OrderedSum, world
+from .communicator import Communicator, OrderedSum
 from .devices import BackendStatus, available_backends, get_backend
 from .dispatch import backend_of, device_of, is_registered, namespace_of, on_one_device
 from .errors import BackendUnavailableError, CaptureError, CaptureWarning, MPIError, UnknownDeviceError
 from .fusion import fused, without_aliases
 from .inplace import InPlaceDict
+from .launch import world
 from .numpy.blas import THREAD_VARIABLES
 from .registry import backend_names, register_backend
 

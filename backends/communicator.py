@@ -1,9 +1,9 @@
-"""The processes that compute together: one alone, or those that `mpiexec` or `srun` started."""
+"""The processes that compute together, and one process alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, reduce
+from functools import reduce
 from typing import Any
 
 from .array import HostArray
@@ -73,19 +73,3 @@ class Communicator:
     def ordered_sum(self, counts: Sequence[int], length: int, dtype: str) -> OrderedSum:
         """A sum of vectors of this length, of which each process has as many as `counts` says."""
         return OwnSum(counts[self.rank], length, dtype)
-
-
-@cache
-def world() -> Communicator:
-    """All processes that were started together with this one.
-
-    Without a launcher, such as `mpiexec` or `srun`, that is this process alone, and MPI is not imported.
-    Raises `MPIError` if a launcher has started several, but they cannot talk to each other.
-    """
-    from .launch import launched, uses_mpi
-
-    if not uses_mpi():
-        return Communicator()
-    from .mpi import connected
-
-    return connected(launched())

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
+
+from .communicator import Communicator
 
 SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 """The variables in which Open MPI's, MPICH's and Intel's, MVAPICH's mpiexec and Slurm's srun say how many."""
@@ -18,3 +21,17 @@ def launched() -> int:
 def uses_mpi() -> bool:
     """Whether there are several processes, or the program uses MPI by itself."""
     return launched() > 1 or "mpi4py.MPI" in sys.modules
+
+
+@cache
+def world() -> Communicator:
+    """All processes that were started together with this one.
+
+    Without a launcher, such as `mpiexec` or `srun`, that is this process alone, and MPI is not imported.
+    Raises `MPIError` if a launcher has started several, but they cannot talk to each other.
+    """
+    if not uses_mpi():
+        return Communicator()
+    from .mpi import connected
+
+    return connected(launched())

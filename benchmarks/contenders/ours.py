@@ -47,7 +47,7 @@ class Contender:
             set_torch(importlib.import_module("torch"))
         pixels = data.pixels.reshape(-1, 1, 28, 28) if workload.filters else data.pixels
         self.x, self.t = backend.asarray(pixels), backend.asarray(data.t)
-        self.network = backprop.Network(_layers(workload, backend, merged=variant != "layers"))
+        self.network = backprop.Network(layers_of(workload, backend, merged=variant != "layers"))
         if workload.optimizer == "adam":
             self.optimizer = backprop.Adam(workload.lr, *ADAM_BETAS, epsilon=ADAM_EPSILON)
         else:
@@ -98,7 +98,7 @@ class Contender:
         return {name: self.network.backend.to_numpy(p) for name, p in self.network.params.items()}
 
 
-def _layers(workload: Workload, backend: Backend, *, merged: bool) -> list[backprop.Layer]:
+def layers_of(workload: Workload, backend: Backend, *, merged: bool) -> list[backprop.Layer]:
     start = {name: backend.asarray(value) for name, value in initial_weights(workload).items()}
     layers: list[backprop.Layer] = []
     for i in range(1, 1 + sum(name.startswith("W") for name in start)):
