@@ -71,5 +71,8 @@ class Communicator:
         raise SystemExit(status)
 
     def ordered_sum(self, counts: Sequence[int], length: int, dtype: str) -> OrderedSum:
-        """A sum of vectors of this length, of which each process has as many as `counts` says."""
+        """A sum of vectors of this length, of which each process has as many as `counts` says.
+
+        Several processes share one for the same arguments: fill its rows right before the call.
+        """
         return OwnSum(counts[self.rank], length, dtype)

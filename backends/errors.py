@@ -26,6 +26,11 @@ class CaptureWarning(UserWarning):
 class MPIError(RuntimeError):
     """The processes that were started together cannot talk to each other; one line gives cause and cure."""
 
+    def __init__(self, message: str, rank: int = 0) -> None:
+        super().__init__(message)
+        self.rank = rank
+        """The number that the launcher has given to this process."""
+
 
 def first_line(error: Exception) -> str:
     """The first line of an error's text, or its class where it has none."""

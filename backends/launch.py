@@ -11,11 +11,20 @@ from .communicator import Communicator
 SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 """The variables in which Open MPI's, MPICH's and Intel's, MVAPICH's mpiexec and Slurm's srun say how many."""
 
+RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID")
+"""The variables in which they say which one this is."""
+
 
 def launched() -> int:
     """The number of processes that the launcher has started; 1 without one."""
     found = (os.environ.get(name, "") for name in SIZES)
     return max((int(value) for value in found if value.isdecimal()), default=1)
+
+
+def launched_rank() -> int:
+    """The number that the launcher has given to this process; 0 without one."""
+    found = (os.environ.get(name, "") for name in RANKS)
+    return max((int(value) for value in found if value.isdecimal()), default=0)
 
 
 def uses_mpi() -> bool:
@@ -34,4 +43,4 @@ def world() -> Communicator:
         return Communicator()
     from .mpi import connected
 
-    return connected(launched())
+    return connected(launched(), launched_rank())

@@ -22,31 +22,34 @@ BLOCK = 16_384
 """Entries that are added row after row while they are in the cache."""
 
 
-def connected(launched: int) -> Communicator:
+def connected(launched: int, rank: int) -> Communicator:
     """All processes of this program; raises `MPIError` if the launcher has started others."""
-    world = _mpi(launched).COMM_WORLD
+    world = _mpi(launched, rank).COMM_WORLD
     if world.size == 1 and launched > 1:
         raise MPIError(
             f"{launched} processes were started, but each is alone: mpi4py uses {_library()}, and mpiexec is "
             "of another MPI library (or srun needs --mpi=pmix or --mpi=pmi2); start them with the mpiexec of "
-            "mpi4py's library, or build mpi4py with that of mpiexec"
+            "mpi4py's library, or build mpi4py with that of mpiexec",
+            rank,
         )
     return MPICommunicator(world) if world.size > 1 else Communicator()
 
 
-def _mpi(launched: int) -> Any:
+def _mpi(launched: int, rank: int) -> Any:
     """mpi4py's MPI."""
     cure = "pip install mpi4py, and the cluster's MPI library, or one from PyPI: pip install mpich"
     try:
         import mpi4py
     except ImportError:
-        raise MPIError(f"{launched} processes were started, but mpi4py is not installed: {cure}") from None
+        why = f"{launched} processes were started, but mpi4py is not installed: {cure}"
+        raise MPIError(why, rank) from None
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         raise MPIError(
             f"mpi4py {mpi4py.__version__} finds no MPI library: {first_line(error)}; install one, the "
-            "cluster's or one from PyPI: pip install mpich"
+            "cluster's or one from PyPI: pip install mpich",
+            rank,
         ) from None
     return MPI
 
@@ -75,6 +78,7 @@ class MPICommunicator(Communicator):
         self.rank, self.size = self._comm.rank, self._comm.size
         node = self._comm.Split_type(MPI.COMM_TYPE_SHARED)
         self.shared = node.size == self.size if shared is None else shared
+        self._sums: dict[Any, OrderedSum] = {}
         _end_all_with(self)
 
     def broadcast(self, value: Any) -> Any:
@@ -99,7 +103,10 @@ class MPICommunicator(Communicator):
 
     def ordered_sum(self, counts: Sequence[int], length: int, dtype: str) -> OrderedSum:
         kind = SharedSum if self.shared else SentSum
-        return kind(self._comm, counts, length, dtype)
+        key = kind, tuple(counts), length, dtype
+        if key not in self._sums:  # one for all trainings, since shared memory is never freed
+            self._sums[key] = kind(self._comm, counts, length, dtype)
+        return self._sums[key]
 
 
 class SharedSum(OrderedSum):

@@ -14,7 +14,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, redirect_stderr, suppress
+from contextlib import nullcontext, redirect_stderr
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -71,14 +71,17 @@ def _ended(command: str, tell: Callable[[], int]) -> int:
     """
     from ..backends import Communicator, MPIError, world
 
-    processes = Communicator()
+    processes, rank = Communicator(), 0
     if command == "train":
-        with suppress(MPIError):
+        try:
             processes = world()
+            rank = processes.rank
+        except MPIError as error:  # which all have met, each by itself
+            rank = error.rank
     alike = processes.all_end()
-    if processes.rank and not alike:
-        say(f"backprop: process {processes.rank} of {processes.size}:", file=sys.stderr)
-    with redirect_stderr(io.StringIO()) if processes.rank and alike else nullcontext():
+    if rank and not alike:
+        say(f"backprop: process {rank} of {processes.size}:", file=sys.stderr)
+    with redirect_stderr(io.StringIO()) if rank and alike else nullcontext():
         status = tell()
     if not alike:
         processes.abort(status)

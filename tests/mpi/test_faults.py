@@ -191,6 +191,20 @@ assert not any(name.startswith("mpi4py") for name in sys.modules)
 # The command
 
 
+def test_unconnected_processes_tell_it_once(data: str, tmp_path: Path) -> None:
+    pytest.importorskip("mpi4py")
+    told = []
+    for rank in range(2):
+        launcher = {"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": str(rank)}
+        command = [sys.executable, "-m", "backprop", "train", "--data", data, "--out", str(tmp_path / "run")]
+        ended = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=SOON, env={**os.environ, **launcher}
+        )
+        assert ended.returncode == 1
+        told.append(ended.stderr.count("2 processes were started, but each is alone"))
+    assert told == [1, 0]
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> str:
     rng = np.random.default_rng(0)
