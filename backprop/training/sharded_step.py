@@ -43,14 +43,19 @@ class Part:
     """Replicas of a network's layers and loss, for a part of a batch, with gradients of their own."""
 
     def __init__(self, network: Network, grads: Array | None = None) -> None:
-        self.layers: dict[str, Layer] = {name: layer.replica() for name, layer in network.layers.items()}
-        self.loss = network.last_layer.replica()
+        self._originals: dict[str, Layer] = dict(network.layers)
+        self.layers = {name: layer.replica() for name, layer in network.layers.items()}
+        self._original_loss, self.loss = network.last_layer, network.last_layer.replica()
         self.grads = FlatVector("grads", named_parameters(self.layers), network.backend, grads)
 
     def follow(self, network: Network) -> None:
         """Take over what has changed in the network's layers and loss."""
-        for twin, layer in zip(self.layers.values(), network.layers.values(), strict=True):
-            twin.follow(layer)
+        for name, layer in network.layers.items():
+            if layer is not self._originals[name]:  # another one without parameters
+                self._originals[name], self.layers[name] = layer, layer.replica()
+            self.layers[name].follow(layer)
+        if network.last_layer is not self._original_loss:
+            self._original_loss, self.loss = network.last_layer, network.last_layer.replica()
         self.loss.follow(network.last_layer)
 
 

@@ -21,6 +21,7 @@ from backprop import (
     Residual,
     SimpleConvNet,
     SoftmaxWithLoss,
+    Tanh,
     Training,
     TwoLayerNet,
 )
@@ -229,12 +230,14 @@ def test_what_needs_the_whole_batch_is_refused(make: Any) -> None:
     np.testing.assert_array_equal(host_params(network), before)
 
 
-def test_settings_changed_in_a_hook_take_effect() -> None:
+def test_what_is_changed_in_a_hook_takes_effect() -> None:
     def run(shards: int) -> np.ndarray:
-        network = Network([Dropout(0.2, seed=1), *_flat(4, 3)])
+        network = Network([Dropout(0.2, seed=1), ReLU(), *_flat(4, 3)])
 
         def change(training: Training) -> None:
             network.layers["Dropout1"].ratio = 0.6  # type: ignore[attr-defined]
+            network.layers["ReLU1"] = Tanh()
+            network.last_layer = SoftmaxWithLoss(label_smoothing=0.1)
 
         x, t = blobs()
         list(Training(network, x.astype("float64"), t, epochs=2, batch_size=50, rng=0, shards=shards,
