@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +14,13 @@ from ..networks import Network
 from ..networks.parameters import FlatVector, named_parameters
 from ..optimizers import Optimizer
 from .ordered_sum import ShardSum
+from .shard_proof import ShardProof
 from .shards import Shards
 from .state import TrainState
 from .step import Results, TrainStep
 
 MORE = 3
 """What is exchanged besides the gradient: the loss, the number of correct samples, whether to stop."""
-
-AGREEMENT = {"float32": 1e-2, "float64": 1e-6}
-"""How much of its norm a gradient by shards may differ from that of the whole batch."""
 
 
 @dataclass
@@ -62,8 +59,7 @@ class Part:
 class ShardedStep(TrainStep):
     """A step whose gradient is that of each shard of the batch, added in their order.
 
-    The first step is also taken with the whole batch: if the gradients differ by more than rounding, some
-    layer or the loss needs the whole batch, which is an error.
+    `ShardProof` compares the first gradient with that of the whole batch.
 
     Parameters
     ----------
@@ -85,7 +81,7 @@ class ShardedStep(TrainStep):
         self.own = shards.dealt(communicator.rank)
         self.sum = ShardSum(shards, communicator, network.backend)
         self.parts: list[Part] = []  # made at the first step, which all processes reach alike
-        self.is_proven = False
+        self.proof = ShardProof(network, optimizer, shards.count)
         self.asked_to_stop, self.stop = asked_to_stop, stop
         super().__init__(network, data, optimizer, batch_size, capture=False, shards=shards)
 
@@ -97,7 +93,7 @@ class ShardedStep(TrainStep):
             return self.whole_batch(data, indices)
         own = [bounds[i] for i in self.own]
         parts = [self.whole_batch(data, indices[start:stop]) for start, stop in own]
-        whole = None if self.is_proven else self.whole_batch(data, indices)
+        whole = None if self.proof.is_given else self.whole_batch(data, indices)
         return CutBatch(samples, [start for start, _ in own], parts, self.sum, whole)
 
     def __call__(self, state: TrainState, batch: Any, scalars: Sequence[Array]) -> Results:
@@ -106,13 +102,14 @@ class ShardedStep(TrainStep):
             return super().__call__(state, batch, scalars)
         network = self.network
         scale = self.optimizer.loss_scale(scalars)
-        expected = None if batch.whole is None else self._whole_gradient(*batch.whole, scale)
+        if batch.whole is not None:
+            self.proof.expect(*batch.whole, scale)
         values, counts = self._run(batch, scale)
         value, *correct = self._add_up(values, counts)
         value = network.penalized(value)
         network.decay(scale)
-        if expected is not None:
-            self._prove(expected)
+        if batch.whole is not None:
+            self.proof.compare()
         self.optimizer.apply(state.params, state.grads, state.slots, scalars)
         return value, *correct
 
@@ -181,35 +178,6 @@ class ShardedStep(TrainStep):
         backend = self.network.backend
         value = backend.asarray(total[0].copy())
         return value, *([backend.asarray(int(total[1]))] if counts else [])
-
-    def _whole_gradient(self, x: Array, t: Array, scale: Any) -> Array:
-        """The gradient of the whole batch; the layers' state stays as it is."""
-        network, xp = self.network, self.network.backend.xp
-        before = network.copy_state()
-        y = network.forward(x, training=True)
-        network.last_layer.forward(y, t, training=True)
-        network.backward_params(scale)
-        found = xp.asarray(network.flat_grads["flat"], copy=True)
-        network.state.update(before)
-        return found
-
-    def _prove(self, expected: Array) -> None:
-        """Raise unless the gradient by shards is the whole batch's, up to rounding."""
-        found, xp, to_numpy = self.network.flat_grads["flat"], self.network.backend.xp, self._to_float
-        norm = math.sqrt(to_numpy(xp.sum(expected * expected)))
-        difference = found - expected
-        distance = math.sqrt(to_numpy(xp.sum(difference * difference)))
-        if math.isfinite(norm) and not distance <= AGREEMENT[self.network.dtype] * norm:
-            raise ValueError(
-                f"shards={self.shards.count}: expected the gradient of the whole batch, of norm {norm:.6g}, "
-                f"but the sum over shards differs from it by {distance:.6g}: a layer or the loss joins "
-                "samples, draws random numbers by itself, or keeps more in forward than it saves; train with "
-                "shards=1"
-            )
-        self.is_proven = True
-
-    def _to_float(self, value: Array) -> float:
-        return float(self.network.backend.to_numpy(value))
 
     def release(self) -> None:
         """Drop the arrays that the layers saved for backward."""

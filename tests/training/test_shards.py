@@ -211,21 +211,92 @@ class Drawing(Layer):
         return dout * self.noise
 
 
+class GloballyDrawing(Layer):
+    """Noise from NumPy's global generator."""
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        self.noise = np.random.standard_normal(x.shape).astype("float32")
+        return x * self.noise
+
+    def backward(self, dout: Array) -> Array:
+        return dout * self.noise
+
+
+class Counting(Layer):
+    """A scale that depends on the number of calls."""
+
+    calls = 0
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        self.calls += 1
+        return x * (1.0 + 1e-6 * self.calls)
+
+    def backward(self, dout: Array) -> Array:
+        return dout * (1.0 + 1e-6 * self.calls)
+
+
+class Remembering(Layer):
+    """A count in the state, which every part would increase."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state["calls"] = np.zeros(())
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        self.state["calls"] += 1.0
+        return x * 1.0
+
+    def backward(self, dout: Array) -> Array:
+        return dout * 1.0
+
+
+class Keeping(Layer):
+    """What backward needs, in an attribute of its own, as readers of the book write it."""
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        self.positive = x > 0.0
+        self.samples = x.shape[0]
+        return np.where(self.positive, x, 0.0)
+
+    def backward(self, dout: Array) -> Array:
+        return np.where(self.positive, dout, 0.0)
+
+
+def test_a_layer_that_keeps_arrays_in_attributes_trains_by_shards() -> None:
+    def run(shards: int) -> np.ndarray:
+        network = Network([Keeping(), *_flat(4, 3)])
+        x, t = blobs()
+        list(
+            Training(
+                network, x.astype("float64"), t, epochs=2, batch_size=50, rng=0, shards=shards, capture=False
+            )
+        )
+        return host_params(network)
+
+    np.testing.assert_allclose(run(4), run(1), rtol=1e-9)
+
+
 @pytest.mark.parametrize(
-    "make",
+    ("make", "why"),
     [
-        lambda layers: Network(layers, Summed()),
-        lambda layers: Network([Centred(), *layers]),
-        lambda layers: Network([Drawing(), *layers]),
+        (lambda layers: Network(layers, Summed()), "the gradient of the whole batch has a norm of"),
+        (lambda layers: Network([Centred(), *layers]), "the gradient of the whole batch has a norm of"),
+        (lambda layers: Network([Drawing(), *layers]), "Drawing1.* changes from step to step"),
+        (lambda layers: Network([GloballyDrawing(), *layers]), "draws from a global random generator"),
+        (lambda layers: Network([Counting(), *layers]), r"Counting1.calls changes from step to step"),
+        (
+            lambda layers: Network([Remembering(), *layers]),
+            "Remembering1 keeps state from batch to batch, calls",
+        ),
     ],
 )
-def test_what_needs_the_whole_batch_is_refused(make: Any) -> None:
+def test_what_needs_the_whole_batch_is_refused(make: Any, why: str) -> None:
     layers = list(TwoLayerNet(4, 8, 3, weight_init_std=0.3, rng=0).layers.values())
     for layer in layers:
         layer.is_owned = False
     network = make(layers)
     before = host_params(network)
-    with pytest.raises(ValueError, match="shards=2: expected the gradient of the whole batch, .* shards=1"):
+    with pytest.raises(ValueError, match=f"shards=2: .*{why}.*; train with shards=1"):
         list(Training(network, *blobs(), optimizer=SGD(0.1), epochs=1, batch_size=50, rng=0, shards=2))
     np.testing.assert_array_equal(host_params(network), before)
 
