@@ -32,7 +32,7 @@ class OwnSum(OrderedSum):
         self.rows = np.zeros((rows, length), dtype)
 
     def __call__(self) -> HostArray:
-        return reduce(lambda x, y: x + y, self.rows)
+        return reduce(lambda x, y: x + y, self.rows[1:], self.rows[0].copy())
 
 
 class Communicator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from functools import cache
 
 from .communicator import Communicator
@@ -17,14 +18,18 @@ RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCI
 
 def launched() -> int:
     """The number of processes that the launcher has started; 1 without one."""
-    found = (os.environ.get(name, "") for name in SIZES)
-    return max((int(value) for value in found if value.isdecimal()), default=1)
+    return _innermost(SIZES, 1)
 
 
 def launched_rank() -> int:
     """The number that the launcher has given to this process; 0 without one."""
-    found = (os.environ.get(name, "") for name in RANKS)
-    return max((int(value) for value in found if value.isdecimal()), default=0)
+    return _innermost(RANKS, 0)
+
+
+def _innermost(variables: Sequence[str], default: int) -> int:
+    """The first number found: Slurm's comes last, since mpiexec may start its helpers by srun."""
+    found = (os.environ.get(name, "") for name in variables)
+    return next((int(value) for value in found if value.isdecimal()), default)
 
 
 def uses_mpi() -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backends.launch import launched, launched_rank
 from backprop.saving import run_folder
 from backprop.saving.checkpoint import read_checkpoint
 
@@ -155,6 +156,15 @@ def test_processes_that_are_not_connected(monkeypatch: pytest.MonkeyPatch) -> No
     )  # fmt: skip
     assert said.returncode == 1
     assert "MPIError: 3 processes were started, but each is alone: mpi4py uses" in said.stderr
+
+
+def test_the_innermost_launcher_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "4")
+    monkeypatch.setenv("SLURM_PROCID", "3")
+    assert (launched(), launched_rank()) == (4, 3)
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "1")
+    monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "0")
+    assert (launched(), launched_rank()) == (1, 0)
 
 
 @pytest.mark.parametrize(
