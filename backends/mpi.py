@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from .errors import MPIError, first_line
 
 MOMENT = 1.0
 """Seconds in which all processes fail if they fail alike."""
+
+SHARED_MEMORY = "/dev/shm"
+"""Where Linux keeps shared memory, which a container may have little of."""
 
 BLOCK = 16_384
 """Entries that are added row after row while they are in the cache."""
@@ -102,11 +106,20 @@ class MPICommunicator(Communicator):
         self._comm.Abort(status)
 
     def ordered_sum(self, counts: Sequence[int], length: int, dtype: str) -> OrderedSum:
-        kind = SharedSum if self.shared else SentSum
+        kind = SharedSum if self.shared and self._fits(counts, length, dtype) else SentSum
         key = kind, tuple(counts), length, dtype
         if key not in self._sums:  # one for all trainings, since shared memory is never freed
             self._sums[key] = kind(self._comm, counts, length, dtype)
         return self._sums[key]
+
+    def _fits(self, counts: Sequence[int], length: int, dtype: str) -> bool:
+        """Whether memory for the sum can be shared: a process that touches too much of it is killed."""
+        needed = (sum(counts) + 1) * length * np.dtype(dtype).itemsize
+        try:
+            free = shutil.disk_usage(SHARED_MEMORY).free
+        except OSError:  # kept elsewhere
+            return True
+        return bool(self._comm.bcast(2 * needed <= free))
 
 
 class SharedSum(OrderedSum):

@@ -44,6 +44,19 @@ if processes.rank == 0:
 """
 
 
+def test_where_shared_memory_is_short_messages_are_sent() -> None:
+    program = """
+from collections import namedtuple
+import backends.mpi
+from backends import world
+backends.mpi.shutil.disk_usage = lambda path: namedtuple("Usage", "free")(1000 if world().rank == 0 else 10**9)
+made = [type(world().ordered_sum([1, 1], length, "float32")).__name__ for length in (10, 1000)]
+assert made == ["SharedSum", "SentSum"], made
+"""
+    ended = run(2, program)
+    assert ended.status == 0, ended.err
+
+
 @pytest.mark.parametrize("way", ["shared", "sent"])
 def test_the_bits_do_not_depend_on_the_number_of_processes(way: str) -> None:
     found = {}
