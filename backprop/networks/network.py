@@ -244,7 +244,8 @@ class Network:
         for start in range(0, n, batch_size):
             between()
             value, count = self.evaluated_batch(x, t, start, batch_size)
-            loss, correct = loss + value, correct + count
+            with self.backend.current():
+                loss, correct = loss + value, correct + count
         total, *counts = backend_of(loss).read(loss, *([correct] if self.last_layer.counts_correct else []))
         return float(total) / n, int(counts[0]) / n if counts else None
 

@@ -110,7 +110,8 @@ class Training(Iterator[Metrics]):
     patience : stop after this many epochs that were no better than `best`
     capture : record the step and replay it if the backend can, which is faster; a step that cannot be
         recorded is called each time, after a `backprop.backends.CaptureWarning` with the cause
-    progress : called every `progress_steps` steps; reading the loss then waits for the device
+    progress : called every `progress_steps` steps, of several processes in the first; reading the loss then
+        waits for the device
     hook, hook_steps : `hook` is called with the training every `hook_steps` steps, counted from the first
         one, for instance to save it: `lambda training: write_checkpoint(path, training.checkpoint())`
     resume : a checkpoint from `Training.checkpoint` to resume from, as if nothing had happened. It sets the
