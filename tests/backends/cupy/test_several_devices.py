@@ -121,9 +121,13 @@ def test_trainings_on_two_devices_in_two_threads(second: Backend) -> None:
     expected = trained(network("gpu:0"))
     nets = [network(f"gpu:{i}") for i in range(2)]
     found: dict[int, Any] = {}
+    end = threading.Barrier(2)  # CuPy destroys a thread's cuBLAS handle with it, which no capture survives
 
     def train(i: int) -> None:
-        found[i] = trained(nets[i])
+        try:
+            found[i] = trained(nets[i])
+        finally:
+            end.wait()
 
     threads = [threading.Thread(target=train, args=(i,)) for i in range(2)]
     for thread in threads:
