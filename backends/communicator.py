@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from operator import add
 from typing import Any
 
 from .array import HostArray
@@ -20,7 +21,7 @@ class OrderedSum:
 
     def __call__(self) -> HostArray:
         """The sum, (length,), in memory that the next call may use again."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} adds nothing")
 
 
 class OwnSum(OrderedSum):
@@ -32,7 +33,7 @@ class OwnSum(OrderedSum):
         self.rows = np.zeros((rows, length), dtype)
 
     def __call__(self) -> HostArray:
-        return reduce(lambda x, y: x + y, self.rows[1:], self.rows[0].copy())
+        return reduce(add, self.rows[1:], self.rows[0].copy())
 
 
 class Communicator:

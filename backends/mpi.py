@@ -106,9 +106,9 @@ class MPICommunicator(Communicator):
         self._comm.Abort(status)
 
     def ordered_sum(self, counts: Sequence[int], length: int, dtype: str) -> OrderedSum:
-        kind = SharedSum if self.shared and self._fits(counts, length, dtype) else SentSum
-        key = kind, tuple(counts), length, dtype
+        key = tuple(counts), length, dtype
         if key not in self._sums:  # one for all trainings, since shared memory is never freed
+            kind = SharedSum if self.shared and self._fits(counts, length, dtype) else SentSum
             self._sums[key] = kind(self._comm, counts, length, dtype)
         return self._sums[key]
 

@@ -18,7 +18,6 @@ class ShardSum:
 
     def __init__(self, shards: Shards, communicator: Communicator, backend: Backend) -> None:
         self.shards, self.communicator, self.backend = shards, communicator, backend
-        self._exchanges: dict[tuple[int, str], OrderedSum] = {}
 
     def __call__(self, values: Sequence[Array]) -> Array:
         """The sum over all shards; `values` are those of the shards of this process, in order."""
@@ -32,8 +31,5 @@ class ShardSum:
         return xp.reshape(self.backend.asarray(exchange().copy()), shape)
 
     def exchange(self, length: int, dtype: str) -> OrderedSum:
-        """The communicator's sum of vectors of this length, made once."""
-        if (length, dtype) not in self._exchanges:
-            made = self.communicator.ordered_sum(self.shards.counts, length, dtype)
-            self._exchanges[length, dtype] = made
-        return self._exchanges[length, dtype]
+        """The communicator's sum of vectors of this length."""
+        return self.communicator.ordered_sum(self.shards.counts, length, dtype)

@@ -342,8 +342,7 @@ def resume(training: Training, path: Path, checkpoint: Checkpoint) -> Checkpoint
     """Restore a training from a checkpoint in a run folder; return the best epoch's checkpoint, if any."""
     training.restore(checkpoint, str(path))
     best = best_checkpoint(path, training.best)
-    if best and training.best and training.best_weights:
-        training.best_weights.take_network(best, training.best.step)
+    _take_best(training, best)
     return best
 
 
@@ -356,7 +355,11 @@ def follow(training: Training) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResumeWarning)  # process 0 warns
         training.restore(checkpoint, path)
-    best = training.communicator.broadcast(None)
+    _take_best(training, training.communicator.broadcast(None))
+
+
+def _take_best(training: Training, best: Checkpoint | None) -> None:
+    """Keep the weights of the best epoch's checkpoint, where the best ones are kept."""
     if best and training.best and training.best_weights:
         training.best_weights.take_network(best, training.best.step)
 

@@ -75,8 +75,8 @@ class ShardedStep(TrainStep):
         batch_size: int,
         shards: Shards,
         communicator: Communicator,
-        asked_to_stop: Callable[[], bool] = lambda: False,
-        stop: Callable[[], None] = lambda: None,
+        asked_to_stop: Callable[[], bool],
+        stop: Callable[[], None],
     ) -> None:
         self.own = shards.dealt(communicator.rank)
         self.sum = ShardSum(shards, communicator, network.backend)

@@ -211,15 +211,12 @@ class Drawing(Layer):
         return dout * self.noise
 
 
-class GloballyDrawing(Layer):
+class GloballyDrawing(Drawing):
     """Noise from NumPy's global generator."""
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         self.noise = np.random.standard_normal(x.shape).astype("float32")
         return x * self.noise
-
-    def backward(self, dout: Array) -> Array:
-        return dout * self.noise
 
 
 class Counting(Layer):
