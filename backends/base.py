@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Protocol
 
 from .array import Array, DType, HostArray, Namespace, dtype_name
+from .communicator import OrderedSum
 from .dispatch import namespace_of
 from .registry import library_roots, name_of, open_backend
 
@@ -192,6 +193,18 @@ class Backend:
         repeated. The state is then as the function has left it.
         """
         raise NotImplementedError(f"{type(self).__name__} has no recordings")
+
+    records_sums: bool = False
+    """Whether `record` takes `ordered_sum`."""
+
+    def ordered_sum(self, total: OrderedSum, vectors: Sequence[Array]) -> Array:
+        """The sum of the vectors of all processes, here by way of the host; `vectors` are this process's.
+
+        It is valid until the next sum by `total`.
+        """
+        for row, vector in zip(total.rows, vectors, strict=True):
+            row[...] = self.to_numpy(vector)
+        return self.asarray(total().copy())
 
     def agree(self, x: Array, y: Array) -> Array:
         """Whether arrays of one shape and dtype can be results of the same calls, made twice: a 0-d boolean.

@@ -19,8 +19,11 @@ class OrderedSum:
     rows: HostArray
     """The vectors of this process, (rows, length), to be filled before each call."""
 
+    total: HostArray
+    """The sum, (length,), until the next call."""
+
     def __call__(self) -> HostArray:
-        """The sum, (length,), in memory that the next call may use again."""
+        """Set `total`, and return it."""
         raise NotImplementedError(f"{type(self).__name__} adds nothing")
 
 
@@ -30,10 +33,11 @@ class OwnSum(OrderedSum):
     def __init__(self, rows: int, length: int, dtype: str) -> None:
         import numpy as np
 
-        self.rows = np.zeros((rows, length), dtype)
+        self.rows, self.total = np.zeros((rows, length), dtype), np.zeros(length, dtype)
 
     def __call__(self) -> HostArray:
-        return reduce(add, self.rows[1:], self.rows[0].copy())
+        self.total[...] = reduce(add, self.rows[1:], self.rows[0])
+        return self.total
 
 
 class Communicator:

@@ -136,7 +136,7 @@ class SharedSum(OrderedSum):
         memory, _ = self._window.Shared_query(0)
         everything = np.frombuffer(cast(Any, memory), dtype, height * length).reshape(height, length)
         self._all: HostArray = everything[:-1]
-        self._total: HostArray = everything[-1]
+        self.total = everything[-1]
         bounds = list(accumulate(counts, initial=0))
         self.rows = self._all[bounds[comm.rank] : bounds[comm.rank + 1]]
         self._columns = _columns(length, comm.size)[comm.rank]
@@ -144,9 +144,9 @@ class SharedSum(OrderedSum):
     def __call__(self) -> HostArray:
         self._meet()
         start, stop = self._columns
-        _add(self._all[:, start:stop], self._total[start:stop])
+        _add(self._all[:, start:stop], self.total[start:stop])
         self._meet()
-        return self._total
+        return self.total
 
     def _meet(self) -> None:
         """Wait until all processes have written."""
@@ -162,7 +162,7 @@ class SentSum(OrderedSum):
         self._comm, self._counts = comm, list(counts)
         self.rows = np.zeros((counts[comm.rank], length), dtype)
         self._columns = _columns(length, comm.size)
-        self._total = np.zeros(length, dtype)
+        self.total = np.zeros(length, dtype)
 
     def __call__(self) -> HostArray:
         widths = [stop - start for start, stop in self._columns]
@@ -174,8 +174,8 @@ class SentSum(OrderedSum):
         )
         part = np.empty(width, self.rows.dtype)
         _add(received.reshape(-1, width) if width else received.reshape(sum(self._counts), 0), part)
-        self._comm.Allgatherv(part, [self._total, widths])
-        return self._total
+        self._comm.Allgatherv(part, [self.total, widths])
+        return self.total
 
 
 def _columns(length: int, size: int) -> list[tuple[int, int]]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn, cast
 
 from .array import Array, Namespace
 from .base import Backend
+from .communicator import OrderedSum
 from .errors import CaptureError
 from .standard import IN_PLACE, parameters
 from .traced import TracedArray, TracedFunction, TracedNamespace
@@ -109,6 +110,10 @@ class Tape:
         call = Call(name, raw, self.operands(args), self.operands(options), out.array, writes=True)
         write_out = partial(self.backend.write_out, out.array, raw)
         self.execute(call, partial(write_out, *self.unwrap(args), **self.unwrap(options)))
+
+    def ordered_sum(self, total: OrderedSum, vectors: Sequence[TracedArray]) -> TracedArray:
+        """Record `Backend.ordered_sum(total, vectors)`, which other processes may not be ready for now."""
+        raise NotImplementedError(f"{type(self).__name__} records no sums of several processes")
 
     def update(self, x: TracedArray, name: str, other: Any) -> TracedArray:
         """Carry out and record an operator in place, such as x += other."""

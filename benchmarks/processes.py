@@ -19,7 +19,7 @@ from backprop import SGD, Adam, Network, Optimizer, Training
 from .contenders.ours import layers_of
 from .workloads import ADAM_BETAS, ADAM_EPSILON, WORKLOADS, Data, Workload, load_data
 
-STEPS = {"W1": 300, "W2": 40, "W3": 25, "W4": 150}
+STEPS = {"W1": 600, "W2": 300, "W3": 200, "W4": 600}
 """The steps of an epoch."""
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
 from ..array import Array, DType, HostArray
 from ..base import Backend, Fused, Replay
+from ..communicator import OrderedSum
 from ..errors import BackendUnavailableError
 from ..processor import processor_name
 from ..traced import TracedArray
@@ -75,6 +76,17 @@ class NumpyBackend(Backend):
         inputs: Sequence[Array],
     ) -> Replay:
         return NumpyReplay(self, function, state, inputs)
+
+    records_sums = True
+
+    def ordered_sum(self, total: OrderedSum, vectors: Sequence[Array]) -> Array:
+        traced = [vector for vector in vectors if isinstance(vector, TracedArray)]
+        if traced:
+            return cast(Array, traced[0].tape.ordered_sum(total, traced))
+        for row, vector in zip(total.rows, vectors, strict=True):
+            if not np.may_share_memory(row, vector):
+                row[...] = vector
+        return total()
 
     def agree(self, x: Array, y: Array) -> Array:
         ours, theirs = (np.asarray(array, order="C") for array in (x, y))

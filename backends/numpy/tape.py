@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..array import Array, HostArray
 from ..base import Backend
+from ..communicator import OrderedSum
 from ..digest import digest
 from ..errors import CaptureError
 from ..tape import Call, Tape
@@ -105,6 +108,17 @@ class NumpyTape(Tape):
             call.out[...] = before
             self._add(call, expected)
         self.record(call)
+
+    def ordered_sum(self, total: OrderedSum, vectors: Sequence[TracedArray]) -> TracedArray:
+        self.check(vectors, {})
+        for row, vector in zip(total.rows, vectors, strict=True):
+            if not np.may_share_memory(row, vector.array):
+                self.program.append(partial(operator.setitem, row, ..., vector.array))
+        self.program.append(total)
+        self.record(
+            Call("ordered_sum", total, tuple(map(self.operands, vectors)), {}, total.total, writes=True)
+        )
+        return TracedArray(self, total.total)  # which has the values of the sum before
 
     def _add(self, call: Call, expected: HostArray) -> None:
         """Add what repeats a call to the program, and run it once: it must give the expected bytes."""

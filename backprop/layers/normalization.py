@@ -131,10 +131,11 @@ class BatchNormalization(_Normalization):
                 "has what is left"
             )
         wide = [widened(x) for x in xs]
-        mean = batch.sum([xp.sum(x, axis=axes) for x in wide]) / n  # (D,)
+        (total,) = batch.sums([xp.sum(x, axis=axes) for x in wide])
+        mean = total / n  # (D,)
         (across,) = _across(shape, mean)
         centred = [x - across for x in wide]
-        squares = batch.sum([_sum_of_products(x, x, axis=axes) for x in centred])
+        (squares,) = batch.sums([_sum_of_products(x, x, axis=axes) for x in centred])
         var, inverse = _variance(squares, n, epsilon=self.epsilon)
         self._remember(mean, var)
         factors = _across(shape, gamma, inverse, beta)
@@ -160,7 +161,7 @@ class BatchNormalization(_Normalization):
             products.append(_sum_of_products(wide[-1], centred, axis=axes))  # (D,)
             part.set_grad("gamma", xp.multiply, products[-1], inverse)
             part.set_grad("beta", xp.sum, wide[-1], axis=axes)
-        dbeta, product = batch.sum([part.grads["beta"] for part in parts]), batch.sum(products)
+        dbeta, product = batch.sums([part.grads["beta"] for part in parts], products)
         across = _across(shape, dbeta, product, inverse, gamma)
         return [
             narrowed(_batch_backward(dout, its[0], *across, n), form.dtype)

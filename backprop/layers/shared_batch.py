@@ -17,8 +17,11 @@ class SharedBatch(Protocol):
     starts: Sequence[int]
     """For each part here, the place of its first sample in the batch."""
 
-    def sum(self, values: Sequence[Array]) -> Array:
-        """The sum over all parts, always in the same order; `values` has an array for each part here."""
+    def sums(self, *values: Sequence[Array]) -> list[Array]:
+        """For each of `values`, which has a (D,) array for each part here, the sum over all parts.
+
+        They are always added in the same order. One call is faster than several.
+        """
 
 
 class UndividedBatch:
@@ -29,7 +32,6 @@ class UndividedBatch:
     def __init__(self, samples: int) -> None:
         self.samples = samples
 
-    def sum(self, values: Sequence[Array]) -> Array:
-        """The one value."""
-        (value,) = values
-        return value
+    def sums(self, *values: Sequence[Array]) -> list[Array]:
+        """The one array of each."""
+        return [value for (value,) in values]

@@ -15,13 +15,15 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from ..backends import Array, Backend, CaptureError, CaptureWarning, HostArray, Replay
+from ..backends import Array, Backend, CaptureError, CaptureWarning, Communicator, HostArray, Replay
 from ..layers.spec import ArraySpec
-from .fingerprint import Fingerprint, Fingerprinter, global_draws, untouched
+from .fingerprint import Fingerprint, Fingerprinter, Place, global_draws, untouched
 from .origin import origin
 from .state import TrainState
 
 Results: TypeAlias = tuple[Array, ...]
+
+DIFFERENT = "a replayed step and a called one give different results"
 
 SHORTEST = 4
 """Shorter segments are called: verifying them would take as long."""
@@ -41,6 +43,7 @@ class StepCapture:
     scan : the function; it changes the arrays of the state and reads those of the data
     state : returns the live state
     fingerprinter : inspects whatever else the function may depend on
+    communicator : the processes that run it together: they record, verify and give up together, too
     """
 
     def __init__(
@@ -50,9 +53,10 @@ class StepCapture:
         state: Callable[[], TrainState],
         data: Mapping[str, Array],
         fingerprinter: Fingerprinter,
+        communicator: Communicator | None = None,
     ) -> None:
         self.backend, self.scan, self.state, self.data = backend, scan, state, data
-        self.fingerprinter = fingerprinter
+        self.fingerprinter, self.communicator = fingerprinter, communicator or Communicator()
         self.why = ""
         """Why all steps are called; empty while they may be replayed."""
         self.unverified = 0
@@ -78,10 +82,11 @@ class StepCapture:
         """Drop the recordings if something they depend on has changed; return whether it has."""
         if self.why or not self._replays:
             return False
-        fingerprint, places = self._take_fingerprint(), self._live_places()
-        known = self._fingerprint
+        (fingerprint, cause), places, known = self._inspect(), self._live_places(), self._fingerprint
+        if self._gives_up(cause):
+            return True
         same = fingerprint is not None and known is not None and not known.changed(fingerprint, self._scratch)
-        if same and _are_same(self._places, places):
+        if not self._first("" if same and _are_same(self._places, places) else "out of date"):
             return False
         self._replays.clear()
         return True
@@ -134,11 +139,11 @@ class StepCapture:
         after = self.state().copy()
         self.state().restore(before)
         results = self.call(rows, scalars)
-        fingerprint, known = self._take_fingerprint(), self._fingerprint
+        (fingerprint, cause), known = self._inspect(), self._fingerprint
         changed = known.changed(fingerprint, self._scratch) if fingerprint and known else {}
         if changed:
-            self.give_up(f"{next(iter(changed))} changes in the step and is not in the state")
-        else:
+            cause = f"{next(iter(changed))} changes in the step and is not in the state"
+        if not self._gives_up(cause):
             self._verdicts += [*self._alike(replayed, results), *self._alike_states(before, after)]
         return results
 
@@ -150,10 +155,9 @@ class StepCapture:
         verdicts, self._verdicts = self._verdicts, []
         values = self.backend.read(*verdicts, *others)
         if verdicts and not self.why:
-            if all(map(bool, values[: len(verdicts)])):
+            agree = all(map(bool, values[: len(verdicts)]))
+            if not self._gives_up("" if agree else DIFFERENT):
                 self.unverified = 0
-            else:
-                self.give_up("a replayed step and a called one give different results")
         return values[len(verdicts) :]
 
     def _record_to_verify(
@@ -192,10 +196,10 @@ class StepCapture:
             self.state().restore(before)
             results = replay(rows, scalars)
             firsts = self._alike(*([values[:1, ...] for values in each] for each in (results, called[0])))
-            if all(map(bool, self.backend.read(*firsts))):
+            agree = all(map(bool, self.backend.read(*firsts)))
+            if not self._gives_up("" if agree else DIFFERENT):
                 self.unverified += 1
                 return results
-            self.give_up("a replayed step and a called one give different results")
             self.state().restore(after)
         if stop < key[0]:
             called.append(self.call(rows[stop:, ...], scalars[stop:, ...]))
@@ -213,12 +217,24 @@ class StepCapture:
             self.settle()
             self.state().restore(before)
 
+    def _first(self, cause: str) -> str:
+        """The first cause that a process has, in all of them; empty if none has one."""
+        return next(filter(None, self.communicator.gather(cause)), "")
+
+    def _gives_up(self, cause: str) -> bool:
+        """Whether any process has a cause to give up, as all then do."""
+        why = self._first(cause)
+        if why:
+            self.give_up(why)
+        return bool(why)
+
     def give_up(self, why: str) -> None:
         """Call every step from now on, and warn once with the cause."""
         self.why = why
         self._replays.clear()
-        warnings.warn(f"the step is not captured but called each time, which is slower: {why}",
-                      CaptureWarning, stacklevel=2)  # fmt: skip
+        if self.communicator.rank == 0:
+            warnings.warn(f"the step is not captured but called each time, which is slower: {why}",
+                          CaptureWarning, stacklevel=3)  # fmt: skip
 
     def __reduce__(self) -> Any:
         raise TypeError("a step's capture cannot be pickled: it belongs to a running training")
@@ -227,38 +243,43 @@ class StepCapture:
         self, key: tuple[int, ...], rows: Array, scalars: Array, called: slice = slice(None)
     ) -> Results:
         """Call the steps, or some of them, and record all; return the results of the call."""
-        before, earlier, drawn = self.state().copy(), self._take_fingerprint(), global_draws()
+        before, (earlier, cause), drawn = self.state().copy(), self._inspect(), global_draws()
         results = self.call(rows[called, ...], scalars[called, ...])
-        fingerprint = self._take_fingerprint()
-        if earlier is None or fingerprint is None:
-            return results
-        if global_draws() != drawn:
-            self.give_up("the step draws from a global random generator")
-            return results
-        after, changed = self.state().copy(), earlier.changed(fingerprint)
+        fingerprint, its = self._inspect()
+        after = self.state().copy()
+        changed = earlier.changed(fingerprint) if earlier and fingerprint else {}
         outside = next((path for path, place in changed.items() if place is None), None)
-        if outside is not None:
-            self.give_up(f"{outside} changes in the step and is not in the state")
+        if global_draws() != drawn:
+            cause = "the step draws from a global random generator"
+        elif outside is not None:
+            cause = f"{outside} changes in the step and is not in the state"
+        if self._gives_up(cause or its) or fingerprint is None:
             return results
-        replay, cause = None, ""
         self.state().restore(before)
         try:
-            with untouched(fingerprint, changed) as copies, _quiet_threads:
-                self._read.append(copies)
-                state = (*self.state(), self.data)
-                replay = self.backend.record(self._scan_of_mappings, state, (rows, scalars))
-            cause = self._difference(replay, rows, scalars, before, after, results)
-        except Exception as error:  # of any kind: if it is a real error, the called step raises it
-            cause = _cause_of(error)
+            replay, cause = self._recorded(fingerprint, changed, rows, scalars)
+            cause = self._first(cause)  # before a replay, in which all take part
+            if replay is not None and not cause:
+                cause = self._difference(replay, rows, scalars, before, after, results)
         finally:
             self.state().restore(after)
-        if cause:
-            self.give_up(cause)
-        elif replay is not None:
+        if not self._gives_up(cause) and replay is not None:
             self._replays[key], self._fingerprint, self._places = replay, fingerprint, self._live_places()
             self._scratch = frozenset(place.path for place in changed.values() if place is not None)
             self._fresh.add(key)
         return results
+
+    def _recorded(
+        self, fingerprint: Fingerprint, changed: Mapping[str, Place | None], rows: Array, scalars: Array
+    ) -> tuple[Replay | None, str]:
+        """The recorded steps, or the cause why they cannot be recorded."""
+        try:
+            with untouched(fingerprint, changed) as copies, _quiet_threads:
+                self._read.append(copies)
+                state = (*self.state(), self.data)
+                return self.backend.record(self._scan_of_mappings, state, (rows, scalars)), ""
+        except Exception as error:  # of any kind: if it is a real error, the called step raises it
+            return None, _cause_of(error)
 
     def _scan_of_mappings(self, *arguments: Any) -> Results:
         """`scan` in the form that a backend records: plain mappings of arrays, then arrays."""
@@ -277,11 +298,12 @@ class StepCapture:
         """How the traced steps or a replay differ from the called ones; empty if they agree."""
         if self._is_sampled(rows):
             return ""
-        if replay.results is not None and not self._equal(replay.results, results, before, after):
+        alone = self.communicator.size == 1  # else the recording has others' summands of another step
+        if alone and replay.results and not self._equal(replay.results, results, before, after):
             return "the step behaves differently when it is recorded"
         self.state().restore(before)
         if not self._equal(replay(rows, scalars), results, before, after):
-            return "a replayed step and a called one give different results"
+            return DIFFERENT
         return ""
 
     def _equal(self, ours: Results, its: Results, before: TrainState, after: TrainState) -> bool:
@@ -301,13 +323,12 @@ class StepCapture:
         self.unverified = before
         return results
 
-    def _take_fingerprint(self) -> Fingerprint | None:
+    def _inspect(self) -> tuple[Fingerprint | None, str]:
+        """A fingerprint, or the cause why there is none."""
         try:
-            return self.fingerprinter.take()
+            return self.fingerprinter.take(), ""
         except Exception as error:  # of any kind: reading an attribute runs user code
-            if not self.why:
-                self.give_up(f"the attributes cannot be inspected: {_cause_of(error)}")
-            return None
+            return None, f"the attributes cannot be inspected: {_cause_of(error)}"
 
     def _live_places(self) -> list[Any]:
         """The arrays that a recording reads and changes, or the mappings that it takes them from."""

@@ -258,6 +258,7 @@ class Training(Iterator[Metrics]):
             self._data.train,
             optimizer,
             batch_size,
+            self._capture,
             Shards(count, self.communicator.size),
             self.communicator,
             asked_to_stop=lambda: self._asked,
@@ -471,9 +472,12 @@ class Training(Iterator[Metrics]):
     def _train(self, epoch: Epoch) -> tuple[np.ndarray, float | None]:
         """Run the epoch to its end; return its losses and accuracy. Raises `_Stop` if asked to stop."""
         every = self.progress_steps if self.progress or self.on_progress else CHECK_STEPS
-        every, self._hook_steps = self.communicator.broadcast((every, [steps for steps, _ in self._hooks()]))
+        every, calls, self._hook_steps = self.communicator.broadcast(
+            (every, self.progress is not None, [steps for steps, _ in self._hooks()])
+        )
         reports = partial(_next_multiple, every)
-        for i in within_memory(self._step, epoch.run(reports, self._free_after(reports))):
+        free_after = self._report_or_hook_after(reports) if calls else self._hook_after
+        for i in within_memory(self._step, epoch.run(reports, free_after)):
             due = i % every == 0 or i == self._hook_after(i - 1)
             with self.network.backend.current():  # a hook may leave another device as the current one
                 if due and not self._report(epoch, every):
@@ -500,10 +504,8 @@ class Training(Iterator[Metrics]):
         next_calls = (step + every - (self._done + step) % every for every in self._hook_steps)
         return min(next_calls, default=sys.maxsize)
 
-    def _free_after(self, reports: Callable[[int], int]) -> Callable[[int], int]:
+    def _report_or_hook_after(self, reports: Callable[[int], int]) -> Callable[[int], int]:
         """The first step of the epoch after another after which callbacks may change anything."""
-        if not self.progress:
-            return self._hook_after
         return lambda step: min(reports(step), self._hook_after(step))
 
     def _report(self, epoch: Epoch, every: int) -> bool:

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
 
-from ..backends import Array, Backend, Communicator, OrderedSum, dtype_name, namespace_of
+from ..backends import Array, Backend, Communicator, HostArray, OrderedSum, dtype_name, namespace_of
 from .shards import Shards
 
 
 class ShardSum:
-    """Adds one array of every shard: ((a₀ + a₁) + a₂) + …
+    """Adds one vector of every shard: ((v₀ + v₁) + v₂) + …
 
-    One process adds on its device; several exchange the arrays by way of the host.
+    One process adds on its device; several exchange the vectors.
     """
 
     def __init__(self, shards: Shards, communicator: Communicator, backend: Backend) -> None:
         self.shards, self.communicator, self.backend = shards, communicator, backend
 
-    def __call__(self, values: Sequence[Array]) -> Array:
-        """The sum over all shards; `values` are those of the shards of this process, in order."""
+    def __call__(self, vectors: Sequence[Array]) -> Array:
+        """The sum over all shards; `vectors` are those of the shards of this process, in order."""
         if self.communicator.size == 1:
-            return reduce(add, values)
-        shape, dtype = tuple(values[0].shape), dtype_name(values[0].dtype)
-        xp = namespace_of(values[0])
-        rows = [self.backend.to_numpy(xp.reshape(value, (-1,))) for value in values]
-        exchange = self.exchange(len(rows[0]), dtype)
-        exchange.rows[...] = rows
-        return xp.reshape(self.backend.asarray(exchange().copy()), shape)
+            return reduce(add, vectors)
+        exchange = self.exchange(vectors[0].shape[0], dtype_name(vectors[0].dtype))
+        total = self.backend.ordered_sum(exchange, vectors)
+        return namespace_of(total).asarray(total, copy=True)
 
     def exchange(self, length: int, dtype: str) -> OrderedSum:
         """The communicator's sum of vectors of this length."""
         return self.communicator.ordered_sum(self.shards.counts, length, dtype)
+
+
+class AskingSum(OrderedSum):
+    """A sum whose last column tells whether any process is asked to stop, which calls `stop` in all."""
+
+    def __init__(self, inner: OrderedSum, asked: Callable[[], bool], stop: Callable[[], None]) -> None:
+        self.rows, self.total = inner.rows, inner.total
+        self._inner, self._asked, self._stop = inner, asked, stop
+
+    def __call__(self) -> HostArray:
+        self.rows[:, -1] = self._asked()
+        total = self._inner()
+        if total[-1]:
+            self._stop()
+        return total

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ..backends import Array, Communicator, HostArray
+from ..backends import Array, Communicator, InPlaceDict, OrderedSum, namespace_of, set_at
 from ..layers import Layer
 from ..networks import Network
 from ..networks.parameters import FlatVector, named_parameters
 from ..optimizers import Optimizer
-from .ordered_sum import ShardSum
+from .ordered_sum import AskingSum, ShardSum
 from .shard_proof import ShardProof
 from .shards import Shards
 from .state import TrainState
@@ -31,19 +30,33 @@ class CutBatch:
     starts: Sequence[int]
     parts: Sequence[tuple[Array, Array]]
     """The samples and targets of each part."""
-    sum: ShardSum
+    shard_sum: ShardSum
     whole: tuple[Array, Array] | None = None
     """The batch in one part, if the result by shards is still to be compared with it."""
 
+    def sums(self, *values: Sequence[Array]) -> list[Array]:
+        """See `SharedBatch.sums`."""
+        xp, width = namespace_of(values[0][0]), values[0][0].shape[0]
+        each = list(zip(*values, strict=True))
+        total = self.shard_sum([xp.concat(list(its)) if len(its) > 1 else its[0] for its in each])
+        return [total[start : start + width] for start in range(0, total.shape[0], width)]
+
 
 class Part:
-    """Replicas of a network's layers and loss, for a part of a batch, with gradients of their own."""
+    """Replicas of a network's layers and loss, for a part of a batch, with gradients of their own.
 
-    def __init__(self, network: Network, grads: Array | None = None) -> None:
+    Parameters
+    ----------
+    row : memory for what is added up, if the library has views: the gradients, then `MORE` numbers
+    """
+
+    def __init__(self, network: Network, row: Array | None) -> None:
         self._originals: dict[str, Layer] = dict(network.layers)
         self.layers = {name: layer.replica() for name, layer in network.layers.items()}
         self._original_loss, self.loss = network.last_layer, network.last_layer.replica()
-        self.grads = FlatVector("grads", named_parameters(self.layers), network.backend, grads)
+        self.row, self._size, self._backend = row, network.size, network.backend
+        own = None if row is None else row[: self._size]
+        self._grads = FlatVector("grads", named_parameters(self.layers), network.backend, own)
 
     def follow(self, network: Network) -> None:
         """Take over what has changed in the network's layers and loss."""
@@ -54,6 +67,25 @@ class Part:
         if network.last_layer is not self._original_loss:
             self._original_loss, self.loss = network.last_layer, network.last_layer.replica()
         self.loss.follow(network.last_layer)
+
+    @contextmanager
+    def writing_into(self, row: Array | None) -> Iterator[None]:
+        """While active, the gradients are in this row."""
+        if row is self.row or row is None:
+            yield
+            return
+        with self._grads.swapped({"flat": row[: self._size]}):
+            yield
+
+    def summands(self, row: Array | None, *numbers: Array) -> Array:
+        """The gradients and up to `MORE` numbers as one vector, which is the row if there is one."""
+        if row is None:
+            xp, grads = self._backend.xp, self._grads["flat"]
+            more = [xp.astype(xp.reshape(number, (1,)), grads.dtype) for number in numbers]
+            return xp.concat([grads, *more, xp.zeros((MORE - len(more),), dtype=grads.dtype)])
+        for i, number in enumerate(numbers):
+            row = set_at(row, self._size + i, namespace_of(row).astype(number, row.dtype))
+        return row
 
 
 class ShardedStep(TrainStep):
@@ -73,6 +105,7 @@ class ShardedStep(TrainStep):
         data: Mapping[str, Array],
         optimizer: Optimizer,
         batch_size: int,
+        capture: bool,
         shards: Shards,
         communicator: Communicator,
         asked_to_stop: Callable[[], bool],
@@ -83,7 +116,13 @@ class ShardedStep(TrainStep):
         self.parts: list[Part] = []  # made at the first step, which all processes reach alike
         self.proof = ShardProof(network, optimizer, shards.count)
         self.asked_to_stop, self.stop = asked_to_stop, stop
-        super().__init__(network, data, optimizer, batch_size, capture=False, shards=shards)
+        backend = network.backend
+        capture = capture and backend.has_views and (communicator.size == 1 or backend.records_sums)
+        super().__init__(network, data, optimizer, batch_size, capture, shards, communicator)
+
+    def state(self) -> TrainState:
+        rows = {str(i): part.row for i, part in enumerate(self.parts) if part.row is not None}
+        return super().state()._replace(parts=InPlaceDict(rows))
 
     def batch(self, data: Mapping[str, Array], indices: Array) -> Any:
         """The parts of the batch that are computed here; all of it if it is too small to be cut."""
@@ -104,8 +143,8 @@ class ShardedStep(TrainStep):
         scale = self.optimizer.loss_scale(scalars)
         if batch.whole is not None:
             self.proof.expect(*batch.whole, scale)
-        values, counts = self._run(batch, scale)
-        value, *correct = self._add_up(values, counts)
+        grads, value, *correct = self._added_up(batch, state, scale)
+        state.grads["flat"] = grads
         value = network.penalized(value)
         network.decay(scale)
         if batch.whole is not None:
@@ -118,66 +157,68 @@ class ShardedStep(TrainStep):
         self.state().restore(before)
         self(self.state(), self.batch(self.data, indices), scalars)
 
-    def _run(self, batch: CutBatch, scale: Any) -> tuple[list[Array], list[Array]]:
-        """Run all parts forward and backward; return their shares of the loss, and counts of the correct."""
+    def _added_up(self, batch: CutBatch, state: TrainState, scale: Any) -> Results:
+        """The gradients as one vector, the loss, and the number of correct samples."""
         if not self.parts:
-            self.parts += [Part(self.network, place) for place in self._places()]
+            self._make_parts()
+        rows: list[Array | None] = [state.parts.get(key) for key in map(str, range(len(self.parts)))]
+        with ExitStack() as active:
+            for part, row in zip(self.parts, rows, strict=True):
+                active.enter_context(part.writing_into(row))
+            numbers = self._run(batch, scale)
+            each = zip(self.parts, rows, numbers, strict=True)
+            total = self._add([part.summands(row, *its) for part, row, its in each])
+        size, xp = self.network.size, namespace_of(total)
+        correct = [xp.astype(total[size + 1], xp.int64)] if self.network.last_layer.counts_correct else []
+        return total[:size], total[size], *correct
+
+    def _run(self, batch: CutBatch, scale: Any) -> list[Results]:
+        """Run all parts forward and backward; return their shares of the loss, and counts of the correct."""
         for part in self.parts:
             part.follow(self.network)
         ys: list[Array] = [x for x, _ in batch.parts]
         for layers in self._layers():
             ys = layers[0].forward_parts(layers, ys, batch)
-        values, counts, douts = [], [], []
+        numbers, douts = [], []
         for part, y, (x, t) in zip(self.parts, ys, batch.parts, strict=True):
             share = x.shape[0] / batch.samples
-            values.append(part.loss.forward(y, t, training=True) * share)
-            counts += [part.loss.correct(y, t)] if part.loss.counts_correct else []
+            value = part.loss.forward(y, t, training=True) * share
+            correct = (part.loss.correct(y, t),) if part.loss.counts_correct else ()
+            numbers.append((value, *correct))
             douts.append(part.loss.backward(scale * share))
         stacks = self._layers()
         bottom = next((i for i, layers in enumerate(stacks) if layers[0].params), len(stacks))
         for i in range(len(stacks) - 1, bottom - 1, -1):
             douts = stacks[i][0].backward_parts(stacks[i], douts, batch, needs_dx=i > bottom)
-        return values, counts
+        return numbers
 
     def _layers(self) -> list[list[Layer]]:
         """For each layer of the network, its replica in every part."""
         return [list(layers) for layers in zip(*(part.layers.values() for part in self.parts), strict=True)]
 
-    def _places(self) -> list[Array | None]:
-        """For every part here, the memory of its gradients: what is exchanged, if it is on the host."""
-        network = self.network
-        if self.sum.communicator.size == 1 or network.backend.name != "numpy" or not network.params:
-            return [None for _ in self.own]
-        exchange = self.sum.exchange(network.size + MORE, network.dtype)
-        return [row[: network.size] for row in exchange.rows]
-
-    def _add_up(self, values: list[Array], counts: list[Array]) -> Results:
-        """Set the network's gradient, and return the loss and the number of correct samples."""
+    def _make_parts(self) -> None:
         network, backend = self.network, self.network.backend
-        grads = [part.grads["flat"] for part in self.parts]
-        if self.sum.communicator.size == 1:
-            network.flat_grads["flat"] = self.sum(grads)
-            return self.sum(values), *([self.sum(counts)] if counts else [])
-        length = grads[0].shape[0]
-        exchange = self.sum.exchange(length + MORE, network.dtype)
-        rows = exchange.rows
-        for i, grad in enumerate(grads):
-            host = backend.to_numpy(grad)
-            if not np.may_share_memory(rows[i], host):
-                rows[i, :length] = host
-            rows[i, length] = float(values[i])
-            rows[i, length + 1] = float(counts[i]) if counts else 0.0
-            rows[i, length + 2] = self.asked_to_stop()
-        total = exchange()
-        network.flat_grads["flat"] = backend.asarray(total[:length].copy())
-        if total[length + 2]:
-            self.stop()
-        return self._results(total[length:], bool(counts))
+        rows: Sequence[Array | None] = [None for _ in self.own]
+        if backend.has_views and self._exchanges and backend.name == "numpy":
+            rows = list(self._exchange().rows)
+        elif backend.has_views:
+            zeros = [0.0] * (network.size + MORE)
+            rows = [backend.asarray(zeros, dtype=network.dtype) for _ in self.own]
+        self.parts += [Part(network, row) for row in rows]
 
-    def _results(self, total: HostArray, counts: bool) -> Results:
-        backend = self.network.backend
-        value = backend.asarray(total[0].copy())
-        return value, *([backend.asarray(int(total[1]))] if counts else [])
+    def _add(self, vectors: Sequence[Array]) -> Array:
+        """The sum over all shards of what is added up."""
+        if not self._exchanges:
+            return self.sum(vectors)
+        return self.network.backend.ordered_sum(self._exchange(), vectors)
+
+    @property
+    def _exchanges(self) -> bool:
+        return self.sum.communicator.size > 1
+
+    def _exchange(self) -> OrderedSum:
+        total = self.sum.exchange(self.network.size + MORE, self.network.dtype)
+        return AskingSum(total, self.asked_to_stop, self.stop)
 
     def release(self) -> None:
         """Drop the arrays that the layers saved for backward."""

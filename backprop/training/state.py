@@ -27,6 +27,8 @@ class TrainState(NamedTuple):
     """The optimizer's slots: `"v.flat"`, …"""
     grads: Arrays
     """The gradients as one vector, `"flat"`; empty before the first step if the library has no views."""
+    parts: Arrays = {}  # noqa: RUF012 - never changed
+    """For a batch in parts, what is added up over these, by the part's number here."""
 
     @classmethod
     def of(cls, network: Network, optimizer: Optimizer) -> TrainState:

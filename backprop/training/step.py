@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any, TypeAlias
 
-from ..backends import Array, namespace_of
+from ..backends import Array, Communicator, namespace_of
 from ..networks import Network
 from ..optimizers import Optimizer
 from .capture import StepCapture
@@ -26,6 +26,7 @@ class TrainStep:
     data : the samples, `"x"`, and their targets, `"t"`, on the network's device
     batch_size : samples per step
     capture : whether to record the step and replay it if the backend can
+    communicator : the processes that take the step together; by default this one alone
     """
 
     def __init__(
@@ -36,13 +37,16 @@ class TrainStep:
         batch_size: int,
         capture: bool,
         shards: Shards = UNDIVIDED,
+        communicator: Communicator | None = None,
     ) -> None:
         self.network, self.optimizer, self.batch_size = network, optimizer, batch_size
         self.shards = shards
         optimizer.prepare(network.flat_params)
         self.data = data
         backend, own = network.backend, copy(self)  # in a cycle, recordings would not be freed at once
-        self.capture = StepCapture(backend, own.scan, own.state, self.data, Fingerprinter(network, optimizer))
+        self.capture = StepCapture(
+            backend, own.scan, own.state, self.data, Fingerprinter(network, optimizer), communicator
+        )
         can_replay = backend.can_record and (backend.has_views or backend.replays_mappings)
         if not (capture and can_replay and network.params):
             self.capture.why = "not asked for"

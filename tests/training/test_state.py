@@ -40,7 +40,7 @@ def same(one: list[dict[str, np.ndarray]], other: list[dict[str, np.ndarray]]) -
 def test_the_state_has_everything_a_step_changes(backend: Backend) -> None:
     network, optimizer = made(backend)
     gradients(network, backend)
-    params, layers, slots, grads = TrainState.of(network, optimizer)
+    params, layers, slots, grads, _ = TrainState.of(network, optimizer)
     assert (list(params), list(grads)) == (["flat"], ["flat"])
     assert sorted(layers) == sorted(network.state)
     assert sorted(slots) == ["m.flat", "v.flat"]
