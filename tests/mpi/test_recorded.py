@@ -87,7 +87,7 @@ def test_a_replay_that_is_wrong_in_one_process_is_given_up_by_all() -> None:
         """
 capture, *right = trained(net())
 def spoil(training):
-    if training.step == 11 and processes.rank == 2:
+    if training.step == 22 and processes.rank == 2:
         for replay in training._step.capture._replays.values():
             bias = training.network.params["b1"]
             replay._program.append(lambda: np.add(bias, 0.001, bias))
