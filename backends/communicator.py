@@ -44,11 +44,11 @@ class OrderedSum:
 class OwnSum(OrderedSum):
     """The sum of the vectors of one process."""
 
-    def __init__(self, rows: int, length: int, dtype: str) -> None:
+    def __init__(self, rows: int, length: int, dtype: str, common: int = 0) -> None:
         import numpy as np
 
         self.rows, self.total = np.zeros((rows, length), dtype), np.zeros(length, dtype)
-        self.columns = slice(0, length)
+        self.columns = slice(0, length - common)
 
     def add(self) -> None:
         self.total[...] = reduce(add, self.rows[1:], self.rows[0])
@@ -98,4 +98,4 @@ class Communicator:
         The last `common` columns are added by every process. Several processes share one for the same
         arguments: fill its rows right before the call.
         """
-        return OwnSum(counts[self.rank], length, dtype)
+        return OwnSum(counts[self.rank], length, dtype, common)
