@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -56,7 +57,8 @@ def fit(
     Parameters and errors are those of `Training`, plus:
 
     recorder : saves the run in a folder, and resumes it from there: `RunRecorder("runs/mine")`
-    verbose : show a progress line; by default in a terminal and in a notebook
+    verbose : show a progress line; by default in a terminal and in a notebook. Several processes also say
+        the number of shards if it was not given, unless this is False
 
     Source: *Deep Learning from Scratch*, section 5.7.4.
 
@@ -101,6 +103,8 @@ def fit(
     training.best_weights = None if validation is None else BestWeights(network)
     if resume is not None:
         training.restore(resume)
+    if shards is None and verbose is not False:
+        _say_shards(training)
     try:
         with ExitStack() as stack:
             if recorder is not None:
@@ -117,3 +121,10 @@ def fit(
         raise
     training.restore_best()
     return training
+
+
+def _say_shards(training: Training) -> None:
+    """Say by how many shards several processes train: the number was not given, and is part of the result."""
+    processes = training.communicator
+    if processes.size > 1 and processes.rank == 0:
+        print(f"every batch in {training.shards} shards, processes: {processes.size}", file=sys.stderr)

@@ -114,3 +114,13 @@ def test_by_default_shards_are_a_power_of_two_and_all_begin_with_the_weights_of_
     processes: int, shards: int
 ) -> None:
     assert in_processes(processes, DEFAULT) == shards
+
+
+def test_fit_says_by_how_many_shards_it_trains() -> None:
+    program = """
+from backprop import fit
+for options in ({}, {"shards": 4}, {"verbose": False}):
+    fit(TwoLayerNet(12, 8, 4, rng=0), x.astype("float32"), t, epochs=1, batch_size=50, rng=0, **options)
+"""
+    ended = run(3, TRAINING + program)
+    assert (ended.status, ended.err.strip()) == (0, "every batch in 4 shards, processes: 3"), ended.err
