@@ -83,7 +83,7 @@ class ShardedStep(TrainStep):
         if divided:
             self.exchange.update(state, grads, scalars)
             return value, *correct
-        state.grads["flat"] = grads
+        (state.grads if network.backend.has_views else network.flat_grads)["flat"] = grads
         value = network.penalized(value)
         network.decay(scale)
         if batch.whole is not None:
@@ -100,7 +100,7 @@ class ShardedStep(TrainStep):
         """The gradients as one vector, the loss, and the number of correct samples; see `Exchange.add`."""
         if not self.parts:
             self.parts += [Part(self.network, row) for row in self.exchange.rows()]
-        rows: list[Array | None] = [state.parts.get(key) for key in map(str, range(len(self.parts)))]
+        rows = [state.parts.get(str(i), part.row) for i, part in enumerate(self.parts)]
         with ExitStack() as active:
             for own, row in zip(self.parts, rows, strict=True):
                 active.enter_context(own.writing_into(row))
