@@ -42,9 +42,7 @@ class Mapped:
     steps : how a batch of them is converted
     """
 
-    def __init__(
-        self, array: HostArray, rows: HostArray | None = None, steps: tuple[Step, ...] = ()
-    ) -> None:
+    def __init__(self, array: HostArray, rows: HostArray | None = None, steps: tuple[Step, ...] = ()) -> None:
         self.base = np.asarray(array)
         if not self.base.dtype.isnative:
             steps = (_astype(self.base.dtype.newbyteorder("=")), *steps)
