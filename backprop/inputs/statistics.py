@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +17,11 @@ LARGE = 10.0
 SAMPLES = 1000
 """The most samples that are read at a time, and how many, evenly spread, give the root mean square."""
 
-ENTRIES = 2**22
+ENTRIES = 2**20
 """The most entries that are read at a time, unless a single sample has more."""
 
 
-def extent(x: Array) -> tuple[float, float]:
+def extent(x: Any) -> tuple[float, float]:
     """The least and the largest value."""
     if dtype_name(x.dtype) == "bool":
         return 0.0, 1.0
@@ -46,7 +47,7 @@ def _are_whole(x: Array) -> bool:
     return bool(xp.all(xp.floor(x) == x))
 
 
-def parts(x: Array) -> Iterator[tuple[int, Array]]:
+def parts(x: Any) -> Iterator[tuple[int, Any]]:
     """The samples, some at a time, with the number of the first."""
     count = min(SAMPLES, _at_once(x))
     for start in range(0, x.shape[0], count):

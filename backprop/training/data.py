@@ -87,7 +87,7 @@ class TrainingData:
         if self._unscaled is not None:
             self.network.inputs, self._unscaled = self._inputs, None
 
-    def _hold_out(self, x: Array, t: Array, share: float, rng: np.random.Generator) -> tuple[Array, Array]:
+    def _hold_out(self, x: Any, t: Any, share: float, rng: np.random.Generator) -> tuple[Array, Array]:
         """Return the samples to learn from; the others become the validation data."""
         network = self.network
         backend, counts = network.backend, network.last_layer.counts_correct
@@ -99,7 +99,7 @@ class TrainingData:
         if of_classes:
             warn_of_scarce_classes(labels[left], labels[held])
 
-        def taken(array: Array, samples: np.ndarray) -> Array:
+        def taken(array: Any, samples: np.ndarray) -> Array:
             if isinstance(array, Mapped):
                 return array.only(samples)
             return backend.xp.take(array, backend.asarray(samples), axis=0)
@@ -160,7 +160,7 @@ def _is_on_host(array: Array) -> bool:
     return bool(get_backend("cpu").owns(array))
 
 
-def _digest(network: Network, x: Array, t: Array) -> str:
+def _digest(network: Network, x: Any, t: Any) -> str:
     """The SHA-256 of samples and targets."""
     found = hashlib.sha256()
     for array in (x, t):
