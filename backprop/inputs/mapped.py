@@ -64,7 +64,8 @@ class Mapped:
         rows, *others = key if isinstance(key, tuple) else (key,)
         if isinstance(rows, int | np.integer):
             return self[[rows], *others][0]
-        return self._read(rows)[:, *others]
+        found: HostArray = self._read(rows)[:, *others]
+        return found
 
     def __mul__(self, factor: float) -> Mapped:
         return self.converted(lambda batch: batch * factor)

@@ -91,7 +91,7 @@ class TrainingData:
         """Return the samples to learn from; the others become the validation data."""
         network = self.network
         backend, counts = network.backend, network.last_layer.counts_correct
-        labels = t if isinstance(t, Mapped) else backend.to_numpy(t)
+        labels: Any = t if isinstance(t, Mapped) else backend.to_numpy(t)
         if counts and labels.ndim == 2:
             labels = np.concatenate([part.argmax(axis=1) for _, part in parts(labels)])
         of_classes = counts and labels.ndim == 1
@@ -99,7 +99,7 @@ class TrainingData:
         if of_classes:
             warn_of_scarce_classes(labels[left], labels[held])
 
-        def taken(array: Any, samples: np.ndarray) -> Array:
+        def taken(array: Any, samples: np.ndarray) -> Any:
             if isinstance(array, Mapped):
                 return array.only(samples)
             return backend.xp.take(array, backend.asarray(samples), axis=0)
