@@ -87,7 +87,7 @@ def limited(folder: Path, program: str, *arguments: str) -> subprocess.Completed
         ("uint8", "None"),
         ("uint8", "0.1"),
         ("float32", "0.1"),
-        ("float32", "(x[:5000], t[:5000])"),
+        ("float32", "(x, t)"),
         ("int16", "0.1"),
     ],
 )
