@@ -62,9 +62,8 @@ class Mapped:
 
     def __getitem__(self, key: Any) -> HostArray:
         rows, *others = key if isinstance(key, tuple) else (key,)
-        if isinstance(rows, int | np.integer):
-            return self[[rows], *others][0]
-        found: HostArray = self._read(rows)[:, *others]
+        is_one = isinstance(rows, int | np.integer)
+        found: HostArray = self._read([rows] if is_one else rows)[0 if is_one else slice(None), *others]
         return found
 
     def __mul__(self, factor: float) -> Mapped:
