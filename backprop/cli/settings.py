@@ -73,7 +73,7 @@ class TrainSettings:
 
     data: str | None = setting(
         None,
-        "a folder of four IDX files, or an .npz file (default: the MNIST in this package)",
+        "a folder of four IDX files or of .npy files, or an .npz file (default: the MNIST in this package)",
         parse=absolute_path,
         metavar="PATH",
         scope=Scope.CHANGEABLE,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
-from ..backends import HostArray
+from ..backends import HostArray, namespace_of
 from ..inputs import InputWarning
 from ..text import visible
 
@@ -77,7 +78,9 @@ def warn_of_absent_classes(data: Dataset, path: Path | str) -> None:
 
 def with_channels(x: HostArray, sample: tuple[int, ...] | None) -> HostArray:
     """Reshape images (N, H, W) to (N, 1, H, W) if the network's samples are (C, H, W)."""
-    return x[:, None] if x.ndim == 3 and len(sample or ()) == 3 else x
+    if x.ndim == 3 and len(sample or ()) == 3:
+        return cast(HostArray, namespace_of(x).reshape(x, (len(x), 1, *x.shape[1:])))
+    return x
 
 
 def validated_test_set(dataset: Dataset, path: Path | str) -> Dataset:

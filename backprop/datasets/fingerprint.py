@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..inputs import parts
 from .dataset import Dataset
 
 
@@ -18,7 +19,8 @@ def data_digest(data: Dataset) -> str:
     digest = hashlib.sha256()
     for array in (data.x_train, data.t_train, data.x_test, data.t_test):
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
+        for _, part in parts(array):
+            digest.update(np.ascontiguousarray(part).data.cast("B") if part.size else b"")
     return digest.hexdigest()
 
 
@@ -59,6 +61,7 @@ def _digest_as_stored(data: Dataset) -> str | None:
 def _crc_of_format_1(data: Dataset) -> int:
     """The checksum of all labels and every hundredth sample."""
     crc = 0
-    for part in (data.t_train, data.t_test, data.x_train[::100], data.x_test[::100]):
-        crc = zlib.crc32(np.ascontiguousarray(part).tobytes(), crc)
+    for array in (data.t_train, data.t_test, data.x_train[::100], data.x_test[::100]):
+        for _, part in parts(array):
+            crc = zlib.crc32(np.ascontiguousarray(part).tobytes(), crc)
     return crc

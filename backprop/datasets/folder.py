@@ -1,4 +1,4 @@
-"""Data sets in a folder: four IDX files, or the four archives of Kuzushiji-MNIST."""
+"""Data sets in a folder: four IDX files, .npy files, or the four archives of Kuzushiji-MNIST."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..backends import HostArray
 from ..inputs import InputWarning
 from .dataset import Dataset, DatasetError, validated
 from .idx import read_idx
+from .npy import read_npy_folder
 from .npz import dataset_of, listed, read_arrays
 from .pictures import IMAGE_SUFFIXES, PICTURES_TO_DATA
 
@@ -21,10 +22,12 @@ IDX_PARTS = {"train": ("train",), "test": ("t10k", "test")}
 NPZ_PARTS = {"x": "imgs", "t": "labels"}
 
 
-def read_folder(folder: Path) -> Dataset:
-    """Read the four files of a data set."""
+def read_folder(folder: Path, *, test_only: bool) -> Dataset:
+    """Read the four files of a data set; of .npy files those of a test set if `test_only` allows it."""
     if any(folder.glob("*train-imgs.npz")):
         return _read_four_archives(folder)
+    if any(folder.glob("*.npy")) and not any(folder.glob("*idx3-ubyte*")):
+        return read_npy_folder(folder, test_only=test_only)
     arrays: dict[str, HostArray] = {}
     transposed = []
     for part in IDX_PARTS:

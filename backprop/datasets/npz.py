@@ -6,9 +6,11 @@ import lzma
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
+from typing import IO
 
 import numpy as np
 
@@ -29,27 +31,31 @@ NAMES = {
 TEST_ONLY_NAMES = {"x_test": ("x", "X", "images", "arr_0"), "t_test": ("t", "y", "labels", "arr_1")}
 """More names for the arrays of an archive that has a test set only."""
 
+TEST_NAMES = {key: (*NAMES[key], *more) for key, more in TEST_ONLY_NAMES.items()}
+
 HOLD_OUT = (
     "to hold out a fifth: i = numpy.random.default_rng(0).permutation(len(x)); n = len(x) // 5; "
     "numpy.savez('data.npz', x_train=x[i[n:]], t_train=t[i[n:]], x_test=x[i[:n]], t_test=t[i[:n]])"
 )
 """How to split data that has no test set."""
 
+UNZIP = "unzip it into a folder and give that: .npy files in a folder are read as needed"
+"""What to do with an archive that does not fit into memory."""
+
+OF_NUMBERS = "a NumPy array of numbers"
+
 MOST_LISTED = 12
 
 
 def read_npz(path: Path, *, test_only: bool) -> Dataset:
     """Read the data set in an archive, or its test set if that is all it has and `test_only` allows it."""
-    names = NAMES
-    if test_only and not _has_any(path, NAMES["x_train"]):
-        names = {key: (*NAMES[key], *TEST_ONLY_NAMES[key]) for key in TEST_ONLY_NAMES}
-    return dataset_of(path.stem, read_arrays(path, names), path)
+    only_test = test_only and not _has_any(path, NAMES["x_train"])
+    return dataset_of(path.stem, read_arrays(path, TEST_NAMES if only_test else NAMES), path)
 
 
 def read_targets(path: Path) -> tuple[HostArray, HostArray]:
     """Read the test samples in an archive, and their targets as they are: they may be any numbers."""
-    names = {key: (*NAMES[key], *TEST_ONLY_NAMES[key]) for key in TEST_ONLY_NAMES}
-    arrays = read_arrays(path, names)
+    arrays = read_arrays(path, TEST_NAMES)
     x, t = _samples(arrays["x_test"], "x_test", path), arrays["t_test"]
     count = len(t) if t.ndim else 0
     if len(x) != count or count == 0:
@@ -75,26 +81,38 @@ def dataset_of(name: str, arrays: dict[str, HostArray], path: Path) -> Dataset:
 
 def read_arrays(path: Path, names: Mapping[str, tuple[str, ...]]) -> dict[str, HostArray]:
     """Read arrays from an archive, each under the first of its names that exists."""
-    expected = f"an .npz archive with the arrays {'; '.join(map(_either, names.values()))}"
+    expected = f"an .npz archive with the arrays {described(names)}"
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            chosen = {key: next((n for n in known if n in members), None) for key, known in names.items()}
-            missing = [key for key, name in chosen.items() if name is None]
-            if missing:
-                found = f"no array{'s' * (len(missing) > 1)} {', '.join(missing)}"
-                cure = f"; {HOLD_OUT}" if _is_unsplit(missing, members) else ""
-                raise DatasetError(path, found, f"{expected}; {listed(members)}{cure}")
-            wanted = {key: members[str(name)] for key, name in chosen.items()}
+            wanted = {key: members[name] for key, name in chosen(names, members, path, expected).items()}
             size, most = sum(info.file_size for info in wanted.values()), memory() or sys.maxsize
             if size > most:
-                expected = f"at most the {most:,} of this machine's memory"
+                expected = f"at most the {most:,} of this machine's memory; {UNZIP}"
                 raise DatasetError(path, f"arrays of {size:,} bytes", expected)
             return {key: _read_member(archive, info, path, key) for key, info in wanted.items()}
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError) as error:
         raise DatasetError(path, f"not a readable zip archive ({error})", expected) from None
     except OSError as error:
         raise DatasetError(path, f"cannot be read ({error.strerror or error})", expected) from None
+
+
+def described(names: Mapping[str, tuple[str, ...]]) -> str:
+    """The names that arrays may have, for an error."""
+    return "; ".join(map(_either, names.values()))
+
+
+def chosen(
+    names: Mapping[str, tuple[str, ...]], members: Collection[str], path: Path, expected: str
+) -> dict[str, str]:
+    """For every array the first of its names that is among `members`, or a `DatasetError`."""
+    found = {key: next((n for n in known if n in members), "") for key, known in names.items()}
+    missing = [key for key, name in found.items() if not name]
+    if missing:
+        cure = f"; {HOLD_OUT}" if _is_unsplit(missing, members) else ""
+        what = f"no array{'s' * (len(missing) > 1)} {', '.join(missing)}"
+        raise DatasetError(path, what, f"{expected}; {listed(members)}{cure}")
+    return found
 
 
 def listed(names: Iterable[str]) -> str:
@@ -127,36 +145,48 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, ke
     """Read the array `key`; the size in its header must match the size in the archive."""
     if info.file_size > LARGEST:
         raise DatasetError(path, f"{info.filename} of {info.file_size:,} bytes", f"at most {LARGEST:,}")
-    expected = "a NumPy array of numbers"
-    try:
+    with undamaged(path, info.filename):
         with archive.open(info) as stream:
-            version = np.lib.format.read_magic(stream)
-            read_header = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }.get(version)
-            if read_header is None:
-                raise DatasetError(path, f"{info.filename} in .npy format {version}", "format 1.0 or 2.0")
-            shape, _, dtype = read_header(stream)
-            promised = int(np.prod(shape, dtype=object)) * dtype.itemsize
-            held = info.file_size - stream.tell()
-        if dtype.kind not in "biuf":
-            are_names = key.startswith("t_") and dtype.kind in "USO"
-            cure = f"number the classes: {NUMBER_CLASSES}" if are_names else IN_A_FILE.get(dtype.kind)
-            found = f"{info.filename} of {kind_of(dtype)}"
-            raise DatasetError(path, found, f"{expected}; {cure}" if cure else expected)
-        if promised != held:
-            raise DatasetError(
-                path, f"{info.filename} has {held:,} bytes", f"{promised:,}, as its header says"
-            )
+            read_header(stream, info.file_size, path, info.filename, key)
         with archive.open(info) as stream:
             array: HostArray = np.lib.format.read_array(stream, allow_pickle=False)
+    return array
+
+
+def read_header(
+    stream: IO[bytes], size: int, path: Path, name: str, key: str
+) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Read the header of the .npy file `name` of so many bytes: shape, whether by columns, and dtype."""
+    version = np.lib.format.read_magic(stream)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if read is None:
+        raise DatasetError(path, f"{name} in .npy format {version}", "format 1.0 or 2.0")
+    shape, by_columns, dtype = read(stream)
+    promised = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    held = size - stream.tell()
+    if dtype.kind not in "biuf":
+        are_names = key.startswith("t_") and dtype.kind in "USO"
+        cure = f"number the classes: {NUMBER_CLASSES}" if are_names else IN_A_FILE.get(dtype.kind)
+        found = f"{name} of {kind_of(dtype)}"
+        raise DatasetError(path, found, f"{OF_NUMBERS}; {cure}" if cure else OF_NUMBERS)
+    if promised != held:
+        raise DatasetError(path, f"{name} has {held:,} bytes", f"{promised:,}, as its header says")
+    return shape, by_columns, dtype
+
+
+@contextmanager
+def undamaged(path: Path, name: str) -> Iterator[None]:
+    """Raise a `DatasetError` for what NumPy raises for a damaged .npy file."""
+    try:
+        yield
     except DatasetError:
         raise
     # A .npy header is a Python literal, and NumPy passes on any error of the parser.
     except (ValueError, EOFError, SyntaxError, TypeError, OverflowError, TokenError) as error:
-        raise DatasetError(path, f"{info.filename} is damaged ({error})", expected) from None
-    return array
+        raise DatasetError(path, f"{name} is damaged ({error})", OF_NUMBERS) from None
 
 
 def _samples(x: HostArray, name: str, path: Path) -> HostArray:

@@ -6,20 +6,25 @@ later inputs are scaled like the training data, or refused.
 
 from .inputs import Inputs
 from .layout import laid_out
+from .mapped import Mapped, is_mapped, take_samples
 from .messages import InputWarning, PrecisionWarning
 from .numbers import IN_A_FILE, as_numbers, check_finite, kind_of
-from .statistics import LARGE, extent, root_mean_square
+from .statistics import LARGE, extent, parts, root_mean_square
 
 __all__ = [
     "IN_A_FILE",
     "LARGE",
     "InputWarning",
     "Inputs",
+    "Mapped",
     "PrecisionWarning",
     "as_numbers",
     "check_finite",
     "extent",
+    "is_mapped",
     "kind_of",
     "laid_out",
+    "parts",
     "root_mean_square",
+    "take_samples",
 ]

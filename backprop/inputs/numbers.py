@@ -71,8 +71,8 @@ def check_finite(name: str, x: Array) -> None:
     """Raise a `ValueError` that says where the first NaN or infinity is."""
     if not dtype_name(x.dtype).startswith("float"):
         return
-    xp = namespace_of(x)
     for start, part in parts(x):
+        xp = namespace_of(part)
         if bool(xp.all(xp.isfinite(part))):
             continue
         host = backend_of(part).to_numpy(part)

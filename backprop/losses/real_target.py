@@ -6,6 +6,7 @@ import numpy as np
 
 from ..backends import Array
 from ..dtypes import widened
+from ..inputs import parts
 from .checks import check_batch, check_same_place, check_target_shape
 from .loss import Loss
 
@@ -23,5 +24,6 @@ class RealTargetLoss(Loss):
 
     def check_targets(self, t: np.ndarray, samples: int, outputs: tuple[int, ...]) -> None:
         check_target_shape(self.name, t, (samples, *outputs))
-        if not np.isfinite(t).all():
-            raise ValueError(f"{self.name}: expected finite t, got {t[~np.isfinite(t)][0]}")
+        for _, part in parts(t):
+            if not np.isfinite(part).all():
+                raise ValueError(f"{self.name}: expected finite t, got {part[~np.isfinite(part)][0]}")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..backends import Array, Namespace, backend_of, device_of, dtype_name, fused, namespace_of
 from ..dtypes import is_bool, is_integer, narrowed, widened
-from ..inputs import kind_of
+from ..inputs import kind_of, parts
 from ..layers.spec import ArraySpec
 from .checks import check_batch, check_same_place, dout_share
 from .loss import Loss
@@ -125,7 +125,7 @@ class SoftmaxWithLoss(Loss):
         if t.ndim != 1 or t.dtype.kind not in CURES:  # names of classes have a cure of their own
             t = super().converted(t)
         if t.ndim == 2:
-            return t.astype(np.uint8) if is_one_hot(t) else t
+            return t.astype(np.uint8, copy=False) if is_one_hot(t) else t
         is_whole = t.dtype.kind == "f" and bool((np.isfinite(t) & (np.floor(t) == t)).all())
         return t.astype(np.int64) if is_whole or t.dtype.kind == "b" else t
 
@@ -203,12 +203,15 @@ def _count_equal(xp: Namespace, x: Array, y: Array) -> Array:
 
 def is_one_hot(t: np.ndarray) -> bool:
     """Whether every row has a single 1, and else 0."""
-    return bool(((t == 0) | (t == 1)).all() and (t.sum(axis=1) == 1).all())
+    return all(bool(((p == 0) | (p == 1)).all() and (p.sum(axis=1) == 1).all()) for _, p in parts(t))
 
 
 def _is_distribution(t: np.ndarray) -> bool:
     """Whether the rows are probabilities, up to rounding."""
-    return bool((t >= 0.0).all() and (np.abs(t.astype(np.float64).sum(axis=1) - 1.0) <= ROUNDED).all())
+    return all(
+        bool((p >= 0.0).all() and (np.abs(p.astype(np.float64).sum(axis=1) - 1.0) <= ROUNDED).all())
+        for _, p in parts(t)
+    )
 
 
 def _signed(t: Array) -> Array:

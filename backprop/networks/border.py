@@ -96,7 +96,8 @@ def as_target(network: Network, t: Array, samples: int, outputs: tuple[int, ...]
     if not dtype_name(t.dtype).startswith(("int", "uint", "bool")):
         return t
     fits = host.min() >= 0 and host.max() <= 255
-    return backend.xp.astype(t, backend.xp.uint8 if fits else backend.xp.int64)
+    dtype = backend.xp.uint8 if fits else backend.xp.int64
+    return backend.xp.astype(t, dtype, copy=t.ndim == 1 or not inputs.is_mapped(t))
 
 
 def check_owned(network: Network, array: Array, what: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..backends import HostArray
 from ..datasets import Dataset, DatasetError, Fingerprint, dataset_at, split
 from ..datasets.split import split_rng, warn_of_scarce_classes
+from ..inputs import is_mapped, take_samples
 from .checkpoint import CheckpointError, followed
 
 BY_CLASS = "by class"
@@ -57,19 +58,21 @@ def hold_out(
 ) -> tuple[Dataset, tuple[HostArray, HostArray]]:
     """Split off a share of the training samples as validation data.
 
-    Returns the data to train on, in the same memory, which is overwritten, and the samples held out. Raises
-    `ValueError` as `split` does.
+    Returns the data to train on, in the same memory, which is overwritten unless it is a file's, and the
+    samples held out. Raises `ValueError` as `split` does.
     """
     left, held = split(data.t_train, share, split_rng(seed), by_class=by_class)
     if by_class:
         warn_of_scarce_classes(data.t_train[left], data.t_train[held])
-    held_out = data.x_train[held], data.t_train[held]
+    held_out = take_samples(data.x_train, held), data.t_train[held]
     x_train, t_train = _compacted(data.x_train, left), _compacted(data.t_train, left)
     return replace(data, x_train=x_train, t_train=t_train), held_out
 
 
 def _compacted(array: HostArray, rows: HostArray) -> HostArray:
     """Move these rows, in ascending order, to the array's start, and return that part of it."""
+    if is_mapped(array):
+        return cast(HostArray, take_samples(array, rows))
     for start in range(0, len(rows), ROWS):
         part = rows[start : start + ROWS]
         array[start : start + len(part)] = array[part]  # no row comes before its new place
@@ -85,4 +88,4 @@ def trained_part(path: Path | str, description: Mapping[str, Any], data: Dataset
         by_class = description.get("split") == BY_CLASS
         share, seed = float(settings["validation"]), int(settings["seed"])
         rows = split(data.t_train, share, split_rng(seed), by_class=by_class)[0]
-    return replace(data, x_train=data.x_train[rows], t_train=data.t_train[rows])
+    return replace(data, x_train=take_samples(data.x_train, rows), t_train=data.t_train[rows])

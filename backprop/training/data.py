@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backends import Array, dtype_name, get_backend
 from ..datasets.split import split, warn_of_scarce_classes
-from ..inputs import Inputs, as_numbers, check_finite
+from ..inputs import Inputs, Mapped, as_numbers, check_finite, is_mapped, parts
 from ..networks import Network
 from ..networks.border import warn_of_precision
 from ..networks.checks import check_same_length
@@ -20,7 +20,8 @@ class TrainingData:
 
     Parameters
     ----------
-    x, t : samples and targets, host arrays or arrays of the network's device
+    x, t : samples and targets, host arrays or arrays of the network's device. Memory-mapped ones stay so on
+        the host's own backend (`Mapped`); whole numbers as targets are kept in memory
     validation : `(x, t)`, or the share of the samples to hold out, drawn by `rng`
     test : `(x, t)`
     """
@@ -86,18 +87,21 @@ class TrainingData:
         if self._unscaled is not None:
             self.network.inputs, self._unscaled = self._inputs, None
 
-    def _hold_out(self, x: Array, t: Array, share: float, rng: np.random.Generator) -> tuple[Array, Array]:
+    def _hold_out(self, x: Any, t: Any, share: float, rng: np.random.Generator) -> tuple[Array, Array]:
         """Return the samples to learn from; the others become the validation data."""
         network = self.network
-        backend, labels = network.backend, network.backend.to_numpy(t)
-        if network.last_layer.counts_correct and labels.ndim == 2:
-            labels = labels.argmax(axis=1)
-        of_classes = network.last_layer.counts_correct and labels.ndim == 1
+        backend, counts = network.backend, network.last_layer.counts_correct
+        labels: Any = t if isinstance(t, Mapped) else backend.to_numpy(t)
+        if counts and labels.ndim == 2:
+            labels = np.concatenate([part.argmax(axis=1) for _, part in parts(labels)])
+        of_classes = counts and labels.ndim == 1
         left, held = split(labels, share, rng, by_class=of_classes)
         if of_classes:
             warn_of_scarce_classes(labels[left], labels[held])
 
-        def taken(array: Array, samples: np.ndarray) -> Array:
+        def taken(array: Any, samples: np.ndarray) -> Any:
+            if isinstance(array, Mapped):
+                return array.only(samples)
             return backend.xp.take(array, backend.asarray(samples), axis=0)
 
         self.held_out["validation"] = taken(x, held), taken(t, held)
@@ -108,9 +112,15 @@ def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tu
     """x and t on the network's device; raises unless they are finite and t suits the network."""
     check_same_length(x, t)
     backend = network.backend
+    stays_mapped = backend is get_backend("cpu")
     try:
+        if isinstance(x, Mapped) and not stays_mapped:
+            x = np.asarray(x)
         if _is_on_host(x):
             x = as_numbers(x_name, x)
+        if stays_mapped and is_mapped(x):
+            x = Mapped(x)
+        elif _is_on_host(x):
             narrower = _narrower(network, x)
             if narrower:
                 warn_of_precision(network, "float64")
@@ -126,10 +136,13 @@ def _on_device(network: Network, x: Any, t: Any, x_name: str, t_name: str) -> tu
             f"out of memory on {backend.device}: the data need {(x.nbytes + t.nbytes) / 1e6:,.0f} MB{known}; "
             "give fewer samples, or images as uint8, a quarter of float32"
         ) from None
-    network.check_owned(x, "training data")
-    x = backend.detached(x)
+    if not isinstance(x, Mapped):
+        network.check_owned(x, "training data")
+        x = backend.detached(x)
     network.check_owned(t, "target")
     t = network.as_target_for(x, t)
+    if stays_mapped and is_mapped(t):
+        t = Mapped(t)
     x = network.laid_out(x, network.inputs.shape if network.inputs else network.input_shape)
     check_finite(x_name, x)
     check_finite(t_name, t)
@@ -147,11 +160,12 @@ def _is_on_host(array: Array) -> bool:
     return bool(get_backend("cpu").owns(array))
 
 
-def _digest(network: Network, x: Array, t: Array) -> str:
+def _digest(network: Network, x: Any, t: Any) -> str:
     """The SHA-256 of samples and targets."""
     found = hashlib.sha256()
     for array in (x, t):
-        host = np.ascontiguousarray(network.backend.to_numpy(array))
+        host = array if isinstance(array, Mapped) else network.backend.to_numpy(array)
         found.update(f"{host.dtype.str}{host.shape}".encode())
-        found.update(host.reshape(-1).view(np.uint8).data)
+        for _, part in parts(host):
+            found.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
     return found.hexdigest()

@@ -23,6 +23,7 @@ import numpy as np
 from .. import __version__
 from ..backends import Communicator, HostArray, world
 from ..diagnosis import LearningProblem, LearningWarning, find_learning_problem, sample_indices
+from ..inputs import Mapped
 from ..layers.book_style.draws import book_layers
 from ..networks.checks import check_same_length
 from ..networks.network import Network
@@ -98,6 +99,8 @@ class Training(Iterator[Metrics]):
     ----------
     x, t : host arrays, or arrays on the network's device. They are moved to the device once. Pixels
         from 0 to 255 are kept there as bytes and divided by 255 batch by batch (`Network.inputs`).
+        On NumPy, memory-mapped arrays (`numpy.load(path, mmap_mode="r")`) may be larger than the memory:
+        they are read as needed, for a few checks at the start and then batch by batch
     optimizer : `SGD(0.1)` by default
     epochs, iterations : how long to train; give one of them. An epoch is ⌈N / batch_size⌉ steps.
     batch_size : samples per step; the last batch of an epoch without replacement may be smaller
@@ -442,10 +445,16 @@ class Training(Iterator[Metrics]):
             self.learning_checked = True
 
     def samples(self) -> dict[str, tuple[HostArray, HostArray]]:
-        """Samples and targets on the host: `"train"`, and `"validation"` and `"test"` if given."""
-        to_numpy, train = self.network.backend.to_numpy, self._data.train
+        """Samples and targets on the host: `"train"`, and `"validation"` and `"test"` if given.
+
+        Memory-mapped ones are read when they are indexed.
+        """
+        train = self._data.train
         parts = {"train": (train["x"], train["t"]), **self._data.held_out}
-        return {part: (to_numpy(x), to_numpy(t)) for part, (x, t) in parts.items()}
+        return {part: (self._on_host(x), self._on_host(t)) for part, (x, t) in parts.items()}
+
+    def _on_host(self, array: Any) -> Any:
+        return array if isinstance(array, Mapped) else self.network.backend.to_numpy(array)
 
     def learning_problem(self) -> LearningProblem | None:
         """Why the network is no better than guessing on the training data; None if it is better."""

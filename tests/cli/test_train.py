@@ -18,7 +18,7 @@ from backprop.saving.checkpoint import (
 )
 from backprop.training.epoch import Epoch
 
-from .runs import ESCAPES, epochs, history, known, refusing, train
+from .runs import ESCAPES, epochs, history, known, params, refusing, train
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -151,3 +151,23 @@ def test_the_report_at_the_end_reuses_the_data(kind: list[str], monkeypatch: pyt
     assert b"Confusion matrix" in page
     assert main(["report", "here"]) == 0
     assert Path("here", run_folder.REPORT).read_bytes() == page
+
+
+@pytest.mark.parametrize("options", [[], ["--validation", "0.3"]])
+def test_a_folder_of_npy_files_trains_like_the_archive(options: list[str]) -> None:
+    Path("arrays").mkdir()
+    with np.load("small.npz") as archive:
+        for name, array in archive.items():
+            np.save(f"arrays/{name}.npy", array)
+    before = {file.name: file.read_bytes() for file in Path("arrays").iterdir()}
+    for data, out in (("small.npz", "read"), ("arrays", "mapped")):
+        train("--epochs", "3", "--data", data, "--out", out, *options)
+    assert epochs("mapped") == [
+        {**line, "seconds": known["seconds"]}
+        for line, known in zip(epochs("read"), epochs("mapped"), strict=True)
+    ]
+    assert params("mapped") == params("read")
+    assert {file.name: file.read_bytes() for file in Path("arrays").iterdir()} == before
+    train("--epochs", "4", "--data", "arrays", "--resume", "read")
+    for command in (["report", "mapped"], ["evaluate", "mapped"], ["evaluate", "mapped", "--train"]):
+        assert main(command) == 0

@@ -97,7 +97,7 @@ def test_archive_larger_than_the_memory(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("backprop.datasets.npz.memory", lambda: size - 1)
     with pytest.raises(
         DatasetError,
-        match=f"arrays of {size:,} bytes; expected at most the {size - 1:,} of this machine's memory",
+        match=f"arrays of {size:,} bytes; expected at most the {size - 1:,} of this machine's memory; unzip it",
     ):
         load_dataset(tmp_path / "a.npz")
 

@@ -124,3 +124,25 @@ for options in ({}, {"shards": 4}, {"verbose": False}):
 """
     ended = run(3, TRAINING + program)
     assert (ended.status, ended.err.strip()) == (0, "every batch in 4 shards, processes: 3"), ended.err
+
+
+MAPPED = """
+kind, folder = sys.argv[1:]
+if kind == "mapped":
+    if processes.rank == 0:
+        np.save(folder + "/x.npy", x)
+    processes.gather(None)
+    x = np.load(folder + "/x.npy", mmap_mode="r")
+network = TwoLayerNet(12, 8, 4, weight_init_std=0.3, rng=0)
+training = Training(network, x, t, optimizer=Adam(0.01), epochs=3, batch_size=50, rng=0, validation=0.2, shards=4)
+list(training)
+found = digest(network, training)
+assert all(its == found for its in processes.gather(found))
+if processes.rank == 0:
+    print(json.dumps(found))
+"""
+
+
+def test_memory_mapped_data_give_the_bits_of_data_in_memory(tmp_path: Path) -> None:
+    expected = in_processes(1, MAPPED, "memory", str(tmp_path))
+    assert in_processes(2, MAPPED, "mapped", str(tmp_path)) == expected
