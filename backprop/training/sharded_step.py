@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate, islice
 from typing import Any
 
 from ..backends import Array, Communicator, InPlaceDict, OrderedSum, namespace_of, set_at
@@ -33,13 +34,27 @@ class CutBatch:
     shard_sum: ShardSum
     whole: tuple[Array, Array] | None = None
     """The batch in one part, if the result by shards is still to be compared with it."""
+    at_the_end: list[tuple[Callable[..., None], Sequence[Sequence[Array]]]] = field(default_factory=list)
+    """What is called at the end, and the values whose sums it gets."""
 
     def sums(self, *values: Sequence[Array]) -> list[Array]:
         """See `SharedBatch.sums`."""
-        xp, width = namespace_of(values[0][0]), values[0][0].shape[0]
+        xp, widths = namespace_of(values[0][0]), [its[0].shape[0] for its in values]
         each = list(zip(*values, strict=True))
         total = self.shard_sum([xp.concat(list(its)) if len(its) > 1 else its[0] for its in each])
-        return [total[start : start + width] for start in range(0, total.shape[0], width)]
+        return [total[end - width : end] for width, end in zip(widths, accumulate(widths), strict=True)]
+
+    def sums_at_the_end(self, then: Callable[..., None], *values: Sequence[Array]) -> None:
+        """See `SharedBatch.sums_at_the_end`."""
+        self.at_the_end.append((then, values))
+
+    def end(self) -> None:
+        """Take the sums for the end."""
+        wanted = [its for _, values in self.at_the_end for its in values]
+        sums = iter(self.sums(*wanted) if wanted else ())
+        for then, values in self.at_the_end:
+            then(*islice(sums, len(values)))
+        self.at_the_end.clear()
 
 
 class Part:
@@ -139,17 +154,21 @@ class ShardedStep(TrainStep):
         """Run the parts of the batch, add up, and update."""
         if not isinstance(batch, CutBatch):
             return super().__call__(state, batch, scalars)
-        network = self.network
         scale = self.optimizer.loss_scale(scalars)
         if batch.whole is not None:
-            self.proof.expect(*batch.whole, scale)
-        grads, value, *correct = self._added_up(batch, state, scale)
-        state.grads["flat"] = grads
-        value = network.penalized(value)
-        network.decay(scale)
-        if batch.whole is not None:
-            self.proof.compare()
+            with self.proof.expected(*batch.whole, scale):
+                self._gradient(batch, state, scale)
+        results = self._gradient(batch, state, scale)
         self.optimizer.apply(state.params, state.grads, state.slots, scalars)
+        return results
+
+    def _gradient(self, batch: CutBatch, state: TrainState, scale: Any) -> Results:
+        """Set the gradients; return the loss and the number of correct samples."""
+        grads, value, *correct = self._added_up(batch, state, scale)
+        batch.end()
+        state.grads["flat"] = grads
+        value = self.network.penalized(value)
+        self.network.decay(scale)
         return value, *correct
 
     def update(self, before: TrainState, indices: Array, scalars: Sequence[Array]) -> None:
