@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends import Backend
+from backends import Backend, Communicator
 from backprop import (
     SGD,
     Adam,
@@ -24,6 +24,7 @@ from backprop.saving import load_network, save_network
 from backprop.saving.network_config import network_config, network_from_config
 from backprop.training.arguments import _Pair
 from backprop.training.ordered_sum import ShardSum
+from backprop.training.sharded_step import CutBatch
 from backprop.training.shards import Shards
 
 from .small import blobs, host_params
@@ -113,6 +114,18 @@ def test_running_statistics_move_towards_the_means_over_shards() -> None:
         expected = (share * factor + (1.0 - share)) * mean, (share * factor**2 + (1.0 - share)) * var
         np.testing.assert_allclose(state["running_mean"], expected[0], rtol=1e-12)
         np.testing.assert_allclose(state["running_var"], expected[1], rtol=1e-12)
+
+
+def test_a_block_takes_over_what_comes_at_the_end(backend: Backend, rng: np.random.Generator) -> None:
+    block = Residual([norm(3, rng)]).to(backend)
+    parts = [backend.asarray(rng.standard_normal((size, 3))) for size in (3, 4)]
+    batch = CutBatch(7, [0, 3], [], ShardSum(Shards(2), Communicator(), backend))
+    twins = [block.replica(), block.replica()]
+    twins[0].forward_parts(twins, parts, batch)
+    batch.end()
+    mean = np.concatenate([backend.to_numpy(part) for part in parts]).mean(axis=0)
+    found = backend.to_numpy(block.state["BatchNormalization1.running_mean"])
+    np.testing.assert_allclose(found, mean, rtol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(7, 3), (7, 3, 2, 2)])
