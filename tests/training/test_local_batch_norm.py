@@ -124,6 +124,9 @@ def test_a_block_takes_over_what_comes_at_the_end(backend: Backend, rng: np.rand
     twins[0].forward_parts(twins, parts, batch)
     batch.end()
     mean = np.concatenate([backend.to_numpy(part) for part in parts]).mean(axis=0)
+    batch.end()  # which has nothing left
+    weight = backend.to_numpy(block.state["BatchNormalization1.running_weight"])
+    assert float(weight) == pytest.approx(0.1)
     found = backend.to_numpy(block.state["BatchNormalization1.running_mean"])
     np.testing.assert_allclose(found, mean, rtol=1e-12)
 
