@@ -14,7 +14,7 @@ from itertools import pairwise
 from statistics import median
 
 from backends import get_backend, world
-from backprop import SGD, Adam, Network, Optimizer, Training
+from backprop import SGD, Adam, BatchNormalization, Network, Optimizer, Training
 
 from .contenders.ours import layers_of
 from .workloads import ADAM_BETAS, ADAM_EPSILON, WORKLOADS, Data, Workload, load_data
@@ -23,7 +23,7 @@ STEPS = {"W1": 600, "W2": 300, "W3": 200, "W4": 600}
 """The steps of an epoch."""
 
 
-def step_time(workload: Workload, data: Data, shards: int, epochs: int) -> float:
+def step_time(workload: Workload, data: Data, shards: int, epochs: int, *, synchronized: bool) -> float:
     """Seconds of a step."""
     samples = STEPS[workload.name] * workload.batch
     pixels = data.pixels[:samples].reshape(-1, 1, 28, 28) if workload.filters else data.pixels[:samples]
@@ -31,6 +31,9 @@ def step_time(workload: Workload, data: Data, shards: int, epochs: int) -> float
     if workload.optimizer == "adam":
         optimizer = Adam(workload.lr, *ADAM_BETAS, epsilon=ADAM_EPSILON)
     network = Network(layers_of(workload, get_backend("cpu"), merged=True))
+    for layer in network.layers.values():
+        if isinstance(layer, BatchNormalization):
+            layer.synchronized = synchronized
     training = Training(
         network,
         pixels,
@@ -52,10 +55,17 @@ def main() -> None:
     parser.add_argument("--workload", default="W1,W2,W3,W4", help="comma-separated (W1,W2,W3,W4)")
     parser.add_argument("--shards", type=int, default=1, help="(default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=7, help="(default: %(default)s)")
+    parser.add_argument(
+        "--batch-norm",
+        choices=["synchronized", "local"],
+        default="synchronized",
+        help="the statistics of W4 (default: %(default)s)",
+    )
     options = parser.parse_args()
+    synchronized = options.batch_norm == "synchronized"
     data, processes = load_data(floats=False), world()
     for name in options.workload.split(","):
-        seconds = step_time(WORKLOADS[name], data, options.shards, options.epochs)
+        seconds = step_time(WORKLOADS[name], data, options.shards, options.epochs, synchronized=synchronized)
         if processes.rank == 0:
             print(f"{name} processes {processes.size} shards {options.shards} µs/step {1e6 * seconds:,.0f}")
 

@@ -77,7 +77,8 @@ class Setting:
     ----------
     attribute : name in `TrainSettings`
     name : name in a checkpoint, and in hyphens or capitals that of the flag, TOML key and variable
-    default : value if none is given; False makes a switch, whose flag takes no value
+    default : value if none is given; False makes a switch, whose flag takes no value or, with `bare`, may
+        take one
     usual : replaces None when the setting is used: a value or a `ByChoice`
     help : what the flag does, without the default, which is appended
     parse : converts a text, or raises `argparse.ArgumentTypeError`
@@ -121,13 +122,13 @@ class Setting:
     @property
     def is_switch(self) -> bool:
         """Whether the flag takes no value."""
-        return self.default is False
+        return self.default is False and self.bare is None
 
     @property
     def help_with_default(self) -> str:
         """The help, with the default if there is one."""
         default = self.usual if self.default is None else self.default
-        return self.help if default is None or self.is_switch else f"{self.help} (default: {default})"
+        return f"{self.help} (default: {default})" if is_set(default) else self.help
 
     def fallback(self, settings: Mapping[str, Any]) -> Any:
         """The value that replaces None, given the other settings."""
@@ -136,10 +137,10 @@ class Setting:
     def convert(self, value: object, source: str) -> Any:
         """Convert a value from a file or a variable as the flag would; errors name the source."""
         text = str(value)
+        if self.default is False and text.lower() in TRUE | FALSE:
+            return text.lower() in TRUE and (self.bare or True)
         if self.is_switch:
-            if text.lower() not in TRUE | FALSE:
-                raise UsageError(f"{source}: expected true or false, got {value!r}")
-            return text.lower() in TRUE
+            raise UsageError(f"{source}: expected true or false, got {value!r}")
         if isinstance(value, bool | list | dict):
             raise UsageError(f"{source}: expected one number or text, got {value!r}")
         try:

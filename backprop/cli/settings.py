@@ -66,7 +66,15 @@ class TrainSettings:
         metavar="NAME|STD",
         group=NETWORK,
     )
-    batch_norm: bool = setting(False, "batch normalization, in mlp", group=NETWORK)
+    batch_norm: Literal["synchronized", "local", False] = setting(
+        False,
+        "batch normalization, in mlp: synchronized, with the statistics of the whole batch, which is meant "
+        "without a word, or local, with those of each shard",
+        choices=["synchronized", "local"],
+        metavar="synchronized|local",
+        bare="synchronized",
+        group=NETWORK,
+    )
     dropout: float | None = setting(
         None, "share of units to drop, in mlp and deep-conv", parse=finite, metavar="RATIO", group=NETWORK
     )

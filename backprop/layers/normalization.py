@@ -15,6 +15,12 @@ from .layer import Layer
 from .shared_batch import SharedBatch, UndividedBatch
 from .spec import ArraySpec
 
+MORE_SAMPLES = "give more samples, or another batch size: the last batch of an epoch has what is left"
+LARGER_SHARDS = (
+    "give fewer shards, another batch size, or synchronized=True (--batch-norm synchronized), which takes "
+    "the statistics over the whole batch"
+)
+
 
 class _Normalization(Layer):
     """gamma and beta, which both kinds have, and their checks."""
@@ -49,6 +55,12 @@ class BatchNormalization(_Normalization):
     momentum · w + 1 − momentum, from 0. So c is 1 for the first batch and soon 1 − momentum: averages that
     are right from the start, where the book's, with c = 1 − momentum from 0 on, are too small.
 
+    In a training by shards (`fit(…, shards=S)`) μ and σ² are those of the whole batch. With
+    `synchronized=False` each shard is normalized with its own μ_s and σ²_s instead, and processes exchange
+    nothing for it in forward and backward; the running statistics then move towards the means over shards,
+    μ = Σ_s n_s/n μ_s and σ² = Σ_s n_s/n σ²_s, where n_s of the batch's n samples are in shard s. Without
+    shards both are the same.
+
     With x̂ = (x − μ) / √(σ² + ε), of n numbers a feature:
     dx = γ / √(σ² + ε) · (dout − (Σ dout) / n − x̂ (Σ dout x̂) / n), dγ = Σ dout x̂, dβ = Σ dout.
 
@@ -59,12 +71,14 @@ class BatchNormalization(_Normalization):
     epsilon : ε, above 0
     running_mean, running_var : (D,), the statistics to begin with, whose weight is 1; if only one is given,
         the other is 0 or 1
+    synchronized : whether shards of a batch share their statistics
 
-    x: (N, D) or (N, D, H, W, …), in training with more than one number per feature (else a `ValueError`:
-    everything would be normalized to 0). The book treats every pixel as a feature instead. For float16,
-    sums and statistics are float32.
+    x: (N, D) or (N, D, H, W, …), in training with more than one number per feature, and unless synchronized
+    in every shard (else a `ValueError`: everything would be normalized to 0). The book treats every pixel as
+    a feature instead. For float16, sums and statistics are float32.
 
-    Source: Ioffe and Szegedy (2015); *Deep Learning from Scratch*, section 6.3.
+    Source: Ioffe and Szegedy (2015); *Deep Learning from Scratch*, section 6.3; for statistics of each
+    shard, Goyal and others, *Accurate, large minibatch SGD* (2017).
 
     >>> import numpy as np
     >>> norm = BatchNormalization(np.ones(1), np.zeros(1))
@@ -84,8 +98,12 @@ class BatchNormalization(_Normalization):
         running_var: Array | None = None,
         *,
         epsilon: float = 1e-6,
+        synchronized: bool = True,
     ) -> None:
         super().__init__(gamma, beta, epsilon)
+        if not isinstance(synchronized, bool):
+            raise TypeError(f"{self.name}: expected synchronized as True or False, got {synchronized!r}")
+        self.synchronized = synchronized
         if gamma.ndim != 1:
             raise ValueError(f"{self.name}: expected gamma (D,), got {tuple(gamma.shape)}")
         if not 0.0 <= momentum < 1.0:
@@ -107,7 +125,7 @@ class BatchNormalization(_Normalization):
     def forward(self, x: Array, *, training: bool = False) -> Array:
         gamma, beta, xp = self.params["gamma"], self.params["beta"], namespace_of(x)
         if training:
-            (y,) = self.forward_parts([self], [x], UndividedBatch(x.shape[0] if x.ndim else 0))
+            (y,) = self.forward_parts([self], [x], UndividedBatch(_samples(x)))
             return y
         shape = self._check_input(x)
         self.saved, dtype = None, x.dtype
@@ -118,6 +136,25 @@ class BatchNormalization(_Normalization):
         return narrowed(x * xp.reshape(scale, shape) + xp.reshape(shift, shape), dtype)
 
     def forward_parts(self, parts: Sequence[Self], xs: Sequence[Array], batch: SharedBatch) -> list[Array]:
+        if self.synchronized:
+            ys, mean, var = self._normalized(parts, xs, batch)
+            self._remember(mean, var)
+            return ys
+        ys, means, variances = [], [], []
+        for part, x in zip(parts, xs, strict=True):
+            shard = UndividedBatch(_samples(x))
+            (y,), mean, var = self._normalized([part], [x], shard, of_shard=shard.samples < batch.samples)
+            share = shard.samples / batch.samples
+            ys.append(y)
+            means.append(mean * share)
+            variances.append(var * share)
+        batch.sums_at_the_end(self._remember, means, variances)
+        return ys
+
+    def _normalized(
+        self, parts: Sequence[Self], xs: Sequence[Array], batch: SharedBatch, of_shard: bool = False
+    ) -> tuple[list[Array], Array, Array]:
+        """The outputs, and the mean and the variance of all parts together."""
         shapes = [self._check_input(x) for x in xs]
         shape, dtype, axes = shapes[0], xs[0].dtype, self._all_but_features(xs[0])
         gamma, beta, xp = widened(self.params["gamma"]), widened(self.params["beta"]), namespace_of(xs[0])
@@ -125,10 +162,10 @@ class BatchNormalization(_Normalization):
         for part in parts:
             part.saved = None
         if n < 2:
+            where, cure = ("", MORE_SAMPLES) if not of_shard else (" in every shard", LARGER_SHARDS)
             raise ValueError(
-                f"{self.name}: training needs more than one number a feature, got input "
-                f"{tuple(xs[0].shape)}; give more samples, or another batch size: the last batch of an epoch "
-                "has what is left"
+                f"{self.name}: training needs more than one number a feature{where}, got input "
+                f"{tuple(xs[0].shape)}; {cure}"
             )
         wide = [widened(x) for x in xs]
         (total,) = batch.sums([xp.sum(x, axis=axes) for x in wide])
@@ -137,20 +174,27 @@ class BatchNormalization(_Normalization):
         centred = [x - across for x in wide]
         (squares,) = batch.sums([_sum_of_products(x, x, axis=axes) for x in centred])
         var, inverse = _variance(squares, n, epsilon=self.epsilon)
-        self._remember(mean, var)
         factors = _across(shape, gamma, inverse, beta)
         ys = [narrowed(_scaled(x, *factors), dtype) for x in centred]
         for part, x, y in zip(parts, centred, ys, strict=True):
             part.saved = x, inverse, n, shape, ArraySpec.of(y)
-        return ys
+        return ys, mean, var
 
     def backward(self, dout: Array) -> Array:
-        (dx,) = self.backward_parts([self], [dout], UndividedBatch(self.saved[-1].shape[0]))
+        (dx,) = self._differentiated([self], [dout], UndividedBatch(self.saved[-1].shape[0]))
         return dx
 
     def backward_parts(
         self, parts: Sequence[Self], douts: Sequence[Array], batch: SharedBatch, *, needs_dx: bool = True
     ) -> list[Array]:
+        if self.synchronized:
+            return self._differentiated(parts, douts, batch)
+        return [part.backward(dout) for part, dout in zip(parts, douts, strict=True)]
+
+    def _differentiated(
+        self, parts: Sequence[Self], douts: Sequence[Array], batch: SharedBatch
+    ) -> list[Array]:
+        """dx of parts that are normalized together."""
         saved = [part.saved for part in parts]
         _, inverse, n, shape, form = saved[0]
         xp, gamma, axes = form.xp, widened(self.params["gamma"]), self._all_but_features(douts[0])
@@ -186,6 +230,10 @@ class BatchNormalization(_Normalization):
     def state_dtype(self, dtype: Any) -> Any:
         return "float32" if dtype is not None and is_float16(dtype) else dtype
 
+    def __repr__(self) -> str:
+        shown = super().__repr__()
+        return shown if self.synchronized else f"{shown.removesuffix(')')}, synchronized=False)"
+
     @staticmethod
     def _all_but_features(x: Array) -> Any:
         return 0 if x.ndim == 2 else (0, *range(2, x.ndim))
@@ -194,6 +242,10 @@ class BatchNormalization(_Normalization):
     def case(cls, rng: np.random.Generator) -> tuple[BatchNormalization, np.ndarray]:
         norm = cls(rng.uniform(0.5, 1.5, 3), rng.standard_normal(3))
         return norm, rng.standard_normal((8, 3))
+
+
+def _samples(x: Array) -> int:
+    return int(x.shape[0]) if x.ndim else 0  # which has no samples: _check_input tells
 
 
 def _across(shape: tuple[int, ...], *values: Array) -> tuple[Array, ...]:

@@ -19,6 +19,15 @@ from .shared_batch import SharedBatch
 from .spec import ArraySpec
 
 
+def within_blocks(layers: Mapping[str, Layer]) -> Iterator[tuple[str, Layer]]:
+    """The layers by name, with the layers of blocks in place of the blocks."""
+    for name, layer in layers.items():
+        if isinstance(layer, Residual):
+            yield from within_blocks({f"{name}.{key}": inner for key, inner in layer.layers.items()})
+        else:
+            yield name, layer
+
+
 class Residual(Layer):
     """y = x + F(x), where F is a stack of layers that keeps the shape; dx = dout + the gradient through F.
 
@@ -81,7 +90,7 @@ class Residual(Layer):
             for layer in layers:
                 layer.name = f"{self.name}.{name}"
             ys = layers[0].forward_parts(layers, ys, batch)
-        self._keep_state()
+        batch.sums_at_the_end(self._keep_state)  # after the layers' own
         return [part._added(x, y) for part, x, y in zip(parts, xs, ys, strict=True)]
 
     def backward_parts(

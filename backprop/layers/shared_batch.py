@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..backends import Array
@@ -23,6 +23,12 @@ class SharedBatch(Protocol):
         They are always added in the same order. One call is faster than several.
         """
 
+    def sums_at_the_end(self, then: Callable[..., None], *values: Sequence[Array]) -> None:
+        """Call `then` with these sums after backward: for what only the state needs.
+
+        The sums of all layers are then taken at once. `then` are called in the order in which they came.
+        """
+
 
 class UndividedBatch:
     """A batch in one part."""
@@ -35,3 +41,7 @@ class UndividedBatch:
     def sums(self, *values: Sequence[Array]) -> list[Array]:
         """The one array of each."""
         return [value for (value,) in values]
+
+    def sums_at_the_end(self, then: Callable[..., None], *values: Sequence[Array]) -> None:
+        """Call `then` at once."""
+        then(*self.sums(*values))

@@ -16,7 +16,9 @@ class Stack(dict[str, Layer]):
     @property
     def shown(self) -> dict[str, str]:
         """The display name of each layer: a merged one lists the layers it combines."""
-        return display_names({name: layer.__class__.__name__ for name, layer in self.items()})
+        names = display_names({name: layer.__class__.__name__ for name, layer in self.items()})
+        local = {name for name, layer in self.items() if not getattr(layer, "synchronized", True)}
+        return {name: f"{shown} (local)" if name in local else shown for name, shown in names.items()}
 
     def __setitem__(self, name: str, layer: Layer) -> None:
         own, layer = self.get(name), adapted(layer, name)

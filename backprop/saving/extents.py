@@ -7,10 +7,11 @@ few bytes could demand more memory than the machine has. So the kernels in the f
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..layers import AveragePooling, Convolution, ConvolutionReLUPooling, Layer, MaxPooling, Reshape, Residual
+from ..layers import AveragePooling, Convolution, ConvolutionReLUPooling, Layer, MaxPooling, Reshape
+from ..layers.residual import within_blocks
 
 GROWTH = 2**14
 """The most pixels, 128 × 128, that padding may add to an input image."""
@@ -38,7 +39,7 @@ class _Window:
 
 def check_extents(layers: Mapping[str, Layer]) -> None:
     """Raise a `ValueError` if padding is out of proportion to the kernels."""
-    named = list(_flat(layers.items()))
+    named = list(within_blocks(layers))
     kernels = sum(math.prod(layer.W.shape[2:]) for _, layer in named if isinstance(layer, Convolution))
     height = width = 0  # in addition to those of the input
     most = GROWTH
@@ -54,15 +55,6 @@ def check_extents(layers: Mapping[str, Layer]) -> None:
                 )
             height = (height - window.height) // window.stride_h + 1
             width = (width - window.width) // window.stride_w + 1
-
-
-def _flat(layers: Iterable[tuple[str, Layer]]) -> Iterator[tuple[str, Layer]]:
-    """The layers, with the layers of blocks in place of the blocks."""
-    for name, layer in layers:
-        if isinstance(layer, Residual):
-            yield from _flat((f"{name}.{key}", inner) for key, inner in layer.layers.items())
-        else:
-            yield name, layer
 
 
 def _windows(layer: Layer) -> Iterator[_Window]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ..backends import Array
 from ..dtypes import is_whole
+from ..layers.shared_batch import UndividedBatch
 from ..networks import Network
+from .shard_proof import local_norms
 
 Sampling = Literal["without-replacement", "with-replacement"]
 SAMPLINGS: tuple[str, ...] = get_args(Sampling)
@@ -94,3 +97,31 @@ def check_shards(shards: int, processes: int, batch_size: int) -> None:
         raise ValueError(
             f"expected at most as many shards as samples in a batch, got {shards} for batch_size {batch_size}"
         )
+
+
+def check_smallest_shard(network: Network, x: Array, sizes: Sequence[int], shards: int) -> None:
+    """Raise if a batch of one of these sizes has a shard of one sample, and a layer cannot learn from it."""
+    if shards == 1 or all(size // shards != 1 for size in sizes) or not local_norms(network):
+        return
+    copied = copy.deepcopy(network)
+    ys = [copied.scaled(x[i : i + 1, ...]) for i in range(2)]
+    try:
+        for layer in copied.layers.values():
+            ys = layer.forward_parts([layer, layer.replica()], ys, _Pair())
+    except ValueError as error:
+        raise ValueError(
+            f"{x.shape[0]:,} samples in batches of {sizes[0]}, cut into {shards} shards, leave one alone "
+            f"in its shard: {error}"
+        ) from None
+
+
+class _Pair(UndividedBatch):
+    """Two samples in two parts."""
+
+    starts: Sequence[int] = (0, 1)
+
+    def __init__(self) -> None:
+        super().__init__(2)
+
+    def sums(self, *values: Sequence[Array]) -> list[Array]:
+        return [first + second for first, second in values]

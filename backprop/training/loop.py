@@ -40,6 +40,7 @@ from .arguments import (
     check_hook,
     check_last_batch,
     check_shards,
+    check_smallest_shard,
     check_validation,
     check_whole,
     default_shards,
@@ -212,8 +213,11 @@ class Training(Iterator[Metrics]):
             self._shards_given = shards is not None
             self._step = self._made_step(shards, optimizer or SGD(0.1), batch_size)
             self._data.scale()
+            sizes = [batch_size]
             if total >= per_epoch and sampling == "without-replacement":
                 check_last_batch(network, self._data.train["x"], batch_size)
+                sizes.append(samples % batch_size)
+            check_smallest_shard(network, self._data.train["x"], sizes, self.shards)
         self._order = SampleOrder(samples, batch_size, per_epoch, total, sampling, generator)
         self.optimizer = self._step.optimizer
         self.early_stopping = EarlyStopping(patience)

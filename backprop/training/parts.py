@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate, islice
 
 from ..backends import Array, namespace_of, set_at
 from ..layers import Layer
@@ -25,13 +26,27 @@ class CutBatch:
     shard_sum: ShardSum
     whole: tuple[Array, Array] | None = None
     """The batch in one part, if the result by shards is still to be compared with it."""
+    at_the_end: list[tuple[Callable[..., None], Sequence[Sequence[Array]]]] = field(default_factory=list)
+    """What is called at the end, and the values whose sums it gets."""
 
     def sums(self, *values: Sequence[Array]) -> list[Array]:
         """See `SharedBatch.sums`."""
-        xp, width = namespace_of(values[0][0]), values[0][0].shape[0]
+        xp, widths = namespace_of(values[0][0]), [its[0].shape[0] for its in values]
         each = list(zip(*values, strict=True))
         total = self.shard_sum([xp.concat(list(its)) if len(its) > 1 else its[0] for its in each])
-        return [total[start : start + width] for start in range(0, total.shape[0], width)]
+        return [total[end - width : end] for width, end in zip(widths, accumulate(widths), strict=True)]
+
+    def sums_at_the_end(self, then: Callable[..., None], *values: Sequence[Array]) -> None:
+        """See `SharedBatch.sums_at_the_end`."""
+        self.at_the_end.append((then, values))
+
+    def end(self) -> None:
+        """Take the sums for the end."""
+        wanted = [its for _, values in self.at_the_end for its in values]
+        sums = iter(self.sums(*wanted) if wanted else ())
+        for then, values in self.at_the_end:
+            then(*islice(sums, len(values)))
+        self.at_the_end.clear()
 
 
 class Part:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from ..backends import Array, CaptureError
-from ..layers import Layer
+from ..layers import BatchNormalization, Layer
+from ..layers.residual import within_blocks
 from ..networks import Network
 from ..optimizers import Optimizer
 from .fingerprint import Fingerprint, Fingerprinter, global_draws
@@ -19,7 +22,8 @@ class ShardProof:
     """Compares the gradient by shards with that of the whole batch, which it takes twice.
 
     Raises `ValueError` if they differ by more than rounding, or if anything outside the state changes from
-    one time to the other: then a layer or the loss needs all batches, whole and in order.
+    one time to the other: then a layer or the loss needs all batches, whole and in order. Meanwhile all
+    batch normalization is synchronized, without which the gradients differ by design.
     """
 
     def __init__(self, network: Network, optimizer: Optimizer, shards: int) -> None:
@@ -33,7 +37,25 @@ class ShardProof:
                     "forward_parts, which would tell how with parts of a batch"
                 )
 
-    def expect(self, x: Array, t: Array, scale: Any) -> None:
+    @contextmanager
+    def expected(self, x: Array, t: Array, scale: Any) -> Iterator[None]:
+        """Within, the gradient is computed by shards, which must be that of the whole batch.
+
+        The network's state is then as before.
+        """
+        self._expect(x, t, scale)
+        before, local = self.network.copy_state(), local_norms(self.network)
+        for norm in local:
+            norm.synchronized = True
+        try:
+            yield
+            self._compare()
+        finally:
+            for norm in local:
+                norm.synchronized = False
+            self.network.state.update(before)
+
+    def _expect(self, x: Array, t: Array, scale: Any) -> None:
         """Keep the gradient of the whole batch; the network's state stays as it is."""
         self._gradient(x, t, scale)
         before, drawn = self._fingerprint(), global_draws()
@@ -45,7 +67,7 @@ class ShardProof:
         if changed:
             self._refuse(f"{next(iter(changed))} changes from step to step and is not in the state")
 
-    def compare(self) -> None:
+    def _compare(self) -> None:
         """Raise unless the network's gradient is the one expected, up to rounding."""
         network, xp, expected = self.network, self.network.backend.xp, self._expected
         assert expected is not None
@@ -82,3 +104,9 @@ class ShardProof:
 
     def _refuse(self, why: str) -> NoReturn:
         raise ValueError(f"shards={self.shards}: {why}; train with shards=1")
+
+
+def local_norms(network: Network) -> list[BatchNormalization]:
+    """The layers that take their statistics from each shard by itself."""
+    layers = (layer for _, layer in within_blocks(network.layers))
+    return [layer for layer in layers if isinstance(layer, BatchNormalization) and not layer.synchronized]

@@ -74,22 +74,27 @@ class ShardedStep(TrainStep):
         """Run the parts of the batch, add up, and update."""
         if not isinstance(batch, CutBatch):
             return super().__call__(state, batch, scalars)
-        network = self.network
         scale = self.optimizer.loss_scale(scalars)
         if batch.whole is not None:
-            self.proof.expect(*batch.whole, scale)
-        divided = batch.whole is None and self.exchange.divides(state)
-        grads, value, *correct = self._added_up(batch, state, scale, part=divided)
-        if divided:
+            with self.proof.expected(*batch.whole, scale):
+                self._gradient(batch, state, scale)
+        if self.exchange.divides(state):
+            grads, *results = self._added_up(batch, state, scale, part=True)
             self.exchange.update(state, grads, scalars)
-            return value, *correct
+        else:
+            results = self._gradient(batch, state, scale)
+            self.optimizer.apply(state.params, state.grads, state.slots, scalars)
+        batch.end()
+        return tuple(results)
+
+    def _gradient(self, batch: CutBatch, state: TrainState, scale: Any) -> list[Array]:
+        """Set the gradients; return the loss and the number of correct samples."""
+        network = self.network
+        grads, value, *correct = self._added_up(batch, state, scale, part=False)
         (state.grads if network.backend.has_views else network.flat_grads)["flat"] = grads
         value = network.penalized(value)
         network.decay(scale)
-        if batch.whole is not None:
-            self.proof.compare()
-        self.optimizer.apply(state.params, state.grads, state.slots, scalars)
-        return value, *correct
+        return [value, *correct]
 
     def update(self, before: TrainState, indices: Array, scalars: Sequence[Array]) -> None:
         """Take the step from its start, since the gradients here are the whole batch's."""

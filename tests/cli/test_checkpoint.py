@@ -229,7 +229,7 @@ def test_from_takes_network_dtype_and_data_and_nothing_else() -> None:
     assert settings.data == os.path.abspath("small.npz")
     assert settings.start_from == os.path.abspath("here/checkpoint-00000007.safetensors")
     expected = TrainSettings(
-        net="mlp", layers="4-8-8-3", batch_norm=True, dropout=0.2, dtype="float64", epochs=2, no_report=True,
+        net="mlp", layers="4-8-8-3", batch_norm="synchronized", dropout=0.2, dtype="float64", epochs=2, no_report=True,
         data=settings.data, start_from=settings.start_from,
     )  # fmt: skip
     assert settings == expected

@@ -96,7 +96,7 @@ def test_the_help_has_every_setting_with_its_default(
     assert f"{setting.flag} " in (shown := help_of_train(capsys))
     assert setting.help_with_default in shown
     default = setting.usual if setting.default is None else setting.default
-    if default is not None and not setting.is_switch:
+    if default is not None and default is not False:
         assert setting.help_with_default == f"{setting.help} (default: {default})"
 
 

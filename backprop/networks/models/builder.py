@@ -39,9 +39,10 @@ class Builder:
         W = normal(shape, standard_deviation(init, channels * size * size), self.rng)
         return self.array(W), self.array(np.zeros(outputs))
 
-    def batch_norm(self, features: int) -> BatchNormalization:
+    def batch_norm(self, features: int, *, synchronized: bool) -> BatchNormalization:
         """Batch normalization with γ = 1 and β = 0."""
-        return BatchNormalization(self.array(np.ones(features)), self.array(np.zeros(features)))
+        gamma, beta = self.array(np.ones(features)), self.array(np.zeros(features))
+        return BatchNormalization(gamma, beta, synchronized=synchronized)
 
     def dropout(self, ratio: float) -> Dropout:
         """Dropout with a random seed."""

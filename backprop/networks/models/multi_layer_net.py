@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -35,7 +35,8 @@ class MultiLayerNet(Network):
     activation : `"relu"`, `"sigmoid"`, `"tanh"`, `"leaky-relu"`, `"gelu"` or `"identity"`
     weight_init_std : `"relu"` or `"he"`, `"sigmoid"` or `"xavier"`, or a standard deviation
     weight_decay_lambda : λ of the penalty λ/2 Σ W², which the loss and the gradients include
-    use_batchnorm : batch normalization between affine layer and activation
+    use_batchnorm : batch normalization between affine layer and activation; `"local"` for one whose shards
+        do not share their statistics (`synchronized=False`)
     dropout_ratio : the share dropped after every activation; 0 for none
     dtype, device, rng : as for `TwoLayerNet`
 
@@ -55,7 +56,7 @@ gamma2=(100,), beta2=(100,), W3=(100, 10), b3=(10,))
         weight_init_std: str | float = "relu",
         weight_decay_lambda: float = 0.0,
         *,
-        use_batchnorm: bool = False,
+        use_batchnorm: bool | Literal["synchronized", "local"] = False,
         dropout_ratio: float = 0.0,
         dtype: Any = "float32",
         device: str | Backend = "cpu",
@@ -66,6 +67,11 @@ gamma2=(100,), beta2=(100,), W3=(100, 10), b3=(10,))
         build.check_kind(str, "relu", activation=activation)
         sizes = [input_size, *hidden_size_list, output_size]
         build.check_sizes(**{f"width {i}": size for i, size in enumerate(sizes)})
+        if use_batchnorm not in (False, True, "synchronized", "local"):
+            raise ValueError(
+                "MultiLayerNet: expected use_batchnorm as False, True, 'synchronized' or 'local', got "
+                f"{use_batchnorm!r}"
+            )
         spelling, kind = lookup("activation", activation, ACTIVATIONS)
         layers: dict[str, Layer] = {}
         for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes), 1):
@@ -73,7 +79,7 @@ gamma2=(100,), beta2=(100,), W3=(100, 10), b3=(10,))
             if i == len(sizes) - 1:
                 break
             if use_batchnorm:
-                layers[f"BatchNorm{i}"] = build.batch_norm(outputs)
+                layers[f"BatchNorm{i}"] = build.batch_norm(outputs, synchronized=use_batchnorm != "local")
             layers[f"{spelling}{i}"] = kind()
             if dropout_ratio:
                 layers[f"Dropout{i}"] = build.dropout(dropout_ratio)
