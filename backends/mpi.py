@@ -15,6 +15,7 @@ import numpy as np
 from .array import HostArray
 from .communicator import Communicator, OrderedSum
 from .errors import MPIError, first_line
+from .watch import timeout, watch
 
 MOMENT = 1.0
 """Seconds in which all processes fail if they fail alike."""
@@ -36,7 +37,11 @@ def connected(launched: int, rank: int) -> Communicator:
             "mpi4py's library, or build mpi4py with that of mpiexec",
             rank,
         )
-    return MPICommunicator(world) if world.size > 1 else Communicator()
+    if world.size == 1:
+        return Communicator()
+    communicator = MPICommunicator(world)
+    watch(world, timeout(communicator))
+    return communicator
 
 
 def _mpi(launched: int, rank: int) -> Any:
