@@ -10,17 +10,19 @@ import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 LIMIT = 120.0
 """Seconds; a program that hangs fails."""
 
-OPEN_MPI = (
-    "OMPI_ALLOW_RUN_AS_ROOT",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM",
-    "PRTE_MCA_rmaps_default_mapping_policy",
-)
+OPEN_MPI = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_osc": "^ucx",  # which the wheel has not, and warns of
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,10 @@ class Ended:
 
 
 def launch(
-    processes: int, *command: str, then: Callable[[subprocess.Popen[str]], None] | None = None
+    processes: int,
+    *command: str,
+    then: Callable[[subprocess.Popen[str]], None] | None = None,
+    **variables: str,
 ) -> Ended:
     """Run a command in several processes; `then` may do something to `mpiexec` meanwhile."""
     pytest.importorskip("mpi4py", reason="mpi4py is not installed")
@@ -42,7 +47,7 @@ def launch(
     )
     if mpiexec is None:
         pytest.skip("no mpiexec on this machine")
-    env = {**os.environ, **dict.fromkeys(OPEN_MPI[:2], "1"), OPEN_MPI[2]: ":oversubscribe"}
+    env = {**os.environ, **OPEN_MPI, **variables}
     arguments = (mpiexec, "-n", str(processes), *command)
     with subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, start_new_session=True
@@ -57,6 +62,11 @@ def launch(
     return Ended(process.returncode, out, err)
 
 
-def run(processes: int, program: str, *arguments: str) -> Ended:
+def run(processes: int, program: str, *arguments: str, **variables: str) -> Ended:
     """Run a Python program, given as text, in several processes."""
-    return launch(processes, sys.executable, "-c", textwrap.dedent(program), *arguments)
+    return launch(processes, sys.executable, "-c", textwrap.dedent(program), *arguments, **variables)
+
+
+def run_file(processes: int, name: str, *arguments: str, **variables: str) -> Ended:
+    """Run a Python program of this folder in several processes."""
+    return launch(processes, sys.executable, str(Path(__file__).parent / name), *arguments, **variables)
