@@ -20,7 +20,7 @@ RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCI
 
 
 PMIX_RANK = "PMIX_RANK"
-"""The variable of PMIx, from which alone a process knows that `prterun` started it, with how many others not."""
+"""The variable of PMIx: `prterun` says with it which one this is, and never how many."""
 
 
 def launched() -> int:

@@ -15,7 +15,7 @@ from typing import Any
 from .communicator import Communicator
 from .errors import MPIError
 
-TIMEOUT = "BACKPROP_TIMEOUT"
+TIMEOUT_VARIABLE = "BACKPROP_TIMEOUT"
 """The variable that says for how many seconds a process may be silent; 0 for any time."""
 
 DEFAULT = "60"
@@ -35,12 +35,12 @@ ALIVE, DONE, END = range(3)
 
 def timeout(communicator: Communicator) -> float:
     """The seconds that process 0's variable gives; infinity for 0. Raises `MPIError` in all processes."""
-    text = communicator.broadcast(os.environ.get(TIMEOUT) or DEFAULT)
+    text = communicator.broadcast(os.environ.get(TIMEOUT_VARIABLE) or DEFAULT)
     with suppress(ValueError):
         seconds = float(text)
         if 0.0 <= seconds < math.inf:
             return seconds or math.inf
-    raise MPIError(f"expected {TIMEOUT} in seconds, or 0 for none, got {text!r}", communicator.rank)
+    raise MPIError(f"expected {TIMEOUT_VARIABLE} in seconds, or 0 for none, got {text!r}", communicator.rank)
 
 
 def watch(world: Any, seconds: float) -> None:
@@ -58,9 +58,9 @@ def watch(world: Any, seconds: float) -> None:
 
 
 class Link:
-    """A message that goes to and fro between this process and another one, process 0 or from there.
+    """A message that goes to and fro between this process and process 0, or from there and another one.
 
-    >>> # ALIVE, ALIVE, …; DONE from one that exits; END from the other one when it exits too
+    It says ALIVE, from a process that exits DONE, and END when both exit; so none is left on its way.
     """
 
     ended = False
@@ -144,8 +144,9 @@ class Watch(threading.Thread):
         with suppress(OSError, ValueError):  # a stream that is closed
             sys.stdout.flush()
             sys.stderr.write(
-                f"process {silent} of {self._comm.size} has not answered for {self.seconds:g} s: all processes "
-                f"end; it is stopped, or its machine hangs ({TIMEOUT} sets the seconds, 0 for no limit)\n"
+                f"process {silent} of {self._comm.size} has not answered for {self.seconds:g} s: all "
+                "processes end; it is stopped, or its machine hangs "
+                f"({TIMEOUT_VARIABLE} sets the seconds, 0 for no limit)\n"
             )
             sys.stderr.flush()
         self._comm.Abort(1)

@@ -137,7 +137,7 @@ def patch(fault: Fault) -> None:
     step.__call__ = fault.in_step(step.__call__)
     evaluating: Any = evaluation
     evaluating._on_host = fault.in_evaluation(evaluating._on_host)
-    os.replace = fault.in_save(os.replace)  # type: ignore[assignment]
+    os.replace = fault.in_save(os.replace)
 
 
 if __name__ == "__main__":

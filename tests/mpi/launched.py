@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def launch(
     processes: int,
     *command: str,
     then: Callable[[subprocess.Popen[str]], None] | None = None,
-    **variables: str,
+    variables: Mapping[str, str] | None = None,
 ) -> Ended:
     """Run a command in several processes; `then` may do something to `mpiexec` meanwhile."""
     pytest.importorskip("mpi4py", reason="mpi4py is not installed")
@@ -47,7 +47,7 @@ def launch(
     )
     if mpiexec is None:
         pytest.skip("no mpiexec on this machine")
-    env = {**os.environ, **OPEN_MPI, **variables}
+    env = {**os.environ, **OPEN_MPI, **(variables or {})}
     arguments = (mpiexec, "-n", str(processes), *command)
     with subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, start_new_session=True
@@ -62,11 +62,13 @@ def launch(
     return Ended(process.returncode, out, err)
 
 
-def run(processes: int, program: str, *arguments: str, **variables: str) -> Ended:
+def run(processes: int, program: str, *arguments: str, variables: Mapping[str, str] | None = None) -> Ended:
     """Run a Python program, given as text, in several processes."""
-    return launch(processes, sys.executable, "-c", textwrap.dedent(program), *arguments, **variables)
+    return launch(processes, sys.executable, "-c", textwrap.dedent(program), *arguments, variables=variables)
 
 
-def run_file(processes: int, name: str, *arguments: str, **variables: str) -> Ended:
+def run_file(processes: int, name: str, *arguments: str, variables: Mapping[str, str] | None = None) -> Ended:
     """Run a Python program of this folder in several processes."""
-    return launch(processes, sys.executable, str(Path(__file__).parent / name), *arguments, **variables)
+    return launch(
+        processes, sys.executable, str(Path(__file__).parent / name), *arguments, variables=variables
+    )

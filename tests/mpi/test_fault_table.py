@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ WHERE = ("start", "step", "evaluation", "save")
 
 @dataclass(frozen=True)
 class Fault:
-    """What is expected where a fault comes; {rank} and {pid} stand for the process."""
+    """What is expected where a fault comes, {rank} standing for the process."""
 
     name: str
     statuses: tuple[int, ...]
@@ -51,7 +52,9 @@ KILLED = (signal.SIGKILL, 128 + signal.SIGKILL)
 
 FAULTS = (
     Fault("exception", (1,), "process {rank} of 3:"),
-    Fault("SIGKILL", KILLED, "PID {pid}"),  # which the launcher says
+    Fault(
+        "SIGKILL", KILLED, "PID "
+    ),  # of the launcher, and MPICH's may name another one, which it has killed
     Fault("SIGTERM", (128 + signal.SIGTERM,), "interrupted after step"),
     Fault("SIGINT", (128 + signal.SIGINT,), "interrupted after step"),
     Fault("SIGSTOP", (1,), "process {rank} of 3 has not answered for 2 s"),
@@ -63,7 +66,9 @@ OTHERS = {
     ("SIGTERM", "start"): Fault("SIGTERM", (128 + signal.SIGTERM,), "process {rank} of 3:"),
     ("SIGINT", "start"): Fault("SIGINT", (128 + signal.SIGINT,), "process {rank} of 3:"),
     ("NaN", "start"): Fault("NaN", (1,), "process {rank}"),
-    ("NaN", "evaluation"): Fault("NaN", (3,), "training diverged at step 40: the first NaN or infinity is in the loss"),
+    ("NaN", "evaluation"): Fault(
+        "NaN", (3,), "training diverged at step 40: the first NaN or infinity is in the loss"
+    ),
 }
 """What is expected elsewhere than in a step, if it is something else."""
 
@@ -79,12 +84,17 @@ TABLE = [
 @pytest.mark.parametrize("again", range(max(ROUNDS, 1)))
 @pytest.mark.parametrize(("fault", "where", "rank"), TABLE)
 def test_a_fault(
-    again: int, fault: Fault, where: str, rank: int, tmp_path: Path, record_property: pytest.RecordProperty
+    again: int,
+    fault: Fault,
+    where: str,
+    rank: int,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     expected = OTHERS.get((fault.name, where), fault)
     write_data(tmp_path)
     seconds = {"BACKPROP_TIMEOUT": f"{TIMEOUT:g}"} if fault.name == "SIGSTOP" else {}
-    ended = run_file(PROCESSES, "faulty.py", fault.name, where, str(rank), str(tmp_path), **seconds)
+    ended = run_file(PROCESSES, "faulty.py", fault.name, where, str(rank), str(tmp_path), variables=seconds)
     took = time.time() - float((tmp_path / "fault").read_text())
     record_property("seconds", took)
     record_property("status", ended.status)
@@ -92,8 +102,7 @@ def test_a_fault(
     assert not left_behind(tmp_path)
     assert took < SLACK * SOON, said
     assert ended.status in expected.statuses, said
-    pid = (tmp_path / f"pid-{rank}").read_text()
-    assert expected.message.format(rank=rank, pid=pid) in said, said
+    assert expected.message.format(rank=rank) in said, said
     if where != "start":
         checkpoint = run_folder.latest(tmp_path / "run")
         step = read_checkpoint(checkpoint).description["training"]["step"]
@@ -106,7 +115,9 @@ def write_data(folder: Path) -> None:
     """Data whose test part has a batch for every process."""
     rng = np.random.default_rng(0)
     t_train, t_test = rng.integers(0, 3, 400), rng.integers(0, 3, 1000 * PROCESSES)
-    x_train, x_test = ((rng.standard_normal((len(t), 4)) + np.eye(3, 4)[t]).astype("f") for t in (t_train, t_test))
+    x_train, x_test = (
+        (rng.standard_normal((len(t), 4)) + np.eye(3, 4)[t]).astype("f") for t in (t_train, t_test)
+    )
     np.savez(folder / "data.npz", x_train=x_train, t_train=t_train, x_test=x_test, t_test=t_test)
 
 

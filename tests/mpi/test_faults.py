@@ -101,10 +101,14 @@ else:
         ("x = x + processes.rank", "data .* in process 0, .* in process 1"),
         ("network = TwoLayerNet(4, 5 + processes.rank, 3)", "network .* in process 0, .* in process 1"),
         ("options['optimizer'] = SGD(0.1 + processes.rank)", "optimizer .* in process 0, .* in process 1"),
-        ("import platform; version = f'3.{processes.rank}'; platform.python_version = lambda: version",
-         "Python 3.0 in process 0, 3.1 in process 1"),
-        ("np.__version__ = f'2.{processes.rank}'",
-         "NumPy 2.0 in process 0, 2.1 in process 1; backend numpy 2.0 in process 0, numpy 2.1 in process 1"),
+        (
+            "import platform; version = f'3.{processes.rank}'; platform.python_version = lambda: version",
+            "Python 3.0 in process 0, 3.1 in process 1",
+        ),
+        (
+            "np.__version__ = f'2.{processes.rank}'",
+            "NumPy 2.0 in process 0, 2.1 in process 1; backend numpy 2.0 in process 0, numpy 2.1 in process 1",
+        ),
         ("options['shards'] = 1", "at least as many shards as processes, got 1 for 2"),
         ("options['shards'] = 21", "at most as many shards as samples in a batch, got 21 for batch_size 20"),
     ],
