@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.launch import launched, launched_rank
+from backends.launch import launched, launched_rank, uses_mpi
 from backprop.saving import run_folder
 from backprop.saving.checkpoint import read_checkpoint
 
@@ -164,6 +164,49 @@ def test_processes_that_are_not_connected(monkeypatch: pytest.MonkeyPatch) -> No
     )  # fmt: skip
     assert said.returncode == 1
     assert "MPIError: 3 processes were started, but each is alone: mpi4py uses" in said.stderr
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_an_exception_while_the_others_wait_for_the_start_ends_all(rank: int) -> None:
+    program = f"""
+from backends.launch import launched_rank
+from backends import world
+if launched_rank() == {rank}:
+    raise LookupError("lost")
+world()
+"""
+    ended = run(3, program)
+    assert ended.status in (signal.SIGTERM, 128 + signal.SIGTERM)
+    assert f"process {rank} of 3:" in ended.err
+    assert "LookupError: lost" in ended.err
+
+
+def test_an_exception_ends_a_process_by_itself_where_the_others_do_not_train() -> None:
+    """MPI, which would wait for the others, is not needed."""
+    program = """
+import backends
+from backends.launch import launched_rank
+if launched_rank() == 1:
+    raise LookupError("lost")
+"""
+    ended = run(2, program)
+    assert ended.status != 0
+    assert "LookupError: lost" in ended.err
+
+
+def test_prterun_says_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mpi4py")
+    monkeypatch.setenv("PMIX_RANK", "1")
+    assert (launched(), launched_rank()) == (1, 1)
+    said = subprocess.run(
+        [sys.executable, "-m", "backprop", "train", "--no-save"],
+        capture_output=True, text=True, check=False, timeout=SOON,
+    )  # fmt: skip
+    assert said.returncode == 1
+    assert "error: process 1 of several was started, but each is alone" in said.stderr
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "1")
+    monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "0")
+    assert (launched(), launched_rank(), uses_mpi()) == (1, 0, "mpi4py.MPI" in sys.modules)
 
 
 def test_the_innermost_launcher_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
