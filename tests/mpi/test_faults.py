@@ -204,7 +204,7 @@ def test_prterun_says_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
     )  # fmt: skip
     assert said.returncode != 0
     alone = "error: process 1 of several was started, but each is alone"
-    assert alone in said.stderr or "unsupported PMI version PMIx" in said.stderr  # MPICH's own words
+    assert alone in said.stderr or "PMI" in said.stderr  # MPICH refuses to start by itself
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "1")
     monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "0")
     assert (launched(), launched_rank(), uses_mpi()) == (1, 0, "mpi4py.MPI" in sys.modules)
