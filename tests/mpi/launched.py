@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,24 @@ class Ended:
     err: str
 
 
+def launcher() -> str:
+    """The path of `mpiexec`."""
+    pytest.importorskip("mpi4py", reason="mpi4py is not installed")
+    mpiexec = shutil.which(
+        "mpiexec", path=f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+    )
+    if mpiexec is None:
+        pytest.skip("no mpiexec on this machine")
+    return mpiexec
+
+
+@cache
+def is_open_mpi() -> bool:
+    """Whether `mpiexec` is Open MPI's, which kills the processes right after it has sent them a signal."""
+    version = subprocess.run([launcher(), "--version"], capture_output=True, text=True, check=True)
+    return "Open MPI" in version.stdout
+
+
 def launch(
     processes: int,
     *command: str,
@@ -41,12 +60,7 @@ def launch(
     variables: Mapping[str, str] | None = None,
 ) -> Ended:
     """Run a command in several processes; `then` may do something to `mpiexec` meanwhile."""
-    pytest.importorskip("mpi4py", reason="mpi4py is not installed")
-    mpiexec = shutil.which(
-        "mpiexec", path=f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
-    )
-    if mpiexec is None:
-        pytest.skip("no mpiexec on this machine")
+    mpiexec = launcher()
     env = {**os.environ, **OPEN_MPI, **(variables or {})}
     arguments = (mpiexec, "-n", str(processes), *command)
     with subprocess.Popen(
