@@ -312,8 +312,11 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
-    """Many more kills, full disks, signals, damaged files and random cases than in the tests."""
-    session.install(".", *group("tests"))
+    """Many more kills, full disks, signals, damaged files and random cases than in the tests.
+
+    The last part, faults in one of several processes, takes an hour.
+    """
+    session.install(".[mpi]", "mpich", *group("tests"))
     many = {"TEST_KILLS": "200", "TEST_MUTATIONS": "100000", "TEST_FUZZ": "5000", "TEST_NETWORKS": "1000"}
     which = (
         "tests/datasets",
@@ -331,6 +334,10 @@ def faults(session: nox.Session) -> None:
     )
     options = (*workers(session), *session.posargs)
     session.run("pytest", "--backend", "numpy", *which, *options, env={**ONE_THREAD, **many})
+    session.run(
+        "pytest", "--backend", "numpy", "tests/mpi/test_fault_table.py", *session.posargs,
+        env={**ONE_THREAD, "TEST_FAULT_ROUNDS": "30"},
+    )  # fmt: skip
 
 
 @nox.session

@@ -28,9 +28,11 @@ from .inplace import InPlaceDict
 from .launch import world
 from .numpy.blas import THREAD_VARIABLES
 from .registry import backend_names, register_backend
+from .watch import TIMEOUT_VARIABLE
 
 __all__ = [
     "THREAD_VARIABLES",
+    "TIMEOUT_VARIABLE",
     "Array",
     "Backend",
     "BackendStatus",

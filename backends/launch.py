@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from functools import cache
+from types import TracebackType
 
 from .communicator import Communicator
+from .errors import MPIError
 
 SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 """The variables in which Open MPI's, MPICH's and Intel's, MVAPICH's mpiexec and Slurm's srun say how many."""
 
 RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID")
 """The variables in which they say which one this is."""
+
+
+PMIX_RANK = "PMIX_RANK"
+"""The variable of PMIx: `prterun` says with it which one this is, and never how many."""
 
 
 def launched() -> int:
@@ -23,7 +30,7 @@ def launched() -> int:
 
 def launched_rank() -> int:
     """The number that the launcher has given to this process; 0 without one."""
-    return _innermost(RANKS, 0)
+    return _innermost((*RANKS, PMIX_RANK), 0)
 
 
 def _innermost(variables: Sequence[str], default: int) -> int:
@@ -33,8 +40,9 @@ def _innermost(variables: Sequence[str], default: int) -> int:
 
 
 def uses_mpi() -> bool:
-    """Whether there are several processes, or the program uses MPI by itself."""
-    return launched() > 1 or "mpi4py.MPI" in sys.modules
+    """Whether there are several processes, or may be, or the program uses MPI by itself."""
+    unknown = PMIX_RANK in os.environ and _innermost(SIZES, 0) == 0
+    return launched() > 1 or unknown or "mpi4py.MPI" in sys.modules
 
 
 @cache
@@ -49,3 +57,30 @@ def world() -> Communicator:
     from .mpi import connected
 
     return connected(launched(), launched_rank())
+
+
+def _end_all_at_the_start() -> None:
+    """Until `world` is called, an exception that ends this process ends the others.
+
+    They would wait for it there for ever. A signal is what every launcher takes for a reason to end all, and
+    MPI, which starts only when all have come, is not needed.
+    """
+    before = sys.excepthook
+
+    def end_all(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if world.cache_info().currsize or isinstance(error, MPIError):
+            before(kind, error, trace)
+            return
+        sys.stderr.write(f"process {launched_rank()} of {launched()}:\n")
+        before(kind, error, trace)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        signum = signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
+
+    sys.excepthook = end_all
+
+
+if launched() > 1:
+    _end_all_at_the_start()

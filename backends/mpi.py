@@ -17,6 +17,7 @@ import numpy as np
 from .array import HostArray
 from .communicator import Communicator, OrderedSum
 from .errors import MPIError, first_line
+from .watch import timeout, watch
 
 MOMENT = 1.0
 """Seconds in which all processes fail if they fail alike."""
@@ -31,14 +32,18 @@ BLOCK = 16_384
 def connected(launched: int, rank: int) -> Communicator:
     """All processes of this program; raises `MPIError` if the launcher has started others."""
     world = _mpi(launched, rank).COMM_WORLD
-    if world.size == 1 and launched > 1:
+    if world.size == 1 and (launched > 1 or rank > 0):
         raise MPIError(
-            f"{launched} processes were started, but each is alone: mpi4py uses {_library()}, and mpiexec is "
+            f"{_started(launched, rank)}, but each is alone: mpi4py uses {_library()}, and mpiexec is "
             "of another MPI library (or srun needs --mpi=pmix or --mpi=pmi2); start them with the mpiexec of "
             "mpi4py's library, or build mpi4py with that of mpiexec",
-            rank,
+            rank if launched > 1 else 0,  # where process 0 does not know of the others, each tells
         )
-    return MPICommunicator(world) if world.size > 1 else Communicator()
+    if world.size == 1:
+        return Communicator()
+    communicator = MPICommunicator(world)
+    watch(world, timeout(communicator))
+    return communicator
 
 
 def _mpi(launched: int, rank: int) -> Any:
@@ -47,7 +52,7 @@ def _mpi(launched: int, rank: int) -> Any:
     try:
         import mpi4py
     except ImportError:
-        why = f"{launched} processes were started, but mpi4py is not installed: {cure}"
+        why = f"{_started(launched, rank)}, but mpi4py is not installed: {cure}"
         raise MPIError(why, rank) from None
     try:
         from mpi4py import MPI
@@ -58,6 +63,10 @@ def _mpi(launched: int, rank: int) -> Any:
             rank,
         ) from None
     return MPI
+
+
+def _started(launched: int, rank: int) -> str:
+    return f"{launched} processes were started" if launched > 1 else f"process {rank} of several was started"
 
 
 def _library() -> str:

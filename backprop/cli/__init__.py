@@ -79,7 +79,7 @@ def _ended(command: str, tell: Callable[[], int]) -> int:
         except MPIError as error:  # which all have met, each by itself
             rank = error.rank
     alike = processes.all_end()
-    if rank and not alike:
+    if not alike:
         say(f"backprop: process {rank} of {processes.size}:", file=sys.stderr)
     with redirect_stderr(io.StringIO()) if rank and alike else nullcontext():
         status = tell()

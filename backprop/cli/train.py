@@ -178,7 +178,7 @@ class Job:
             try:
                 yield
             except DivergenceError as error:
-                if self.recorder is None:
+                if self.options.no_save:
                     error.args = (f"{error}; no checkpoint was saved",)
                 raise
             except BrokenPipeError:

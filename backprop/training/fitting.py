@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -16,7 +15,7 @@ from ..saving.checkpoint import Checkpoint
 from .arguments import Sampling
 from .best_weights import BestWeights
 from .loop import Progress, Training
-from .progress import progress_line
+from .progress import progress_line, say_shards
 from .recorder import RunRecorder
 
 
@@ -104,7 +103,7 @@ def fit(
     if resume is not None:
         training.restore(resume)
     if shards is None and verbose is not False:
-        _say_shards(training)
+        say_shards(training)
     try:
         with ExitStack() as stack:
             if recorder is not None:
@@ -121,10 +120,3 @@ def fit(
         raise
     training.restore_best()
     return training
-
-
-def _say_shards(training: Training) -> None:
-    """Say by how many shards several processes train: the number was not given, and is part of the result."""
-    processes = training.communicator
-    if processes.size > 1 and processes.rank == 0:
-        print(f"every batch in {training.shards} shards, processes: {processes.size}", file=sys.stderr)

@@ -8,6 +8,7 @@ network is left as it was before that step's update.
 from __future__ import annotations
 
 import math
+import platform
 import sys
 import time
 import warnings
@@ -278,8 +279,11 @@ class Training(Iterator[Metrics]):
         rows = backend.asarray(sample_indices(self._order.samples))
         samples = [backend.to_numpy(backend.xp.take(data[name], rows, axis=0)) for name in ("x", "t")]
         held_out = {part: tuple(x.shape) for part, (x, _) in self._data.held_out.items()}
+        machine = self._machine()
         facts = {
             "backprop": __version__,
+            "Python": platform.python_version(),
+            **{name: machine.get(name) for name in ("NumPy", "backend")},
             "network": f"{network!r} of {[tuple(p.shape) for p in network.params.values()]}",
             "optimizer": optimizer_config(self.optimizer),
             "data": f"{tuple(data['x'].shape)} {digest(*samples)}",
@@ -291,7 +295,7 @@ class Training(Iterator[Metrics]):
             "hook_steps": self.hook_steps,
             **self._order.config(),
         }
-        check_alike(self.communicator, facts, self._machine())
+        check_alike(self.communicator, facts, machine)
         with backend.current():
             for arrays in (network.flat_params, network.state):
                 for key in arrays:

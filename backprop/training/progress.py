@@ -11,7 +11,7 @@ from typing import Any
 
 from ..pages.html import escaped
 from ..text import short
-from .loop import Progress
+from .loop import Progress, Training
 
 Show = Callable[[Progress], None]
 
@@ -36,6 +36,13 @@ def progress_line(steps: int, *, shown: bool | None = None, stays: bool = True) 
         return
     with _in_cell(steps) if notebook else _moving(steps, stays=stays) if terminal else _at_end(steps) as show:
         yield show
+
+
+def say_shards(training: Training) -> None:
+    """Say by how many shards several processes train: the number was not given, and is part of the result."""
+    processes = training.communicator
+    if processes.size > 1 and processes.rank == 0:
+        print(f"every batch in {training.shards} shards, processes: {processes.size}", file=sys.stderr)
 
 
 class _Rate:

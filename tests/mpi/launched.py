@@ -8,19 +8,22 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import pytest
 
 LIMIT = 120.0
 """Seconds; a program that hangs fails."""
 
-OPEN_MPI = (
-    "OMPI_ALLOW_RUN_AS_ROOT",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM",
-    "PRTE_MCA_rmaps_default_mapping_policy",
-)
+OPEN_MPI = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_osc": "^ucx",  # which the wheel has not, and warns of
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+}
 
 
 @dataclass(frozen=True)
@@ -32,17 +35,33 @@ class Ended:
     err: str
 
 
-def launch(
-    processes: int, *command: str, then: Callable[[subprocess.Popen[str]], None] | None = None
-) -> Ended:
-    """Run a command in several processes; `then` may do something to `mpiexec` meanwhile."""
+def launcher() -> str:
+    """The path of `mpiexec`."""
     pytest.importorskip("mpi4py", reason="mpi4py is not installed")
     mpiexec = shutil.which(
         "mpiexec", path=f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
     )
     if mpiexec is None:
         pytest.skip("no mpiexec on this machine")
-    env = {**os.environ, **dict.fromkeys(OPEN_MPI[:2], "1"), OPEN_MPI[2]: ":oversubscribe"}
+    return mpiexec
+
+
+@cache
+def is_open_mpi() -> bool:
+    """Whether `mpiexec` is Open MPI's, which kills the processes right after it has sent them a signal."""
+    version = subprocess.run([launcher(), "--version"], capture_output=True, text=True, check=True)
+    return "Open MPI" in version.stdout
+
+
+def launch(
+    processes: int,
+    *command: str,
+    then: Callable[[subprocess.Popen[str]], None] | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Ended:
+    """Run a command in several processes; `then` may do something to `mpiexec` meanwhile."""
+    mpiexec = launcher()
+    env = {**os.environ, **OPEN_MPI, **(variables or {})}
     arguments = (mpiexec, "-n", str(processes), *command)
     with subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, start_new_session=True
@@ -57,6 +76,13 @@ def launch(
     return Ended(process.returncode, out, err)
 
 
-def run(processes: int, program: str, *arguments: str) -> Ended:
+def run(processes: int, program: str, *arguments: str, variables: Mapping[str, str] | None = None) -> Ended:
     """Run a Python program, given as text, in several processes."""
-    return launch(processes, sys.executable, "-c", textwrap.dedent(program), *arguments)
+    return launch(processes, sys.executable, "-c", textwrap.dedent(program), *arguments, variables=variables)
+
+
+def run_file(processes: int, name: str, *arguments: str, variables: Mapping[str, str] | None = None) -> Ended:
+    """Run a Python program of this folder in several processes."""
+    return launch(
+        processes, sys.executable, str(Path(__file__).parent / name), *arguments, variables=variables
+    )

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.launch import launched, launched_rank
+from backends.launch import launched, launched_rank, uses_mpi
 from backprop.saving import run_folder
 from backprop.saving.checkpoint import read_checkpoint
 
-from .launched import Ended, launch, run
+from .launched import Ended, is_open_mpi, launch, run
 
 SOON = 60.0
 """Seconds until a program that ends by itself is taken for one that hangs; it needs a few."""
@@ -101,6 +101,14 @@ else:
         ("x = x + processes.rank", "data .* in process 0, .* in process 1"),
         ("network = TwoLayerNet(4, 5 + processes.rank, 3)", "network .* in process 0, .* in process 1"),
         ("options['optimizer'] = SGD(0.1 + processes.rank)", "optimizer .* in process 0, .* in process 1"),
+        (
+            "import platform; version = f'3.{processes.rank}'; platform.python_version = lambda: version",
+            "Python 3.0 in process 0, 3.1 in process 1",
+        ),
+        (
+            "np.__version__ = f'2.{processes.rank}'",
+            "NumPy 2.0 in process 0, 2.1 in process 1; backend numpy 2.0 in process 0, numpy 2.1 in process 1",
+        ),
         ("options['shards'] = 1", "at least as many shards as processes, got 1 for 2"),
         ("options['shards'] = 21", "at most as many shards as samples in a batch, got 21 for batch_size 20"),
     ],
@@ -156,6 +164,50 @@ def test_processes_that_are_not_connected(monkeypatch: pytest.MonkeyPatch) -> No
     )  # fmt: skip
     assert said.returncode == 1
     assert "MPIError: 3 processes were started, but each is alone: mpi4py uses" in said.stderr
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_an_exception_while_the_others_wait_for_the_start_ends_all(rank: int) -> None:
+    program = f"""
+from backends.launch import launched_rank
+from backends import world
+if launched_rank() == {rank}:
+    raise LookupError("lost")
+world()
+"""
+    ended = run(3, program)
+    assert ended.status in (signal.SIGTERM, 128 + signal.SIGTERM)
+    assert f"process {rank} of 3:" in ended.err
+    assert "LookupError: lost" in ended.err
+
+
+def test_an_exception_ends_a_process_by_itself_where_the_others_do_not_train() -> None:
+    """MPI, which would wait for the others, is not needed."""
+    program = """
+import backends
+from backends.launch import launched_rank
+if launched_rank() == 1:
+    raise LookupError("lost")
+"""
+    ended = run(2, program)
+    assert ended.status != 0
+    assert "LookupError: lost" in ended.err
+
+
+def test_prterun_says_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mpi4py")
+    monkeypatch.setenv("PMIX_RANK", "1")
+    assert (launched(), launched_rank()) == (1, 1)
+    said = subprocess.run(
+        [sys.executable, "-m", "backprop", "train", "--no-save"],
+        capture_output=True, text=True, check=False, timeout=SOON,
+    )  # fmt: skip
+    assert said.returncode != 0
+    alone = "error: process 1 of several was started, but each is alone"
+    assert alone in said.stderr or "PMI" in said.stderr  # MPICH refuses to start by itself
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "1")
+    monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "0")
+    assert (launched(), launched_rank(), uses_mpi()) == (1, 0, "mpi4py.MPI" in sys.modules)
 
 
 def test_the_innermost_launcher_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,8 +322,11 @@ def test_a_signal_ends_all_after_the_same_step_and_the_run_resumes(
         os.kill(mpiexec.pid if whom == "mpiexec" else ranks(mpiexec.pid)[int(whom)], number)
 
     ended = train(2, data, out, "--iters", "200000", "--save-every", "20", then=send)
-    assert ended.status == 128 + number
-    assert ended.err.count("backprop: interrupted after step") == 1
+    if whom == "mpiexec" and is_open_mpi():
+        assert ended.status != 0
+    else:
+        assert ended.status == 128 + number
+        assert ended.err.count("backprop: interrupted after step") == 1
     step = int(run_folder.latest(out).stem.rpartition("-")[2])
     resumed = train(1, data, out, "--resume", str(out), "--iters", str(step + 5))
     assert resumed.status == 0, resumed.err
