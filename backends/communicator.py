@@ -16,6 +16,9 @@ class OrderedSum:
     Its bits do not depend on which process has which.
     """
 
+    on_host: bool = True
+    """Whether it is made on the host: a backend may have its own on its devices."""
+
     rows: HostArray
     """The vectors of this process, (rows, length), to be filled before each call."""
 

@@ -16,6 +16,15 @@ RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCI
 """The variables in which they say which one this is."""
 
 
+LOCAL_RANKS = (
+    "OMPI_COMM_WORLD_LOCAL_RANK",
+    "MPI_LOCALRANKID",
+    "MV2_COMM_WORLD_LOCAL_RANK",
+    "SLURM_LOCALID",
+)
+"""The variables in which they say which one of those on this machine."""
+
+
 def launched() -> int:
     """The number of processes that the launcher has started; 1 without one."""
     return _innermost(SIZES, 1)
@@ -24,6 +33,11 @@ def launched() -> int:
 def launched_rank() -> int:
     """The number that the launcher has given to this process; 0 without one."""
     return _innermost(RANKS, 0)
+
+
+def launched_local_rank() -> int | None:
+    """The number of this process among those on its machine; None without others."""
+    return _innermost(LOCAL_RANKS, 0) if launched() > 1 else None
 
 
 def _innermost(variables: Sequence[str], default: int) -> int:

@@ -29,7 +29,7 @@ class ShardSum:
 
     def exchange(self, length: int, dtype: str) -> OrderedSum:
         """The communicator's sum of vectors of this length."""
-        return self.communicator.ordered_sum(self.shards.counts, length, dtype)
+        return self.backend.exchange(self.communicator, self.shards.counts, length, dtype)
 
 
 class AskingSum(OrderedSum):

@@ -117,7 +117,9 @@ class ShardedStep(TrainStep):
         self.proof = ShardProof(network, optimizer, shards.count)
         self.asked_to_stop, self.stop = asked_to_stop, stop
         backend = network.backend
-        capture = capture and backend.has_views and (communicator.size == 1 or backend.records_sums)
+        if communicator.size > 1 and not backend.records_sums(communicator):
+            capture = False
+        capture = capture and backend.has_views
         super().__init__(network, data, optimizer, batch_size, capture, shards, communicator)
 
     def state(self) -> TrainState:
@@ -170,7 +172,8 @@ class ShardedStep(TrainStep):
             total = self._add([part.summands(row, *its) for part, row, its in each])
         size, xp = self.network.size, namespace_of(total)
         correct = [xp.astype(total[size + 1], xp.int64)] if self.network.last_layer.counts_correct else []
-        return total[:size], total[size], *correct
+        value = xp.asarray(total[size], copy=True)  # since the next sum is in the same memory
+        return total[:size], value, *correct
 
     def _run(self, batch: CutBatch, scale: Any) -> list[Results]:
         """Run all parts forward and backward; return their shares of the loss, and counts of the correct."""
@@ -218,7 +221,13 @@ class ShardedStep(TrainStep):
 
     def _exchange(self) -> OrderedSum:
         total = self.sum.exchange(self.network.size + MORE, self.network.dtype)
-        return AskingSum(total, self.asked_to_stop, self.stop)
+        return AskingSum(total, self.asked_to_stop, self.stop) if total.on_host else total
+
+    def ask(self) -> None:
+        if not self._exchanges or self._exchange().on_host:
+            return
+        if any(self.sum.communicator.gather(self.asked_to_stop())):
+            self.stop()
 
     def release(self) -> None:
         """Drop the arrays that the layers saved for backward."""
