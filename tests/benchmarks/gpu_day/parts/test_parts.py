@@ -86,7 +86,7 @@ def test_a_backend_without_captures_is_missing(tmp_path: Path) -> None:
         findings("captured", tmp_path, "strict")
 
 
-@pytest.mark.parametrize("module", ["empty_kernel", "graphs"])
+@pytest.mark.parametrize("module", ["empty_kernel", "graphs", "nccl"])
 def test_cupys_own_parts_say_so(module: str, tmp_path: Path) -> None:
     with pytest.raises(NotHereError, match=r"graphs are CuPy's, and this is numpy"):
         findings(module, tmp_path, "cpu")
