@@ -7,11 +7,15 @@ there are no messages of MPI's in a graph.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
+
+EMULATED = "CUPY_EMULATOR_LIBRARIES" in os.environ
 
 available = True
 NCCL_FLOAT16, NCCL_FLOAT32, NCCL_FLOAT64, NCCL_INT64 = 6, 7, 8, 4
@@ -25,6 +29,16 @@ _open: list[Callable[[], Any]] | None = None
 def install() -> None:
     """Put it in the place of CuPy's."""
     sys.modules["cupy.cuda.nccl"] = sys.modules[__name__]
+
+
+def provide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NCCL for a group of one; without it, on a GPU that is none of the emulator's, skip the test."""
+    from backends.cupy.nccl import _library
+
+    if EMULATED:
+        monkeypatch.setitem(sys.modules, "cupy.cuda.nccl", sys.modules[__name__])
+    elif _library() is None:
+        pytest.skip("NCCL is not installed")
 
 
 def get_unique_id() -> tuple[int, ...]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from functools import reduce
 from operator import add
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,15 +14,12 @@ from backends import Backend, BackendUnavailableError, Communicator
 from backends.cupy import nccl
 from backprop import SGD, MultiLayerNet, Training
 from backprop.training.sharded_step import ShardedStep
-from benchmarks.gpu_day.parts import nccl as part
-from benchmarks.gpu_day.reporting import Report, read
 from tests.mpi.launched import Ended, run
 
 from . import fake_nccl
+from .fake_nccl import EMULATED
 
 pytestmark = pytest.mark.only("cupy")
-
-EMULATED = "CUPY_EMULATOR_LIBRARIES" in os.environ
 
 PROGRAM = """
 import gc, hashlib, sys, warnings
@@ -82,10 +76,7 @@ def check(processes: int, program: str, monkeypatch: pytest.MonkeyPatch, fake: b
 @pytest.fixture
 def alone(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Communicator:
     """A group of one, which sends to itself."""
-    if EMULATED:
-        monkeypatch.setitem(sys.modules, "cupy.cuda.nccl", fake_nccl)
-    elif nccl._library() is None:
-        pytest.skip("NCCL is not installed")
+    fake_nccl.provide(monkeypatch)
     return Communicator()
 
 
@@ -294,17 +285,3 @@ def test_a_gpu_that_two_processes_have() -> None:
     nccl._check_own(0, places)
     with pytest.raises(BackendUnavailableError, match="processes 1 and 3 have the same GPU, 0000:02:00.0 of"):
         nccl._check_own(0, [*places, places[1]])
-
-
-def test_the_gpu_day_sees_right_and_wrong_sums(
-    backend: Backend, alone: Communicator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def passed() -> list[bool]:
-        report = Report(tmp_path / "findings", 600.0)
-        part.run(report, ["gpu"], True)
-        report.end()
-        return [finding["passed"] for finding in read(tmp_path / "findings")[0]]
-
-    assert passed() == [True, True, True]
-    monkeypatch.setattr(nccl.NcclSum, "of", lambda _, vectors: reduce(add, vectors[::-1]))
-    assert passed() == [True, False, False]
