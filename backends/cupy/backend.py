@@ -159,15 +159,17 @@ class CupyBackend(Backend):
         return self._connected(communicator) is not None
 
     def exchange(
-        self, communicator: Communicator, counts: Sequence[int], length: int, dtype: str
+        self, communicator: Communicator, counts: Sequence[int], length: int, dtype: str, common: int = 0
     ) -> OrderedSum:
         nccl = self._connected(communicator)
         if nccl is None:
-            return super().exchange(communicator, counts, length, dtype)
+            return super().exchange(communicator, counts, length, dtype, common)
         return nccl.sum(counts, length, dtype)
 
-    def ordered_sum(self, total: OrderedSum, vectors: Sequence[Array]) -> Array:
-        return total.of(vectors) if isinstance(total, NcclSum) else super().ordered_sum(total, vectors)
+    def ordered_sum(self, total: OrderedSum, vectors: Sequence[Array], *, part: bool = False) -> Array:
+        if isinstance(total, NcclSum):
+            return total.of(vectors)  # all of it
+        return super().ordered_sum(total, vectors, part=part)
 
     def _connected(self, communicator: Communicator) -> Nccl | None:
         return connected(self._cupy, communicator, self._device.id)

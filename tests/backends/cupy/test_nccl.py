@@ -13,7 +13,7 @@ import pytest
 from backends import Backend, BackendUnavailableError, Communicator
 from backends.cupy import nccl
 from backprop import SGD, MultiLayerNet, Training
-from backprop.training.sharded_step import ShardedStep
+from backprop.training.exchange import Exchange
 from tests.mpi.launched import Ended, run
 
 from . import fake_nccl
@@ -270,7 +270,7 @@ def test_a_training_of_a_group_of_one_is_captured(
 
     own = trained(capture=True)
     made = set(alone_sums(backend, alone))
-    monkeypatch.setattr(ShardedStep, "_exchanges", True)
+    monkeypatch.setattr(Exchange, "several", True)
     np.testing.assert_array_equal(trained(capture=True), own)
     np.testing.assert_allclose(trained(capture=False), own, rtol=1e-4, atol=1e-5)
     assert set(alone_sums(backend, alone)) > made
