@@ -107,7 +107,7 @@ def emulated_tests(session: nox.Session) -> None:
     """The tests of CuPy on one emulated GPU, and those of several devices on two."""
     folder, venv = emulator(session)
     session.run(str(folder / "setup.sh"), venv[1], external=True)
-    needed = (*GROUPS["project"]["dependencies"], *group("tests"))
+    needed = (*GROUPS["project"]["dependencies"], *group("tests"), "mpi4py", "mpich")
     python = str(Path(venv[1]) / "bin" / "python")
     session.run(python, "-m", "pip", "install", "--quiet", *needed, external=True, silent=True)
 

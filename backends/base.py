@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Protocol
 
 from .array import Array, DType, HostArray, Namespace, dtype_name
-from .communicator import OrderedSum
+from .communicator import Communicator, OrderedSum
 from .dispatch import namespace_of
 from .registry import library_roots, name_of, open_backend
 
@@ -194,8 +194,15 @@ class Backend:
         """
         raise NotImplementedError(f"{type(self).__name__} has no recordings")
 
-    records_sums: bool = False
-    """Whether `record` takes `ordered_sum` and `gather`."""
+    def records_sums(self, communicator: Communicator) -> bool:
+        """Whether `record` takes `ordered_sum` and `gather`; all processes must ask."""
+        return False
+
+    def exchange(
+        self, communicator: Communicator, counts: Sequence[int], length: int, dtype: str, common: int = 0
+    ) -> OrderedSum:
+        """What `ordered_sum` takes, here a sum on the host; see `Communicator.ordered_sum`."""
+        return communicator.ordered_sum(counts, length, dtype, common)
 
     def ordered_sum(self, total: OrderedSum, vectors: Sequence[Array], *, part: bool = False) -> Array:
         """The sum of the vectors of all processes, here by way of the host; `vectors` are this process's.

@@ -17,6 +17,9 @@ class OrderedSum:
     last, common ones; a call is `add` and then `gather` of the sum.
     """
 
+    on_host: bool = True
+    """Whether it is made on the host: a backend may have its own on its devices."""
+
     rows: HostArray
     """The vectors of this process, (rows, length), to be filled before each call."""
 

@@ -23,6 +23,15 @@ PMIX_RANK = "PMIX_RANK"
 """The variable of PMIx: `prterun` says with it which one this is, and never how many."""
 
 
+LOCAL_RANKS = (
+    "OMPI_COMM_WORLD_LOCAL_RANK",
+    "MPI_LOCALRANKID",
+    "MV2_COMM_WORLD_LOCAL_RANK",
+    "SLURM_LOCALID",
+)
+"""The variables in which they say which one of those on this machine."""
+
+
 def launched() -> int:
     """The number of processes that the launcher has started; 1 without one."""
     return _innermost(SIZES, 1)
@@ -31,6 +40,11 @@ def launched() -> int:
 def launched_rank() -> int:
     """The number that the launcher has given to this process; 0 without one."""
     return _innermost((*RANKS, PMIX_RANK), 0)
+
+
+def launched_local_rank() -> int | None:
+    """The number of this process among those on its machine; None without others."""
+    return _innermost(LOCAL_RANKS, 0) if launched() > 1 else None
 
 
 def _innermost(variables: Sequence[str], default: int) -> int:

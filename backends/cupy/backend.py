@@ -12,21 +12,24 @@ import numpy as np
 
 from ..array import Array, DType, HostArray, Namespace
 from ..base import Backend, Fused, Replay
+from ..communicator import Communicator, OrderedSum
 from ..errors import BackendUnavailableError, first_line
 from ..fusion import fuses
+from ..launch import launched_local_rank
 from ..rounding import agree, updates_agree
 from . import CupyArray
 from .capture import CupyReplay
 from .driver import cuda_version, cupy_packages
 from .functions import functions
 from .fusion import Fusion
+from .nccl import Nccl, NcclSum, connected
 from .products import Products, tf32
 from .reading import read
 from .write_out import writers
 
 
 class CupyBackend(Backend):
-    """CuPy on one GPU: the current device by default.
+    """CuPy on one GPU: by default the current device, or of several processes each another one.
 
     Naming a device, as in `get_backend("gpu:1")`, also makes it the current one of this thread, since that is
     where CuPy's functions put new arrays. Networks and trainings compute on their own device in any case.
@@ -70,6 +73,9 @@ class CupyBackend(Backend):
         except cupy.cuda.runtime.CUDARuntimeError as error:
             cure = f"check nvidia-smi and CUDA_VISIBLE_DEVICES, or replace a CuPy for another CUDA: {install}"
             raise unavailable(f"CUDA finds no device ({first_line(error)})", cure) from None
+        local = launched_local_rank()
+        if index is None and local is not None:
+            cupy.cuda.Device(local % count).use()
         index = cupy.cuda.Device().id if index is None else index
         if index >= count:
             raise unavailable(f"this machine has {count} GPU(s)", f"use 'gpu:0' to 'gpu:{count - 1}'")
@@ -148,6 +154,25 @@ class CupyBackend(Backend):
         except MemoryError:
             self._cupy.get_default_memory_pool().free_all_blocks()  # which the graph's pool cannot use
         return CupyReplay(function, state, inputs, *graph)
+
+    def records_sums(self, communicator: Communicator) -> bool:
+        return self._connected(communicator) is not None
+
+    def exchange(
+        self, communicator: Communicator, counts: Sequence[int], length: int, dtype: str, common: int = 0
+    ) -> OrderedSum:
+        nccl = self._connected(communicator)
+        if nccl is None:
+            return super().exchange(communicator, counts, length, dtype, common)
+        return nccl.sum(counts, length, dtype)
+
+    def ordered_sum(self, total: OrderedSum, vectors: Sequence[Array], *, part: bool = False) -> Array:
+        if isinstance(total, NcclSum):
+            return total.of(vectors)  # all of it
+        return super().ordered_sum(total, vectors, part=part)
+
+    def _connected(self, communicator: Communicator) -> Nccl | None:
+        return connected(self._cupy, communicator, self._device.id)
 
     def agree(self, x: Array, y: Array) -> Array:
         with self._device:

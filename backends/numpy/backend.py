@@ -11,7 +11,7 @@ import numpy as np
 
 from ..array import Array, DType, HostArray
 from ..base import Backend, Fused, Replay
-from ..communicator import OrderedSum
+from ..communicator import Communicator, OrderedSum
 from ..errors import BackendUnavailableError
 from ..processor import processor_name
 from ..traced import TracedArray
@@ -77,7 +77,8 @@ class NumpyBackend(Backend):
     ) -> Replay:
         return NumpyReplay(self, function, state, inputs)
 
-    records_sums = True
+    def records_sums(self, communicator: Communicator) -> bool:
+        return True
 
     def ordered_sum(self, total: OrderedSum, vectors: Sequence[Array], *, part: bool = False) -> Array:
         traced = [vector for vector in vectors if isinstance(vector, TracedArray)]

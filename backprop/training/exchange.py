@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..backends import Array, InPlaceDict
+from ..backends import Array, InPlaceDict, OrderedSum
 from ..networks import Network
 from ..optimizers import Optimizer
 from .ordered_sum import AskingSum, ShardSum
@@ -37,15 +37,20 @@ class Exchange:
     ) -> None:
         self.network, self.optimizer, self.shard_sum = network, optimizer, shard_sum
         self.asked_to_stop, self.stop = asked_to_stop, stop
-        self.several = shard_sum.communicator.size > 1
-        self._total: AskingSum | None = None  # made at the first step, which all processes reach alike
+        self._total: OrderedSum | None = None  # made at the first step, which all processes reach alike
 
     @property
-    def total(self) -> AskingSum:
+    def several(self) -> bool:
+        """Whether there are several processes."""
+        return self.shard_sum.communicator.size > 1
+
+    @property
+    def total(self) -> OrderedSum:
         """The sum of several processes."""
         if self._total is None:
             size, dtype = self.network.size + MORE, self.network.dtype
-            self._total = AskingSum(self.shard_sum.exchange(size, dtype, MORE), self.asked_to_stop, self.stop)
+            total = self.shard_sum.exchange(size, dtype, MORE)
+            self._total = AskingSum(total, self.asked_to_stop, self.stop) if total.on_host else total
         return self._total
 
     def rows(self) -> Sequence[Array | None]:
@@ -62,7 +67,7 @@ class Exchange:
     def divides(self, state: TrainState) -> bool:
         """Whether each process updates its columns."""
         network, optimizer = self.network, self.optimizer
-        if not (self.several and network.backend.has_views and network.params):
+        if not (self.several and network.backend.has_views and network.params and self.total.on_host):
             return False
         return not network.weight_decay and optimizer.max_norm is None and acts_on_entries(optimizer, state)
 
@@ -72,6 +77,13 @@ class Exchange:
             return self.shard_sum(vectors)
         return self.network.backend.ordered_sum(self.total, vectors, part=part)
 
+    def ask(self) -> None:
+        """Learn whether any process is asked to stop, unless the sums tell."""
+        if not self.several or self.total.on_host:
+            return
+        if any(self.shard_sum.communicator.gather(self.asked_to_stop())):
+            self.stop()
+
     def update(self, state: TrainState, grads: Array, scalars: Sequence[Array]) -> None:
         """Update the columns of this process, and get the others' parameters from them."""
         params, slots = self._own(state.params), self._own(state.slots)
@@ -80,7 +92,7 @@ class Exchange:
 
     def join(self, state: TrainState) -> None:
         """Get the other columns of the slots and the gradients from the others, if they are needed."""
-        if self._total is None or not self._total.is_divided:
+        if not isinstance(self._total, AskingSum) or not self._total.is_divided:
             return
         self._total.is_divided = False
         backend, columns = self.network.backend, self.total.columns

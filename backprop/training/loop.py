@@ -203,13 +203,13 @@ class Training(Iterator[Metrics]):
         if test is not None and not is_pair(test):
             raise TypeError(f"expected test=(x_test, t_test), got {indefinite(type(test).__name__)}")
         self.communicator = world() if communicator is None else communicator
+        self.network = network
         generator = self._common(np.random.default_rng(rng))
         with network.backend.current():
             self._data = TrainingData(network, x, t, validation, test, generator)
             samples = len(self._data)
             per_epoch = steps_per_epoch(samples, batch_size, sampling)
             total = total_steps(epochs, iterations, per_epoch)
-            self.network = network
             self._capture = capture and total >= network.backend.fewest_steps
             self._shards_given = shards is not None
             self._step = self._made_step(shards, optimizer or SGD(0.1), batch_size)
@@ -250,8 +250,9 @@ class Training(Iterator[Metrics]):
         return self._step.shards.count
 
     def _common(self, generator: np.random.Generator) -> np.random.Generator:
-        """The generator, in the state that it has in process 0."""
+        """The generator, in the state that it has in process 0; all must compute with one library."""
         if self.communicator.size > 1:
+            check_alike(self.communicator, {"device": self.network.backend.name}, {})
             generator.bit_generator.state = self.communicator.broadcast(generator.bit_generator.state)
         return generator
 
@@ -280,11 +281,12 @@ class Training(Iterator[Metrics]):
         samples = [backend.to_numpy(backend.xp.take(data[name], rows, axis=0)) for name in ("x", "t")]
         held_out = {part: tuple(x.shape) for part, (x, _) in self._data.held_out.items()}
         machine = self._machine()
+        shown, _, _ = repr(network).rpartition(" on ")  # which of several GPUs
         facts = {
             "backprop": __version__,
             "Python": platform.python_version(),
             **{name: machine.get(name) for name in ("NumPy", "backend")},
-            "network": f"{network!r} of {[tuple(p.shape) for p in network.params.values()]}",
+            "network": f"{shown} of {[tuple(p.shape) for p in network.params.values()]}",
             "optimizer": optimizer_config(self.optimizer),
             "data": f"{tuple(data['x'].shape)} {digest(*samples)}",
             "held-out data": held_out,
@@ -495,6 +497,7 @@ class Training(Iterator[Metrics]):
         reports = partial(_next_multiple, every)
         free_after = self._report_or_hook_after(reports) if calls else self._hook_after
         for i in within_memory(self._step, epoch.run(reports, free_after)):
+            self._step.ask()
             due = i % every == 0 or i == self._hook_after(i - 1)
             with self.network.backend.current():  # a hook may leave another device as the current one
                 if due and not self._report(epoch, every):

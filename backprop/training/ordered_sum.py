@@ -28,8 +28,8 @@ class ShardSum:
         return namespace_of(total).asarray(total, copy=True)
 
     def exchange(self, length: int, dtype: str, common: int = 0) -> OrderedSum:
-        """The communicator's sum of vectors of this length; see `Communicator.ordered_sum`."""
-        return self.communicator.ordered_sum(self.shards.counts, length, dtype, common)
+        """The backend's sum of vectors of this length; see `Communicator.ordered_sum`."""
+        return self.backend.exchange(self.communicator, self.shards.counts, length, dtype, common)
 
 
 class AskingSum(OrderedSum):

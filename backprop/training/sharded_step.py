@@ -48,7 +48,9 @@ class ShardedStep(TrainStep):
         self.parts: list[Part] = []  # made at the first step, which all processes reach alike
         self.proof = ShardProof(network, optimizer, shards.count)
         backend = network.backend
-        capture = capture and backend.has_views and (communicator.size == 1 or backend.records_sums)
+        if communicator.size > 1 and not backend.records_sums(communicator):
+            capture = False
+        capture = capture and backend.has_views
         super().__init__(network, data, optimizer, batch_size, capture, shards, communicator)
 
     def join(self) -> None:
@@ -114,7 +116,8 @@ class ShardedStep(TrainStep):
             total = self.exchange.add([own.summands(row, *its) for own, row, its in each], part=part)
         size, xp = self.network.size, namespace_of(total)
         correct = [xp.astype(total[size + 1], xp.int64)] if self.network.last_layer.counts_correct else []
-        return total[:size], total[size], *correct
+        value = xp.asarray(total[size], copy=True)  # since the next sum is in the same memory
+        return total[:size], value, *correct
 
     def _run(self, batch: CutBatch, scale: Any) -> list[Results]:
         """Run all parts forward and backward; return their shares of the loss, and counts of the correct."""
@@ -139,6 +142,9 @@ class ShardedStep(TrainStep):
     def _layers(self) -> list[list[Layer]]:
         """For each layer of the network, its replica in every part."""
         return [list(layers) for layers in zip(*(part.layers.values() for part in self.parts), strict=True)]
+
+    def ask(self) -> None:
+        self.exchange.ask()
 
     def release(self) -> None:
         """Drop the arrays that the layers saved for backward."""

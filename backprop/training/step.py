@@ -93,6 +93,9 @@ class TrainStep:
 
             return self.network.backend.scan(step, own, rows.shape[0])
 
+    def ask(self) -> None:
+        """Learn whether any process is asked to stop, unless the steps tell."""
+
     def release(self) -> None:
         """Drop the arrays that the layers saved for backward, including those of a recording."""
         for node in (*self.network.layers.values(), self.network.last_layer):

@@ -1,10 +1,10 @@
 """Prove and measure everything on one GPU, in ten minutes at most and without a network.
 
 In this order: captured training against called training for every layer, loss and optimizer, on CuPy, PyTorch
-and JAX; every gradient; the book's run with its accuracy; a training resumed from CPU to GPU and back; the
-time of an empty kernel in a graph; the nodes of a captured step and how much of an epoch the GPU works; W1 to
-W4 beside PyTorch and JAX with their memory, in float32 and again in TF32. A library that is missing is
-reported as such.
+and JAX; every gradient; the book's run with its accuracy; a training resumed from CPU to GPU and back; NCCL
+in a group of one; the time of an empty kernel in a graph; the nodes of a captured step and how much of an
+epoch the GPU works; W1 to W4 beside PyTorch and JAX with their memory, in float32 and again in TF32. A
+library that is missing is reported as such.
 
 Each part is a process of its own with a time limit of its own, so a failure, a crash or a hang loses nothing
 but what was still to be found there. The file is written after every part. The exit status is 1 if a proof

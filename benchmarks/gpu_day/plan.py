@@ -43,6 +43,7 @@ def parts(where: str) -> list[Part]:
         proof("gradients", "gradients", 60.0, ours),
         proof("the book's run", "book_run", 45.0, ours),
         proof("resume", "resume", 30.0, ours),
+        proof("NCCL", "nccl", 20.0, ours),
         proof(f"captured on {torch}", "captured", 45.0, torch),
         proof(f"captured on {jax}", "captured", 75.0, jax),
         Part("empty kernel", f"{here}.empty_kernel", (ours,), 15.0),

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.launch import launched, launched_rank, uses_mpi
+from backends.launch import launched, launched_local_rank, launched_rank, uses_mpi
 from backprop.saving import run_folder
 from backprop.saving.checkpoint import read_checkpoint
 
@@ -213,10 +213,16 @@ def test_prterun_says_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_innermost_launcher_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "4")
     monkeypatch.setenv("SLURM_PROCID", "3")
-    assert (launched(), launched_rank()) == (4, 3)
+    monkeypatch.setenv("SLURM_LOCALID", "1")
+    assert (launched(), launched_rank(), launched_local_rank()) == (4, 3, 1)
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "1")
     monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "0")
-    assert (launched(), launched_rank()) == (1, 0)
+    assert (launched(), launched_rank(), launched_local_rank()) == (1, 0, None)
+
+
+def test_the_launcher_says_which_one_it_is_on_its_machine() -> None:
+    ended = run(2, "from backends.launch import *; print(launched_rank(), launched_local_rank())")
+    assert sorted(ended.out.split("\n")) == ["", "0 0", "1 1"], ended.err
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+from functools import reduce
 from importlib import import_module
+from operator import add
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 from backends import Backend, get_backend
+from backends.cupy.nccl import NcclSum
 from backprop import ReLU
 from backprop.cli.check_subjects import checkable
 from benchmarks.gpu_day.parts import captured, peers
@@ -19,6 +22,7 @@ from benchmarks.gpu_day.parts.graphs import nodes
 from benchmarks.gpu_day.plan import parts
 from benchmarks.gpu_day.reporting import NotHereError, Report, read
 from benchmarks.measuring import Setting
+from tests.backends.cupy import fake_nccl
 
 
 def findings(module: str, tmp_path: Path, *arguments: str) -> list[dict[str, Any]]:
@@ -86,7 +90,7 @@ def test_a_backend_without_captures_is_missing(tmp_path: Path) -> None:
         findings("captured", tmp_path, "strict")
 
 
-@pytest.mark.parametrize("module", ["empty_kernel", "graphs"])
+@pytest.mark.parametrize("module", ["empty_kernel", "graphs", "nccl"])
 def test_cupys_own_parts_say_so(module: str, tmp_path: Path) -> None:
     with pytest.raises(NotHereError, match=r"graphs are CuPy's, and this is numpy"):
         findings(module, tmp_path, "cpu")
@@ -167,3 +171,11 @@ def test_an_empty_kernel_has_a_time(backend: Backend, tmp_path: Path) -> None:
         "called from Python",
     ]
     assert all(finding["seconds"] for finding in found)
+
+
+@pytest.mark.only("cupy")
+def test_sums_of_nccl(backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_nccl.provide(monkeypatch)
+    assert [finding["passed"] for finding in findings("nccl", tmp_path, "gpu")] == [True, True, True]
+    monkeypatch.setattr(NcclSum, "of", lambda _, vectors: reduce(add, vectors[::-1]))
+    assert [finding["passed"] for finding in findings("nccl", tmp_path, "gpu")] == [True, False, False]
