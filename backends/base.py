@@ -195,16 +195,24 @@ class Backend:
         raise NotImplementedError(f"{type(self).__name__} has no recordings")
 
     records_sums: bool = False
-    """Whether `record` takes `ordered_sum`."""
+    """Whether `record` takes `ordered_sum` and `gather`."""
 
-    def ordered_sum(self, total: OrderedSum, vectors: Sequence[Array]) -> Array:
+    def ordered_sum(self, total: OrderedSum, vectors: Sequence[Array], *, part: bool = False) -> Array:
         """The sum of the vectors of all processes, here by way of the host; `vectors` are this process's.
 
-        It is valid until the next sum by `total`.
+        It is valid until the next sum by `total`. With `part`, only this process's columns and the common
+        ones are, and `gather` must follow.
         """
         for row, vector in zip(total.rows, vectors, strict=True):
             row[...] = self.to_numpy(vector)
-        return self.asarray(total().copy())
+        (total.add if part else total)()
+        return self.asarray(total.total.copy())
+
+    def gather(self, total: OrderedSum, vector: Array) -> None:
+        """Take every other process's columns of a vector from it."""
+        host = self.to_numpy(vector).copy()
+        total.gather(host)
+        vector[...] = self.asarray(host)
 
     def agree(self, x: Array, y: Array) -> Array:
         """Whether arrays of one shape and dtype can be results of the same calls, made twice: a 0-d boolean.

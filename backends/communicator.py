@@ -13,7 +13,8 @@ from .array import HostArray
 class OrderedSum:
     """The sum of vectors that several processes have, ((v₀ + v₁) + v₂) + …, those of process 0 first.
 
-    Its bits do not depend on which process has which.
+    Its bits do not depend on which process has which. Each process adds some columns, and all of them the
+    last, common ones; a call is `add` and then `gather` of the sum.
     """
 
     rows: HostArray
@@ -22,22 +23,38 @@ class OrderedSum:
     total: HostArray
     """The sum, (length,), until the next call."""
 
+    columns: slice
+    """The columns that this process adds."""
+
+    def add(self) -> None:
+        """Set this process's columns of `total` and the common ones, once all have filled their rows."""
+        raise NotImplementedError(f"{type(self).__name__} adds nothing")
+
+    def gather(self, vector: HostArray) -> None:
+        """Take every other process's columns of a vector, with or without the common ones, from it."""
+        raise NotImplementedError(f"{type(self).__name__} gathers nothing")
+
     def __call__(self) -> HostArray:
         """Set `total`, and return it."""
-        raise NotImplementedError(f"{type(self).__name__} adds nothing")
+        self.add()
+        self.gather(self.total)
+        return self.total
 
 
 class OwnSum(OrderedSum):
     """The sum of the vectors of one process."""
 
-    def __init__(self, rows: int, length: int, dtype: str) -> None:
+    def __init__(self, rows: int, length: int, dtype: str, common: int = 0) -> None:
         import numpy as np
 
         self.rows, self.total = np.zeros((rows, length), dtype), np.zeros(length, dtype)
+        self.columns = slice(0, length - common)
 
-    def __call__(self) -> HostArray:
+    def add(self) -> None:
         self.total[...] = reduce(add, self.rows[1:], self.rows[0])
-        return self.total
+
+    def gather(self, vector: HostArray) -> None:
+        """There are no others."""
 
 
 class Communicator:
@@ -75,9 +92,10 @@ class Communicator:
         """End all processes at once with this exit status."""
         raise SystemExit(status)
 
-    def ordered_sum(self, counts: Sequence[int], length: int, dtype: str) -> OrderedSum:
+    def ordered_sum(self, counts: Sequence[int], length: int, dtype: str, common: int = 0) -> OrderedSum:
         """A sum of vectors of this length, of which each process has as many as `counts` says.
 
-        Several processes share one for the same arguments: fill its rows right before the call.
+        The last `common` columns are added by every process. Several processes share one for the same
+        arguments: fill its rows right before the call.
         """
-        return OwnSum(counts[self.rank], length, dtype)
+        return OwnSum(counts[self.rank], length, dtype, common)

@@ -6,7 +6,9 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from functools import reduce
 from itertools import accumulate, pairwise
+from operator import add
 from types import TracebackType
 from typing import Any, cast
 
@@ -105,16 +107,16 @@ class MPICommunicator(Communicator):
         sys.stderr.flush()
         self._comm.Abort(status)
 
-    def ordered_sum(self, counts: Sequence[int], length: int, dtype: str) -> OrderedSum:
-        key = tuple(counts), length, dtype
+    def ordered_sum(self, counts: Sequence[int], length: int, dtype: str, common: int = 0) -> OrderedSum:
+        key = tuple(counts), length, dtype, common
         if key not in self._sums:  # one for all trainings, since shared memory is never freed
             kind = SharedSum if self.shared and self._fits(counts, length, dtype) else SentSum
-            self._sums[key] = kind(self._comm, counts, length, dtype)
+            self._sums[key] = kind(self._comm, counts, length, dtype, common)
         return self._sums[key]
 
     def _fits(self, counts: Sequence[int], length: int, dtype: str) -> bool:
         """Whether memory for the sum can be shared: a process that touches too much of it is killed."""
-        needed = (sum(counts) + 1) * length * np.dtype(dtype).itemsize
+        needed = (sum(counts) + 3) * length * np.dtype(dtype).itemsize
         try:
             free = shutil.disk_usage(SHARED_MEMORY).free
         except OSError:  # kept elsewhere
@@ -123,30 +125,43 @@ class MPICommunicator(Communicator):
 
 
 class SharedSum(OrderedSum):
-    """A sum in memory that all processes share: each adds its part of the columns."""
+    """A sum in memory that all processes share."""
 
-    def __init__(self, comm: Any, counts: Sequence[int], length: int, dtype: str) -> None:
+    def __init__(self, comm: Any, counts: Sequence[int], length: int, dtype: str, common: int = 0) -> None:
         from mpi4py import MPI
 
-        height, item = sum(counts) + 1, np.dtype(dtype).itemsize
+        height, item = sum(counts) + 3, np.dtype(dtype).itemsize
         # Never freed, which all processes would have to do at once: it lives as long as they do.
         own = height * length * item if comm.rank == 0 else 0
         self._window, self._comm = MPI.Win.Allocate_shared(own, item, comm=comm), comm
         self._window.Lock_all()
         memory, _ = self._window.Shared_query(0)
         everything = np.frombuffer(cast(Any, memory), dtype, height * length).reshape(height, length)
-        self._all: HostArray = everything[:-1]
-        self.total = everything[-1]
+        self._all, self.total = everything[:-3], everything[-3]
+        self._gathered, self._next = everything[-2:], 0
         bounds = list(accumulate(counts, initial=0))
         self.rows = self._all[bounds[comm.rank] : bounds[comm.rank + 1]]
-        self._columns = _columns(length, comm.size)[comm.rank]
+        self._others = _columns(length - common, comm.size)
+        self.columns = self._others.pop(comm.rank)
+        self._common = slice(length - common, length)
 
-    def __call__(self) -> HostArray:
+    def add(self) -> None:
         self._meet()
-        start, stop = self._columns
-        _add(self._all[:, start:stop], self.total[start:stop])
+        self._next = 0
+        _add(self._all, self.columns, self.total)
+        rows = self._all[:, self._common]
+        self.total[self._common] = reduce(add, rows[1:], rows[0])  # at once: others read it
+
+    def gather(self, vector: HostArray) -> None:
+        if vector is self.total:
+            self._meet()
+            return
+        gathered = self._gathered[self._next]  # the others may still read from the one before
+        self._next = 1 - self._next
+        gathered[self.columns] = vector[self.columns]
         self._meet()
-        return self.total
+        for columns in self._others:
+            vector[columns] = gathered[columns]
 
     def _meet(self) -> None:
         """Wait until all processes have written."""
@@ -156,39 +171,45 @@ class SharedSum(OrderedSum):
 
 
 class SentSum(OrderedSum):
-    """A sum by messages: each process gets its part of the columns of all rows, adds, and sends the sums."""
+    """A sum by messages: each process gets its columns of all rows, adds, and sends the sums."""
 
-    def __init__(self, comm: Any, counts: Sequence[int], length: int, dtype: str) -> None:
+    def __init__(self, comm: Any, counts: Sequence[int], length: int, dtype: str, common: int = 0) -> None:
         self._comm, self._counts = comm, list(counts)
-        self.rows = np.zeros((counts[comm.rank], length), dtype)
-        self._columns = _columns(length, comm.size)
-        self.total = np.zeros(length, dtype)
+        self.rows, self.total = np.zeros((counts[comm.rank], length), dtype), np.zeros(length, dtype)
+        self._columns = _columns(length - common, comm.size)
+        self.columns, self._common = self._columns[comm.rank], slice(length - common, length)
 
-    def __call__(self) -> HostArray:
-        widths = [stop - start for start, stop in self._columns]
-        width, own = widths[self._comm.rank], len(self.rows)
-        sent = np.concatenate([self.rows[:, start:stop].ravel() for start, stop in self._columns])
+    def add(self) -> None:
+        own, common = len(self.rows), self._common.stop - self._common.start
+        widths = [columns.stop - columns.start + common for columns in self._columns]
+        width = widths[self._comm.rank]
+        parts = [(self.rows[:, columns], self.rows[:, self._common]) for columns in self._columns]
+        sent = np.concatenate([np.concatenate(pair, axis=1).ravel() for pair in parts])
         received = np.empty(sum(self._counts) * width, self.rows.dtype)
         self._comm.Alltoallv(
             [sent, [own * wide for wide in widths]], [received, [count * width for count in self._counts]]
         )
-        part = np.empty(width, self.rows.dtype)
-        _add(received.reshape(-1, width) if width else received.reshape(sum(self._counts), 0), part)
-        self._comm.Allgatherv(part, [self.total, widths])
-        return self.total
+        rows = received.reshape(sum(self._counts), width)
+        _add(rows[:, : width - common], slice(0, width - common), self.total[self.columns])
+        _add(rows[:, width - common :], slice(0, common), self.total[self._common])
+
+    def gather(self, vector: HostArray) -> None:
+        part, widths = vector[self.columns].copy(), [its.stop - its.start for its in self._columns]
+        self._comm.Allgatherv(part, [vector[: self._common.start], widths])
 
 
-def _columns(length: int, size: int) -> list[tuple[int, int]]:
+def _columns(length: int, size: int) -> list[slice]:
     """The columns of every process."""
-    return list(pairwise(rank * length // size for rank in range(size + 1)))
+    return [slice(*bounds) for bounds in pairwise(rank * length // size for rank in range(size + 1))]
 
 
-def _add(rows: HostArray, out: HostArray) -> None:
-    """Write the sum of the rows, in order, into `out`."""
-    for start in range(0, len(out), BLOCK):
-        part, sum_here = rows[:, start : start + BLOCK], out[start : start + BLOCK]
-        sum_here[...] = part[0]
-        for row in part[1:]:
+def _add(rows: HostArray, columns: slice, out: HostArray) -> None:
+    """Write the sum of the rows, in order, into these columns of `out`."""
+    for start in range(columns.start, columns.stop, BLOCK):
+        block = slice(start, min(start + BLOCK, columns.stop))
+        sum_here = out[block]
+        sum_here[...] = rows[0, block]
+        for row in rows[1:, block]:
             sum_here += row
 
 

@@ -111,8 +111,12 @@ class Tape:
         write_out = partial(self.backend.write_out, out.array, raw)
         self.execute(call, partial(write_out, *self.unwrap(args), **self.unwrap(options)))
 
-    def ordered_sum(self, total: OrderedSum, vectors: Sequence[TracedArray]) -> TracedArray:
-        """Record `Backend.ordered_sum(total, vectors)`, which other processes may not be ready for now."""
+    def ordered_sum(self, total: OrderedSum, vectors: Sequence[TracedArray], *, part: bool) -> TracedArray:
+        """Record `Backend.ordered_sum`, which is not carried out: other processes may not be ready for it."""
+        raise NotImplementedError(f"{type(self).__name__} records no sums of several processes")
+
+    def gather(self, total: OrderedSum, vector: TracedArray) -> None:
+        """Record `Backend.gather`, which is not carried out."""
         raise NotImplementedError(f"{type(self).__name__} records no sums of several processes")
 
     def update(self, x: TracedArray, name: str, other: Any) -> TracedArray:

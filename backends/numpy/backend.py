@@ -79,14 +79,21 @@ class NumpyBackend(Backend):
 
     records_sums = True
 
-    def ordered_sum(self, total: OrderedSum, vectors: Sequence[Array]) -> Array:
+    def ordered_sum(self, total: OrderedSum, vectors: Sequence[Array], *, part: bool = False) -> Array:
         traced = [vector for vector in vectors if isinstance(vector, TracedArray)]
         if traced:
-            return cast(Array, traced[0].tape.ordered_sum(total, traced))
+            return cast(Array, traced[0].tape.ordered_sum(total, traced, part=part))
         for row, vector in zip(total.rows, vectors, strict=True):
             if not np.may_share_memory(row, vector):
                 row[...] = vector
-        return total()
+        (total.add if part else total)()
+        return total.total
+
+    def gather(self, total: OrderedSum, vector: Array) -> None:
+        if isinstance(vector, TracedArray):
+            vector.tape.gather(total, vector)
+        else:
+            total.gather(np.asarray(vector))
 
     def agree(self, x: Array, y: Array) -> Array:
         ours, theirs = (np.asarray(array, order="C") for array in (x, y))

@@ -109,16 +109,24 @@ class NumpyTape(Tape):
             self._add(call, expected)
         self.record(call)
 
-    def ordered_sum(self, total: OrderedSum, vectors: Sequence[TracedArray]) -> TracedArray:
+    def ordered_sum(self, total: OrderedSum, vectors: Sequence[TracedArray], *, part: bool) -> TracedArray:
         self.check(vectors, {})
         for row, vector in zip(total.rows, vectors, strict=True):
             if not np.may_share_memory(row, vector.array):
                 self.program.append(partial(operator.setitem, row, ..., vector.array))
-        self.program.append(total)
-        self.record(
-            Call("ordered_sum", total, tuple(map(self.operands, vectors)), {}, total.total, writes=True)
-        )
+        self._exchange("ordered_sum", total.add if part else total, vectors, total.total)
         return TracedArray(self, total.total)  # which has the values of the sum before
+
+    def gather(self, total: OrderedSum, vector: TracedArray) -> None:
+        self.check([vector], {})
+        self._exchange("gather", partial(total.gather, vector.array), [vector], vector.array)
+
+    def _exchange(
+        self, name: str, run: Callable[[], object], vectors: Sequence[TracedArray], out: HostArray
+    ) -> None:
+        """Record a call in which all processes take part."""
+        self.program.append(run)
+        self.record(Call(name, run, tuple(map(self.operands, vectors)), {}, out, writes=True))
 
     def _add(self, call: Call, expected: HostArray) -> None:
         """Add what repeats a call to the program, and run it once: it must give the expected bytes."""

@@ -30,7 +30,7 @@ class DivergenceError(ArithmeticError):
 
 def locate(epoch: Epoch) -> DivergenceError:
     """Run the segment again up to the first value that is not finite, and stop before that update."""
-    step, state = epoch.step, epoch.step.state()
+    step = epoch.step
     if epoch.segment_start == epoch.ran:
         return DivergenceError(
             epoch.done + epoch.ran,
@@ -38,19 +38,19 @@ def locate(epoch: Epoch) -> DivergenceError:
             "as it was there",
             "resume from an earlier checkpoint",
         )
-    state.restore(epoch.state_at_start)
+    step.state().restore(epoch.state_at_start)
     epoch.params_finite = None
     for i in range(epoch.segment_start, epoch.ran):
-        before = state.copy()
+        before = step.state().copy()
         row = epoch.scalars_of(i, i + 1)
         scalars = [row[0, j] for j in range(row.shape[1])]
         indices = epoch.indices(i, i + 1)[0, ...]
         where = _first_bad(step, *step.whole_batch(step.data, indices), scalars)
         if where is None:
             step.update(before, indices, scalars)
-            where = None if finite(state.params["flat"]) else "the updated parameters"
+            where = None if finite(step.state().params["flat"]) else "the updated parameters"
         if where:
-            state.restore(before)
+            step.state().restore(before)
             step.optimizer.steps = epoch.steps_before + i
             return DivergenceError(epoch.done + i + 1, where, cure=_cure(step))
     return DivergenceError(

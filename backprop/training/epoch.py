@@ -146,6 +146,7 @@ class Epoch:
                 rows, scalars = self.indices(self.ran, self.ran + 1), self.scalars_of(self.ran, self.ran + 1)
                 self._results.append((self.ran, capture.call(rows, scalars)))
                 self.ran += 1
+        self.step.join()
 
     def read(self, first: int = 0) -> tuple[np.ndarray, float | None]:
         """The losses of the steps since `first`, and their accuracy; None without classes."""
@@ -191,6 +192,7 @@ class Epoch:
         finite, *values = self.step.capture.settle(self._all_finite(), *self._on_device())
         self.params_finite = bool(finite)
         self._keep(values)
+        self.step.join()
 
     def _all_finite(self) -> Array:
         xp = self.backend.xp

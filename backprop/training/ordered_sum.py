@@ -27,21 +27,31 @@ class ShardSum:
         total = self.backend.ordered_sum(exchange, vectors)
         return namespace_of(total).asarray(total, copy=True)
 
-    def exchange(self, length: int, dtype: str) -> OrderedSum:
-        """The communicator's sum of vectors of this length."""
-        return self.communicator.ordered_sum(self.shards.counts, length, dtype)
+    def exchange(self, length: int, dtype: str, common: int = 0) -> OrderedSum:
+        """The communicator's sum of vectors of this length; see `Communicator.ordered_sum`."""
+        return self.communicator.ordered_sum(self.shards.counts, length, dtype, common)
 
 
 class AskingSum(OrderedSum):
-    """A sum whose last column tells whether any process is asked to stop, which calls `stop` in all."""
+    """A sum whose last, common column tells whether any process is asked to stop: then all call `stop`."""
 
     def __init__(self, inner: OrderedSum, asked: Callable[[], bool], stop: Callable[[], None]) -> None:
-        self.rows, self.total = inner.rows, inner.total
+        self.rows, self.total, self.columns = inner.rows, inner.total, inner.columns
+        self.is_divided = False
+        """Whether only the columns of this process have been added, since the last call."""
         self._inner, self._asked, self._stop = inner, asked, stop
 
-    def __call__(self) -> HostArray:
+    def add(self) -> None:
         self.rows[:, -1] = self._asked()
-        total = self._inner()
-        if total[-1]:
+        self._inner.add()
+        self.is_divided = True
+        if self.total[-1]:
             self._stop()
+
+    def gather(self, vector: HostArray) -> None:
+        self._inner.gather(vector)
+
+    def __call__(self) -> HostArray:
+        total = super().__call__()
+        self.is_divided = False
         return total

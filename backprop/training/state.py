@@ -61,7 +61,7 @@ class TrainState(NamedTuple):
         ):
             if network.backend.has_views:
                 yield self
-            elif optimizer is None or not (network.params and _acts_on_entries(optimizer, self)):
+            elif optimizer is None or not (network.params and acts_on_entries(optimizer, self)):
                 yield TrainState(vector, network.state, self.slots, network.flat_grads)
             else:
                 with self._by_name(network) as named:
@@ -85,7 +85,7 @@ def _named(slot: str, name: str) -> str:
     return f"{slot.removesuffix('flat')}{name}"
 
 
-def _acts_on_entries(optimizer: Optimizer, state: TrainState) -> bool:
+def acts_on_entries(optimizer: Optimizer, state: TrainState) -> bool:
     """Whether a step treats every entry alike, so that it may take the parameters by name."""
     own, base = type(optimizer), Optimizer
     sizes = {tuple(array.shape) for arrays in (state.params, state.slots) for array in arrays.values()}

@@ -51,6 +51,9 @@ class TrainStep:
         if not (capture and can_replay and network.params):
             self.capture.why = "not asked for"
 
+    def join(self) -> None:
+        """Make the live state whole, where several processes have parts of it."""
+
     def state(self) -> TrainState:
         """The live state of the network and the optimizer."""
         return TrainState.of(self.network, self.optimizer)

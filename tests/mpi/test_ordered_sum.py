@@ -44,6 +44,47 @@ if processes.rank == 0:
 """
 
 
+PARTS = """
+import sys
+import numpy as np
+from backends import world
+from backprop.training.shards import Shards
+
+processes = world()
+if processes.size > 1:
+    processes.shared = sys.argv[1] == "shared"
+shards = Shards(5, processes.size)
+for length, common in ((2, 2), (7, 2), (1000, 3), (40_000, 0)):
+    exchange = processes.ordered_sum(shards.counts, length, "float32", common)
+    for call in range(50):
+        rng = np.random.default_rng(call)
+        rows = rng.standard_normal((5, length)).astype("float32")
+        exchange.rows[...] = rows[shards.dealt(processes.rank)]
+        exchange.add()
+        own, last = exchange.columns, slice(length - common, length)
+        expected = rows[0].copy()
+        for row in rows[1:]:
+            expected += row
+        for columns in (own, last):
+            assert (exchange.total[columns] == expected[columns]).all(), (length, call, columns)
+        for number in range(3):  # one right after another, while others may still read the one before
+            vector = np.full(length - common, np.nan, "float32")
+            vector[own] = expected[own] * (number + 1)
+            exchange.gather(vector)
+            assert (vector == expected[: length - common] * (number + 1)).all(), (length, call, number)
+    dealt = processes.gather((exchange.columns.start, exchange.columns.stop))
+    assert [start for start, _ in dealt[1:]] == [stop for _, stop in dealt[:-1]]
+    assert (dealt[0][0], dealt[-1][1]) == (0, length - common)
+"""
+
+
+@pytest.mark.parametrize("way", ["shared", "sent"])
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_each_process_adds_its_columns_and_gets_the_others(processes: int, way: str) -> None:
+    ended = run(processes, PARTS, way)
+    assert ended.status == 0, ended.err
+
+
 def test_where_shared_memory_is_short_messages_are_sent() -> None:
     program = """
 from collections import namedtuple

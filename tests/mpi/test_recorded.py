@@ -10,7 +10,7 @@ PROGRAM = """
 import hashlib, sys, warnings
 import numpy as np
 from backends import CaptureWarning, Communicator, world
-from backprop import SGD, MultiLayerNet, ReLU, Training
+from backprop import SGD, Adam, Momentum, MultiLayerNet, ReLU, Training
 
 warnings.simplefilter("error")
 warnings.simplefilter("always", CaptureWarning)
@@ -18,15 +18,20 @@ processes = world()
 rng = np.random.default_rng(0)
 x, t = rng.standard_normal((210, 4)).astype("float32"), rng.integers(0, 3, 210)
 
-def net():
-    return MultiLayerNet(4, [8, 8], 3, use_batchnorm=True, dropout_ratio=0.3, weight_decay_lambda=0.01, rng=0)
+def net(**options):
+    return MultiLayerNet(4, [8, 8], 3, use_batchnorm=True, dropout_ratio=0.3, rng=0, **options)
+
+def digest(training):
+    network, slots = training.network, training.optimizer.slots
+    kinds = network.flat_params, network.flat_grads, network.state, slots
+    every = b"".join(arrays[key].tobytes() for arrays in kinds for key in arrays)
+    return hashlib.sha256(every).hexdigest()
 
 def trained(network, **options):
     given = {"optimizer": SGD(0.1), "epochs": 3, "batch_size": 20, "rng": 0, "shards": 4}
     training = Training(network, x, t, **{**given, **options})
     losses = [metrics.loss for metrics in training]
-    every = (*network.params.values(), *network.state.values())
-    return training._step.capture, hashlib.sha256(b"".join(a.tobytes() for a in every)).hexdigest(), losses
+    return training._step.capture, digest(training), losses
 
 def everywhere(value):
     found = processes.gather(value)
@@ -55,6 +60,46 @@ assert everywhere(recorded) == list(called) == list(alone)
         processes,
     )
     assert not said
+
+
+@pytest.mark.parametrize("optimizer", ["Adam(0.01)", "Momentum(0.1)", "Adam(0.01, max_norm=0.5)"])
+@pytest.mark.parametrize("decay", [0.0, 0.01])
+def test_the_whole_state_is_there_wherever_it_can_be_looked_at(optimizer: str, decay: float) -> None:
+    check(
+        f"""
+def run(**options):
+    seen = []
+    options |= {{"hook": lambda training: seen.append(digest(training)), "hook_steps": 7}}
+    found = trained(net(weight_decay_lambda={decay}), optimizer={optimizer}, **options)
+    return found[0].why, found[1:], seen
+
+recorded, called, alone = run(), run(capture=False), run(communicator=Communicator())
+assert not recorded[0], recorded[0]
+assert everywhere(recorded[1:]) == called[1:] == alone[1:]
+assert len(recorded[2]) == 4
+"""
+    )
+
+
+def test_the_whole_state_is_there_after_a_stop() -> None:
+    check(
+        """
+def stop(progress):
+    training.stop()
+
+options = {"optimizer": Adam(0.01), "batch_size": 20, "rng": 0, "shards": 4}
+training = Training(net(), x, t, epochs=3, progress_steps=5, **options)
+if processes.rank == 0:
+    training.on_progress.append(stop)
+list(training)
+stopped = everywhere((training.step, digest(training)))
+assert 5 <= training.step < 10
+options["optimizer"] = Adam(0.01)
+alone = Training(net(), x, t, iterations=training.step, communicator=Communicator(), **options)
+list(alone)
+assert stopped == (alone.step, digest(alone))
+"""
+    )
 
 
 def test_what_one_process_cannot_record_all_call() -> None:
