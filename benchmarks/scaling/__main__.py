@@ -26,16 +26,16 @@ IN_TWO = ("mpiexec", "-n", "2")
 CONNECT = ("-c", "import backprop; from backends import world; world().barrier()")
 
 
-def measured() -> dict[str, Any]:
-    """One round of everything."""
+def measured(names: list[str]) -> dict[str, Any]:
+    """One round, of these networks."""
     return {
         "load": os.getloadavg()[0],
         "launch": {"1": _seconds(), "2": _seconds(*IN_TWO)},
-        "adding": _asked("adding"),
-        "computing": {name: _asked("computing", name) for name in EVERY},
+        "own": _asked("own"),
+        "computing": {name: _asked("computing", name) for name in names},
         "exchange": {kind: _asked("exchange", kind, launcher=IN_TWO) for kind in KINDS},
         "steps": {
-            kind: {name: _asked("steps", kind, name, launcher=IN_TWO) for name in EVERY} for kind in KINDS
+            kind: {name: _asked("steps", kind, name, launcher=IN_TWO) for name in names} for kind in KINDS
         },
     }
 
@@ -61,10 +61,11 @@ def main() -> None:
     )
     parser.add_argument("file", type=Path, help="what is measured")
     parser.add_argument("--rounds", type=int, default=5, help="to add (default: %(default)s)")
+    parser.add_argument("--networks", default=",".join(EVERY), help="comma-separated (default: %(default)s)")
     options = parser.parse_args()
     rounds = json.loads(options.file.read_text("utf-8")) if options.file.exists() else []
     for _ in range(options.rounds):
-        rounds.append(measured())
+        rounds.append(measured(options.networks.split(",")))
         options.file.write_text(json.dumps(rounds, indent=1), "utf-8")
     print(report(rounds))
 

@@ -21,18 +21,17 @@ GPU_STEPS = {"W1": 88e-6, "W2": 183e-6, "W3": 368e-6, "W4": 478e-6}
 NVLINK = Cluster(
     "NVLink",
     between=Link(2.5e-6, 8 / 200e9),
-    copy=2 / GPU_MEMORY,
-    add=2 / GPU_MEMORY,
+    own=6 / GPU_MEMORY,  # sorted, added and put in place: each is read and written
     node=8,
     within=Link(2e-6, 1 / 450e9),
 )
 
 
-def networks(copy: float, add: float) -> list[Cluster]:
-    """One process on every node, whose core sorts and adds at these rates."""
+def networks(own: float) -> list[Cluster]:
+    """One process on every node, which does this with a byte itself."""
     return [
-        Cluster("10 Gbit/s Ethernet", ETHERNET, copy, add),
-        Cluster("200 Gbit/s InfiniBand", INFINIBAND, copy, add),
+        Cluster("10 Gbit/s Ethernet", ETHERNET, own),
+        Cluster("200 Gbit/s InfiniBand", INFINIBAND, own),
     ]
 
 

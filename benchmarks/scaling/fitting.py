@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -15,17 +16,16 @@ class Machine:
 
     computing: dict[str, Computing]
     shared: Cluster
-    """Two processes that add in shared memory: what adding costs is all in `copy`."""
+    """Two processes that add in shared memory, where no bytes are sent."""
     messages: Cluster
 
 
 def fitted(measured: dict[str, Any]) -> Machine:
     """The constants of the fastest round."""
-    copy, add = measured["adding"]["copy"], measured["adding"]["add"]
     return Machine(
         {name: _computing(its) for name, its in measured["computing"].items()},
         _shared(measured["exchange"]["shared"]),
-        _messages(measured["exchange"]["messages"], copy, add),
+        _messages(measured["exchange"]["messages"], measured["own"]),
     )
 
 
@@ -38,18 +38,15 @@ def _computing(measured: dict[str, Any]) -> Computing:
 def _shared(measured: dict[str, float]) -> Cluster:
     """Two processes meet twice, and each adds half of the vector."""
     meeting, per_byte = fit([[2.0, size] for size in _sizes(measured)], list(measured.values()))
-    return Cluster("shared memory", Link(meeting, 0.0), per_byte, 0.0)
+    return Cluster("shared memory", Link(meeting, 0.0), per_byte)
 
 
-def _messages(measured: dict[str, float], copy: float, add: float) -> Cluster:
+def _messages(measured: dict[str, float], own: float) -> Cluster:
     """Two messages of half of the vector, besides what each process does itself."""
-    alone = Cluster("", Link(0.0, 0.0), copy, add)
-    times = [
-        seconds - alone.exchange(int(size), 2)
-        for size, seconds in zip(_sizes(measured), measured.values(), strict=True)
-    ]
-    latency, per_byte = fit([[2.0, size] for size in _sizes(measured)], times)
-    return Cluster("messages", Link(latency, per_byte), copy, add)
+    sizes = _sizes(measured)
+    times = [seconds - own * size for size, seconds in zip(sizes, measured.values(), strict=True)]
+    latency, per_byte = fit([[2.0, size] for size in sizes], times)
+    return Cluster("messages", Link(latency, per_byte), own)
 
 
 def _sizes(measured: dict[str, float]) -> list[float]:
@@ -66,8 +63,8 @@ def spread(rounds: list[Any]) -> Any:
     return _over(rounds, lambda values: median(values) / min(values))
 
 
-def _over(rounds: list[Any], how: Any) -> Any:
-    first = rounds[0]
-    if isinstance(first, dict):
-        return {key: _over([its[key] for its in rounds], how) for key in first}
-    return how(rounds)
+def _over(values: list[Any], how: Callable[[list[float]], float]) -> Any:
+    if not isinstance(values[0], dict):
+        return how(values)
+    keys = dict.fromkeys(key for its in values for key in its)
+    return {key: _over([its[key] for its in values if key in its], how) for key in keys}

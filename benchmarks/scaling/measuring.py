@@ -14,12 +14,14 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from backends import get_backend, world
-from backends.mpi import MPICommunicator, _add
+from backends.communicator import OrderedSum
+from backends.mpi import MPICommunicator, SentSum
 from backprop import SGD, Adam, Optimizer
 
 from ..processes import step_times
@@ -37,7 +39,7 @@ LENGTHS = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000,
 """Of the vectors that are exchanged."""
 STEPS = {"W1": 600, "W2": 40, "W3": 60, "W4": 300, LARGE.name: 3}
 """The steps of an epoch, which others may leave undisturbed."""
-EPOCHS = 12
+EPOCHS = 10
 
 
 def parameters(workload: Workload) -> int:
@@ -66,25 +68,34 @@ def steps(kind: str, name: str) -> float:
 
 
 def exchange(kind: str) -> dict[int, float]:
-    """The ordered sum of a vector of each process, by its length."""
+    """An exchange as that of a step, by its length: sums of gradients, and parameters from the others."""
     from mpi4py import MPI
 
     communicator, times = MPICommunicator(MPI.COMM_WORLD, shared=kind == "shared"), {}
     for length in LENGTHS:
         total = communicator.ordered_sum([1] * communicator.size, length, "float32")
         total.rows[...] = 1.0
-        times[length] = _call(total, length)
+        times[length] = _exchange(total, length)
     return times
 
 
-def adding(length: int = 1_000_000, processes: int = 8) -> dict[str, float]:
-    """In one process: a byte of a vector sorted by receivers, and a byte of the rows added to a sum."""
-    vector = np.ones(length, np.float32)
-    rows, out = np.ones((processes, length // processes), np.float32), np.empty(length // processes, "f4")
-    parts = np.array_split(vector, processes)
-    copy = _call(lambda: np.concatenate(parts), length)
-    add = _call(lambda: _add(rows, out), length)
-    return {"copy": copy / vector.nbytes, "add": add / (vector.nbytes - out.nbytes)}
+def own(length: int = 3_000_000, processes: int = 8) -> float:
+    """In one process: what it does itself for each byte of a vector that is exchanged by messages."""
+    mute = SimpleNamespace(
+        rank=0, size=processes, Alltoallv=lambda *_buffers: None, Allgatherv=lambda *_buffers: None
+    )
+    total = SentSum(mute, [1] * processes, length, "float32")
+    return _exchange(total, length) / total.rows.nbytes
+
+
+def _exchange(total: OrderedSum, length: int) -> float:
+    vector = np.zeros(length, np.float32)
+
+    def once() -> None:
+        total.add()
+        total.gather(vector)
+
+    return _call(once, length)
 
 
 def _step(workload: Workload, data: Data, shards: int) -> float:
@@ -120,9 +131,9 @@ def _call(call: Callable[[], object], length: int) -> float:
 def main() -> None:
     what, *more = sys.argv[1:]
     every: dict[str, Callable[..., Any]] = {
-        "adding": adding,
         "computing": computing,
         "exchange": exchange,
+        "own": own,
         "steps": steps,
     }
     measured = every[what](*more)

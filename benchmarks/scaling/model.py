@@ -13,8 +13,8 @@ from math import ceil, log2
 
 import numpy as np
 
-UPDATE_IS_DIVIDED = False
-"""Whether each process updates only its part of the parameters; here all of them update all."""
+UPDATE_IS_DIVIDED = True
+"""Whether each process updates its part of the parameters only, and sends them instead of the sums."""
 
 LONG = 524_288
 """Bytes from which MPICH gathers around a ring (MPIR_CVAR_ALLGATHER_LONG_MSG_SIZE)."""
@@ -50,15 +50,13 @@ class Link:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Processes in nodes, and what adding up costs each of them for a byte."""
+    """Processes in nodes, which add up vectors."""
 
     name: str
     between: Link
     """Between nodes."""
-    copy: float
-    """To sort a byte of the rows by receiver."""
-    add: float
-    """To add a byte to a sum."""
+    own: float
+    """What a process does with a byte itself: sort the rows by receiver, add up, put in place."""
     node: int = 1
     """The processes of a node."""
     within: Link = Link(0.0, 0.0)
@@ -74,8 +72,7 @@ class Cluster:
             gathering = ceil(log2(after / before)) if size < LONG else scattering
             seconds += link.latency * (scattering + gathering)
             seconds += 2 * link.per_byte * share * scattering
-        own = self.copy * size + self.add * share * (processes - 1)
-        return seconds + (own if processes > 1 else 0.0)
+        return seconds + (self.own * size if processes > 1 else 0.0)
 
 
 @dataclass(frozen=True)

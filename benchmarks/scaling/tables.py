@@ -18,13 +18,12 @@ def report(rounds: list[Any]) -> str:
     measured, spreads = fastest(rounds), spread(rounds)
     machine = fitted(measured)
     jobs = [job(name, computing) for name, computing in machine.computing.items()]
-    adding = measured["adding"]
     sections = [
         ("Constants", constants(machine, measured)),
         ("The exchange of two processes", exchanges(machine, measured, spreads)),
         ("Steps of two processes", check(machine, measured, spreads)),
     ]
-    for cluster in networks(adding["copy"], adding["add"]):
+    for cluster in networks(measured["own"]):
         sections.append((f"{cluster.name}, the batch shared", predictions(jobs, cluster)))
         sections.append((f"{cluster.name}, a batch each", predictions(jobs, cluster, grown=True)))
     gpus = [on_a_gpu(name) for name in EVERY]
@@ -52,11 +51,11 @@ def constants(machine: Machine, measured: dict[str, Any]) -> str:
         for name, its in machine.computing.items()
     ]
     header = ("", "fixed µs", "µs a sample", "update µs", "error of the fit")
-    adding, shared, messages = measured["adding"], machine.shared, machine.messages
+    shared, messages = machine.shared, machine.messages
     lines = [
-        f"Shared memory: {_us(shared.between.latency)} µs a meeting, {1e-9 / shared.copy:.1f} GB/s.",
-        f"Messages: α {_us(messages.between.latency)} µs, 1/β {1e-9 / messages.between.per_byte:.1f} GB/s.",
-        f"A core sorts {1e-9 / adding['copy']:.0f} GB/s and adds {1e-9 / adding['add']:.0f} GB/s.",
+        f"Shared memory: {_us(shared.between.latency)} µs a meeting, {1e-9 / shared.own:.1f} GB/s.",
+        f"Messages: α {_us(messages.between.latency)} µs, β {_ns(messages.between.per_byte)} ns.",
+        f"What a process does itself with a byte that is sent: {_ns(messages.own)} ns.",
     ]
     return "\n\n".join([table(header, rows), *lines])
 
@@ -147,6 +146,10 @@ def _error(model: float, seconds: float) -> str:
 
 def _us(seconds: float) -> str:
     return _digits(1e6 * seconds)
+
+
+def _ns(seconds: float) -> str:
+    return _digits(1e9 * seconds)
 
 
 def _digits(number: float) -> str:

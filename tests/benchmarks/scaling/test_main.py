@@ -24,12 +24,12 @@ def a_round(factor: float = 1.0) -> dict[str, Any]:
     }
     exchange = {
         "shared": {str(n): factor * (2 * 3e-6 + 4 * n * 1e-10) for n in LENGTHS},
-        "messages": {str(n): factor * (2 * 5e-6 + 4 * n * (2e-10 + 3e-10 + 4e-10 / 2)) for n in LENGTHS},
+        "messages": {str(n): factor * (2 * 5e-6 + 4 * n * (2e-10 + 3e-10)) for n in LENGTHS},
     }
     return {
         "load": 0.1,
         "launch": {"1": 0.2, "2": 0.3},
-        "adding": {"copy": factor * 3e-10, "add": factor * 4e-10},
+        "own": factor * 3e-10,
         "computing": {name: {"steps": its, "update": factor * 4e-5} for name, its in steps.items()},
         "exchange": exchange,
         "steps": {kind: dict.fromkeys(EVERY, factor * 1e-3) for kind in exchange},
@@ -41,7 +41,7 @@ def test_the_constants_of_a_machine_that_follows_the_model() -> None:
     for its in machine.computing.values():
         assert (its.fixed, its.per_sample, its.update) == pytest.approx((6e-5, 1e-5, 4e-5))
     shared, messages = machine.shared, machine.messages
-    assert (shared.between.latency, shared.copy) == pytest.approx((3e-6, 1e-10))
+    assert (shared.between.latency, shared.own) == pytest.approx((3e-6, 1e-10))
     assert (messages.between.latency, messages.between.per_byte) == pytest.approx((5e-6, 2e-10))
     for n in LENGTHS:
         assert shared.exchange(4 * n, 2) == pytest.approx(a_round()["exchange"]["shared"][str(n)])
@@ -75,7 +75,7 @@ def test_rounds_are_added_to_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "scaling.json"
-    monkeypatch.setattr(main, "measured", a_round)
+    monkeypatch.setattr(main, "measured", lambda names: a_round())
     for count in ("2", "1", "0"):
         monkeypatch.setattr(sys, "argv", ["scaling", str(path), "--rounds", count])
         main.main()
