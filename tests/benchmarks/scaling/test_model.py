@@ -15,6 +15,7 @@ JOB = Job("a network", COMPUTING, batch=10, length=3, small=(1, 2))
 def test_an_exchange_by_hand() -> None:
     # Three sends and two doublings; a quarter of 80 bytes three times each way; 80 at home.
     assert NETWORK.exchange(80, 4) == 5 * 10.0 + 2 * 60 * 0.5 + 80 * 0.25
+    assert NETWORK.exchange(90, 3) == 4 * 10.0 + 2 * 60 * 0.5 + 90 * 0.25  # two sends, two doublings
 
 
 def test_a_long_vector_is_gathered_around_a_ring() -> None:
@@ -61,6 +62,7 @@ def test_a_step_by_hand() -> None:
     free = Cluster("free", Link(1.0, 0.0), own=0.0)
     assert JOB.step(free, 2) == 2 + 15 + 2 + 3 * 2  # three sums of two messages
     assert JOB.step(free, 2, samples=20) == 2 + 30 + 2 + 3 * 2
+    assert JOB.step(Cluster("own", Link(0.0, 0.0), own=1.0), 2) == 2 + 15 + 2 + 4 * (3 + 1 + 2)
     assert JOB.speedup(free, 2) == 36 / 25
     assert JOB.speedup(free, 2, grown=True) == 2 * 36 / 40
 
