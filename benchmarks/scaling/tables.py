@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .clusters import NVLINK, job, networks, on_a_gpu
@@ -11,6 +12,8 @@ from .measuring import EVERY
 from .model import ITEM, Cluster, Job
 
 PROCESSES = (8, 64, 1024)
+BATCH = 4096
+"""A large batch for the largest network."""
 
 
 def report(rounds: list[Any]) -> str:
@@ -23,16 +26,15 @@ def report(rounds: list[Any]) -> str:
         ("The exchange of two processes", exchanges(machine, measured, spreads)),
         ("Steps of two processes", check(machine, measured, spreads)),
     ]
-    for cluster in networks(measured["own"]):
-        sections.append((f"{cluster.name}, the batch shared", predictions(jobs, cluster)))
-        sections.append((f"{cluster.name}, a batch each", predictions(jobs, cluster, grown=True)))
     gpus = [on_a_gpu(name) for name in EVERY]
-    sections.append((f"{NVLINK.name}, the batch shared", predictions(gpus, NVLINK)))
-    sections.append((f"{NVLINK.name}, a batch each", predictions(gpus, NVLINK, grown=True)))
-    loads = ", ".join(f"{its['load']:.1f}" for its in rounds)
+    for cluster, its in (*((each, jobs) for each in networks(measured["own"])), (NVLINK, gpus)):
+        every = [*its, replace(its[-1], name=f"{its[-1].name}, batch {BATCH:,}", batch=BATCH)]
+        sections.append((f"{cluster.name}, the batch shared", predictions(every, cluster)))
+        sections.append((f"{cluster.name}, a batch each", predictions(every, cluster, grown=True)))
+    loads = [its["load"] for its in rounds]
     launch = measured["launch"]
     ends = [
-        f"{len(rounds)} rounds, at loads of {loads}.",
+        f"{len(rounds)} rounds, at loads of {min(loads):.1f} to {max(loads):.1f}.",
         f"Launch: {launch['1']:.2f} s for one process, {launch['2']:.2f} s for two.",
     ]
     return "\n\n".join([*(f"### {title}\n\n{text}" for title, text in sections), *ends])

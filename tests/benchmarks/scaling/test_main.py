@@ -11,7 +11,8 @@ import pytest
 from benchmarks.scaling.clusters import job, on_a_gpu, operations
 from benchmarks.scaling.fitting import fastest, fitted, spread
 from benchmarks.scaling.measuring import EVERY, LENGTHS, parameters
-from benchmarks.scaling.model import Computing
+from benchmarks.scaling.model import Cluster, Computing, Job, Link
+from benchmarks.scaling.tables import predictions
 
 main = import_module("benchmarks.scaling.__main__")
 
@@ -83,3 +84,17 @@ def test_rounds_are_added_to_the_file(
     printed = capsys.readouterr().out
     assert "| W1 | 60 | 10 | 40 | +0% |" in printed
     assert printed.count("### NVLink, the batch shared") == 3
+
+
+def test_predictions_by_hand() -> None:
+    free = Cluster("free", Link(0.0, 0.0), own=0.0)
+    shrinks = Job("shrinks", Computing(0.0, 1.0, 0.0), batch=64, length=1)
+    fixed = Job("fixed", Computing(100.0, 0.0, 0.0), batch=8, length=1)
+    assert predictions([shrinks, fixed], free).splitlines()[2:] == [
+        "| shrinks | 8 (100%) | 64 (100%) | – | 33 | 64 (64) |",
+        "| fixed | 1 (12%) | – | – | 3 | 1 (1) |",
+    ]
+    assert predictions([shrinks, fixed], free, grown=True).splitlines()[2:] == [
+        "| shrinks | 8 (100%) | 64 (100%) | 1,024 (100%) | – |",
+        "| fixed | 8 (100%) | 64 (100%) | 1,024 (100%) | – |",
+    ]
