@@ -91,7 +91,7 @@ def test_predictions_by_hand() -> None:
     shrinks = Job("shrinks", Computing(0.0, 1.0, 0.0), batch=64, length=1)
     fixed = Job("fixed", Computing(100.0, 0.0, 0.0), batch=8, length=1)
     assert predictions([shrinks, fixed], free).splitlines()[2:] == [
-        "| shrinks | 8 (100%) | 64 (100%) | – | 33 | 64 (64) |",
+        "| shrinks | 8 (100%) | 64 (100%) | – | – | 64 (64) |",
         "| fixed | 1 (12%) | – | – | 3 | 1 (1) |",
     ]
     assert predictions([shrinks, fixed], free, grown=True).splitlines()[2:] == [
