@@ -27,11 +27,11 @@ NVLINK = Cluster(
 )
 
 
-def networks(own: float) -> list[Cluster]:
+def networks(own: float, mapped: float) -> list[Cluster]:
     """One process on every node, which does this with a byte itself."""
     return [
-        Cluster("10 Gbit/s Ethernet", ETHERNET, own),
-        Cluster("200 Gbit/s InfiniBand", INFINIBAND, own),
+        Cluster("10 Gbit/s Ethernet", ETHERNET, own, mapped),
+        Cluster("200 Gbit/s InfiniBand", INFINIBAND, own, mapped),
     ]
 
 

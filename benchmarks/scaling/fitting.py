@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -41,12 +41,15 @@ def _shared(measured: dict[str, float]) -> Cluster:
     return Cluster("shared memory", Link(meeting, 0.0), per_byte)
 
 
-def _messages(measured: dict[str, float], own: float) -> Cluster:
+def _messages(measured: dict[str, float], own: dict[str, float]) -> Cluster:
     """Two messages of half of the vector, besides what each process does itself."""
     sizes = _sizes(measured)
-    times = [seconds - own * size for size, seconds in zip(sizes, measured.values(), strict=True)]
+    alone = Cluster("messages", Link(0.0, 0.0), own["kept"], own["mapped"])
+    times = [
+        seconds - alone.handling(int(size)) for size, seconds in zip(sizes, measured.values(), strict=True)
+    ]
     latency, per_byte = fit([[2.0, size] for size in sizes], times)
-    return Cluster("messages", Link(latency, per_byte), own)
+    return replace(alone, between=Link(latency, per_byte))
 
 
 def _sizes(measured: dict[str, float]) -> list[float]:

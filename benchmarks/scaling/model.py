@@ -19,6 +19,9 @@ UPDATE_IS_DIVIDED = True
 LONG = 524_288
 """Bytes from which MPICH gathers around a ring (MPIR_CVAR_ALLGATHER_LONG_MSG_SIZE)."""
 
+MAPPED = 32 * 2**20
+"""Bytes from which temporaries are mapped from the kernel at every step (`backends/numpy/heap.py`)."""
+
 MOST = 1 << 20
 """The most processes that are looked at."""
 
@@ -57,6 +60,8 @@ class Cluster:
     """Between nodes."""
     own: float
     """What a process does with a byte itself: sort the rows by receiver, add up, put in place."""
+    mapped: float | None = None
+    """The same in vectors of `MAPPED` bytes or more, if it differs."""
     node: int = 1
     """The processes of a node."""
     within: Link = Link(0.0, 0.0)
@@ -72,7 +77,11 @@ class Cluster:
             gathering = ceil(log2(after / before)) if size < LONG else scattering
             seconds += link.latency * (scattering + gathering)
             seconds += 2 * link.per_byte * share * scattering
-        return seconds + (self.own * size if processes > 1 else 0.0)
+        return seconds + (self.handling(size) if processes > 1 else 0.0)
+
+    def handling(self, size: int) -> float:
+        """What a process does itself with a vector of `size` bytes."""
+        return (self.own if size < MAPPED or self.mapped is None else self.mapped) * size
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,18 @@ def report(rounds: list[Any]) -> str:
     machine = fitted(measured)
     jobs = [job(name, computing) for name, computing in machine.computing.items()]
     sections = [
-        ("Constants", constants(machine, measured)),
-        ("The exchange of two processes", exchanges(machine, measured, spreads)),
-        ("Steps of two processes", check(machine, measured, spreads)),
+        ("Constants, fitted", constants(machine, measured)),
+        ("The exchange of two processes, measured and modelled", exchanges(machine, measured, spreads)),
+        ("Steps of two processes, measured and predicted", check(machine, measured, spreads)),
     ]
     gpus = [on_a_gpu(name) for name in EVERY]
-    for cluster, its in (*((each, jobs) for each in networks(measured["own"])), (NVLINK, gpus)):
+    for cluster, its in (
+        *((each, jobs) for each in networks(measured["own"]["kept"], measured["own"]["mapped"])),
+        (NVLINK, gpus),
+    ):
         every = [*its, replace(its[-1], name=f"{its[-1].name}, batch {BATCH:,}", batch=BATCH)]
-        sections.append((f"{cluster.name}, the batch shared", predictions(every, cluster)))
-        sections.append((f"{cluster.name}, a batch each", predictions(every, cluster, grown=True)))
+        for grown, title in ((False, "the batch shared"), (True, "a batch each")):
+            sections.append((f"{cluster.name}, {title}", predictions(every, cluster, grown=grown)))
     loads = [its["load"] for its in rounds]
     launch = measured["launch"]
     ends = [
@@ -53,11 +56,11 @@ def constants(machine: Machine, measured: dict[str, Any]) -> str:
         for name, its in machine.computing.items()
     ]
     header = ("", "fixed µs", "µs a sample", "update µs", "error of the fit")
-    shared, messages = machine.shared, machine.messages
+    shared, messages, own = machine.shared, machine.messages, measured["own"]
     lines = [
         f"Shared memory: {_us(shared.between.latency)} µs a meeting, {1e-9 / shared.own:.1f} GB/s.",
         f"Messages: α {_us(messages.between.latency)} µs, β {_ns(messages.between.per_byte)} ns.",
-        f"What a process does itself with a byte that is sent: {_ns(messages.own)} ns.",
+        f"A byte that is sent, in its process: {_ns(own['kept'])} ns, in 32 MiB or more {_ns(own['mapped'])} ns.",
     ]
     return "\n\n".join([table(header, rows), *lines])
 
@@ -124,7 +127,7 @@ def predictions(jobs: Iterable[Job], cluster: Cluster, *, grown: bool = False) -
         cells.append("–" if worst is None else f"{worst:,}")
         if not grown:
             best = its.fastest(cluster)
-            cells.append(f"{best} ({_digits(its.speedup(cluster, best))})")
+            cells.append(f"{best:,} ({_digits(its.speedup(cluster, best))})")
         rows.append(cells)
     ends = ["below 50 % from"] if grown else ["below 50 % from", "fastest with"]
     return table(("", *(f"{its:,}" for its in PROCESSES), *ends), rows)

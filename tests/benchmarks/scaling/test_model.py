@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from benchmarks.scaling import model
-from benchmarks.scaling.model import LONG, Cluster, Computing, Job, Link, fit
+from benchmarks.scaling.model import LONG, MAPPED, Cluster, Computing, Job, Link, fit
 
 NETWORK = Cluster("a network", Link(10.0, 0.5), own=0.25)
 COMPUTING = Computing(fixed=2.0, per_sample=3.0, update=4.0)
@@ -29,6 +29,11 @@ def test_an_exchange_within_nodes_and_between_them_by_hand() -> None:
     messages = (3 + 2) * 1.0 + 2 * 3 * 5 * 0.25 + (12 + 2) * 10.0 + 2 * 12 * 5 * 0.5
     assert cluster.exchange(80, 16) == messages + 80 * 0.25
     assert cluster.exchange(80, 4) == (3 + 2) * 1.0 + 2 * 60 * 0.25 + 80 * 0.25
+
+
+def test_a_vector_that_is_mapped_takes_longer() -> None:
+    cluster = Cluster("own", Link(0.0, 0.0), own=1.0, mapped=2.0)
+    assert [cluster.exchange(size, 2) for size in (MAPPED - 4, MAPPED)] == [MAPPED - 4, 2 * MAPPED]
 
 
 def test_one_process_exchanges_nothing() -> None:
