@@ -60,7 +60,7 @@ def constants(machine: Machine, measured: dict[str, Any]) -> str:
     lines = [
         f"Shared memory: {_us(shared.between.latency)} µs a meeting, {1e-9 / shared.own:.1f} GB/s.",
         f"Messages: α {_us(messages.between.latency)} µs, β {_ns(messages.between.per_byte)} ns.",
-        f"A byte that is sent, in its process: {_ns(own['kept'])} ns, in 32 MiB or more {_ns(own['mapped'])} ns.",
+        f"c: {_ns(own['kept'])} ns, for vectors of 32 MiB or more {_ns(own['mapped'])} ns.",
     ]
     return "\n\n".join([table(header, rows), *lines])
 
