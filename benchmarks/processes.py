@@ -23,9 +23,18 @@ STEPS = {"W1": 600, "W2": 300, "W3": 200, "W4": 600}
 """The steps of an epoch."""
 
 
-def step_time(workload: Workload, data: Data, shards: int, epochs: int, *, synchronized: bool) -> float:
-    """Seconds of a step."""
-    samples = STEPS[workload.name] * workload.batch
+def step_times(
+    workload: Workload,
+    data: Data,
+    shards: int,
+    epochs: int,
+    steps: int,
+    *,
+    capture: bool = True,
+    synchronized: bool = True,
+) -> list[float]:
+    """Seconds of a step in every epoch after the first."""
+    samples = steps * workload.batch
     pixels = data.pixels[:samples].reshape(-1, 1, 28, 28) if workload.filters else data.pixels[:samples]
     optimizer: Optimizer = SGD(workload.lr)
     if workload.optimizer == "adam":
@@ -43,9 +52,10 @@ def step_time(workload: Workload, data: Data, shards: int, epochs: int, *, synch
         batch_size=workload.batch,
         rng=0,
         shards=shards,
+        capture=capture,
     )
     ends = [time.perf_counter() for _ in training]
-    return median(end - start for start, end in pairwise(ends)) / STEPS[workload.name]
+    return [(end - start) / steps for start, end in pairwise(ends)]
 
 
 def main() -> None:
@@ -65,7 +75,11 @@ def main() -> None:
     synchronized = options.batch_norm == "synchronized"
     data, processes = load_data(floats=False), world()
     for name in options.workload.split(","):
-        seconds = step_time(WORKLOADS[name], data, options.shards, options.epochs, synchronized=synchronized)
+        steps = STEPS[name]
+        times = step_times(
+            WORKLOADS[name], data, options.shards, options.epochs, steps, synchronized=synchronized
+        )
+        seconds = median(times)
         if processes.rank == 0:
             print(f"{name} processes {processes.size} shards {options.shards} µs/step {1e6 * seconds:,.0f}")
 

@@ -28,9 +28,9 @@ if processes.rank == {rank}:
     os.kill(os.getpid(), signal.SIGSTOP)
 processes.barrier()
 """
-    ended = run(3, START + program, variables={TIMEOUT_VARIABLE: "1.5"})
+    ended = run(3, START + program, variables={TIMEOUT_VARIABLE: "3"})
     assert ended.status == 1
-    assert f"process {rank} of 3 has not answered for 1.5 s: all processes end" in ended.err
+    assert f"process {rank} of 3 has not answered for 3 s: all processes end" in ended.err
     assert ended.err.count("has not answered") == 1
 
 
@@ -41,9 +41,9 @@ if processes.rank == {rank}:
     time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGSTOP)
 """
-    ended = run(2, START + program, variables={TIMEOUT_VARIABLE: "1.5"})
+    ended = run(2, START + program, variables={TIMEOUT_VARIABLE: "3"})
     assert ended.status == 1
-    assert f"process {rank} of 2 has not answered for 1.5 s" in ended.err
+    assert f"process {rank} of 2 has not answered for 3 s" in ended.err
 
 
 @pytest.mark.parametrize("rank", [0, 1])
@@ -51,12 +51,12 @@ def test_a_slow_process_is_waited_for(rank: int) -> None:
     program = f"""
 assert watched
 if processes.rank == {rank}:
-    time.sleep(2.5)
+    time.sleep(4.5)
 processes.barrier()
 if processes.rank != {rank}:
-    time.sleep(2.5)
+    time.sleep(4.5)
 """
-    ended = run(2, START + program, variables={TIMEOUT_VARIABLE: "1.5"})
+    ended = run(2, START + program, variables={TIMEOUT_VARIABLE: "3"})
     assert (ended.status, ended.err) == (0, "")
 
 

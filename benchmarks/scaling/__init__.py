@@ -1,0 +1,1 @@
+"""How the time of a training step depends on the number of processes: measured, fitted and predicted."""
