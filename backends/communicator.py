@@ -29,6 +29,9 @@ class OrderedSum:
     columns: slice
     """The columns that this process adds."""
 
+    own: HostArray
+    """A vector, (length,), that this process may use: `gather` of it, or its start, is fastest."""
+
     def add(self) -> None:
         """Set this process's columns of `total` and the common ones, once all have filled their rows."""
         raise NotImplementedError(f"{type(self).__name__} adds nothing")
@@ -50,7 +53,7 @@ class OwnSum(OrderedSum):
     def __init__(self, rows: int, length: int, dtype: str, common: int = 0) -> None:
         import numpy as np
 
-        self.rows, self.total = np.zeros((rows, length), dtype), np.zeros(length, dtype)
+        self.rows, (self.total, self.own) = np.zeros((rows, length), dtype), np.zeros((2, length), dtype)
         self.columns = slice(0, length - common)
 
     def add(self) -> None:

@@ -125,7 +125,7 @@ class MPICommunicator(Communicator):
 
     def _fits(self, counts: Sequence[int], length: int, dtype: str) -> bool:
         """Whether memory for the sum can be shared: a process that touches too much of it is killed."""
-        needed = (sum(counts) + 3) * length * np.dtype(dtype).itemsize
+        needed = (sum(counts) + self.size + 3) * length * np.dtype(dtype).itemsize
         try:
             free = shutil.disk_usage(SHARED_MEMORY).free
         except OSError:  # kept elsewhere
@@ -139,19 +139,21 @@ class SharedSum(OrderedSum):
     def __init__(self, comm: Any, counts: Sequence[int], length: int, dtype: str, common: int = 0) -> None:
         from mpi4py import MPI
 
-        height, item = sum(counts) + 3, np.dtype(dtype).itemsize
+        height, item = sum(counts) + comm.size + 3, np.dtype(dtype).itemsize
         # Never freed, which all processes would have to do at once: it lives as long as they do.
         own = height * length * item if comm.rank == 0 else 0
         self._window, self._comm = MPI.Win.Allocate_shared(own, item, comm=comm), comm
         self._window.Lock_all()
         memory, _ = self._window.Shared_query(0)
         everything = np.frombuffer(cast(Any, memory), dtype, height * length).reshape(height, length)
-        self._all, self.total = everything[:-3], everything[-3]
-        self._gathered, self._next = everything[-2:], 0
         bounds = list(accumulate(counts, initial=0))
+        self._all, self._owns = everything[: bounds[-1]], everything[bounds[-1] : -3]
+        self.total, self.own = everything[-3], self._owns[comm.rank]
+        self._gathered, self._next = everything[-2:], 0
         self.rows = self._all[bounds[comm.rank] : bounds[comm.rank + 1]]
-        self._others = _columns(length - common, comm.size)
-        self.columns = self._others.pop(comm.rank)
+        columns = _columns(length - common, comm.size)
+        self.columns = columns[comm.rank]
+        self._others = [(rank, its) for rank, its in enumerate(columns) if rank != comm.rank]
         self._common = slice(length - common, length)
 
     def add(self) -> None:
@@ -165,11 +167,16 @@ class SharedSum(OrderedSum):
         if vector is self.total:
             self._meet()
             return
+        if np.may_share_memory(vector, self.own):
+            self._meet()
+            for rank, columns in self._others:
+                vector[columns] = self._owns[rank, columns]
+            return
         gathered = self._gathered[self._next]  # the others may still read from the one before
         self._next = 1 - self._next
         gathered[self.columns] = vector[self.columns]
         self._meet()
-        for columns in self._others:
+        for _, columns in self._others:
             vector[columns] = gathered[columns]
 
     def _meet(self) -> None:
@@ -184,7 +191,8 @@ class SentSum(OrderedSum):
 
     def __init__(self, comm: Any, counts: Sequence[int], length: int, dtype: str, common: int = 0) -> None:
         self._comm, self._counts = comm, list(counts)
-        self.rows, self.total = np.zeros((counts[comm.rank], length), dtype), np.zeros(length, dtype)
+        self.rows = np.zeros((counts[comm.rank], length), dtype)
+        self.total, self.own = np.zeros((2, length), dtype)
         self._columns = _columns(length - common, comm.size)
         self.columns, self._common = self._columns[comm.rank], slice(length - common, length)
 

@@ -41,6 +41,7 @@ class StepCapture:
     Parameters
     ----------
     scan : the function; it changes the arrays of the state and reads those of the data
+    record : records a function, as `Backend.record` does
     state : returns the live state
     fingerprinter : inspects whatever else the function may depend on
     communicator : the processes that run it together: they record, verify and give up together, too
@@ -50,12 +51,13 @@ class StepCapture:
         self,
         backend: Backend,
         scan: Callable[[TrainState, Mapping[str, Array], Array, Array], Results],
+        record: Callable[..., Replay],
         state: Callable[[], TrainState],
         data: Mapping[str, Array],
         fingerprinter: Fingerprinter,
         communicator: Communicator | None = None,
     ) -> None:
-        self.backend, self.scan, self.state, self.data = backend, scan, state, data
+        self.backend, self.scan, self.record, self.state, self.data = backend, scan, record, state, data
         self.fingerprinter, self.communicator = fingerprinter, communicator or Communicator()
         self.why = ""
         """Why all steps are called; empty while they may be replayed."""
@@ -277,7 +279,7 @@ class StepCapture:
             with untouched(fingerprint, changed) as copies, _quiet_threads:
                 self._read.append(copies)
                 state = (*self.state(), self.data)
-                return self.backend.record(self._scan_of_mappings, state, (rows, scalars)), ""
+                return self.record(self._scan_of_mappings, state, (rows, scalars)), ""
         except Exception as error:  # of any kind: if it is a real error, the called step raises it
             return None, _cause_of(error)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..backends import Array, InPlaceDict, OrderedSum
+from ..backends import Array, InPlaceDict, OrderedSum, Replay
 from ..networks import Network
 from ..optimizers import Optimizer
 from .ordered_sum import AskingSum, ShardSum
@@ -12,6 +12,17 @@ from .state import TrainState, acts_on_entries
 
 MORE = 3
 """What is added up besides the gradients: the loss, the number of correct samples, whether to stop."""
+
+
+class LentReplay:
+    """A replay, and what is called before it."""
+
+    def __init__(self, replay: Replay, before: Callable[[], None]) -> None:
+        self._replay, self._before, self.results = replay, before, replay.results
+
+    def __call__(self, *inputs: Array) -> tuple[Array, ...]:
+        self._before()
+        return self._replay(*inputs)
 
 
 class Exchange:
@@ -37,6 +48,8 @@ class Exchange:
     ) -> None:
         self.network, self.optimizer, self.shard_sum = network, optimizer, shard_sum
         self.asked_to_stop, self.stop = asked_to_stop, stop
+        self._lent: tuple[Array, Array] | None = None  # the parameters, and their copy for replays
+        self._is_lent = False
         self._total: OrderedSum | None = None  # made at the first step, which all processes reach alike
 
     @property
@@ -64,12 +77,16 @@ class Exchange:
         zeros = [0.0] * (network.size + MORE)
         return [backend.asarray(zeros, dtype=network.dtype) for _ in range(count)]
 
-    def divides(self, state: TrainState) -> bool:
+    def divides(self, params: Mapping[str, Array], slots: Mapping[str, Array]) -> bool:
         """Whether each process updates its columns."""
         network, optimizer = self.network, self.optimizer
         if not (self.several and network.backend.has_views and network.params and self.total.on_host):
             return False
-        return not network.weight_decay and optimizer.max_norm is None and acts_on_entries(optimizer, state)
+        return (
+            not network.weight_decay
+            and optimizer.max_norm is None
+            and acts_on_entries(optimizer, params, slots)
+        )
 
     def add(self, vectors: Sequence[Array], *, part: bool) -> Array:
         """The sum over all shards, or with `part` only its columns that are added here, and the numbers."""
@@ -90,8 +107,34 @@ class Exchange:
         self.optimizer.apply(params, self._own({"flat": grads}), slots, scalars)
         self.network.backend.gather(self.total, state.params["flat"])
 
+    def record(
+        self,
+        function: Callable[..., tuple[Array, ...]],
+        state: Sequence[Mapping[str, Array]],
+        inputs: Sequence[Array],
+    ) -> Replay:
+        """Record a function of the state; its parameters are where the others can read them."""
+        params, layers, slots, *others = state
+        if not self.divides(params, slots):
+            return self.network.backend.record(function, state, inputs)
+        self._lent = params["flat"], self.total.own[: self.network.size]
+        self._lend()
+        replay = self.network.backend.record(
+            function, ({"flat": self._lent[1]}, layers, slots, *others), inputs
+        )
+        return LentReplay(replay, self._lend)
+
+    def _lend(self) -> None:
+        """Copy the parameters to where the others can read them."""
+        if self._lent and not self._is_lent:
+            own, lent = self._lent
+            lent[...], self._is_lent = own, True
+
     def join(self, state: TrainState) -> None:
-        """Get the other columns of the slots and the gradients from the others, if they are needed."""
+        """Make the live state whole: replays change the parameters elsewhere, and have parts of the rest."""
+        if self._lent and self._is_lent:
+            own, lent = self._lent
+            own[...], self._is_lent = lent, False
         if not isinstance(self._total, AskingSum) or not self._total.is_divided:
             return
         self._total.is_divided = False

@@ -36,7 +36,7 @@ class AskingSum(OrderedSum):
     """A sum whose last, common column tells whether any process is asked to stop: then all call `stop`."""
 
     def __init__(self, inner: OrderedSum, asked: Callable[[], bool], stop: Callable[[], None]) -> None:
-        self.rows, self.total, self.columns = inner.rows, inner.total, inner.columns
+        self.rows, self.total, self.columns, self.own = inner.rows, inner.total, inner.columns, inner.own
         self.is_divided = False
         """Whether only the columns of this process have been added, since the last call."""
         self._inner, self._asked, self._stop = inner, asked, stop

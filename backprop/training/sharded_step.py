@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from ..backends import Array, Communicator, InPlaceDict, namespace_of
+from ..backends import Array, Communicator, InPlaceDict, Replay, namespace_of
 from ..layers import Layer
 from ..networks import Network
 from ..optimizers import Optimizer
@@ -53,6 +53,14 @@ class ShardedStep(TrainStep):
         capture = capture and backend.has_views
         super().__init__(network, data, optimizer, batch_size, capture, shards, communicator)
 
+    def record(
+        self,
+        function: Callable[..., Results],
+        state: Sequence[Mapping[str, Array]],
+        inputs: Sequence[Array],
+    ) -> Replay:
+        return self.exchange.record(function, state, inputs)
+
     def join(self) -> None:
         self.exchange.join(super().state())
 
@@ -80,7 +88,7 @@ class ShardedStep(TrainStep):
         if batch.whole is not None:
             with self.proof.expected(*batch.whole, scale):
                 self._gradient(batch, state, scale)
-        if self.exchange.divides(state):
+        if self.exchange.divides(state.params, state.slots):
             grads, *results = self._added_up(batch, state, scale, part=True)
             self.exchange.update(state, grads, scalars)
         else:

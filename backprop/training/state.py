@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -61,7 +61,9 @@ class TrainState(NamedTuple):
         ):
             if network.backend.has_views:
                 yield self
-            elif optimizer is None or not (network.params and acts_on_entries(optimizer, self)):
+            elif optimizer is None or not (
+                network.params and acts_on_entries(optimizer, self.params, self.slots)
+            ):
                 yield TrainState(vector, network.state, self.slots, network.flat_grads)
             else:
                 with self._by_name(network) as named:
@@ -85,8 +87,8 @@ def _named(slot: str, name: str) -> str:
     return f"{slot.removesuffix('flat')}{name}"
 
 
-def acts_on_entries(optimizer: Optimizer, state: TrainState) -> bool:
+def acts_on_entries(optimizer: Optimizer, params: Mapping[str, Array], slots: Mapping[str, Array]) -> bool:
     """Whether a step treats every entry alike, so that it may take the parameters by name."""
     own, base = type(optimizer), Optimizer
-    sizes = {tuple(array.shape) for arrays in (state.params, state.slots) for array in arrays.values()}
+    sizes = {tuple(array.shape) for arrays in (params, slots) for array in arrays.values()}
     return own.apply in (base.apply, SGD.apply) and own.clipped is base.clipped and len(sizes) == 1

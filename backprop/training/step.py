@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, TypeAlias
 
-from ..backends import Array, Communicator, namespace_of
+from ..backends import Array, Communicator, Replay, namespace_of
 from ..networks import Network
 from ..optimizers import Optimizer
 from .capture import StepCapture
@@ -45,11 +45,26 @@ class TrainStep:
         self.data = data
         backend, own = network.backend, copy(self)  # in a cycle, recordings would not be freed at once
         self.capture = StepCapture(
-            backend, own.scan, own.state, self.data, Fingerprinter(network, optimizer), communicator
+            backend,
+            own.scan,
+            own.record,
+            own.state,
+            self.data,
+            Fingerprinter(network, optimizer),
+            communicator,
         )
         can_replay = backend.can_record and (backend.has_views or backend.replays_mappings)
         if not (capture and can_replay and network.params):
             self.capture.why = "not asked for"
+
+    def record(
+        self,
+        function: Callable[..., Results],
+        state: Sequence[Mapping[str, Array]],
+        inputs: Sequence[Array],
+    ) -> Replay:
+        """Record a function of a state as mappings, the data and inputs; see `Backend.record`."""
+        return self.network.backend.record(function, state, inputs)
 
     def join(self) -> None:
         """Make the live state whole, where several processes have parts of it."""

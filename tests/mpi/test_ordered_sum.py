@@ -72,6 +72,9 @@ for length, common in ((2, 2), (7, 2), (1000, 3), (40_000, 0)):
             vector[own] = expected[own] * (number + 1)
             exchange.gather(vector)
             assert (vector == expected[: length - common] * (number + 1)).all(), (length, call, number)
+        exchange.own[own] = expected[own]
+        exchange.gather(exchange.own[: length - common])
+        assert (exchange.own[: length - common] == expected[: length - common]).all(), (length, call)
     dealt = processes.gather((exchange.columns.start, exchange.columns.stop))
     assert [start for start, _ in dealt[1:]] == [stop for _, stop in dealt[:-1]]
     assert (dealt[0][0], dealt[-1][1]) == (0, length - common)
