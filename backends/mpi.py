@@ -190,29 +190,33 @@ class SentSum(OrderedSum):
     """A sum by messages: each process gets its columns of all rows, adds, and sends the sums."""
 
     def __init__(self, comm: Any, counts: Sequence[int], length: int, dtype: str, common: int = 0) -> None:
-        self._comm, self._counts = comm, list(counts)
-        self.rows = np.zeros((counts[comm.rank], length), dtype)
-        self.total, self.own = np.zeros((2, length), dtype)
+        self._comm, own = comm, counts[comm.rank]
+        self.rows, (self.total, self.own) = np.zeros((own, length), dtype), np.zeros((2, length), dtype)
         self._columns = _columns(length - common, comm.size)
         self.columns, self._common = self._columns[comm.rank], slice(length - common, length)
+        widths = [columns.stop - columns.start + common for columns in self._columns]
+        self._send_sizes = [own * width for width in widths]
+        self._receive_sizes = [count * widths[comm.rank] for count in counts]
+        self._sent = np.zeros(sum(self._send_sizes), dtype)
+        ends = list(accumulate(self._send_sizes))
+        self._parts = [part.reshape(own, -1) for part in np.split(self._sent, ends[:-1])]
+        self._received = np.zeros((sum(counts), widths[comm.rank]), dtype)
 
     def add(self) -> None:
-        own, common = len(self.rows), self._common.stop - self._common.start
-        widths = [columns.stop - columns.start + common for columns in self._columns]
-        width = widths[self._comm.rank]
-        parts = [(self.rows[:, columns], self.rows[:, self._common]) for columns in self._columns]
-        sent = np.concatenate([np.concatenate(pair, axis=1).ravel() for pair in parts])
-        received = np.empty(sum(self._counts) * width, self.rows.dtype)
-        self._comm.Alltoallv(
-            [sent, [own * wide for wide in widths]], [received, [count * width for count in self._counts]]
-        )
-        rows = received.reshape(sum(self._counts), width)
-        _add(rows[:, : width - common], slice(0, width - common), self.total[self.columns])
-        _add(rows[:, width - common :], slice(0, common), self.total[self._common])
+        for part, columns in zip(self._parts, self._columns, strict=True):
+            width = columns.stop - columns.start
+            part[:, :width], part[:, width:] = self.rows[:, columns], self.rows[:, self._common]
+        self._comm.Alltoallv([self._sent, self._send_sizes], [self._received, self._receive_sizes])
+        width = self.columns.stop - self.columns.start
+        _add(self._received[:, :width], slice(0, width), self.total[self.columns])
+        common = self._received[:, width:]
+        _add(common, slice(0, common.shape[1]), self.total[self._common])
 
     def gather(self, vector: HostArray) -> None:
-        part, widths = vector[self.columns].copy(), [its.stop - its.start for its in self._columns]
-        self._comm.Allgatherv(part, [vector[: self._common.start], widths])
+        from mpi4py import MPI
+
+        widths = [columns.stop - columns.start for columns in self._columns]
+        self._comm.Allgatherv(MPI.IN_PLACE, [vector[: self._common.start], widths])
 
 
 def _columns(length: int, size: int) -> list[slice]:

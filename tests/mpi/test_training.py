@@ -146,3 +146,34 @@ if processes.rank == 0:
 def test_memory_mapped_data_give_the_bits_of_data_in_memory(tmp_path: Path) -> None:
     expected = in_processes(1, MAPPED, "memory", str(tmp_path))
     assert in_processes(2, MAPPED, "mapped", str(tmp_path)) == expected
+
+
+OTHERS = """
+from backends import BackendUnavailableError, get_backend
+found = {}
+for name in ("strict", "torch"):
+    try:
+        backend = get_backend(name)
+    except BackendUnavailableError:
+        continue
+    for make in (lambda: SGD(0.1), lambda: Adam(0.01)):
+        options = {"use_batchnorm": True, "dropout_ratio": 0.3, "device": backend}
+        network = MultiLayerNet(12, [10, 10], 4, rng=0, **options)
+        training = Training(network, x.astype("float32"), t, optimizer=make(), epochs=2, batch_size=50, rng=0, shards=4)
+        list(training)
+        slots = training.optimizer.slots
+        state = network.flat_params["flat"], network.flat_grads["flat"], *(slots[key] for key in slots)
+        found[f"{name} {type(training.optimizer).__name__}"] = [
+            hashlib.sha256(backend.to_numpy(array).tobytes()).hexdigest()[:16] for array in state
+        ]
+assert all(its == found for its in processes.gather(found))
+if processes.rank == 0:
+    print(json.dumps(found))
+"""
+
+
+def test_other_libraries() -> None:
+    expected = in_processes(1, OTHERS)
+    if not expected:
+        pytest.skip("neither array-api-strict nor PyTorch is installed")
+    assert in_processes(3, OTHERS) == expected
