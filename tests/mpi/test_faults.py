@@ -221,7 +221,12 @@ def test_the_innermost_launcher_says_how_many(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_launcher_says_which_one_it_is_on_its_machine() -> None:
-    ended = run(2, "from backends.launch import *; print(launched_rank(), launched_local_rank())")
+    program = """
+import os
+from backends.launch import launched_local_rank, launched_rank
+os.write(1, f"{launched_rank()} {launched_local_rank()}\\n".encode())  # in one piece
+"""
+    ended = run(2, program)
     assert sorted(ended.out.split("\n")) == ["", "0 0", "1 1"], ended.err
 
 
