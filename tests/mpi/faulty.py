@@ -21,7 +21,7 @@ import backprop.cli.train
 from backends.launch import launched_rank
 from backprop.cli import main
 from backprop.training import evaluation
-from backprop.training.sharded_step import ShardedStep
+from backprop.training.capture import StepCapture
 
 STEP, EVALUATION, SAVE = 30, 2, 2
 """The step, the evaluation and the save in which the fault comes."""
@@ -80,18 +80,18 @@ class Fault:
         return faulty
 
     def in_step(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """`ShardedStep.__call__` with the fault; that of a save, unless process 0 has it while it writes."""
+        """`StepCapture.run` with the fault; that of a save, unless process 0 has it while it writes."""
         calls = 0
 
-        def faulty(step: ShardedStep, *args: Any) -> Any:
+        def faulty(capture: StepCapture, *args: Any) -> Any:
             nonlocal calls
             calls += 1
             due = calls == STEP if self.where == "step" else self.where == "save" and self.saving.exists()
             if self.here and due and not self.at.exists():
                 self.comes()
                 if self.name == "NaN":
-                    step.data["x"][...] = np.nan
-            return call(step, *args)
+                    capture.data["x"][...] = np.nan
+            return call(capture, *args)
 
         return faulty
 
@@ -133,8 +133,8 @@ class Fault:
 def patch(fault: Fault) -> None:
     module: Any = backprop.cli.train
     module.dataset_at = fault.at_start(module.dataset_at)
-    step: Any = ShardedStep
-    step.__call__ = fault.in_step(step.__call__)
+    capture: Any = StepCapture
+    capture.run = fault.in_step(capture.run)  # whether the step is then called or replayed
     evaluating: Any = evaluation
     evaluating._on_host = fault.in_evaluation(evaluating._on_host)
     os.replace = fault.in_save(os.replace)

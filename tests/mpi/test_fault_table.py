@@ -31,7 +31,7 @@ SOON = 5.0
 SLACK = 10.0 if not ROUNDS else 1.0
 """How many times as long a slow machine may take."""
 
-TIMEOUT = 2.0
+TIMEOUT = 3.0
 """Seconds for which a stopped process is waited for."""
 
 WHERE = ("start", "step", "evaluation", "save")
@@ -57,7 +57,7 @@ FAULTS = (
     ),  # of the launcher, and MPICH's may name another one, which it has killed
     Fault("SIGTERM", (128 + signal.SIGTERM,), "interrupted after step"),
     Fault("SIGINT", (128 + signal.SIGINT,), "interrupted after step"),
-    Fault("SIGSTOP", (1,), "process {rank} of 3 has not answered for 2 s"),
+    Fault("SIGSTOP", (1,), "process {rank} of 3 has not answered for 3 s"),
     Fault("NaN", (3,), "process {rank} of 3:\nbackprop: error: training diverged at step "),
     Fault("full disk", (1,), "cannot be written: file too large"),
 )
