@@ -20,7 +20,7 @@ LONG = 524_288
 """Bytes from which MPICH gathers around a ring (MPIR_CVAR_ALLGATHER_LONG_MSG_SIZE)."""
 
 MAPPED = 32 * 2**20
-"""Bytes from which temporaries are mapped from the kernel at every step (`backends/numpy/heap.py`)."""
+"""Bytes from which vectors do not fit into the cache, and cost more."""
 
 MOST = 1 << 20
 """The most processes that are looked at."""
