@@ -18,6 +18,12 @@ import pytest
 LIMIT = 120.0
 """Seconds; a program that hangs fails."""
 
+KILLED = (signal.SIGKILL, 128 + signal.SIGKILL)
+"""The status of MPICH's mpiexec where a process is killed, and of Open MPI's."""
+
+ABORTED = (1, *KILLED)
+"""The status after an abort, for which MPICH's mpiexec now and then gives that of those it has killed."""
+
 OPEN_MPI = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",

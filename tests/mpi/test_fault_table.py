@@ -19,7 +19,7 @@ import pytest
 from backprop.saving import run_folder
 from backprop.saving.checkpoint import read_checkpoint
 
-from .launched import run_file
+from .launched import ABORTED, KILLED, run_file
 
 ROUNDS = int(os.environ.get("TEST_FAULT_ROUNDS", "0"))
 
@@ -47,27 +47,24 @@ class Fault:
     """A part of what is printed."""
 
 
-KILLED = (signal.SIGKILL, 128 + signal.SIGKILL)
-"""The status of MPICH's mpiexec, and of Open MPI's."""
-
 FAULTS = (
-    Fault("exception", (1,), "process {rank} of 3:"),
+    Fault("exception", ABORTED, "process {rank} of 3:"),
     Fault(
         "SIGKILL", KILLED, "PID "
     ),  # of the launcher, and MPICH's may name another one, which it has killed
     Fault("SIGTERM", (128 + signal.SIGTERM,), "interrupted after step"),
     Fault("SIGINT", (128 + signal.SIGINT,), "interrupted after step"),
-    Fault("SIGSTOP", (1,), "process {rank} of 3 has not answered for 3 s"),
-    Fault("NaN", (3,), "process {rank} of 3:\nbackprop: error: training diverged at step "),
-    Fault("full disk", (1,), "cannot be written: file too large"),
+    Fault("SIGSTOP", ABORTED, "process {rank} of 3 has not answered for 3 s"),
+    Fault("NaN", (3, *KILLED), "process {rank} of 3:\nbackprop: error: training diverged at step "),
+    Fault("full disk", ABORTED, "cannot be written: file too large"),
 )
 
 OTHERS = {
     ("SIGTERM", "start"): Fault("SIGTERM", (128 + signal.SIGTERM,), "process {rank} of 3:"),
     ("SIGINT", "start"): Fault("SIGINT", (128 + signal.SIGINT,), "process {rank} of 3:"),
-    ("NaN", "start"): Fault("NaN", (1,), "process {rank}"),
+    ("NaN", "start"): Fault("NaN", ABORTED, "process {rank}"),
     ("NaN", "evaluation"): Fault(
-        "NaN", (3,), "training diverged at step 40: the first NaN or infinity is in the loss"
+        "NaN", (3, *KILLED), "training diverged at step 40: the first NaN or infinity is in the loss"
     ),
 }
 """What is expected elsewhere than in a step, if it is something else."""
