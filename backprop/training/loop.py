@@ -55,9 +55,11 @@ from .divergence import DivergenceError, locate
 from .early_stopping import EarlyStopping
 from .epoch import Epoch
 from .evaluation import evaluated
+from .exchange import Exchange
 from .interrupts import deferred_ctrl_c
 from .memory import BatchTooLargeError, within_memory
 from .order import SampleOrder
+from .ordered_sum import ShardSum
 from .resume import UNREADABLE, SavedTraining
 from .sharded_step import ShardedStep
 from .shards import Shards
@@ -256,23 +258,21 @@ class Training(Iterator[Metrics]):
             generator.bit_generator.state = self.communicator.broadcast(generator.bit_generator.state)
         return generator
 
-    def _made_step(self, shards: int | None, optimizer: Optimizer, batch_size: int) -> TrainStep:
+    def _made_step(self, given: int | None, optimizer: Optimizer, batch_size: int) -> TrainStep:
         """A step by so many shards; None for one, or for several processes a power of two."""
-        count = default_shards(self.communicator.size) if shards is None else shards
+        count = default_shards(self.communicator.size) if given is None else given
         check_shards(count, self.communicator.size, batch_size)
         if count == 1:
             return TrainStep(self.network, self._data.train, optimizer, batch_size, self._capture)
-        return ShardedStep(
+        shards = Shards(count, self.communicator.size)
+        exchange = Exchange(
             self.network,
-            self._data.train,
             optimizer,
-            batch_size,
-            self._capture,
-            Shards(count, self.communicator.size),
-            self.communicator,
+            ShardSum(shards, self.communicator, self.network.backend),
             asked_to_stop=lambda: self._asked,
             stop=self._stop_here,
         )
+        return ShardedStep(self.network, self._data.train, optimizer, batch_size, self._capture, exchange)
 
     def _meet(self, epochs: int | None, iterations: int | None) -> None:
         """Check that all processes train alike, and begin with the network of process 0."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from ..backends import Array, Communicator, InPlaceDict, Replay, namespace_of
+from ..backends import Array, InPlaceDict, namespace_of
 from ..layers import Layer
 from ..networks import Network
 from ..optimizers import Optimizer
 from .exchange import Exchange
-from .ordered_sum import ShardSum
 from .parts import CutBatch, Part
 from .shard_proof import ShardProof
-from .shards import Shards
 from .state import TrainState
 from .step import Results, TrainStep
 
@@ -26,8 +24,7 @@ class ShardedStep(TrainStep):
 
     Parameters
     ----------
-    asked_to_stop : whether this process is asked to stop, which all processes learn with the next step
-    stop : called when any process is asked to stop
+    exchange : adds up the shards, of all processes, and updates the parameters
     """
 
     def __init__(
@@ -37,29 +34,18 @@ class ShardedStep(TrainStep):
         optimizer: Optimizer,
         batch_size: int,
         capture: bool,
-        shards: Shards,
-        communicator: Communicator,
-        asked_to_stop: Callable[[], bool],
-        stop: Callable[[], None],
+        exchange: Exchange,
     ) -> None:
+        self.exchange, self.sum = exchange, exchange.shard_sum
+        shards, communicator = self.sum.shards, self.sum.communicator
         self.own = shards.dealt(communicator.rank)
-        self.sum = ShardSum(shards, communicator, network.backend)
-        self.exchange = Exchange(network, optimizer, self.sum, asked_to_stop, stop)
         self.parts: list[Part] = []  # made at the first step, which all processes reach alike
         self.proof = ShardProof(network, optimizer, shards.count)
         backend = network.backend
         if communicator.size > 1 and not backend.records_sums(communicator):
             capture = False
         capture = capture and backend.has_views
-        super().__init__(network, data, optimizer, batch_size, capture, shards, communicator)
-
-    def record(
-        self,
-        function: Callable[..., Results],
-        state: Sequence[Mapping[str, Array]],
-        inputs: Sequence[Array],
-    ) -> Replay:
-        return self.exchange.record(function, state, inputs)
+        super().__init__(network, data, optimizer, batch_size, capture, shards, communicator, exchange.record)
 
     def join(self) -> None:
         self.exchange.join(super().state())

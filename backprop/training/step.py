@@ -27,6 +27,7 @@ class TrainStep:
     batch_size : samples per step
     capture : whether to record the step and replay it if the backend can
     communicator : the processes that take the step together; by default this one alone
+    record : records a function of the state, as the backend's `record`, the default, does
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class TrainStep:
         capture: bool,
         shards: Shards = UNDIVIDED,
         communicator: Communicator | None = None,
+        record: Callable[..., Replay] | None = None,
     ) -> None:
         self.network, self.optimizer, self.batch_size = network, optimizer, batch_size
         self.shards = shards
@@ -47,7 +49,7 @@ class TrainStep:
         self.capture = StepCapture(
             backend,
             own.scan,
-            own.record,
+            record or backend.record,
             own.state,
             self.data,
             Fingerprinter(network, optimizer),
@@ -56,15 +58,6 @@ class TrainStep:
         can_replay = backend.can_record and (backend.has_views or backend.replays_mappings)
         if not (capture and can_replay and network.params):
             self.capture.why = "not asked for"
-
-    def record(
-        self,
-        function: Callable[..., Results],
-        state: Sequence[Mapping[str, Array]],
-        inputs: Sequence[Array],
-    ) -> Replay:
-        """Record a function of a state as mappings, the data and inputs; see `Backend.record`."""
-        return self.network.backend.record(function, state, inputs)
 
     def join(self) -> None:
         """Make the live state whole, where several processes have parts of it."""
