@@ -27,11 +27,11 @@ NVLINK = Cluster(
 )
 
 
-def networks(own: float, mapped: float) -> list[Cluster]:
+def networks(own: float, large: float) -> list[Cluster]:
     """One process on every node, which does this with a byte itself."""
     return [
-        Cluster("10 Gbit/s Ethernet", ETHERNET, own, mapped),
-        Cluster("200 Gbit/s InfiniBand", INFINIBAND, own, mapped),
+        Cluster("10 Gbit/s Ethernet", ETHERNET, own, large),
+        Cluster("200 Gbit/s InfiniBand", INFINIBAND, own, large),
     ]
 
 

@@ -44,7 +44,7 @@ def _shared(measured: dict[str, float]) -> Cluster:
 def _messages(measured: dict[str, float], own: dict[str, float]) -> Cluster:
     """Two messages of half of the vector, besides what each process does itself."""
     sizes = _sizes(measured)
-    alone = Cluster("messages", Link(0.0, 0.0), own["kept"], own["mapped"])
+    alone = Cluster("messages", Link(0.0, 0.0), own["small"], own["large"])
     times = [
         seconds - alone.handling(int(size)) for size, seconds in zip(sizes, measured.values(), strict=True)
     ]

@@ -85,7 +85,7 @@ def own(processes: int = 8) -> dict[str, float]:
         rank=0, size=processes, Alltoallv=lambda *_buffers: None, Allgatherv=lambda *_buffers: None
     )
     seconds = {}
-    for name, length in (("kept", 3_000_000), ("mapped", 10_000_000)):
+    for name, length in (("small", 3_000_000), ("large", 10_000_000)):
         total = SentSum(mute, [1] * processes, length, "float32")
         seconds[name] = _exchange(total, length) / total.rows.nbytes
     return seconds

@@ -19,7 +19,7 @@ UPDATE_IS_DIVIDED = True
 LONG = 524_288
 """Bytes from which MPICH gathers around a ring (MPIR_CVAR_ALLGATHER_LONG_MSG_SIZE)."""
 
-MAPPED = 32 * 2**20
+LARGE = 32 * 2**20
 """Bytes from which vectors do not fit into the cache, and cost more."""
 
 MOST = 1 << 20
@@ -60,8 +60,8 @@ class Cluster:
     """Between nodes."""
     own: float
     """What a process does with a byte itself: sort the rows by receiver, add up, put in place."""
-    mapped: float | None = None
-    """The same in vectors of `MAPPED` bytes or more, if it differs."""
+    large: float | None = None
+    """The same in vectors of `LARGE` bytes or more, if it differs."""
     node: int = 1
     """The processes of a node."""
     within: Link = Link(0.0, 0.0)
@@ -81,7 +81,7 @@ class Cluster:
 
     def handling(self, size: int) -> float:
         """What a process does itself with a vector of `size` bytes."""
-        return (self.own if size < MAPPED or self.mapped is None else self.mapped) * size
+        return (self.own if size < LARGE or self.large is None else self.large) * size
 
 
 @dataclass(frozen=True)

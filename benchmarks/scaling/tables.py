@@ -28,7 +28,7 @@ def report(rounds: list[Any]) -> str:
     ]
     gpus = [on_a_gpu(name) for name in EVERY]
     for cluster, its in (
-        *((each, jobs) for each in networks(measured["own"]["kept"], measured["own"]["mapped"])),
+        *((each, jobs) for each in networks(measured["own"]["small"], measured["own"]["large"])),
         (NVLINK, gpus),
     ):
         every = [*its, replace(its[-1], name=f"{its[-1].name}, batch {BATCH:,}", batch=BATCH)]
@@ -60,7 +60,7 @@ def constants(machine: Machine, measured: dict[str, Any]) -> str:
     lines = [
         f"Shared memory: {_us(shared.between.latency)} µs a meeting, {1e-9 / shared.own:.1f} GB/s.",
         f"Messages: α {_us(messages.between.latency)} µs, β {_ns(messages.between.per_byte)} ns.",
-        f"c: {_ns(own['kept'])} ns, for vectors of 32 MiB or more {_ns(own['mapped'])} ns.",
+        f"c: {_ns(own['small'])} ns, for vectors of 32 MiB or more {_ns(own['large'])} ns.",
     ]
     return "\n\n".join([table(header, rows), *lines])
 

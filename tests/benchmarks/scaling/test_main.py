@@ -11,7 +11,7 @@ import pytest
 from benchmarks.scaling.clusters import job, on_a_gpu, operations
 from benchmarks.scaling.fitting import fastest, fitted, spread
 from benchmarks.scaling.measuring import EVERY, LENGTHS, parameters
-from benchmarks.scaling.model import MAPPED, Cluster, Computing, Job, Link
+from benchmarks.scaling.model import LARGE, Cluster, Computing, Job, Link
 from benchmarks.scaling.tables import predictions
 
 main = import_module("benchmarks.scaling.__main__")
@@ -21,7 +21,7 @@ def a_round(factor: float = 1.0) -> dict[str, Any]:
     """What a machine measures that follows the model."""
 
     def own(length: int) -> float:
-        return 5e-10 if 4 * length >= MAPPED else 3e-10
+        return 5e-10 if 4 * length >= LARGE else 3e-10
 
     steps = {
         name: {str(w.batch // part): factor * (1e-4 + 1e-5 * (w.batch // part)) for part in (1, 2, 4, 8)}
@@ -34,7 +34,7 @@ def a_round(factor: float = 1.0) -> dict[str, Any]:
     return {
         "load": 0.1,
         "launch": {"1": 0.2, "2": 0.3},
-        "own": {"kept": factor * 3e-10, "mapped": factor * 5e-10},
+        "own": {"small": factor * 3e-10, "large": factor * 5e-10},
         "computing": {name: {"steps": its, "update": factor * 4e-5} for name, its in steps.items()},
         "exchange": exchange,
         "steps": {kind: dict.fromkeys(EVERY, factor * 1e-3) for kind in exchange},

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from benchmarks.scaling import model
-from benchmarks.scaling.model import LONG, MAPPED, Cluster, Computing, Job, Link, fit
+from benchmarks.scaling.model import LARGE, LONG, Cluster, Computing, Job, Link, fit
 
 NETWORK = Cluster("a network", Link(10.0, 0.5), own=0.25)
 COMPUTING = Computing(fixed=2.0, per_sample=3.0, update=4.0)
@@ -32,8 +32,8 @@ def test_an_exchange_within_nodes_and_between_them_by_hand() -> None:
 
 
 def test_a_vector_that_is_mapped_takes_longer() -> None:
-    cluster = Cluster("own", Link(0.0, 0.0), own=1.0, mapped=2.0)
-    assert [cluster.exchange(size, 2) for size in (MAPPED - 4, MAPPED)] == [MAPPED - 4, 2 * MAPPED]
+    cluster = Cluster("own", Link(0.0, 0.0), own=1.0, large=2.0)
+    assert [cluster.exchange(size, 2) for size in (LARGE - 4, LARGE)] == [LARGE - 4, 2 * LARGE]
 
 
 def test_one_process_exchanges_nothing() -> None:
